@@ -1,0 +1,32 @@
+//! The protocols of security token exchange, as pure functions.
+//!
+//! Nothing here knows NGINX, a socket, a clock or a source of randomness: what is needed of them
+//! comes in as an argument. So each protocol can be read, tested and fuzzed by itself.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`profile`] | a checked exchange: [`Profile::request`](profile::Profile::request) writes what goes to the STS, [`Profile::response`](profile::Profile::response) reads what comes back |
+//! | [`endpoint`] | the address of an STS |
+//! | [`client_auth`] | how the gateway proves to the STS who it is |
+//! | [`parameters`] | which extra request parameters are allowed |
+//! | [`oauth`] | the OAuth 2.0 grants and their common answer |
+//! | [`options`] | the form-encoded option strings of directives |
+//! | [`issued`] | what an STS issued |
+//! | [`error`] | why an exchange failed, and who is at fault |
+//! | [`bound`] | tokens that are bound to a key of the client |
+//! | [`secret`] | types that keep tokens and credentials out of logs |
+//! | [`now`] | time and randomness, as arguments |
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod bound;
+pub mod client_auth;
+pub mod endpoint;
+pub mod error;
+pub mod issued;
+pub mod now;
+pub mod oauth;
+pub mod options;
+pub mod parameters;
+pub mod profile;
+pub mod secret;
