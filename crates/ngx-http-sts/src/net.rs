@@ -2,6 +2,7 @@
 
 mod connection;
 mod destination;
+mod lookup;
 mod pool;
 
 use std::cell::Cell;
@@ -52,7 +53,7 @@ pub(crate) enum CallError {
     Connect(#[from] ConnectError),
     #[error("the connection was lost: {0}")]
     Lost(String),
-    #[error("no address known for {0}")]
+    #[error("no address known: {0}")]
     NoAddress(String),
     #[error(transparent)]
     Queue(#[from] QueueFull),

@@ -1,5 +1,6 @@
 //! What a transport keeps count of, without any I/O: idle connections ([`idle`]), running calls
-//! ([`calls`]), and where names are looked up ([`names`]). Time and connections are arguments, so that the rules can be tested by themselves.
+//! ([`calls`]), and where names are looked up ([`names`]). Time and connections are arguments, so that
+//! the rules can be tested by themselves.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 

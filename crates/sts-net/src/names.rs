@@ -92,10 +92,7 @@ mod tests {
     #[test]
     fn a_short_name_is_looked_for_in_the_search_domains_first() {
         let conf = ResolvConf::parse("search a.example b.example.\noptions timeout:1 ndots:2\n");
-        assert_eq!(
-            conf.candidates("sts.ns"),
-            ["sts.ns.a.example", "sts.ns.b.example", "sts.ns"]
-        );
+        assert_eq!(conf.candidates("sts.ns"), ["sts.ns.a.example", "sts.ns.b.example", "sts.ns"]);
         assert_eq!(
             conf.candidates("sts.ns.svc"),
             ["sts.ns.svc", "sts.ns.svc.a.example", "sts.ns.svc.b.example"]

@@ -41,19 +41,16 @@ impl Connection {
     /// Connects to the first address that answers, and secures the connection.
     pub(super) async fn open(destination: &Rc<Destination>) -> Result<Self, CallError> {
         let mut last = None;
-        for address in destination.addresses() {
+        let addresses = destination.addresses().await.map_err(CallError::NoAddress)?;
+        for address in &addresses {
             match Peer::connect(address).await {
                 Ok(peer) => return Self::on(peer, destination).await,
                 Err(ConnectError::Exhausted) => return Err(ConnectError::Exhausted.into()),
                 Err(error) => last = Some(error),
             }
         }
-        let host = || {
-            CallError::NoAddress(
-                String::from_utf8_lossy(destination.authority().as_bytes()).into_owned(),
-            )
-        };
-        Err(last.map_or_else(host, CallError::Connect))
+        let none = || CallError::NoAddress("the name has none".into());
+        Err(last.map_or_else(none, CallError::Connect))
     }
 
     async fn on(peer: Peer, destination: &Rc<Destination>) -> Result<Self, CallError> {

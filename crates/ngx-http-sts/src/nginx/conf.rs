@@ -6,7 +6,8 @@ use std::ptr::NonNull;
 
 use nginx_sys::{
     NGX_HTTP_SATISFY_ANY, NGX_LOG_EMERG, NGX_LOG_WARN, ngx_conf_full_name, ngx_conf_t,
-    ngx_http_core_loc_conf_t, ngx_http_core_module, ngx_pnalloc, ngx_pool_t, ngx_str_t,
+    ngx_http_core_loc_conf_t, ngx_http_core_module, ngx_pnalloc, ngx_pool_t, ngx_resolver_t,
+    ngx_str_t,
 };
 use ngx::http::HttpModuleConfExt;
 use ngx::ngx_conf_log_error;
@@ -91,6 +92,12 @@ impl Conf<'_> {
     /// Whether the block being merged has `satisfy any`.
     pub(crate) fn satisfies_any(&self) -> bool {
         self.core().is_some_and(|core| core.satisfy == NGX_HTTP_SATISFY_ANY as usize)
+    }
+
+    /// The `resolver` of the block being merged and its `resolver_timeout` in milliseconds.
+    pub(super) fn resolver(&self) -> Option<(NonNull<ngx_resolver_t>, u64)> {
+        let core = self.core()?;
+        Some((NonNull::new(core.resolver)?, core.resolver_timeout as u64))
     }
 
     fn core(&self) -> Option<&ngx_http_core_loc_conf_t> {
