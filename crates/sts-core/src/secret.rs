@@ -52,7 +52,7 @@ impl AsRef<[u8]> for Secret {
 
 impl Drop for Secret {
     fn drop(&mut self) {
-        // The same for the whole vector would go byte by byte: a hundred times slower.
+        // Asked for at once, a vector would be wiped byte by byte, and a long token would feel it.
         self.0.as_mut_slice().zeroize();
         self.0.spare_capacity_mut().zeroize();
     }
