@@ -172,3 +172,15 @@ fn a_call_shows_exactly_what_came() {
     assert!(request.bytes().ends_with(&call.body));
     assert!(call.tls.is_none() && !call.chunked && call.minor_version == 1);
 }
+
+#[test]
+fn a_close_is_no_reset_to_a_client_that_goes_on_sending() {
+    let sts = sts();
+    sts.on_open(Some(1), Script::new().close());
+    let mut wire = Wire::connect(&sts);
+    assert_eq!(wire.rest(), (Vec::new(), End::Closed));
+    // A reset in answer to the first would break the pipe for the second.
+    wire.send(&alice());
+    wire.send(&alice());
+    assert_eq!(sts.call_count(), 0);
+}
