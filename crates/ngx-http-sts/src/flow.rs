@@ -73,10 +73,10 @@ impl Pending {
     pub(crate) fn abandon(&self) {
         self.abandoned.set(true);
         self.hold.release();
-        if !self.sent.get() {
-            if let Some(task) = self.task.take() {
-                task.cancel();
-            }
+        if !self.sent.get()
+            && let Some(task) = self.task.take()
+        {
+            task.cancel();
         }
     }
 }

@@ -99,10 +99,10 @@ async fn drive<F: Future>(
 ) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|context| {
-        if let Some(connection) = driver {
-            if Pin::new(connection).poll(context).is_ready() {
-                *driver = None;
-            }
+        if let Some(connection) = driver
+            && Pin::new(connection).poll(context).is_ready()
+        {
+            *driver = None;
         }
         if let Poll::Ready(output) = future.as_mut().poll(context) {
             return Poll::Ready(output);

@@ -87,17 +87,17 @@ impl Lookup {
     /// Nobody knows one, and why.
     pub(super) async fn addresses(&self) -> Result<Vec<SocketAddress>, String> {
         let mut why = "no address was found when the configuration was read".to_owned();
-        if let Some((resolver, names)) = &self.asked {
-            if timer::now() >= self.again.get() {
-                for name in names {
-                    match resolver.resolve(name, self.port).await {
-                        Ok(addresses) if !addresses.is_empty() => return Ok(addresses),
-                        Ok(_) => {}
-                        Err(error) => why = error.to_string(),
-                    }
+        if let Some((resolver, names)) = &self.asked
+            && timer::now() >= self.again.get()
+        {
+            for name in names {
+                match resolver.resolve(name, self.port).await {
+                    Ok(addresses) if !addresses.is_empty() => return Ok(addresses),
+                    Ok(_) => {}
+                    Err(error) => why = error.to_string(),
                 }
-                self.again.set(timer::now() + PAUSE);
             }
+            self.again.set(timer::now() + PAUSE);
         }
         if self.configured.is_empty() { Err(why) } else { Ok(self.configured.clone()) }
     }

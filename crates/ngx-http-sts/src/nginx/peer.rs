@@ -118,9 +118,8 @@ impl Peer {
         // SAFETY: the connection is open.
         let read = unsafe { (*connection).read };
         // SAFETY: as above.
-        if self.inner().closing.get()
-            || unsafe { ngx_handle_read_event(read, 0) } != NGX_OK as ngx_int_t
-        {
+        let armed = unsafe { ngx_handle_read_event(read, 0) } == NGX_OK as ngx_int_t;
+        if self.inner().closing.get() || !armed {
             return false;
         }
         // What arrived already will not be reported again.
