@@ -31,6 +31,13 @@ impl Secret {
     }
 }
 
+/// For what was written into a buffer that is wiped in any case.
+impl From<Zeroizing<Vec<u8>>> for Secret {
+    fn from(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self(bytes)
+    }
+}
+
 /// For the owners that hand a body to an HTTP client without copying it.
 impl AsRef<[u8]> for Secret {
     fn as_ref(&self) -> &[u8] {
