@@ -10,6 +10,7 @@
 //! | [`nginx`] | configures, starts, signals, watches and stops NGINX |
 //! | [`http1`] | an HTTP/1.1 client that leaves control of every byte to the test |
 //! | [`http2`] | an HTTP/2 client, by prior knowledge over plain TCP |
+//! | [`scene`] | NGINX between a development STS and a backend, as most tests want it |
 //! | [`response`] | what a client got |
 //! | [`parallel`] | many requests at once |
 //! | [`ports`] | TCP ports nobody else uses |
@@ -28,4 +29,5 @@ pub mod nginx;
 pub mod parallel;
 pub mod ports;
 pub mod response;
+pub mod scene;
 pub mod wait;

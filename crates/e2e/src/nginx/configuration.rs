@@ -89,8 +89,6 @@ impl Configuration {
         ports: &mut BTreeMap<String, u16>,
         new_port: fn() -> u16,
     ) -> String {
-        let text = self.whole.as_deref().unwrap_or(ONE_SERVER);
-        let mut text = text.replace("%%MAIN%%", MAIN).replace("%%HTTP%%", HTTP);
         let load_module = if self.with_module {
             format!("load_module {};", binary::module().display())
         } else {
@@ -103,32 +101,35 @@ impl Configuration {
             "listen 127.0.0.1:%%PORT_H2%% http2;"
         };
         let own = [
-            ("DAEMON", if self.daemon { "on" } else { "off" }.into()),
+            ("DAEMON", if self.daemon { "on" } else { "off" }.to_owned()),
+            ("HTTP", HTTP.into()),
+            ("LISTEN_H2", http2.into()),
+            ("LOAD_MODULE", load_module),
+            ("LOG_LEVEL", self.log_level.clone()),
+            ("MAIN", MAIN.into()),
+            ("PREFIX", prefix.display().to_string()),
+            ("SERVER", self.server.clone()),
+            ("TEST_HTTP", self.http.clone()),
+            ("TEST_MAIN", self.main.clone()),
+            ("USER", user.into()),
             ("WORKERS", self.workers.to_string()),
             ("WORKER_CONNECTIONS", self.worker_connections.to_string()),
-            ("LOG_LEVEL", self.log_level.clone()),
-            ("LOAD_MODULE", load_module),
-            ("USER", user.into()),
-            ("TEST_MAIN", self.main.clone()),
-            ("TEST_HTTP", self.http.clone()),
-            ("SERVER", self.server.clone()),
-            ("LISTEN_H2", http2.into()),
         ];
-        for (name, value) in &own {
-            text = text.replace(&format!("%%{name}%%"), value);
-        }
-        // Values may hold placeholders themselves, but not of other values that come before.
-        for (name, value) in &self.values {
-            text = text.replace(&format!("%%{name}%%"), value);
-        }
-        text = text.replace("%%PREFIX%%", &prefix.display().to_string());
+        let mut text = self.whole.as_deref().unwrap_or(ONE_SERVER).to_owned();
+        // One after the other, because a value may hold placeholders itself.
         while let Some(name) = first_placeholder(&text) {
-            assert!(
-                name.starts_with("PORT"),
-                "%%{name}%% in the configuration has no value: give one with set()"
-            );
-            let port = ports.entry(name.clone()).or_insert_with(new_port);
-            text = text.replace(&format!("%%{name}%%"), &port.to_string());
+            let value = if let Some((_, value)) = own.iter().find(|(own, _)| *own == name) {
+                value.clone()
+            } else if let Some(value) = self.values.get(&name) {
+                value.clone()
+            } else {
+                assert!(
+                    name.starts_with("PORT"),
+                    "%%{name}%% in the configuration has no value: give one with set()"
+                );
+                ports.entry(name.clone()).or_insert_with(new_port).to_string()
+            };
+            text = text.replace(&format!("%%{name}%%"), &value);
         }
         text
     }
