@@ -22,7 +22,8 @@ pub(crate) use crate::net::pool::shutdown;
 use crate::nginx::peer::ConnectError;
 use crate::nginx::timer::{self, Hold, Timer};
 
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("nginx-sts/", env!("CARGO_PKG_VERSION")));
+const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("nginx-sts/", env!("CARGO_PKG_VERSION")));
 
 /// What a call may cost.
 #[derive(Clone, Copy)]

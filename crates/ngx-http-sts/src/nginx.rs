@@ -4,6 +4,7 @@
 //! is shared between threads, and what NGINX hands to a callback stays valid while it runs.
 
 pub(crate) mod address;
+pub(crate) mod clock;
 pub(crate) mod conf;
 pub(crate) mod guard;
 pub(crate) mod log;

@@ -14,9 +14,11 @@ use crate::secret::Secret;
 use method::Method;
 
 /// A client authentication method with its credentials.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ClientAuth(Credentials);
 
 /// The credentials in the form in which they are sent.
+#[derive(Clone, PartialEq, Eq)]
 enum Credentials {
     None,
     /// `basic` and `client_secret_basic`: marked sensitive.

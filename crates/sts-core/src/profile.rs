@@ -17,6 +17,15 @@ pub enum Protocol {
     TokenExchange,
 }
 
+impl Protocol {
+    /// The name that `STSType` has for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TokenExchange => "otx",
+        }
+    }
+}
+
 /// Everything about an exchange that does not depend on the request.
 pub struct Profile {
     /// What is spoken.

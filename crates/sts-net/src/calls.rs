@@ -16,6 +16,11 @@ pub struct CallLimits {
     pub queued: usize,
 }
 
+impl CallLimits {
+    /// What holds when nothing is configured.
+    pub const DEFAULT: Self = Self { running: 256, queued: 1024 };
+}
+
 /// There is no place left in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many calls are running and waiting")]
@@ -103,10 +108,8 @@ impl Future for Turn {
         if state.waiting.len() >= self.limits.queued {
             return Poll::Ready(Err(Full));
         }
-        let waiter = Rc::new(RefCell::new(Waiter {
-            waker: Some(context.waker().clone()),
-            granted: false,
-        }));
+        let waiter =
+            Rc::new(RefCell::new(Waiter { waker: Some(context.waker().clone()), granted: false }));
         state.waiting.push_back(waiter.clone());
         self.waiter = Some(waiter);
         Poll::Pending

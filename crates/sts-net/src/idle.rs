@@ -14,6 +14,11 @@ pub struct Limits {
     pub idle: Millis,
 }
 
+impl Limits {
+    /// What holds when nothing is configured.
+    pub const DEFAULT: Self = Self { connections: 32, idle: 60_000 };
+}
+
 /// Names one parked connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ParkedId(u64);
@@ -61,8 +66,7 @@ impl<T> Idle<T> {
             return Some(connection);
         }
         let parked = self.destinations.entry(destination).or_default();
-        let evicted =
-            (parked.len() >= limits.connections).then(|| parked.remove(0).connection);
+        let evicted = (parked.len() >= limits.connections).then(|| parked.remove(0).connection);
         parked.push(Parked { id, since: now, connection });
         evicted
     }

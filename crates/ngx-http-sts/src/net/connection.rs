@@ -48,7 +48,11 @@ impl Connection {
                 Err(error) => last = Some(error),
             }
         }
-        let host = || CallError::NoAddress(String::from_utf8_lossy(destination.authority().as_bytes()).into_owned());
+        let host = || {
+            CallError::NoAddress(
+                String::from_utf8_lossy(destination.authority().as_bytes()).into_owned(),
+            )
+        };
         Err(last.map_or_else(host, CallError::Connect))
     }
 
@@ -132,7 +136,7 @@ async fn collect(answer: Response<Incoming>, max_body: usize) -> Result<Answer, 
 
 /// What hyper says of an answer holds none of its text.
 fn broken(error: &hyper::Error) -> CallError {
-    if error.is_parse() || error.is_parse_too_large() {
+    if error.is_parse() {
         return CallError::Malformed(error.to_string());
     }
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));

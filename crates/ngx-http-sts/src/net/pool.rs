@@ -39,8 +39,7 @@ pub(super) fn park(destination: &Rc<Destination>, connection: Connection, limits
     if limits.connections == 0 || !connection.peer.park(Rc::new(on_close)) {
         return;
     }
-    let evicted =
-        IDLE.with_borrow_mut(|idle| idle.park(to, id, connection, timer::now(), limits));
+    let evicted = IDLE.with_borrow_mut(|idle| idle.park(to, id, connection, timer::now(), limits));
     drop(evicted);
     if SWEPT.with_borrow_mut(|swept| swept.insert(to)) {
         task::spawn(sweep(to, limits));

@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use nginx_sys::{
-    NGX_LOG_EMERG, NGX_LOG_WARN, ngx_conf_full_name, ngx_conf_t, ngx_http_core_loc_conf_t,
-    ngx_http_core_module, ngx_pnalloc, ngx_pool_t, ngx_str_t,
+    NGX_HTTP_SATISFY_ANY, NGX_LOG_EMERG, NGX_LOG_WARN, ngx_conf_full_name, ngx_conf_t,
+    ngx_http_core_loc_conf_t, ngx_http_core_module, ngx_pnalloc, ngx_pool_t, ngx_str_t,
 };
 use ngx::http::HttpModuleConfExt;
 use ngx::ngx_conf_log_error;
@@ -88,17 +88,23 @@ impl Conf<'_> {
         name
     }
 
-    /// The block whose configuration is being merged.
-    pub(crate) fn block(&self) -> Block {
+    /// Whether the block being merged has `satisfy any`.
+    pub(crate) fn satisfies_any(&self) -> bool {
+        self.core().is_some_and(|core| core.satisfy == NGX_HTTP_SATISFY_ANY as usize)
+    }
+
+    fn core(&self) -> Option<&ngx_http_core_loc_conf_t> {
         // SAFETY: the core module's location configuration exists wherever ours does.
         let core = unsafe {
-            self.conf
-                .as_ref()
-                .http_location_conf_unchecked::<ngx_http_core_loc_conf_t>(&*(&raw const ngx_http_core_module))
+            self.conf.as_ref().http_location_conf_unchecked(&*(&raw const ngx_http_core_module))
         };
-        let Some(core) = core else { return Block::Server { empty: false } };
         // SAFETY: it is valid while the configuration is read.
-        let core = unsafe { core.as_ref() };
+        core.map(|core| unsafe { core.as_ref() })
+    }
+
+    /// The block whose configuration is being merged.
+    pub(crate) fn block(&self) -> Block {
+        let Some(core) = self.core() else { return Block::Server { empty: false } };
         let name = String::from_utf8_lossy(core.name.as_bytes()).into_owned();
         if core.noname() != 0 {
             return Block::Nested(name);

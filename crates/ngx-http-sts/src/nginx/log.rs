@@ -3,11 +3,11 @@
 use std::fmt;
 use std::mem::MaybeUninit;
 
-use ngx::log::{LOG_BUFFER_SIZE, log_error, write_fmt};
 use nginx_sys::{
     NGX_LOG_ALERT, NGX_LOG_DEBUG, NGX_LOG_ERR, NGX_LOG_INFO, NGX_LOG_WARN, ngx_cycle, ngx_log_t,
     ngx_uint_t,
 };
+use ngx::log::{LOG_BUFFER_SIZE, log_error, write_fmt};
 
 /// How much a line matters to the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,11 +13,11 @@ use std::task::{Context, Poll, Waker};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use nginx_sys::{
-    NGX_AGAIN, NGX_DECLINED, NGX_ERROR_ERR, NGX_LOG_DEBUG, NGX_OK, ngx_close_connection,
-    ngx_connection_t, ngx_create_pool, ngx_destroy_pool, ngx_event_connect_peer,
-    ngx_event_get_peer, ngx_event_t, ngx_handle_read_event, ngx_handle_write_event, ngx_int_t,
-    ngx_log_t, ngx_peer_connection_t, ngx_pool_t, ngx_reusable_connection, ngx_ssl_handshake,
-    ngx_ssl_shutdown, ngx_str_t, ngx_tcp_nodelay,
+    NGX_AGAIN, NGX_DECLINED, NGX_LOG_DEBUG, NGX_OK, ngx_close_connection,
+    ngx_connection_log_error_e_NGX_ERROR_ERR, ngx_connection_t, ngx_create_pool, ngx_destroy_pool,
+    ngx_event_connect_peer, ngx_event_get_peer, ngx_event_t, ngx_handle_read_event,
+    ngx_handle_write_event, ngx_int_t, ngx_log_t, ngx_peer_connection_t, ngx_pool_t,
+    ngx_reusable_connection, ngx_ssl_handshake, ngx_ssl_shutdown, ngx_str_t, ngx_tcp_nodelay,
 };
 use sts_core::endpoint::Host;
 
@@ -118,7 +118,8 @@ impl Peer {
         // SAFETY: the connection is open.
         let read = unsafe { (*connection).read };
         // SAFETY: as above.
-        if self.inner().closing.get() || unsafe { ngx_handle_read_event(read, 0) } != NGX_OK as ngx_int_t
+        if self.inner().closing.get()
+            || unsafe { ngx_handle_read_event(read, 0) } != NGX_OK as ngx_int_t
         {
             return false;
         }
@@ -182,7 +183,7 @@ impl Peer {
         description.name = &raw mut name;
         description.get = Some(ngx_event_get_peer);
         description.log = log;
-        description.set_log_error(NGX_ERROR_ERR);
+        description.set_log_error(ngx_connection_log_error_e_NGX_ERROR_ERR);
         // SAFETY: all that the description points at outlives the call.
         let status = unsafe { ngx_event_connect_peer(&raw mut description) };
         let connection = description.connection;
@@ -221,7 +222,8 @@ impl Peer {
         // SAFETY: the connection is open, and `secure` has made its TLS state.
         let done = unsafe { (*(*connection).ssl).handshaked() } != 0;
         // SAFETY: as above; both are set when a handshake fails.
-        let failed = unsafe { (*(*connection).read).eof() != 0 || (*(*connection).read).error() != 0 };
+        let failed =
+            unsafe { (*(*connection).read).eof() != 0 || (*(*connection).read).error() != 0 };
         if done || failed || self.inner().closing.get() {
             return Poll::Ready(());
         }
@@ -262,7 +264,9 @@ impl Read for Peer {
             let free = unsafe { buffer.as_mut() };
             // SAFETY: an open connection has its functions set; the buffer has that much room.
             let received = unsafe {
-                (*connection).recv.map(|recv| recv(connection, free.as_mut_ptr().cast(), free.len()))
+                (*connection)
+                    .recv
+                    .map(|recv| recv(connection, free.as_mut_ptr().cast(), free.len()))
             };
             match received {
                 Some(0) => return Poll::Ready(Ok(())),
@@ -404,7 +408,8 @@ extern "C" fn readable(event: *mut ngx_event_t) {
             return;
         }
         // The wake-up may drop the peer: nothing of it is touched after the last one.
-        let (reader, writer) = (inner.reader.take(), inner.closing.get().then(|| inner.writer.take()));
+        let (reader, writer) =
+            (inner.reader.take(), inner.closing.get().then(|| inner.writer.take()));
         reader.into_iter().chain(writer.flatten()).for_each(Waker::wake);
     });
 }

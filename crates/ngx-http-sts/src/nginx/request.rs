@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
 use nginx_sys::{
-    NGX_LOG_INFO, ngx_http_core_srv_conf_t, ngx_http_core_module, ngx_http_request_t, ngx_list_push,
-    ngx_pnalloc, ngx_pool_cleanup_add, ngx_str_t, ngx_table_elt_t,
+    ngx_http_core_module, ngx_http_core_srv_conf_t, ngx_http_request_t, ngx_list_push, ngx_pnalloc,
+    ngx_pool_cleanup_add, ngx_str_t, ngx_table_elt_t,
 };
 use ngx::http::HttpModuleConfExt;
 
@@ -195,12 +195,6 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// Whether a line of this level would be written: what goes into it may be costly.
-    pub(crate) fn logs_info(self) -> bool {
-        // SAFETY: a request has a connection, and a connection has a log.
-        unsafe { (*(*self.raw().connection).log).log_level >= NGX_LOG_INFO as usize }
-    }
-
     fn client(self) -> String {
         // SAFETY: a request has a connection.
         let text = unsafe { &(*self.raw().connection).addr_text };
@@ -210,8 +204,9 @@ impl<'r> Request<'r> {
     fn server(self) -> String {
         // SAFETY: the core module's configuration exists for each request.
         let server = unsafe {
-            self.raw().http_server_conf_unchecked::<ngx_http_core_srv_conf_t>(&*(&raw const
-                ngx_http_core_module))
+            self.raw().http_server_conf_unchecked::<ngx_http_core_srv_conf_t>(
+                &*(&raw const ngx_http_core_module),
+            )
         };
         // SAFETY: as above.
         let name = server.map(|server| unsafe { server.as_ref() }.server_name);

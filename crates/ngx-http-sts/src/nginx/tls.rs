@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use std::ptr;
 
 use nginx_sys::{
-    NGX_OK, NGX_SSL_BUFFER, NGX_SSL_CLIENT, NGX_SSL_TLSv1_2, NGX_SSL_TLSv1_3, SSL_CTX_set_default_verify_paths,
-    SSL_ctrl, SSL_get_verify_result, SSL_get0_param, X509_VERIFY_PARAM_set1_host,
-    X509_VERIFY_PARAM_set1_ip, X509_V_OK, X509_verify_cert_error_string, ngx_connection_t,
-    ngx_int_t, ngx_ssl_cleanup_ctx, ngx_ssl_create, ngx_ssl_create_connection, ngx_ssl_t,
-    ngx_ssl_trusted_certificate, ngx_uint_t,
+    NGX_OK, NGX_SSL_BUFFER, NGX_SSL_CLIENT, NGX_SSL_TLSv1_2, NGX_SSL_TLSv1_3,
+    SSL_CTX_set_default_verify_paths, SSL_ctrl, SSL_get_verify_result, SSL_get0_param, X509_V_OK,
+    X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip, X509_verify_cert_error_string,
+    ngx_connection_t, ngx_int_t, ngx_ssl_cleanup_ctx, ngx_ssl_create, ngx_ssl_create_connection,
+    ngx_ssl_t, ngx_ssl_trusted_certificate, ngx_uint_t,
 };
 use sts_core::endpoint::Host;
 
