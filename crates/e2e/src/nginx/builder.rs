@@ -189,6 +189,13 @@ impl Builder {
             nginx.discard();
             return None;
         }
+        // So that a test finds them where it looks for them.
+        if started && !text.contains("master_process off") {
+            crate::wait::wait_for("the workers", || {
+                nginx.workers().len() == self.configuration.workers
+                    || nginx.group.master_has_exited()
+            });
+        }
         assert!(
             started && !nginx.group.master_has_exited(),
             "NGINX does not start with this configuration:\n{text}"
