@@ -1,5 +1,6 @@
 //! The directives: their names, how many arguments they take, and what each accepts.
 
+use std::ffi::CStr;
 use std::rc::Rc;
 
 use sts_core::client_auth::ClientAuth;
@@ -17,7 +18,8 @@ use crate::nginx::value::{Reported, Value};
 
 /// A directive, allowed in `http`, `server`, `location` and `if` in `location`.
 pub(crate) struct Directive {
-    pub(crate) name: &'static str,
+    /// C compares it up to its NUL.
+    pub(crate) name: &'static CStr,
     /// How many arguments it takes at least and at most.
     pub(crate) arguments: (u8, u8),
     pub(crate) set: fn(&mut Block<'_>, &[&str]) -> Result<(), Refusal>,
@@ -54,7 +56,7 @@ impl From<Reported> for Refusal {
 type Accepted = Result<(), Refusal>;
 
 const fn directive(
-    name: &'static str,
+    name: &'static CStr,
     arguments: (u8, u8),
     set: fn(&mut Block<'_>, &[&str]) -> Accepted,
 ) -> Directive {
@@ -63,39 +65,39 @@ const fn directive(
 
 /// All of them, in the order of the manual.
 pub(crate) static DIRECTIVES: [Directive; 18] = [
-    directive("STSType", (1, 1), |b, a| once(&mut b.settings.kind, kind(first(a)))),
-    directive("STSOTXEndpoint", (1, 1), |b, a| once(&mut b.settings.otx.endpoint, endpoint(a))),
-    directive("STSOTXEndpointAuth", (1, 2), |b, a| once(&mut b.settings.otx.auth, auth(a))),
-    directive("STSOTXClientID", (1, 1), |b, a| once(&mut b.settings.otx.client_id, text(a))),
-    directive("STSRequestParameter", (1, 2), request_parameter),
-    directive("STSVariables", (2, 2), variables),
-    directive("STSSSLValidateServer", (1, 1), |b, a| once(&mut b.settings.verify, switch(a))),
-    directive("STSSSLTrustedCertificate", (1, 1), |b, a| {
+    directive(c"STSType", (1, 1), |b, a| once(&mut b.settings.kind, kind(first(a)))),
+    directive(c"STSOTXEndpoint", (1, 1), |b, a| once(&mut b.settings.otx.endpoint, endpoint(a))),
+    directive(c"STSOTXEndpointAuth", (1, 2), |b, a| once(&mut b.settings.otx.auth, auth(a))),
+    directive(c"STSOTXClientID", (1, 1), |b, a| once(&mut b.settings.otx.client_id, text(a))),
+    directive(c"STSRequestParameter", (1, 2), request_parameter),
+    directive(c"STSVariables", (2, 2), variables),
+    directive(c"STSSSLValidateServer", (1, 1), |b, a| once(&mut b.settings.verify, switch(a))),
+    directive(c"STSSSLTrustedCertificate", (1, 1), |b, a| {
         once(&mut b.settings.trusted_certificate, text(a))
     }),
-    directive("STSHTTPTimeOut", (1, 1), |b, a| {
+    directive(c"STSHTTPTimeOut", (1, 1), |b, a| {
         let seconds = argument::number(first(a), 1, 3600);
         once(&mut b.settings.timeout, seconds.map(|seconds| seconds * 1000))
     }),
-    directive("STSPhase", (1, 1), |b, a| {
+    directive(c"STSPhase", (1, 1), |b, a| {
         once(&mut b.settings.phase, argument::word(first(a), &Phase::WORDS))
     }),
-    directive("STSOnError", (1, 1), |b, a| once(&mut b.settings.on_error, on_failure(a))),
-    directive("STSOnMissing", (1, 1), |b, a| once(&mut b.settings.on_missing, on_failure(a))),
-    directive("STSMaxResponse", (1, 1), |b, a| {
+    directive(c"STSOnError", (1, 1), |b, a| once(&mut b.settings.on_error, on_failure(a))),
+    directive(c"STSOnMissing", (1, 1), |b, a| once(&mut b.settings.on_missing, on_failure(a))),
+    directive(c"STSMaxResponse", (1, 1), |b, a| {
         let bytes = argument::size(first(a), 1024, 64 * 1024 * 1024);
         once(&mut b.settings.max_response, bytes.and_then(to_usize))
     }),
-    directive("STSKeepalive", (1, 3), |b, a| once(&mut b.settings.keepalive, keepalive(a))),
-    directive("STSMaxCalls", (1, 3), |b, a| once(&mut b.settings.max_calls, max_calls(a))),
-    directive("STSBoundTokens", (1, 1), |b, a| {
+    directive(c"STSKeepalive", (1, 3), |b, a| once(&mut b.settings.keepalive, keepalive(a))),
+    directive(c"STSMaxCalls", (1, 3), |b, a| once(&mut b.settings.max_calls, max_calls(a))),
+    directive(c"STSBoundTokens", (1, 1), |b, a| {
         let words = [("refuse", BoundTokens::Refuse), ("allow", BoundTokens::Allow)];
         once(&mut b.settings.bound_tokens, argument::word(first(a), &words))
     }),
-    directive("STSIgnoreClientAbort", (1, 1), |b, a| {
+    directive(c"STSIgnoreClientAbort", (1, 1), |b, a| {
         once(&mut b.settings.ignore_client_abort, switch(a))
     }),
-    directive("STSChallenge", (1, 1), |b, a| {
+    directive(c"STSChallenge", (1, 1), |b, a| {
         let challenge = Challenge::parse(b.conf, first(a))?;
         once(&mut b.settings.challenge, Ok(Rc::new(challenge)))
     }),

@@ -69,7 +69,10 @@ const fn commands() -> [ngx_command_t; DIRECTIVES.len() + 1] {
             _ => panic!("no such number of arguments yet"),
         };
         commands[index] = ngx_command_t {
-            name: ngx_str_t { len: directive.name.len(), data: directive.name.as_ptr().cast_mut() },
+            name: ngx_str_t {
+                len: directive.name.count_bytes(),
+                data: directive.name.as_ptr().cast_mut().cast(),
+            },
             type_: (levels | arguments) as ngx_uint_t,
             set: Some(set_directive),
             conf: NGX_HTTP_LOC_CONF_OFFSET,
@@ -104,14 +107,15 @@ extern "C" fn set_directive(
         let words = conf.words();
         let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
         let mut block = Block { conf: &conf, main, settings: &mut location.settings };
+        let name = directive.name.to_string_lossy();
         match (directive.set)(&mut block, &words) {
             Ok(()) => return CONF_OK,
             Err(Refusal::Reported) => {}
             Err(Refusal::Duplicate) => {
-                conf.error(format_args!("\"{}\" directive is duplicate", directive.name));
+                conf.error(format_args!("\"{name}\" directive is duplicate"));
             }
             Err(Refusal::Invalid(problem)) => {
-                conf.error(format_args!("\"{}\": {problem}", directive.name));
+                conf.error(format_args!("\"{name}\": {problem}"));
             }
         }
         CONF_ERROR
