@@ -71,9 +71,9 @@ fn the_backend_sees_the_request_as_it_was_but_for_what_the_location_sets() {
 }
 
 #[test]
-fn each_request_is_exchanged_while_there_is_no_cache() {
-    let scene = Scene::new();
-    let nginx = scene.nginx().server(&location("STSCacheExpiresIn 0;")).start();
+fn a_token_that_is_valid_for_no_time_is_exchanged_for_each_request() {
+    let scene = Scene::with(Sts::builder().expires_in(0));
+    let nginx = scene.nginx().server(&location("")).start();
 
     let first = Seen::by_backend(nginx.get("/").bearer("alice").send()).token();
     let second = Seen::by_backend(nginx.get("/").bearer("alice").send()).token();
@@ -297,10 +297,10 @@ fn answers_that_differ_in_what_does_not_matter_are_accepted() {
         json!({"access_token": "T", "token_type": "Bearer", "unknown": {"a": [1, null]}}),
         json!({"access_token": "T", "token_type": "Bearer", "refresh_token": "R", "scope": "x"}),
     ];
-    for answer in answers {
-        scene.sts.clear_scripts();
-        scene.sts.script(When::any(), Script::new().answer(Answer::json(200, &answer)));
-        let response = nginx.get("/").bearer("alice").send();
+    for (number, answer) in answers.into_iter().enumerate() {
+        let user = format!("user-{number}");
+        scene.sts.script(When::subject(&user), Script::new().answer(Answer::json(200, &answer)));
+        let response = nginx.get("/").bearer(&user).send();
         assert_eq!(Seen::by_backend(response).token(), "T", "{answer}");
     }
 }
@@ -315,11 +315,11 @@ fn the_framing_of_the_answer_does_not_matter() {
         |answer| answer.http10(),
         |answer| answer.closing(),
     ];
-    for shape in shapes {
-        scene.sts.clear_scripts();
-        scene.sts.script(When::any(), Script::new().usual_as(shape));
-        for user in ["alice", "bob"] {
-            assert_exchanged(nginx.get("/").bearer(user).send(), user);
+    for (number, shape) in shapes.into_iter().enumerate() {
+        let prefix = format!("{number}-");
+        scene.sts.script(When::subject_prefix(&prefix), Script::new().usual_as(shape));
+        for user in [format!("{prefix}alice"), format!("{prefix}bob")] {
+            assert_exchanged(nginx.get("/").bearer(&user).send(), &user);
         }
     }
 }
