@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{LazyLock, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use socket2::{Domain, Socket, Type};
 
 /// Below are the ports of well-known services.
 const LOWEST: u16 = 10_240;
@@ -51,6 +53,47 @@ fn first_ephemeral() -> u16 {
         .and_then(|range| range.split_whitespace().next()?.parse().ok())
         .filter(|first| *first > LOWEST + 1000)
         .unwrap_or(LOWEST_EPHEMERAL)
+}
+
+/// A port to which a connection is neither made nor refused.
+pub struct FullPort {
+    listener: TcpListener,
+    _queued: Vec<TcpStream>,
+}
+
+impl FullPort {
+    /// Fills the queue of a listener that nobody serves.
+    ///
+    /// # Panics
+    /// When there is no port for it.
+    pub fn new() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        socket.bind(&any.into()).expect("a free port");
+        socket.listen(0).expect("a listener");
+        let listener = TcpListener::from(socket);
+        let address = listener.local_addr().expect("an address");
+        let mut queued = Vec::new();
+        // The kernel keeps one more than it was told, and drops the packets of the others.
+        while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+            queued.push(stream);
+        }
+        Self { listener, _queued: queued }
+    }
+
+    /// Its number.
+    ///
+    /// # Panics
+    /// When the socket has no address.
+    pub fn number(&self) -> u16 {
+        self.listener.local_addr().expect("an address").port()
+    }
+}
+
+impl Default for FullPort {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 #[cfg(test)]
