@@ -11,7 +11,7 @@ use crate::net::lookup::{Lookup, System};
 use crate::nginx::address::{self, SocketAddress};
 use crate::nginx::conf::Conf;
 use crate::nginx::resolve::Resolver;
-use crate::nginx::tls::{Tls, Trust};
+use crate::nginx::tls::{Tls, TlsSettings};
 
 /// An STS as the transport sees it. Connections are kept and calls are counted per destination, and
 /// what differs in host, port, or in what TLS verifies is another destination.
@@ -19,7 +19,7 @@ pub(crate) struct Destination {
     id: u64,
     key: Key,
     lookup: Lookup,
-    tls: Option<Tls>,
+    tls: Option<Rc<Tls>>,
     calls: Calls,
     authority: HeaderValue,
     target: Uri,
@@ -30,7 +30,7 @@ struct Key {
     url: String,
     host: Host,
     port: u16,
-    trust: Option<Trust>,
+    tls: Option<TlsSettings>,
     resolver: Option<Resolver>,
 }
 
@@ -55,19 +55,19 @@ impl Destinations {
         &mut self,
         conf: &Conf<'_>,
         endpoint: &Endpoint,
-        trust: &Trust,
+        tls: &TlsSettings,
     ) -> Result<Rc<Destination>, String> {
         let key = Key {
             url: endpoint.url().to_owned(),
             host: endpoint.host().clone(),
             port: endpoint.port(),
             resolver: Resolver::configured(conf),
-            trust: (endpoint.scheme() == Scheme::Https).then(|| trust.clone()),
+            tls: (endpoint.scheme() == Scheme::Https).then(|| tls.clone()),
         };
         if let Some(known) = self.known.iter().find(|known| known.key == key) {
             return Ok(known.clone());
         }
-        let tls = key.trust.as_ref().map(|trust| Tls::new(conf, trust)).transpose()?;
+        let tls = key.tls.as_ref().map(|tls| Tls::new(conf, tls)).transpose()?.map(Rc::new);
         let addresses = address::at_configuration(conf, &key.host, key.port);
         let addresses = addresses.unwrap_or_else(|why| {
             // NGINX has to start while the STS is away.
@@ -108,8 +108,8 @@ impl Destination {
         self.lookup.addresses().await
     }
 
-    pub(super) fn tls(&self) -> Option<&Tls> {
-        self.tls.as_ref()
+    pub(super) fn tls(&self) -> Option<Rc<Tls>> {
+        self.tls.clone()
     }
 
     pub(super) fn calls(&self) -> &Calls {
