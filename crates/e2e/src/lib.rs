@@ -1,1 +1,33 @@
-//! Placeholder
+//! The harness of the end-to-end tests: it runs a real NGINX and talks to it.
+//!
+//! A test writes its configuration inline, starts NGINX with [`nginx::Builder`], sends requests and
+//! looks at what comes back. Whatever the test itself looks at, it also fails when NGINX's error log
+//! has an alert, when a worker dies, when shutting down takes too long or when a registered secret
+//! is in the error log: see [`nginx::Nginx`].
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`nginx`] | configures, starts, signals, watches and stops NGINX |
+//! | [`http1`] | an HTTP/1.1 client that leaves control of every byte to the test |
+//! | [`http2`] | an HTTP/2 client, by prior knowledge over plain TCP |
+//! | [`scene`] | NGINX between a development STS and a backend, as most tests want it |
+//! | [`response`] | what a client got |
+//! | [`parallel`] | many requests at once |
+//! | [`ports`] | TCP ports nobody else uses |
+//! | [`wait`] | waiting for a condition, with a deadline |
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test harness reports by panicking"
+)]
+#![warn(missing_docs)]
+
+pub mod http1;
+pub mod http2;
+pub mod nginx;
+pub mod parallel;
+pub mod ports;
+pub mod response;
+pub mod scene;
+pub mod wait;

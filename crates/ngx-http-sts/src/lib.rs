@@ -1,1 +1,26 @@
-//! Placeholder
+//! Security token exchange for NGINX.
+//!
+//! A request that comes with one security token goes on with the token that the backend
+//! understands: the module exchanges it at a remote Security Token Service, on NGINX's event loop.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`conf`] | the directives, from their text to checked exchanges |
+//! | [`handler`] | what happens to a request in the phase that it is exchanged in |
+//! | [`context`] | what is known of a request, over internal redirects too |
+//! | [`flow`] | one call to an STS, from the source token to the target token |
+//! | [`refusal`] | what the client gets when it does not work |
+//! | [`variables`] | `$sts_status`, `$sts_error` and the target variables |
+//! | [`net`] | the HTTP client |
+//! | [`nginx`] | the only unsafe code: safe types over NGINX's own |
+#![deny(unsafe_code)]
+
+mod conf;
+mod context;
+mod flow;
+mod handler;
+mod net;
+#[expect(unsafe_code, reason = "everything that talks to C lives here")]
+mod nginx;
+mod refusal;
+mod variables;

@@ -17,6 +17,15 @@ pub enum Protocol {
     TokenExchange,
 }
 
+impl Protocol {
+    /// The name that `STSType` has for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TokenExchange => "otx",
+        }
+    }
+}
+
 /// Everything about an exchange that does not depend on the request.
 pub struct Profile {
     /// What is spoken.
@@ -64,6 +73,17 @@ pub struct Incoming<'a> {
 }
 
 impl Profile {
+    /// The client id that goes into the body because the client authentication does not carry one
+    /// (RFC 6749, section 3.2.1).
+    pub(crate) fn body_client_id(&self) -> Option<&str> {
+        self.client_id.as_deref().filter(|_| self.auth.leaves_client_id_to_body())
+    }
+
+    /// Whether a request has a `client_id` parameter without the operator's doing.
+    pub(crate) fn sends_client_id(&self) -> bool {
+        self.auth.sends_client_id() || self.body_client_id().is_some()
+    }
+
     /// Writes the request to the STS.
     ///
     /// # Errors

@@ -1,0 +1,191 @@
+//! The token endpoint: RFC 6749 section 3.2, without leniency.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::client::Client;
+use super::steer::{self, Steered};
+use super::token::Issuer;
+use super::{Noted, OnCall, client_auth, token_exchange};
+use crate::http::answer::Answer;
+use crate::script::Script;
+use crate::server::Service;
+use crate::server::call::{Call, FORM};
+
+pub(super) struct TokenEndpoint {
+    pub(super) paths: Vec<String>,
+    pub(super) clients: Vec<Client>,
+    pub(super) anonymous: bool,
+    pub(super) issuer: Issuer,
+    pub(super) latency: Duration,
+    pub(super) on_call: Option<OnCall>,
+}
+
+/// A refusal of RFC 6749 section 5.2, or of HTTP before it came to that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) error: String,
+    pub(super) description: String,
+}
+
+/// A request that is to be granted, were it not for what the subject token asks for.
+pub(super) struct Grant<'a> {
+    pub(super) source: &'a str,
+    pub(super) issued_token_type: &'a str,
+    pub(super) scope: Option<&'a str>,
+}
+
+/// The parameters of a request that may come more than once (RFC 8693 section 2.1).
+const REPEATABLE: [&str; 2] = ["audience", "resource"];
+/// Parameters that must not stand in the URL: RFC 6749 section 2.3.1 says so of the credentials, and
+/// URLs are logged.
+const NOT_IN_URL: [&str; 6] =
+    ["client_id", "client_secret", "grant_type", "password", "subject_token", "username"];
+
+impl Service for TokenEndpoint {
+    fn answer(&self, call: &Call) -> Script {
+        let script = Script::new();
+        let script = if self.latency.is_zero() { script } else { script.wait(self.latency) };
+        if !self.paths.iter().any(|path| path == call.path()) {
+            return script.answer(Answer::new(404));
+        }
+        let mut client = None;
+        let (script, result) = match self.grant(call, &mut client) {
+            Ok(grant) => self.fulfil(call, &grant, script),
+            Err(refusal) => (script.answer(refusal.answer()), Err(refusal.to_string())),
+        };
+        if let Some(tell) = &self.on_call {
+            let source = call.subject().map(ToOwned::to_owned);
+            tell(Noted { call: call.number, client, source, result });
+        }
+        script
+    }
+}
+
+impl TokenEndpoint {
+    fn grant<'a>(&self, call: &'a Call, client: &mut Option<String>) -> Result<Grant<'a>, Refusal> {
+        check_form(call)?;
+        let grant_type = one_value(call, "grant_type")?
+            .ok_or_else(|| Refusal::invalid_request("grant_type is missing"))?;
+        *client = client_auth::authenticate(call, &self.clients, self.anonymous)?;
+        match grant_type {
+            token_exchange::GRANT_TYPE => token_exchange::check(call),
+            _ => Err(Refusal::new(400, "unsupported_grant_type", "not a grant type known here")),
+        }
+    }
+
+    fn fulfil(
+        &self,
+        call: &Call,
+        grant: &Grant<'_>,
+        script: Script,
+    ) -> (Script, Result<String, String>) {
+        let steered = match steer::read(grant.source) {
+            Ok(steered) => steered,
+            Err(other) => return other.into_script(script),
+        };
+        let Steered { wait, .. } = steered;
+        let script = if wait.is_zero() { script } else { script.wait(wait) };
+        let (target, expires_in) = self.issuer.issue(call.number, grant.source, &steered);
+        let mut body = serde_json::json!({
+            "access_token": target,
+            "issued_token_type": grant.issued_token_type,
+            "token_type": "Bearer",
+        });
+        if let Value::Object(members) = &mut body {
+            if let Some(seconds) = expires_in {
+                members.insert("expires_in".to_owned(), seconds.into());
+            }
+            if let Some(scope) = grant.scope {
+                members.insert("scope".to_owned(), scope.into());
+            }
+        }
+        // RFC 6749 section 5.1 demands both headers.
+        let answer = Answer::json(200, &body)
+            .header("Cache-Control", "no-store")
+            .header("Pragma", "no-cache");
+        (script.answer(answer), Ok(target))
+    }
+}
+
+/// What can be refused by looking at HTTP and the form alone.
+fn check_form(call: &Call) -> Result<(), Refusal> {
+    if call.method != "POST" {
+        return Err(Refusal::new(405, "invalid_request", "the token endpoint is for POST"));
+    }
+    if let Some(query) = call.query()
+        && query
+            .split('&')
+            .any(|pair| NOT_IN_URL.contains(&pair.split('=').next().unwrap_or_default()))
+    {
+        return Err(Refusal::invalid_request("a parameter of the request stands in the URL"));
+    }
+    let content_type = call
+        .header("content-type")
+        .ok_or_else(|| Refusal::invalid_request("there must be one Content-Type"))?;
+    if !is_form(&content_type) {
+        return Err(Refusal::invalid_request("the Content-Type is not that of a form"));
+    }
+    let pairs = match &call.form {
+        Some(Ok(pairs)) => pairs,
+        Some(Err(problem)) => return Err(Refusal::invalid_request(problem)),
+        None => return Err(Refusal::invalid_request("there is no form")),
+    };
+    for (at, (name, _)) in pairs.iter().enumerate() {
+        let before = pairs.iter().take(at).any(|(earlier, _)| earlier == name);
+        if before && !REPEATABLE.contains(&name.as_str()) {
+            // RFC 6749 section 3.2: parameters must not be included more than once.
+            return Err(Refusal::invalid_request(&format!("{name} is repeated")));
+        }
+    }
+    Ok(())
+}
+
+/// The media type alone, or with the charset that RFC 6749 appendix B prescribes anyhow.
+fn is_form(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    parts.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case(FORM))
+        && parts.all(|parameter| parameter.eq_ignore_ascii_case("charset=utf-8"))
+}
+
+/// The parameter's value; one without a value counts as omitted (RFC 6749 section 3.2).
+pub(super) fn one_value<'a>(call: &'a Call, name: &str) -> Result<Option<&'a str>, Refusal> {
+    match call.parameter_values(name)[..] {
+        [] | [""] => Ok(None),
+        [value] => Ok(Some(value)),
+        _ => Err(Refusal::invalid_request(&format!("{name} is repeated"))),
+    }
+}
+
+impl Refusal {
+    pub(super) fn new(status: u16, error: &str, description: &str) -> Self {
+        Self { status, error: error.to_owned(), description: description.to_owned() }
+    }
+
+    pub(super) fn invalid_request(description: &str) -> Self {
+        Self::new(400, "invalid_request", description)
+    }
+
+    pub(super) fn invalid_client(description: &str) -> Self {
+        Self::new(401, "invalid_client", description)
+    }
+
+    pub(super) fn answer(&self) -> Answer {
+        let answer = Answer::oauth_error(self.status, &self.error, &self.description)
+            .header("Pragma", "no-cache");
+        match self.status {
+            401 => answer.header("WWW-Authenticate", "Basic realm=\"devsts\", charset=\"UTF-8\""),
+            405 => answer.header("Allow", "POST"),
+            _ => answer,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.error, self.description)
+    }
+}

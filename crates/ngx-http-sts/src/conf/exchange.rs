@@ -1,0 +1,247 @@
+//! What a location does with a request, made of its settings.
+
+use std::rc::Rc;
+
+use sts_core::client_auth::ClientAuth;
+use sts_core::endpoint::{Endpoint, Scheme};
+use sts_core::parameters;
+use sts_core::profile::{Profile, Protocol};
+use sts_net::calls::CallLimits;
+use sts_net::idle::Limits;
+
+use crate::conf::argument::Problem;
+use crate::conf::main::MainConf;
+use crate::conf::settings::{BoundTokens, Kind, Parameter, Settings, Variables};
+use crate::conf::{LocationConf, State};
+use crate::net::{Destination, Limit};
+use crate::nginx::conf::{Block, Conf};
+use crate::nginx::tls::Trust;
+use crate::nginx::value::Value;
+
+/// Milliseconds that a call may take in all.
+const TIMEOUT: u64 = 20_000;
+
+/// Bytes of the body of an answer.
+const MAX_RESPONSE: usize = 256 * 1024;
+
+/// A usable exchange.
+pub(crate) struct Exchange {
+    pub(crate) id: ExchangeId,
+    pub(crate) callee: Rc<Callee>,
+    pub(crate) carrier: Rc<Variables>,
+    pub(crate) parameters: Rc<Vec<Parameter>>,
+    pub(crate) phase: Phase,
+    pub(crate) on_error: OnFailure,
+    pub(crate) on_missing: OnFailure,
+    pub(crate) bound_tokens: BoundTokens,
+    pub(crate) ignore_client_abort: bool,
+    pub(crate) challenge: Rc<Challenge>,
+}
+
+/// What a call needs, which may outlive the request that started it.
+pub(crate) struct Callee {
+    pub(crate) profile: Profile,
+    pub(crate) destination: Rc<Destination>,
+    pub(crate) limit: Limit,
+}
+
+/// Two locations have the same exchange when they ask the same STS for the same, with a source token
+/// from the same place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ExchangeId(usize);
+
+/// What makes exchanges differ.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Identity {
+    kind: Kind,
+    endpoint: Endpoint,
+    auth: ClientAuth,
+    client_id: Option<String>,
+    parameters: Vec<(String, String)>,
+    trust: Trust,
+    source: Rc<str>,
+}
+
+/// `STSPhase`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Rewrite,
+    Access,
+    PreContent,
+}
+
+impl Phase {
+    pub(crate) const WORDS: [(&str, Self); 3] =
+        [("precontent", Self::PreContent), ("access", Self::Access), ("rewrite", Self::Rewrite)];
+}
+
+/// `STSOnError`, `STSOnMissing`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnFailure {
+    Pass,
+    Return,
+}
+
+/// `STSChallenge`.
+pub(crate) enum Challenge {
+    Off,
+    On,
+    Custom(Value),
+}
+
+impl Challenge {
+    pub(crate) fn parse(conf: &Conf<'_>, text: &str) -> Result<Self, Problem> {
+        match text {
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
+            "" => Err("the value must be \"on\", \"off\" or a challenge".into()),
+            text => {
+                let value = Value::compile(conf, text);
+                value.map(Self::Custom).map_err(|_| "the value cannot be compiled".into())
+            }
+        }
+    }
+}
+
+impl LocationConf {
+    /// Inherits from the block around, and makes the exchange.
+    ///
+    /// # Errors
+    /// What is wrong, with the block that it is wrong in.
+    pub(crate) fn merge(
+        &mut self,
+        conf: &Conf<'_>,
+        main: &mut MainConf,
+        outer: &Self,
+    ) -> Result<(), Problem> {
+        let own_exchange = self.settings.has_exchange();
+        self.settings.inherit(&outer.settings);
+        let block = conf.block();
+        let built = build(conf, main, &self.settings);
+        let problem = match built {
+            Err(problem) => problem,
+            Ok(None) => return Ok(()),
+            Ok(Some(exchange)) => {
+                let in_if = matches!(block, Block::Nested(_)) && own_exchange;
+                if !(in_if && exchange.phase == Phase::Rewrite) {
+                    check_phase(conf, &exchange);
+                    main.uses(exchange.phase);
+                    self.state = State::Enabled(Box::new(exchange));
+                    return Ok(());
+                }
+                "\"STSPhase rewrite\" does not work with an exchange inside \"if\", which is not \
+                 chosen yet in that phase: move the exchange to the location, or use another phase"
+                    .into()
+            }
+        };
+        match block {
+            // Its locations may complete it.
+            Block::Server { empty: false } => {
+                main.uses(Phase::PreContent);
+                self.state = State::Incomplete(problem);
+                Ok(())
+            }
+            Block::Server { empty: true } => Err(format!("{problem}, in \"server\"")),
+            Block::Location(name) => Err(format!("{problem}, in location \"{name}\"")),
+            Block::Nested(name) => Err(format!("{problem}, in a block of location \"{name}\"")),
+        }
+    }
+}
+
+fn check_phase(conf: &Conf<'_>, exchange: &Exchange) {
+    if exchange.phase == Phase::Access && conf.satisfies_any() {
+        conf.warn(format_args!(
+            "\"STSPhase access\" with \"satisfy any\": tokens are exchanged before access is \
+             decided, also for clients that are then refused"
+        ));
+    }
+}
+
+/// The exchange of a block; `None` where there is none.
+fn build(
+    conf: &Conf<'_>,
+    main: &mut MainConf,
+    settings: &Settings,
+) -> Result<Option<Exchange>, Problem> {
+    let (protocol, grant, names) = match settings.kind {
+        None | Some(Kind::Disabled) => return Ok(None),
+        Some(kind @ Kind::TokenExchange) => {
+            (Protocol::TokenExchange, &settings.otx, (kind, "\"STSType otx\"", "STSOTXEndpoint"))
+        }
+    };
+    let (kind, directive, endpoint_directive) = names;
+    let missing = |what: &str| format!("{directive} needs {what}");
+    let endpoint =
+        grant.endpoint.clone().ok_or_else(|| missing(&format!("\"{endpoint_directive}\"")))?;
+    let carrier = settings.carrier.clone().ok_or_else(|| missing("\"STSVariables\""))?;
+    let auth = grant.auth.clone().unwrap_or(ClientAuth::none());
+    let profile = Profile {
+        protocol,
+        endpoint: endpoint.clone(),
+        auth: auth.clone(),
+        client_id: grant.client_id.clone(),
+    };
+    let parameters = settings.parameters.clone().unwrap_or_default();
+    parameters::check_all(&profile, parameters.iter().map(|parameter| parameter.name.as_str()))
+        .map_err(|error| format!("\"STSRequestParameter\": {error}"))?;
+    let trust = Trust {
+        verify: settings.verify.unwrap_or(true),
+        certificates: settings.trusted_certificate.clone(),
+    };
+    let destination = main
+        .destinations
+        .of(conf, &endpoint, &trust)
+        .map_err(|error| format!("\"{endpoint_directive}\": {error}"))?;
+    let identity = Identity {
+        kind,
+        endpoint,
+        auth,
+        client_id: grant.client_id.clone(),
+        parameters: parameters.iter().map(|p| (p.name.clone(), p.text.clone())).collect(),
+        trust,
+        source: carrier.source_text.clone(),
+    };
+    let (id, is_new) = main.identify(identity);
+    if is_new {
+        warn(conf, &profile, settings.verify.unwrap_or(true));
+    }
+    let limit = Limit {
+        timeout: settings.timeout.unwrap_or(TIMEOUT),
+        response: settings.max_response.unwrap_or(MAX_RESPONSE),
+        keepalive: settings.keepalive.unwrap_or(Limits::DEFAULT),
+        calls: settings.max_calls.unwrap_or(CallLimits::DEFAULT),
+    };
+    let on_error = settings.on_error.unwrap_or(OnFailure::Return);
+    Ok(Some(Exchange {
+        id: ExchangeId(id),
+        callee: Rc::new(Callee { profile, destination, limit }),
+        carrier,
+        parameters,
+        phase: settings.phase.unwrap_or(Phase::PreContent),
+        on_error,
+        on_missing: settings.on_missing.unwrap_or(on_error),
+        bound_tokens: settings.bound_tokens.unwrap_or(BoundTokens::Refuse),
+        ignore_client_abort: settings.ignore_client_abort.unwrap_or(false),
+        challenge: settings.challenge.clone().unwrap_or_else(|| Rc::new(Challenge::On)),
+    }))
+}
+
+fn warn(conf: &Conf<'_>, profile: &Profile, verify: bool) {
+    let endpoint = &profile.endpoint;
+    let name = endpoint.authority();
+    if endpoint.scheme() == Scheme::Https && !verify {
+        conf.warn(format_args!(
+            "the certificate of the STS \"{name}\" is not verified: anybody on the way can take \
+             the tokens; leave \"STSSSLValidateServer\" on and name the CA with \
+             \"STSSSLTrustedCertificate\""
+        ));
+    }
+    if endpoint.scheme() == Scheme::Http
+        && !endpoint.is_loopback()
+        && profile.auth.sends_credentials()
+    {
+        conf.warn(format_args!(
+            "credentials go to the STS \"{name}\" in clear: use https:// in its endpoint"
+        ));
+    }
+}

@@ -1,0 +1,120 @@
+//! What was written in one block, and what it inherits.
+
+use std::rc::Rc;
+
+use sts_core::client_auth::ClientAuth;
+use sts_core::endpoint::Endpoint;
+use sts_net::calls::CallLimits;
+use sts_net::idle::Limits;
+
+use crate::conf::exchange::{Challenge, OnFailure, Phase};
+use crate::nginx::value::Value;
+
+/// Each directive's own value; `None` where it was not written.
+#[derive(Clone, Default)]
+pub(crate) struct Settings {
+    pub(crate) kind: Option<Kind>,
+    pub(crate) otx: Grant,
+    pub(crate) parameters: Option<Rc<Vec<Parameter>>>,
+    pub(crate) carrier: Option<Rc<Variables>>,
+    pub(crate) verify: Option<bool>,
+    pub(crate) trusted_certificate: Option<String>,
+    /// Milliseconds.
+    pub(crate) timeout: Option<u64>,
+    pub(crate) phase: Option<Phase>,
+    pub(crate) on_error: Option<OnFailure>,
+    pub(crate) on_missing: Option<OnFailure>,
+    pub(crate) max_response: Option<usize>,
+    pub(crate) keepalive: Option<Limits>,
+    pub(crate) max_calls: Option<CallLimits>,
+    pub(crate) bound_tokens: Option<BoundTokens>,
+    pub(crate) ignore_client_abort: Option<bool>,
+    pub(crate) challenge: Option<Rc<Challenge>>,
+}
+
+/// `STSType`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Disabled,
+    TokenExchange,
+}
+
+/// The directives that each OAuth grant has for itself.
+#[derive(Clone, Default)]
+pub(crate) struct Grant {
+    pub(crate) endpoint: Option<Endpoint>,
+    pub(crate) auth: Option<ClientAuth>,
+    pub(crate) client_id: Option<String>,
+}
+
+/// `STSRequestParameter`.
+pub(crate) struct Parameter {
+    pub(crate) name: String,
+    /// As written: two exchanges are the same when this is the same.
+    pub(crate) text: String,
+    pub(crate) value: Value,
+    /// A literal value is sent even when it is empty.
+    pub(crate) literal: bool,
+}
+
+/// `STSVariables`.
+pub(crate) struct Variables {
+    /// As written.
+    pub(crate) source_text: Rc<str>,
+    pub(crate) source: Value,
+    /// Index of the target's name among those of the configuration.
+    pub(crate) target: usize,
+}
+
+/// `STSBoundTokens`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BoundTokens {
+    Allow,
+    Refuse,
+}
+
+impl Settings {
+    /// Takes from `outer` what was not written here. Lists are replaced as a whole.
+    pub(crate) fn inherit(&mut self, outer: &Self) {
+        inherit(&mut self.kind, &outer.kind);
+        self.otx.inherit(&outer.otx);
+        inherit(&mut self.parameters, &outer.parameters);
+        inherit(&mut self.carrier, &outer.carrier);
+        inherit(&mut self.verify, &outer.verify);
+        inherit(&mut self.trusted_certificate, &outer.trusted_certificate);
+        inherit(&mut self.timeout, &outer.timeout);
+        inherit(&mut self.phase, &outer.phase);
+        inherit(&mut self.on_error, &outer.on_error);
+        inherit(&mut self.on_missing, &outer.on_missing);
+        inherit(&mut self.max_response, &outer.max_response);
+        inherit(&mut self.keepalive, &outer.keepalive);
+        inherit(&mut self.max_calls, &outer.max_calls);
+        inherit(&mut self.bound_tokens, &outer.bound_tokens);
+        inherit(&mut self.ignore_client_abort, &outer.ignore_client_abort);
+        inherit(&mut self.challenge, &outer.challenge);
+    }
+
+    /// Whether the block itself says something of what is exchanged, and where.
+    pub(crate) fn has_exchange(&self) -> bool {
+        self.kind.is_some_and(|kind| kind != Kind::Disabled)
+            || self.otx.endpoint.is_some()
+            || self.otx.auth.is_some()
+            || self.otx.client_id.is_some()
+            || self.parameters.is_some()
+            || self.carrier.is_some()
+    }
+}
+
+impl Grant {
+    fn inherit(&mut self, outer: &Self) {
+        inherit(&mut self.endpoint, &outer.endpoint);
+        inherit(&mut self.auth, &outer.auth);
+        inherit(&mut self.client_id, &outer.client_id);
+    }
+}
+
+fn inherit<T: Clone>(own: &mut Option<T>, outer: &Option<T>) {
+    if own.is_none() {
+        own.clone_from(outer);
+    }
+}

@@ -1,0 +1,100 @@
+//! What is known of a request, over internal redirects too.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
+
+use sts_core::error::FailureKind;
+use sts_core::secret::Secret;
+
+use crate::conf::ExchangeId;
+use crate::flow::Pending;
+
+/// Belongs to one request of a client and ends with it: a token that is held here can be seen by no
+/// other request.
+#[derive(Default)]
+pub(crate) struct Context {
+    /// The exchange that the request waits for.
+    pending: RefCell<Option<Rc<Pending>>>,
+    /// Every exchange that has ended, the first one first. None is dropped before the request:
+    /// NGINX may still refer to its token.
+    first: OnceCell<Box<Pass>>,
+    warned: Cell<bool>,
+}
+
+/// An exchange that has ended.
+pub(crate) struct Pass {
+    pub(crate) exchange: ExchangeId,
+    pub(crate) target: usize,
+    pub(crate) source: Source,
+    pub(crate) outcome: Outcome,
+    next: OnceCell<Box<Self>>,
+}
+
+/// A source token with the expression that gave it. A later pass may see a request from which it has
+/// been removed.
+#[derive(Clone)]
+pub(crate) struct Source {
+    pub(crate) text: Rc<str>,
+    pub(crate) token: Rc<Secret>,
+}
+
+/// How an exchange ended.
+pub(crate) enum Outcome {
+    Issued(Secret),
+    /// It failed, and the request went on without a token.
+    Passed(FailureKind),
+    /// It failed, and the request was refused.
+    Failed(FailureKind),
+}
+
+impl Context {
+    pub(crate) fn pending(&self) -> Option<Rc<Pending>> {
+        self.pending.borrow().clone()
+    }
+
+    pub(crate) fn set_pending(&self, pending: Option<Rc<Pending>>) {
+        self.pending.replace(pending);
+    }
+
+    /// Notes how an exchange ended.
+    pub(crate) fn push(
+        &self,
+        exchange: ExchangeId,
+        target: usize,
+        source: Source,
+        outcome: Outcome,
+    ) {
+        let pass = Pass { exchange, target, source, outcome, next: OnceCell::new() };
+        let mut end = &self.first;
+        while let Some(pass) = end.get() {
+            end = &pass.next;
+        }
+        // The end is empty by the loop above.
+        let _ = end.set(Box::new(pass));
+    }
+
+    /// All that have ended, the first one first.
+    pub(crate) fn passes(&self) -> impl Iterator<Item = &Pass> {
+        std::iter::successors(self.first.get(), |pass| pass.next.get()).map(|pass| &**pass)
+    }
+
+    /// The end of this exchange.
+    pub(crate) fn pass_of(&self, exchange: ExchangeId) -> Option<&Pass> {
+        self.passes().find(|pass| pass.exchange == exchange)
+    }
+
+    /// Whether this is the first time.
+    pub(crate) fn warn_once(&self) -> bool {
+        !self.warned.replace(true)
+    }
+}
+
+impl Pass {
+    /// The target token, empty when there is none.
+    pub(crate) fn token(&self) -> &[u8] {
+        match &self.outcome {
+            Outcome::Issued(token) => token.expose(),
+            Outcome::Passed(_) | Outcome::Failed(_) => &[],
+        }
+    }
+}

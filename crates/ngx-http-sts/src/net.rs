@@ -1,0 +1,145 @@
+//! The HTTP client: one request to an STS, one whole answer, within one deadline.
+
+mod connection;
+mod destination;
+mod lookup;
+mod pool;
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HOST, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http_body_util::Full;
+use sts_core::error::{Failure, FailureKind};
+use sts_core::profile::Outgoing;
+use sts_net::calls::{CallLimits, Full as QueueFull};
+use sts_net::idle::Limits;
+
+use crate::net::connection::{Connection, SendError};
+pub(crate) use crate::net::destination::{Destination, Destinations};
+pub(crate) use crate::net::pool::shutdown;
+use crate::nginx::peer::ConnectError;
+use crate::nginx::timer::{self, Hold, Timer};
+
+const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("nginx-sts/", env!("CARGO_PKG_VERSION")));
+
+/// What a call may cost.
+#[derive(Clone, Copy)]
+pub(crate) struct Limit {
+    /// Milliseconds for everything, waiting for a turn included.
+    pub(crate) timeout: u64,
+    /// Bytes of the body of an answer.
+    pub(crate) response: usize,
+    pub(crate) keepalive: Limits,
+    pub(crate) calls: CallLimits,
+}
+
+/// What an STS answered, whole.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    #[error("the answer breaks the rules of HTTP: {0}")]
+    Malformed(String),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("the connection was lost: {0}")]
+    Lost(String),
+    #[error("no address known: {0}")]
+    NoAddress(String),
+    #[error(transparent)]
+    Queue(#[from] QueueFull),
+    #[error("no answer within {0} ms")]
+    Timeout(u64),
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        let kind = match &error {
+            CallError::Connect(ConnectError::Exhausted) | CallError::Queue(_) => FailureKind::Busy,
+            CallError::Connect(_) | CallError::Lost(_) | CallError::NoAddress(_) => {
+                FailureKind::Unreachable
+            }
+            CallError::Malformed(_) | CallError::TooLarge(_) => FailureKind::BadAnswer,
+            CallError::Timeout(_) => FailureKind::Timeout,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+/// Sends a request and collects the answer. `sent` is set as soon as the STS may have seen any of
+/// it; `hold` tells whether a worker that shuts down has to wait for this.
+pub(crate) async fn call(
+    destination: &Rc<Destination>,
+    outgoing: Outgoing,
+    limit: &Limit,
+    sent: &Cell<bool>,
+    hold: Hold,
+) -> Result<Answer, CallError> {
+    let deadline = Timer::new(limit.timeout, hold);
+    let timeout = || CallError::Timeout(limit.timeout);
+    timer::before(deadline, run(destination, outgoing, limit, sent)).await.ok_or_else(timeout)?
+}
+
+async fn run(
+    destination: &Rc<Destination>,
+    outgoing: Outgoing,
+    limit: &Limit,
+    sent: &Cell<bool>,
+) -> Result<Answer, CallError> {
+    let _turn = destination.calls().turn(limit.calls).await?;
+    let mut request = request(destination, outgoing);
+    if let Some(connection) = pool::take(destination, limit.keepalive) {
+        sent.set(true);
+        match send(connection, destination, request, limit).await {
+            // Not a byte of it was written, so nothing of it can have been processed.
+            Err(SendError::Unsent(unsent)) => request = *unsent,
+            Err(SendError::Call(error)) => return Err(error),
+            Ok(answer) => return Ok(answer),
+        }
+    }
+    let connection = Connection::open(destination).await?;
+    sent.set(true);
+    match send(connection, destination, request, limit).await {
+        Err(SendError::Unsent(_)) => Err(CallError::Lost("closed before the request".into())),
+        Err(SendError::Call(error)) => Err(error),
+        Ok(answer) => Ok(answer),
+    }
+}
+
+async fn send(
+    mut connection: Connection,
+    destination: &Rc<Destination>,
+    request: Request<Full<Bytes>>,
+    limit: &Limit,
+) -> Result<Answer, SendError> {
+    let answer = connection.send(request, limit.response).await?;
+    if connection.is_reusable().await {
+        pool::park(destination, connection, limit.keepalive);
+    }
+    Ok(answer)
+}
+
+fn request(destination: &Destination, outgoing: Outgoing) -> Request<Full<Bytes>> {
+    let length = outgoing.body.len();
+    // The body is wiped when the last of it has been written.
+    let mut request = Request::new(Full::new(Bytes::from_owner(outgoing.body)));
+    *request.method_mut() = http::Method::POST;
+    *request.uri_mut() = destination.target().clone();
+    let headers = request.headers_mut();
+    headers.insert(HOST, destination.authority().clone());
+    headers.insert(USER_AGENT, AGENT);
+    headers.extend(outgoing.headers);
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    request
+}

@@ -1,0 +1,126 @@
+//! Whom a call goes to: a host with its addresses and its TLS configuration.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use http::{HeaderValue, Uri};
+use sts_core::endpoint::{Endpoint, Host, Scheme};
+use sts_net::calls::Calls;
+
+use crate::net::lookup::{Lookup, System};
+use crate::nginx::address::{self, SocketAddress};
+use crate::nginx::conf::Conf;
+use crate::nginx::resolve::Resolver;
+use crate::nginx::tls::{Tls, Trust};
+
+/// An STS as the transport sees it. Connections are kept and calls are counted per destination, and
+/// what differs in host, port, or in what TLS verifies is another destination.
+pub(crate) struct Destination {
+    id: u64,
+    key: Key,
+    lookup: Lookup,
+    tls: Option<Tls>,
+    calls: Calls,
+    authority: HeaderValue,
+    target: Uri,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Key {
+    url: String,
+    host: Host,
+    port: u16,
+    trust: Option<Trust>,
+    resolver: Option<Resolver>,
+}
+
+/// The destinations of a configuration.
+#[derive(Default)]
+pub(crate) struct Destinations {
+    known: Vec<Rc<Destination>>,
+    system: System,
+}
+
+thread_local! {
+    /// Names stay unique over reloads in a single process.
+    static NEXT_ID: Cell<u64> = const { Cell::new(0) };
+}
+
+impl Destinations {
+    /// The destination of an endpoint.
+    ///
+    /// # Errors
+    /// What is wrong, as a lower-case fragment.
+    pub(crate) fn of(
+        &mut self,
+        conf: &Conf<'_>,
+        endpoint: &Endpoint,
+        trust: &Trust,
+    ) -> Result<Rc<Destination>, String> {
+        let key = Key {
+            url: endpoint.url().to_owned(),
+            host: endpoint.host().clone(),
+            port: endpoint.port(),
+            resolver: Resolver::configured(conf),
+            trust: (endpoint.scheme() == Scheme::Https).then(|| trust.clone()),
+        };
+        if let Some(known) = self.known.iter().find(|known| known.key == key) {
+            return Ok(known.clone());
+        }
+        let tls = key.trust.as_ref().map(|trust| Tls::new(conf, trust)).transpose()?;
+        let addresses = address::at_configuration(conf, &key.host, key.port);
+        let addresses = addresses.unwrap_or_else(|why| {
+            // NGINX has to start while the STS is away.
+            conf.warn(format_args!(
+                "the STS \"{}\" has no address now, requests for it will fail until it has one: {why}",
+                endpoint.authority()
+            ));
+            Vec::new()
+        });
+        let lookup =
+            Lookup::new(conf, &mut self.system, key.resolver, &key.host, key.port, addresses);
+        let destination = Rc::new(Destination {
+            id: NEXT_ID.replace(NEXT_ID.get() + 1),
+            authority: HeaderValue::from_str(endpoint.authority()).map_err(|e| e.to_string())?,
+            target: endpoint.target().parse().map_err(|e| format!("{e}"))?,
+            key,
+            lookup,
+            tls,
+            calls: Calls::default(),
+        });
+        self.known.push(destination.clone());
+        Ok(destination)
+    }
+}
+
+impl Destination {
+    /// Unique in this process.
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(super) fn host(&self) -> &Host {
+        &self.key.host
+    }
+
+    /// Addresses to connect to, in this order; or why there are none.
+    pub(super) async fn addresses(&self) -> Result<Vec<SocketAddress>, String> {
+        self.lookup.addresses().await
+    }
+
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
+    pub(super) fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    pub(super) fn authority(&self) -> &HeaderValue {
+        &self.authority
+    }
+
+    pub(super) fn target(&self) -> &Uri {
+        &self.target
+    }
+}

@@ -1,0 +1,120 @@
+//! What a directive sees of the configuration that is being read.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use nginx_sys::{
+    NGX_HTTP_SATISFY_ANY, NGX_LOG_EMERG, NGX_LOG_WARN, ngx_conf_full_name, ngx_conf_t,
+    ngx_http_core_loc_conf_t, ngx_pnalloc, ngx_pool_t, ngx_resolver_t, ngx_str_t,
+};
+use ngx::http::{HttpModuleLocationConf, NgxHttpCoreModule};
+use ngx::ngx_conf_log_error;
+
+/// The configuration that is being read, for the time of one callback.
+pub(crate) struct Conf<'c> {
+    conf: NonNull<ngx_conf_t>,
+    callback: PhantomData<&'c mut ngx_conf_t>,
+}
+
+/// The block that a configuration belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Block {
+    /// `server`; `empty` without a location in it.
+    Server { empty: bool },
+    /// `location`, with its name.
+    Location(String),
+    /// `if` in a location, or `limit_except`, with the name of that location.
+    Nested(String),
+}
+
+impl Conf<'_> {
+    /// # Safety
+    /// `conf` is valid for the time of the callback that it was given to.
+    pub(super) unsafe fn from_ptr(conf: NonNull<ngx_conf_t>) -> Self {
+        Self { conf, callback: PhantomData }
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut ngx_conf_t {
+        self.conf.as_ptr()
+    }
+
+    pub(super) fn pool(&self) -> *mut ngx_pool_t {
+        // SAFETY: the constructor's contract.
+        unsafe { self.conf.as_ref().pool }
+    }
+
+    /// The words of the directive, its name first.
+    pub(crate) fn words(&self) -> Vec<String> {
+        // SAFETY: the constructor's contract; the array is set while a directive is handled.
+        let args = unsafe { &*self.conf.as_ref().args };
+        // SAFETY: NGINX fills it with strings.
+        let words = unsafe { args.as_slice::<ngx_str_t>() };
+        words.iter().map(|word| String::from_utf8_lossy(word.as_bytes()).into_owned()).collect()
+    }
+
+    /// Reports what makes the configuration invalid, with its file and line.
+    pub(crate) fn error(&self, message: fmt::Arguments<'_>) {
+        ngx_conf_log_error!(NGX_LOG_EMERG, self.conf.as_ptr(), "{message}");
+    }
+
+    /// Reports what the operator should know.
+    pub(crate) fn warn(&self, message: fmt::Arguments<'_>) {
+        ngx_conf_log_error!(NGX_LOG_WARN, self.conf.as_ptr(), "{message}");
+    }
+
+    /// A copy of the text that lives as long as the configuration, with a NUL behind it.
+    ///
+    /// Memory that runs out while the configuration is read gives an empty string, which no user of
+    /// this accepts.
+    pub(super) fn string(&self, text: &str) -> ngx_str_t {
+        // SAFETY: the pool is valid while the configuration is read.
+        let data = unsafe { ngx_pnalloc(self.pool(), text.len() + 1) }.cast::<u8>();
+        if data.is_null() {
+            return ngx_str_t::empty();
+        }
+        // SAFETY: the memory is fresh and one byte longer than the text.
+        unsafe { std::ptr::copy_nonoverlapping(text.as_ptr(), data, text.len()) };
+        // SAFETY: as above.
+        unsafe { data.add(text.len()).write(0) };
+        ngx_str_t { len: text.len(), data }
+    }
+
+    /// A path, relative to the directory of the configuration file.
+    pub(super) fn path(&self, path: &str) -> ngx_str_t {
+        let mut name = self.string(path);
+        // SAFETY: the cycle is valid while the configuration is read, the name ends with NUL.
+        unsafe { ngx_conf_full_name(self.conf.as_ref().cycle, &raw mut name, 1) };
+        name
+    }
+
+    /// Whether the block being merged has `satisfy any`.
+    pub(crate) fn satisfies_any(&self) -> bool {
+        self.core().is_some_and(|core| core.satisfy == NGX_HTTP_SATISFY_ANY as usize)
+    }
+
+    /// The `resolver` of the block being merged and its `resolver_timeout` in milliseconds.
+    pub(super) fn resolver(&self) -> Option<(NonNull<ngx_resolver_t>, u64)> {
+        let core = self.core()?;
+        Some((NonNull::new(core.resolver)?, core.resolver_timeout as u64))
+    }
+
+    fn core(&self) -> Option<&ngx_http_core_loc_conf_t> {
+        // SAFETY: the constructor's contract.
+        NgxHttpCoreModule::location_conf(unsafe { self.conf.as_ref() })
+    }
+
+    /// The block whose configuration is being merged.
+    pub(crate) fn block(&self) -> Block {
+        let Some(core) = self.core() else { return Block::Server { empty: false } };
+        let name = String::from_utf8_lossy(core.name.as_bytes()).into_owned();
+        if core.noname() != 0 {
+            return Block::Nested(name);
+        }
+        let is_location = !name.is_empty() || core.exact_match() != 0 || core.named() != 0;
+        if is_location {
+            return Block::Location(name);
+        }
+        Block::Server { empty: core.locations.is_null() }
+    }
+}

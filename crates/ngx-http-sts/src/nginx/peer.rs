@@ -1,0 +1,464 @@
+//! A connection to an STS on NGINX's event loop.
+
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::future::poll_fn;
+use std::io;
+use std::mem::{self, ManuallyDrop};
+use std::net::TcpStream;
+use std::os::fd::FromRawFd;
+use std::pin::Pin;
+use std::ptr;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use nginx_sys::{
+    NGX_AGAIN, NGX_DECLINED, NGX_LOG_DEBUG, NGX_OK, ngx_close_connection,
+    ngx_connection_log_error_e_NGX_ERROR_ERR, ngx_connection_t, ngx_create_pool, ngx_destroy_pool,
+    ngx_event_connect_peer, ngx_event_get_peer, ngx_event_t, ngx_handle_read_event,
+    ngx_handle_write_event, ngx_int_t, ngx_log_t, ngx_peer_connection_t, ngx_pool_t,
+    ngx_reusable_connection, ngx_ssl_handshake, ngx_ssl_shutdown, ngx_str_t, ngx_tcp_nodelay,
+};
+use sts_core::endpoint::Host;
+
+use crate::nginx::address::SocketAddress;
+use crate::nginx::guard::guard;
+use crate::nginx::log::{Level, cycle, cycle_log};
+use crate::nginx::tls::Tls;
+
+/// Bytes of the pool of a connection: NGINX's TLS state has to fit, and little else.
+const POOL_SIZE: usize = 1024;
+
+/// How much of NGINX's own words about a failed connection is kept for our log line.
+const REMARK: usize = 300;
+
+/// What went wrong while a connection was made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectError {
+    #[error("no free connections: raise worker_connections")]
+    Exhausted,
+    #[error("cannot connect to {to}: {why}")]
+    Connect { to: String, why: String },
+    #[error("TLS handshake failed: {0}")]
+    Handshake(String),
+}
+
+/// An open connection, closed when the last handle to it goes.
+#[derive(Clone)]
+pub(crate) struct Peer(Rc<Inner>);
+
+/// What is told that a parked connection is of no use any more.
+pub(crate) type OnClose = Rc<dyn Fn()>;
+
+struct Inner {
+    connection: Cell<*mut ngx_connection_t>,
+    pool: *mut ngx_pool_t,
+    log: UnsafeCell<ngx_log_t>,
+    /// What NGINX wrote about this connection: it goes into our own line.
+    remark: RefCell<String>,
+    reader: Cell<Option<Waker>>,
+    writer: Cell<Option<Waker>>,
+    parked: RefCell<Option<OnClose>>,
+    /// The worker ends, or NGINX needs the connection for something else.
+    closing: Cell<bool>,
+}
+
+impl Peer {
+    /// Connects to an address.
+    pub(crate) async fn connect(address: &SocketAddress) -> Result<Self, ConnectError> {
+        let peer = Self::new().ok_or(ConnectError::Exhausted)?;
+        peer.start(address)?;
+        let failed = |why: String| ConnectError::Connect { to: address.text().to_owned(), why };
+        poll_fn(|context| {
+            let connection = peer.connection();
+            // A task can be polled for other reasons than a finished connect.
+            // SAFETY: the connection is open.
+            if unsafe { (*(*connection).write).ready() } == 0 && !peer.inner().closing.get() {
+                peer.inner().writer.set(Some(context.waker().clone()));
+                return Poll::Pending;
+            }
+            // SAFETY: as above.
+            let error = unsafe { socket(connection) }.take_error();
+            Poll::Ready(error.and_then(|error| error.map_or(Ok(()), Err)))
+        })
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+        // SAFETY: the connection is open and connected.
+        unsafe { ngx_tcp_nodelay(peer.connection()) };
+        Ok(peer)
+    }
+
+    /// Secures the connection: nothing may be sent before this succeeded.
+    pub(crate) async fn secure(&self, tls: &Tls, host: &Host) -> Result<(), ConnectError> {
+        let connection = self.connection();
+        let failed = |why: String| ConnectError::Handshake(why);
+        // SAFETY: the connection is open and has its own pool.
+        unsafe { tls.attach(connection, host) }.map_err(|why| failed(why.to_owned()))?;
+        // SAFETY: as above.
+        let status = unsafe { ngx_ssl_handshake(connection) };
+        if status == NGX_AGAIN as ngx_int_t {
+            // SAFETY: `attach` has set it.
+            unsafe { (*(*connection).ssl).handler = Some(handshaken) };
+            poll_fn(|context| self.poll_handshake(context)).await;
+        }
+        self.restore_handlers();
+        // SAFETY: `attach` has set it.
+        if unsafe { (*(*connection).ssl).handshaked() } == 0 {
+            return Err(failed(self.remark()));
+        }
+        // SAFETY: the handshake is done.
+        unsafe { tls.check(connection) }.map_err(failed)
+    }
+
+    /// Keeps the connection for a later call: `on_close` is called when it ends before.
+    ///
+    /// Returns whether it can be kept.
+    pub(crate) fn park(&self, on_close: OnClose) -> bool {
+        let connection = self.connection();
+        // SAFETY: the connection is open.
+        let read = unsafe { (*connection).read };
+        // SAFETY: as above.
+        let armed = unsafe { ngx_handle_read_event(read, 0) } == NGX_OK as ngx_int_t;
+        if self.inner().closing.get() || !armed {
+            return false;
+        }
+        // What arrived already will not be reported again.
+        if !self.inner().is_silent() {
+            return false;
+        }
+        self.inner().parked.replace(Some(on_close));
+        // SAFETY: as above.
+        unsafe { (*connection).set_idle(1) };
+        // SAFETY: as above.
+        unsafe { ngx_reusable_connection(connection, 1) };
+        true
+    }
+
+    /// Takes the connection out of its rest. Returns whether it is still good: open, and silent.
+    pub(crate) fn unpark(&self) -> bool {
+        let connection = self.connection();
+        self.inner().parked.replace(None);
+        // SAFETY: the connection is open.
+        unsafe { (*connection).set_idle(0) };
+        // SAFETY: as above.
+        unsafe { ngx_reusable_connection(connection, 0) };
+        !self.inner().closing.get() && self.inner().is_silent()
+    }
+
+    fn new() -> Option<Self> {
+        // SAFETY: the log of the cycle is valid.
+        let pool = unsafe { ngx_create_pool(POOL_SIZE, cycle_log()) };
+        if pool.is_null() {
+            return None;
+        }
+        // SAFETY: as above.
+        let mut log = unsafe { *cycle_log() };
+        log.handler = None;
+        log.next = ptr::null_mut();
+        log.writer = Some(take_remark);
+        let inner = Rc::new(Inner {
+            connection: Cell::new(ptr::null_mut()),
+            pool,
+            log: UnsafeCell::new(log),
+            remark: RefCell::default(),
+            reader: Cell::default(),
+            writer: Cell::default(),
+            parked: RefCell::default(),
+            closing: Cell::new(false),
+        });
+        // SAFETY: NGINX does not know the log yet.
+        unsafe { (*inner.log.get()).wdata = Rc::as_ptr(&inner).cast_mut().cast() };
+        Some(Self(inner))
+    }
+
+    fn start(&self, address: &SocketAddress) -> Result<(), ConnectError> {
+        let text = address.text();
+        let mut name = ngx_str_t { len: text.len(), data: text.as_ptr().cast_mut() };
+        let log = self.inner().log.get();
+        // SAFETY: all zeroes is a valid, empty description.
+        let mut description = unsafe { mem::zeroed::<ngx_peer_connection_t>() };
+        description.sockaddr = address.as_ptr().cast_mut();
+        description.socklen = address.length();
+        description.name = &raw mut name;
+        description.get = Some(ngx_event_get_peer);
+        description.log = log;
+        description.set_log_error(ngx_connection_log_error_e_NGX_ERROR_ERR);
+        // SAFETY: all that the description points at outlives the call.
+        let status = unsafe { ngx_event_connect_peer(&raw mut description) };
+        let connection = description.connection;
+        if status == NGX_DECLINED as ngx_int_t {
+            return Err(ConnectError::Connect { to: text.to_owned(), why: self.remark() });
+        }
+        if connection.is_null() {
+            return Err(ConnectError::Exhausted);
+        }
+        self.inner().connection.set(connection);
+        // SAFETY: NGINX has opened it.
+        let opened = unsafe { &mut *connection };
+        opened.data = Rc::as_ptr(&self.0).cast_mut().cast();
+        opened.log = log;
+        opened.pool = self.inner().pool;
+        opened.set_sendfile(0);
+        for event in [opened.read, opened.write] {
+            // SAFETY: an open connection has both events.
+            unsafe { (*event).log = log };
+        }
+        self.restore_handlers();
+        Ok(())
+    }
+
+    /// NGINX puts its own handlers in for the time of a handshake.
+    fn restore_handlers(&self) {
+        let connection = self.connection();
+        // SAFETY: the connection is open.
+        unsafe { (*(*connection).read).handler = Some(readable) };
+        // SAFETY: as above.
+        unsafe { (*(*connection).write).handler = Some(writable) };
+    }
+
+    fn poll_handshake(&self, context: &mut Context<'_>) -> Poll<()> {
+        let connection = self.connection();
+        // SAFETY: the connection is open, and `secure` has made its TLS state.
+        let done = unsafe { (*(*connection).ssl).handshaked() } != 0;
+        // SAFETY: as above; both are set when a handshake fails.
+        let failed =
+            unsafe { (*(*connection).read).eof() != 0 || (*(*connection).read).error() != 0 };
+        if done || failed || self.inner().closing.get() {
+            return Poll::Ready(());
+        }
+        self.inner().reader.set(Some(context.waker().clone()));
+        Poll::Pending
+    }
+
+    fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    fn connection(&self) -> *mut ngx_connection_t {
+        self.inner().connection.get()
+    }
+
+    /// NGINX's own words about what went wrong.
+    fn remark(&self) -> String {
+        let remark = self.inner().remark.take();
+        if remark.is_empty() { "closed by the peer".into() } else { remark }
+    }
+}
+
+impl Read for Peer {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let connection = self.connection();
+        if self.inner().closing.get() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        // SAFETY: the connection is open.
+        let read = unsafe { (*connection).read };
+        // SAFETY: as above.
+        if unsafe { (*read).ready() } != 0 {
+            // SAFETY: NGINX only writes to it, so it need not be initialised.
+            let free = unsafe { buffer.as_mut() };
+            // SAFETY: an open connection has its functions set; the buffer has that much room.
+            let received = unsafe {
+                (*connection)
+                    .recv
+                    .map(|recv| recv(connection, free.as_mut_ptr().cast(), free.len()))
+            };
+            match received {
+                Some(0) => return Poll::Ready(Ok(())),
+                Some(length) if length > 0 => {
+                    // SAFETY: NGINX has filled that many bytes.
+                    unsafe { buffer.advance(length.unsigned_abs()) };
+                    return Poll::Ready(Ok(()));
+                }
+                Some(again) if again == NGX_AGAIN as isize => {}
+                _ => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            }
+        }
+        // SAFETY: as above.
+        if unsafe { ngx_handle_read_event(read, 0) } != NGX_OK as ngx_int_t {
+            return Poll::Ready(Err(io::ErrorKind::Other.into()));
+        }
+        self.inner().reader.set(Some(context.waker().clone()));
+        Poll::Pending
+    }
+}
+
+impl Write for Peer {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let connection = self.connection();
+        if self.inner().closing.get() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        // SAFETY: an open connection has its functions set; NGINX only reads the data.
+        let sent = unsafe {
+            (*connection).send.map(|send| send(connection, data.as_ptr().cast_mut(), data.len()))
+        };
+        match sent {
+            Some(length) if length >= 0 => return Poll::Ready(Ok(length.unsigned_abs())),
+            Some(again) if again == NGX_AGAIN as isize => {}
+            _ => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+        }
+        // SAFETY: the connection is open.
+        let write = unsafe { (*connection).write };
+        // SAFETY: as above.
+        if unsafe { ngx_handle_write_event(write, 0) } != NGX_OK as ngx_int_t {
+            return Poll::Ready(Err(io::ErrorKind::Other.into()));
+        }
+        self.inner().writer.set(Some(context.waker().clone()));
+        Poll::Pending
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// The connection is closed when it is dropped.
+    fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Inner {
+    /// Nothing has arrived that nobody asked for, the end of the connection included.
+    fn is_silent(&self) -> bool {
+        // SAFETY: the connection is open.
+        let peeked = unsafe { socket(self.connection.get()) }.peek(&mut [0]);
+        peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let connection = self.connection.get();
+        if !connection.is_null() {
+            // SAFETY: the connection is open, and it is not used after this.
+            unsafe { close(connection) };
+        }
+        // SAFETY: the connection that used the pool is closed.
+        unsafe { ngx_destroy_pool(self.pool) };
+    }
+}
+
+/// # Safety
+/// `connection` is open and not used after this.
+unsafe fn close(connection: *mut ngx_connection_t) {
+    // SAFETY: the caller's contract.
+    let opened = unsafe { &mut *connection };
+    // SAFETY: as above.
+    if let Some(tls) = unsafe { opened.ssl.as_mut() } {
+        // What is said is said; an STS does not wait for our close_notify, and waiting for its one
+        // would keep the connection.
+        tls.set_no_wait_shutdown(1);
+        tls.set_no_send_shutdown(1);
+        // SAFETY: as above.
+        unsafe { ngx_ssl_shutdown(connection) };
+    }
+    // SAFETY: as above.
+    unsafe { ngx_close_connection(connection) };
+}
+
+/// The socket of a connection, for what the standard library can do with it. It is not closed with
+/// the result, and need not be TCP.
+///
+/// # Safety
+/// `connection` is open for as long as the result is used.
+unsafe fn socket(connection: *mut ngx_connection_t) -> ManuallyDrop<TcpStream> {
+    // SAFETY: the caller's contract.
+    let descriptor = unsafe { (*connection).fd };
+    // SAFETY: as above; ownership stays with NGINX.
+    ManuallyDrop::new(unsafe { TcpStream::from_raw_fd(descriptor) })
+}
+
+/// # Safety
+/// `event` belongs to a connection of a [`Peer`] that is still there.
+unsafe fn inner_of<'a>(event: *mut ngx_event_t) -> (&'a Inner, &'a ngx_connection_t) {
+    // SAFETY: the `data` of a connection's event is the connection.
+    let connection = unsafe { &*(*event).data.cast::<ngx_connection_t>() };
+    // SAFETY: `start` has set it, and the connection is closed before the box goes.
+    (unsafe { &*connection.data.cast::<Inner>() }, connection)
+}
+
+extern "C" fn readable(event: *mut ngx_event_t) {
+    guard((), || {
+        // SAFETY: the handler is installed on peers only.
+        let (inner, connection) = unsafe { inner_of(event) };
+        if connection.close() != 0 {
+            inner.closing.set(true);
+        }
+        let parked = inner.parked.borrow().clone();
+        if let Some(on_close) = parked {
+            // Nobody asked for anything: this is the end of the connection, or a spurious wake-up.
+            if inner.closing.get() || !inner.is_silent() {
+                on_close();
+            } else {
+                // SAFETY: the event is the open connection's.
+                unsafe { (*event).set_ready(0) };
+                // SAFETY: as above.
+                unsafe { ngx_handle_read_event(event, 0) };
+            }
+            return;
+        }
+        // The wake-up may drop the peer: nothing of it is touched after the last one.
+        let (reader, writer) =
+            (inner.reader.take(), inner.closing.get().then(|| inner.writer.take()));
+        reader.into_iter().chain(writer.flatten()).for_each(Waker::wake);
+    });
+}
+
+extern "C" fn writable(event: *mut ngx_event_t) {
+    guard((), || {
+        // SAFETY: the handler is installed on peers only.
+        let (inner, _) = unsafe { inner_of(event) };
+        match inner.writer.take() {
+            Some(writer) => writer.wake(),
+            // With level-triggered methods the event would come again and again.
+            // SAFETY: the event is the open connection's.
+            None => drop(unsafe { ngx_handle_write_event(event, 0) }),
+        }
+    });
+}
+
+unsafe extern "C" fn handshaken(connection: *mut ngx_connection_t) {
+    guard((), || {
+        // SAFETY: NGINX passes the connection, which is a peer's.
+        let inner = unsafe { &*(*connection).data.cast::<Inner>() };
+        if let Some(reader) = inner.reader.take() {
+            reader.wake();
+        }
+    });
+}
+
+/// Takes what NGINX writes about a connection: one line a failure is enough, and it is ours.
+unsafe extern "C" fn take_remark(log: *mut ngx_log_t, level: usize, text: *mut u8, length: usize) {
+    guard((), || {
+        // SAFETY: NGINX passes the line that it made.
+        let line = String::from_utf8_lossy(unsafe { std::slice::from_raw_parts(text, length) });
+        // The line begins with the time, the level and the process: "… [error] 12#12: *3 ".
+        let message = line.split_once("#").and_then(|(_, rest)| rest.split_once(": "));
+        let message = message.map_or(&*line, |(_, message)| message).trim();
+        if level >= NGX_LOG_DEBUG as usize {
+            debug(message);
+            return;
+        }
+        let message = match message.split_once(' ') {
+            Some((number, rest)) if number.starts_with('*') => rest,
+            _ => message,
+        };
+        // SAFETY: `new` has made it point at the peer whose log this is.
+        let inner = unsafe { &*(*log).wdata.cast::<Inner>() };
+        inner.remark.replace(message.chars().take(REMARK).collect());
+    });
+}
+
+/// Debug lines go where they always go.
+fn debug(message: &str) {
+    cycle(Level::Debug, format_args!("{message}"));
+}

@@ -1,0 +1,218 @@
+//! A request, for the time of one callback.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ptr::{self, NonNull};
+
+use nginx_sys::{
+    ngx_http_request_t, ngx_list_push, ngx_pnalloc, ngx_pool_cleanup_add, ngx_str_t,
+    ngx_table_elt_t,
+};
+use ngx::http::{HttpModuleConfExt, HttpModuleServerConf, NgxHttpCoreModule};
+
+use crate::conf::LocationConf;
+use crate::context::Context;
+use crate::nginx::guard::guard;
+use crate::nginx::log::{self, Level};
+use crate::nginx::module;
+
+/// A request, valid for `'r`: the callback of NGINX in which it was met.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'r> {
+    request: NonNull<ngx_http_request_t>,
+    callback: PhantomData<&'r ()>,
+}
+
+/// NGINX has no memory left.
+pub(crate) struct OutOfMemory;
+
+impl<'r> Request<'r> {
+    /// # Safety
+    /// `request` is valid for `'r`, and so is its pool.
+    pub(super) unsafe fn from_ptr(request: NonNull<ngx_http_request_t>) -> Self {
+        Self { request, callback: PhantomData }
+    }
+
+    pub(super) fn as_ptr(self) -> *mut ngx_http_request_t {
+        self.request.as_ptr()
+    }
+
+    pub(super) fn raw(self) -> &'r ngx_http_request_t {
+        // SAFETY: the constructor's contract. What is read of it here are plain fields that do not
+        // change while the reference is used.
+        unsafe { &*self.request.as_ptr() }
+    }
+
+    /// The request that the client made.
+    pub(crate) fn main(self) -> Self {
+        // SAFETY: `main` is valid as long as its subrequests are.
+        unsafe { Self::from_ptr(NonNull::new(self.raw().main).unwrap_or(self.request)) }
+    }
+
+    /// Whether the client made this request; else it is a subrequest.
+    pub(crate) fn is_main(self) -> bool {
+        ptr::eq(self.raw().main, self.as_ptr())
+    }
+
+    /// What is configured where the request is now.
+    pub(crate) fn location(self) -> Option<&'r LocationConf> {
+        // SAFETY: this is the type that the module creates for its slot, and the configuration
+        // outlives the request.
+        let location = unsafe { self.raw().http_location_conf_unchecked(module::descriptor()) };
+        // SAFETY: as above; nothing changes it after the configuration was read.
+        location.map(|location| unsafe { location.as_ref() })
+    }
+
+    /// What is known of the client's request, over internal redirects too.
+    pub(crate) fn context(self) -> Option<&'r Context> {
+        let main = self.main();
+        let index = module::descriptor().ctx_index;
+        // SAFETY: NGINX allocates a slot for each HTTP module.
+        let context = unsafe { *main.raw().ctx.add(index) };
+        let context = if context.is_null() { main.hidden_context() } else { context.cast() };
+        // SAFETY: it lives as long as the request's pool.
+        NonNull::new(context).map(|context| unsafe { context.as_ref() })
+    }
+
+    /// As [`Self::context`], made when there is none.
+    pub(crate) fn context_or_new(self) -> Result<&'r Context, OutOfMemory> {
+        if let Some(context) = self.context() {
+            return Ok(context);
+        }
+        let main = self.main();
+        // SAFETY: the pool is valid as long as the request.
+        let cleanup = unsafe { ngx_pool_cleanup_add(main.raw().pool, 0) };
+        let mut cleanup = NonNull::new(cleanup).ok_or(OutOfMemory)?;
+        let context = Box::into_raw(Box::new(Context::default()));
+        // SAFETY: NGINX has just made it, and nobody else refers to it.
+        let cleanup = unsafe { cleanup.as_mut() };
+        cleanup.handler = Some(drop_context);
+        cleanup.data = context.cast();
+        // SAFETY: NGINX allocates a slot for each HTTP module.
+        let slot = unsafe { main.raw().ctx.add(module::descriptor().ctx_index) };
+        // SAFETY: as above; it is ours alone.
+        unsafe { *slot = context.cast() };
+        // SAFETY: it was made above, and it lives as long as the request's pool.
+        Ok(unsafe { &*context })
+    }
+
+    /// Internal redirects empty the contexts of all modules; the cleanup of the pool still has ours.
+    fn hidden_context(self) -> *mut Context {
+        let raw = self.raw();
+        if raw.internal() == 0 && raw.filter_finalize() == 0 {
+            return ptr::null_mut();
+        }
+        // SAFETY: the pool is valid as long as the request.
+        let mut cleanup = unsafe { (*raw.pool).cleanup };
+        // SAFETY: NGINX keeps the list of cleanups well-formed.
+        while let Some(one) = unsafe { cleanup.as_ref() } {
+            let ours: unsafe extern "C" fn(*mut std::ffi::c_void) = drop_context;
+            if one.handler.map(|handler| handler as usize) == Some(ours as usize) {
+                return one.data.cast();
+            }
+            cleanup = one.next;
+        }
+        ptr::null_mut()
+    }
+
+    /// The status line is made, or an error page is under way: the request is past every exchange.
+    pub(crate) fn is_answered(self) -> bool {
+        let raw = self.raw();
+        raw.header_sent() != 0 || raw.headers_out.status != 0 || raw.err_status != 0
+    }
+
+    /// The scheme and the credentials of `Authorization`.
+    pub(crate) fn authorization(self) -> Option<&'r [u8]> {
+        let header = NonNull::new(self.raw().headers_in.authorization)?;
+        // SAFETY: a header of the request lives as long as the request.
+        Some(unsafe { header.as_ref() }.value.as_bytes())
+    }
+
+    /// Adds a header to the answer, whatever its status will be.
+    pub(crate) fn add_header(self, name: &str, value: &str) -> Result<(), OutOfMemory> {
+        let name = self.string(name)?;
+        let value = self.string(value)?;
+        // SAFETY: the list is part of the request.
+        let header = unsafe { ngx_list_push(&raw mut (*self.as_ptr()).headers_out.headers) };
+        let header = NonNull::new(header.cast::<ngx_table_elt_t>()).ok_or(OutOfMemory)?;
+        // All zeroes first: newer versions have a link to the next header of the same name.
+        // SAFETY: the list has room for one element here.
+        unsafe { header.write_bytes(0, 1) };
+        // SAFETY: it was initialised above, and nobody else refers to it.
+        let header = unsafe { &mut *header.as_ptr() };
+        header.hash = 1;
+        header.key = name;
+        header.value = value;
+        Ok(())
+    }
+
+    /// Adds `WWW-Authenticate`, where NGINX's own modules find it too.
+    pub(crate) fn add_challenge(self, value: &str) -> Result<(), OutOfMemory> {
+        self.add_header("WWW-Authenticate", value)?;
+        // SAFETY: the header was pushed just now, so the last part is not empty.
+        let header = unsafe {
+            let last = (*self.as_ptr()).headers_out.headers.last;
+            (*last).elts.cast::<ngx_table_elt_t>().add((*last).nelts - 1)
+        };
+        // SAFETY: a plain field of the request.
+        unsafe { (*self.as_ptr()).headers_out.www_authenticate = header };
+        Ok(())
+    }
+
+    fn string(self, text: &str) -> Result<ngx_str_t, OutOfMemory> {
+        // SAFETY: the pool is valid as long as the request.
+        let data = unsafe { ngx_pnalloc(self.raw().pool, text.len()) }.cast::<u8>();
+        if data.is_null() {
+            return Err(OutOfMemory);
+        }
+        // SAFETY: the memory is fresh and as long as the text.
+        unsafe { ptr::copy_nonoverlapping(text.as_ptr(), data, text.len()) };
+        Ok(ngx_str_t { len: text.len(), data })
+    }
+
+    /// Writes a line about this request: client, server, method and path, and never the query, in
+    /// which a token may stand. NGINX's own handler of the connection's log would append it.
+    pub(crate) fn log(self, level: Level, message: fmt::Arguments<'_>) {
+        let raw = self.raw();
+        // SAFETY: a request has a connection, and a connection has a log.
+        let mut own = unsafe { *(*raw.connection).log };
+        own.handler = None;
+        own.data = ptr::null_mut();
+        let client = self.client();
+        let method = String::from_utf8_lossy(raw.method_name.as_bytes());
+        let path = String::from_utf8_lossy(raw.uri.as_bytes());
+        let path = path.escape_debug();
+        let server = self.server();
+        // SAFETY: a copy of a valid log is valid.
+        unsafe {
+            log::write(
+                &raw mut own,
+                level,
+                format_args!(
+                    "{message}, client: {client}, server: {server}, request: \"{method} {path}\""
+                ),
+            );
+        }
+    }
+
+    fn client(self) -> String {
+        // SAFETY: a request has a connection.
+        let text = unsafe { &(*self.raw().connection).addr_text };
+        String::from_utf8_lossy(text.as_bytes()).into_owned()
+    }
+
+    fn server(self) -> String {
+        let server = NgxHttpCoreModule::server_conf(self.raw());
+        let name = server.map(|server| server.server_name);
+        name.map_or_else(String::new, |name| String::from_utf8_lossy(name.as_bytes()).into_owned())
+    }
+}
+
+/// The name that [`Request::hidden_context`] finds the context by.
+#[inline(never)]
+unsafe extern "C" fn drop_context(data: *mut std::ffi::c_void) {
+    guard((), || {
+        // SAFETY: `context_or_new` made it from a box, and a pool runs its cleanups once.
+        drop(unsafe { Box::from_raw(data.cast::<Context>()) });
+    });
+}

@@ -1,0 +1,103 @@
+//! Values with variables.
+
+use std::borrow::Cow;
+use std::mem;
+use std::ptr::NonNull;
+
+use nginx_sys::{
+    NGX_OK, ngx_http_compile_complex_value, ngx_http_compile_complex_value_t,
+    ngx_http_complex_value, ngx_http_complex_value_t, ngx_pcalloc, ngx_str_t,
+};
+
+use crate::nginx::conf::Conf;
+use crate::nginx::request::Request;
+
+/// A text in which `$name` stands for a variable.
+///
+/// What NGINX compiles of it lives in the pool of the configuration, so a value must not outlive the
+/// configuration: it belongs to a location and is evaluated for requests of that configuration only.
+pub(crate) struct Value {
+    parts: Vec<Part>,
+}
+
+enum Part {
+    Literal(Vec<u8>),
+    Script(NonNull<ngx_http_complex_value_t>),
+}
+
+/// NGINX could not compile a value, and has said why.
+pub(crate) struct Reported;
+
+impl Value {
+    /// Compiles a text.
+    pub(crate) fn compile(conf: &Conf<'_>, text: &str) -> Result<Self, Reported> {
+        Ok(Self { parts: vec![Part::compile(conf, text)?] })
+    }
+
+    /// Compiles a text in which `%24` stands for a literal dollar sign.
+    pub(crate) fn compile_with_dollars(conf: &Conf<'_>, text: &str) -> Result<Self, Reported> {
+        let mut parts = Vec::new();
+        for (index, piece) in text.split("%24").enumerate() {
+            if index > 0 {
+                parts.push(Part::Literal(b"$".to_vec()));
+            }
+            if !piece.is_empty() {
+                parts.push(Part::compile(conf, piece)?);
+            }
+        }
+        Ok(Self { parts })
+    }
+
+    /// The value for a request; `None` when NGINX has no memory left.
+    pub(crate) fn evaluate<'r>(&self, request: Request<'r>) -> Option<Cow<'r, [u8]>> {
+        if let [Part::Script(script)] = self.parts.as_slice() {
+            return Some(Cow::Borrowed(evaluate(*script, request)?));
+        }
+        let mut whole = Vec::new();
+        for part in &self.parts {
+            match part {
+                Part::Literal(literal) => whole.extend_from_slice(literal),
+                Part::Script(script) => whole.extend_from_slice(evaluate(*script, request)?),
+            }
+        }
+        Some(Cow::Owned(whole))
+    }
+}
+
+impl Part {
+    fn compile(conf: &Conf<'_>, text: &str) -> Result<Self, Reported> {
+        if !text.contains('$') {
+            return Ok(Self::Literal(text.as_bytes().to_vec()));
+        }
+        let mut source = conf.string(text);
+        // SAFETY: the pool is valid while the configuration is read.
+        let script = unsafe { ngx_pcalloc(conf.pool(), size_of::<ngx_http_complex_value_t>()) };
+        let script = NonNull::new(script.cast::<ngx_http_complex_value_t>()).ok_or(Reported)?;
+        // SAFETY: all zeroes is a valid request to compile.
+        let mut compile = unsafe { mem::zeroed::<ngx_http_compile_complex_value_t>() };
+        compile.cf = conf.as_ptr();
+        compile.value = &raw mut source;
+        compile.complex_value = script.as_ptr();
+        // SAFETY: all that it points at is valid for the call, the text as long as the configuration.
+        let status = unsafe { ngx_http_compile_complex_value(&raw mut compile) };
+        if status == NGX_OK as isize { Ok(Self::Script(script)) } else { Err(Reported) }
+    }
+}
+
+fn evaluate<'r>(
+    script: NonNull<ngx_http_complex_value_t>,
+    request: Request<'r>,
+) -> Option<&'r [u8]> {
+    let mut value = ngx_str_t::empty();
+    // SAFETY: the request is valid, and so is the script: it belongs to the request's configuration.
+    let status =
+        unsafe { ngx_http_complex_value(request.as_ptr(), script.as_ptr(), &raw mut value) };
+    if status != NGX_OK as isize {
+        return None;
+    }
+    if value.len == 0 {
+        return Some(&[]);
+    }
+    // SAFETY: NGINX evaluated it into the request's pool, or it is part of the request itself.
+    Some(unsafe { std::slice::from_raw_parts(value.data, value.len) })
+}

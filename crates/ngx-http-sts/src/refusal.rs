@@ -1,0 +1,49 @@
+//! What the client gets when it does not work: never what the STS said.
+
+use sts_core::error::{Failure, FailureKind};
+
+use crate::conf::Challenge;
+use crate::nginx::request::{OutOfMemory, Request};
+
+/// Adds the headers that belong to a refusal.
+pub(crate) fn prepare(
+    request: Request<'_>,
+    challenge: &Challenge,
+    failure: &Failure,
+) -> Result<(), OutOfMemory> {
+    if failure.kind.status() == 401
+        && let Some(text) = challenge_text(request, challenge, failure.kind)?
+    {
+        request.add_challenge(&text)?;
+    }
+    if let Some(retry_after) = &failure.retry_after {
+        request.add_header("Retry-After", retry_after)?;
+    }
+    Ok(())
+}
+
+/// RFC 6750, section 3: no error code where no token was sent.
+fn challenge_text(
+    request: Request<'_>,
+    challenge: &Challenge,
+    kind: FailureKind,
+) -> Result<Option<String>, OutOfMemory> {
+    let mut text = match challenge {
+        Challenge::Off => return Ok(None),
+        Challenge::On => "Bearer".to_owned(),
+        Challenge::Custom(value) => {
+            let value = value.evaluate(request).ok_or(OutOfMemory)?;
+            // What a variable brings must not become a header of its own.
+            match std::str::from_utf8(&value) {
+                Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
+                _ => "Bearer".to_owned(),
+            }
+        }
+    };
+    if kind != FailureKind::MissingToken {
+        // A scheme alone is followed by a space, a parameter by a comma (RFC 9110, section 11.3).
+        text.push_str(if text.trim_end().contains(' ') { ", " } else { " " });
+        text.push_str("error=\"invalid_token\"");
+    }
+    Ok(Some(text))
+}

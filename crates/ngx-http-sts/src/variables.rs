@@ -1,0 +1,64 @@
+//! What can be read about an exchange.
+
+use crate::context::Outcome;
+use crate::nginx::log::Level;
+use crate::nginx::request::Request;
+
+/// What a variable tells of the last exchange of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fact {
+    Status,
+    Error,
+}
+
+impl Fact {
+    pub(crate) const ALL: [(&str, Self); 2] =
+        [("sts_status", Self::Status), ("sts_error", Self::Error)];
+}
+
+/// `$sts_status` and `$sts_error`: nothing without an exchange.
+pub(crate) fn fact(request: Request<'_>, fact: usize) -> Option<&[u8]> {
+    let pass = request.context()?.passes().last()?;
+    let text = match (&pass.outcome, fact == Fact::Error as usize) {
+        (Outcome::Issued(_), false) => "MISS",
+        (Outcome::Passed(_), false) => "PASSED",
+        (Outcome::Failed(_), false) => "FAILED",
+        (Outcome::Issued(_), true) => return None,
+        (Outcome::Passed(kind) | Outcome::Failed(kind), true) => kind.name(),
+    };
+    Some(text.as_bytes())
+}
+
+/// The target token, where it may be seen: in the exchange that it was issued by, and where no
+/// exchange is configured. A location with another exchange must not get it.
+pub(crate) fn target(request: Request<'_>, index: usize) -> Option<&[u8]> {
+    let in_force = request.location()?.exchange();
+    let context = request.context();
+    let pass = context.and_then(|context| match in_force {
+        Some(exchange) => context.pass_of(exchange.id).filter(|pass| {
+            // A location with the same exchange may have another name for the target.
+            pass.target == index || exchange.carrier.target == index
+        }),
+        None => context.passes().filter(|pass| pass.target == index).last(),
+    });
+    if pass.is_none() && in_force.is_some_and(|exchange| exchange.carrier.target == index) {
+        warn_of_early_reader(request);
+    }
+    pass.map(|pass| pass.token()).filter(|token| !token.is_empty())
+}
+
+fn warn_of_early_reader(request: Request<'_>) {
+    let main = request.main();
+    if main.is_answered() {
+        return;
+    }
+    if main.context_or_new().is_ok_and(|context| context.warn_once()) {
+        request.log(
+            Level::Warn,
+            format_args!(
+                "sts: the target variable was read before the exchange has run, and is empty: \
+                 use it later, or have the exchange earlier with \"STSPhase\""
+            ),
+        );
+    }
+}

@@ -1,0 +1,48 @@
+//! The `Authorization` header of HTTP Basic (RFC 7617), in its two flavours.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+use super::ClientAuthError;
+use crate::form;
+use crate::secret::Secret;
+
+/// User name and password as they are (RFC 7617, section 2, with UTF-8 as its charset).
+pub(super) fn plain(username: &str, password: &Secret) -> Result<HeaderValue, ClientAuthError> {
+    if username.contains(':') {
+        return Err(ClientAuthError::Colon);
+    }
+    if password.expose().iter().any(u8::is_ascii_control) {
+        return Err(ClientAuthError::ControlCharacter);
+    }
+    let mut pair = Secret::with_capacity(username.len() + 1 + password.len());
+    pair.append(username.as_bytes());
+    pair.append(b":");
+    pair.append(password.expose());
+    header(pair.expose())
+}
+
+/// Client id and secret, each form-encoded first (RFC 6749, section 2.3.1).
+pub(super) fn form_encoded(
+    client_id: &str,
+    client_secret: &Secret,
+) -> Result<HeaderValue, ClientAuthError> {
+    let (id, secret) = (client_id.as_bytes(), client_secret.expose());
+    let capacity = form::encoded_len(id) + 1 + form::encoded_len(secret);
+    let mut pair = Secret::with_capacity(capacity);
+    form::encode(&mut pair, id);
+    pair.append(b":");
+    form::encode(&mut pair, secret);
+    header(pair.expose())
+}
+
+fn header(pair: &[u8]) -> Result<HeaderValue, ClientAuthError> {
+    let encoded = Zeroizing::new(STANDARD.encode(pair));
+    let value = Zeroizing::new(format!("Basic {}", *encoded));
+    // Base64 is made of visible characters only, so this never fails.
+    let mut value = HeaderValue::from_str(&value).map_err(|_| ClientAuthError::ControlCharacter)?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,171 @@
+//! `application/x-www-form-urlencoded`, as RFC 6749, appendix B has it.
+
+use form_urlencoded::byte_serialize;
+
+use crate::secret::Secret;
+
+/// The pairs of a form, collected before any is written: the body then fits its buffer at once.
+pub(crate) struct Form<'a> {
+    pairs: Vec<(&'a str, &'a [u8])>,
+}
+
+impl<'a> Form<'a> {
+    pub(crate) fn with_capacity(pairs: usize) -> Self {
+        Self { pairs: Vec::with_capacity(pairs) }
+    }
+
+    pub(crate) fn push(&mut self, name: &'a str, value: &'a [u8]) {
+        self.pairs.push((name, value));
+    }
+
+    /// Writes the body into a buffer that it fits.
+    pub(crate) fn encode(&self) -> Secret {
+        let pair = |(name, value): &(&str, &[u8])| {
+            encoded_len(name.as_bytes()) + 1 + encoded_len(value) + 1
+        };
+        let capacity = self.pairs.iter().map(pair).sum();
+        let mut body = Secret::with_capacity(capacity);
+        for (name, value) in &self.pairs {
+            if !body.is_empty() {
+                body.append(b"&");
+            }
+            encode(&mut body, name.as_bytes());
+            body.append(b"=");
+            encode(&mut body, value);
+        }
+        body
+    }
+}
+
+/// Appends `value`, encoded; there must be room of [`encoded_len`].
+pub(crate) fn encode(out: &mut Secret, value: &[u8]) {
+    if count_changed(value) == 0 {
+        return out.append(value);
+    }
+    for chunk in byte_serialize(value) {
+        out.append(chunk.as_bytes());
+    }
+}
+
+/// How much room `value` needs at most when it is encoded.
+pub(crate) fn encoded_len(value: &[u8]) -> usize {
+    // A space takes one byte instead of three; not worth a second look at every byte.
+    value.len() + 2 * count_changed(value)
+}
+
+/// Decodes one name or value; `None` if a `%` is not followed by two hexadecimal digits.
+pub(crate) fn decode(encoded: &[u8]) -> Option<Secret> {
+    let mut decoded = Secret::with_capacity(encoded.len());
+    let mut bytes = encoded.iter();
+    while let Some(&byte) = bytes.next() {
+        decoded.append(&[match byte {
+            b'+' => b' ',
+            b'%' => hex_digit(*bytes.next()?)? << 4 | hex_digit(*bytes.next()?)?,
+            byte => byte,
+        }]);
+    }
+    Some(decoded)
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// How many bytes do not stand for themselves. A token has thousands of bytes, and as a rule every
+/// one of them stands for itself: counted without branches and in bytes, so that it is vectorised.
+fn count_changed(value: &[u8]) -> usize {
+    let count = |chunk: &[u8]| chunk.iter().map(|b| u8::from(!is_unchanged(*b))).sum::<u8>();
+    // No more than a byte can count.
+    value.chunks(u8::MAX.into()).map(|chunk| usize::from(count(chunk))).sum()
+}
+
+const fn is_unchanged(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() | (byte == b'*') | (byte == b'-') | (byte == b'.') | (byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn encoded(value: &[u8]) -> String {
+        let mut out = Secret::with_capacity(encoded_len(value));
+        encode(&mut out, value);
+        String::from_utf8(out.expose().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn rfc_6749_appendix_b() {
+        // U+0020, U+0025, U+0026, U+002B, U+00A3 and U+20AC.
+        let value = " %&+£€";
+        assert_eq!(encoded(value.as_bytes()), "+%25%26%2B%C2%A3%E2%82%AC");
+        assert!(decode(b"+%25%26%2B%C2%A3%E2%82%AC").unwrap().expose() == value.as_bytes());
+    }
+
+    #[test]
+    fn a_percent_sign_needs_two_digits() {
+        for encoded in
+            [&b"%"[..], b"%2", b"a%2", b"%zz", b"%2z", b"%%20", b"%+1", "%２0".as_bytes()]
+        {
+            assert!(decode(encoded).is_none(), "{encoded:?}");
+        }
+        assert!(decode(b"%2f%2F%00").unwrap().expose() == b"//\0");
+    }
+
+    #[test]
+    fn a_form_without_pairs_is_empty() {
+        assert!(Form::with_capacity(0).encode().is_empty());
+    }
+
+    #[test]
+    fn a_form_fits_its_buffer() {
+        let token = vec![b'%'; 64 * 1024];
+        let mut form = Form::with_capacity(2);
+        form.push("tök", &token);
+        form.push("empty", b"");
+        // The buffer itself asserts that it does not grow.
+        assert_eq!(form.encode().len(), "t%C3%B6k=".len() + 3 * token.len() + "&empty=".len());
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_undoes_encoding(value: Vec<u8>) {
+            prop_assert!(decode(encoded(&value).as_bytes()).unwrap().expose() == value);
+        }
+
+        #[test]
+        fn every_byte_is_encoded_as_form_urlencoded_has_it(value: Vec<u8>) {
+            let known: String = byte_serialize(&value).collect();
+            prop_assert_eq!(encoded(&value), known);
+        }
+
+        #[test]
+        fn a_form_is_read_back_by_another_reader(
+            pairs: Vec<(String, Vec<u8>)>,
+        ) {
+            let mut form = Form::with_capacity(0);
+            for (name, value) in &pairs {
+                form.push(name, value);
+            }
+            let body = form.encode();
+            let read: Vec<(String, String)> =
+                form_urlencoded::parse(body.expose()).into_owned().collect();
+            let sent: Vec<(String, String)> = pairs
+                .iter()
+                .map(|(name, value)| (name.clone(), String::from_utf8_lossy(value).into_owned()))
+                .collect();
+            prop_assert_eq!(read, sent);
+        }
+
+        #[test]
+        fn decoding_never_panics(encoded: Vec<u8>) {
+            let _ = decode(&encoded);
+        }
+    }
+}

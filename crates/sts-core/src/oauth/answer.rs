@@ -1,0 +1,79 @@
+//! The answer of a token endpoint (RFC 6749, sections 5.1 and 5.2), shared by all grants.
+
+mod body;
+mod member;
+
+use std::fmt::Write;
+
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+
+use super::refusal::{self, Grant};
+use crate::error::{Failure, FailureKind};
+use crate::excerpt::excerpt;
+use crate::issued::Issued;
+use crate::profile::Incoming;
+use crate::retry_after;
+use body::{Body, OauthError};
+
+/// Reads an answer.
+///
+/// Its status decides first: an STS that says 429, 503 or another 5xx has not judged the token,
+/// whatever else its body says. Then the `error` in its body, which counts with a status of success
+/// as well. The type of the body does not matter, only whether it can be read as JSON.
+pub(crate) fn read(answer: &Incoming<'_>, grant: Grant) -> Result<Issued, Failure> {
+    let body = Body::parse(answer.body);
+    let error = match body {
+        Ok(Body { error: None, token }) if answer.status.is_success() => {
+            return token.issued().map_err(|reason| {
+                let reason = format!("HTTP {}: {reason}", answer.status.as_u16());
+                Failure::new(FailureKind::BadAnswer, reason)
+            });
+        }
+        Ok(Body { error, .. }) => Ok(error),
+        Err(reason) => Err(reason),
+    };
+    let code = error.as_ref().ok().and_then(Option::as_ref).and_then(OauthError::code);
+    let kind = kind(answer.status, code, grant);
+    let retry_after = match kind {
+        FailureKind::Busy => retry_after::read(answer.headers),
+        _ => None,
+    };
+    Err(Failure { kind, reason: reason(answer, &error), retry_after })
+}
+
+fn kind(status: StatusCode, code: Option<&str>, grant: Grant) -> FailureKind {
+    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        return FailureKind::Busy;
+    }
+    if status.is_server_error() {
+        return FailureKind::Unreachable;
+    }
+    match code {
+        Some(code) if status.is_success() || status.is_client_error() => {
+            refusal::classify(code, grant)
+        }
+        None if status.is_client_error() => FailureKind::GatewayRefused,
+        // A redirect is never followed: it would hand token and credentials to somebody else.
+        _ => FailureKind::BadAnswer,
+    }
+}
+
+/// The line for the operator. Of the body it holds nothing but what the standard makes for reading.
+fn reason(answer: &Incoming<'_>, error: &Result<Option<OauthError<'_>>, &'static str>) -> String {
+    let mut line = format!("HTTP {}", answer.status.as_u16());
+    let result = match error {
+        _ if answer.status.is_redirection() => write!(line, ", a redirect, which is not followed"),
+        Ok(Some(error)) => write!(line, ", {error}"),
+        Ok(None) => write!(line, " without an OAuth error"),
+        Err(reason) => match answer.headers.get(CONTENT_TYPE).map(|value| value.to_str()) {
+            Some(Ok(content_type)) => {
+                write!(line, ": {reason} (content type \"{}\")", excerpt(content_type))
+            }
+            _ => write!(line, ": {reason}"),
+        },
+    };
+    // Writing to a string cannot fail.
+    debug_assert!(result.is_ok());
+    line
+}

@@ -1,0 +1,35 @@
+//! What the error codes of OAuth mean to the client of the gateway.
+
+use crate::error::FailureKind;
+
+/// Whose fault a refusal may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grant {
+    /// The grant presents a token of the client, so that may be what is refused.
+    OfSubject,
+}
+
+/// What an `error` code means (RFC 6749, section 5.2; RFC 8693, section 2.2.2).
+pub(crate) fn classify(code: &str, grant: Grant) -> FailureKind {
+    let kind = match code {
+        // RFC 8693, section 2.2.2 wants `invalid_request` for an unacceptable subject token; many
+        // servers say `invalid_grant`, and some the `invalid_token` of RFC 6750, section 3.1.
+        "invalid_grant" | "invalid_request" | "invalid_token" => FailureKind::Refused,
+        // The last three are of OpenID Connect Core, section 3.1.2.6.
+        "access_denied"
+        | "invalid_target"
+        | "consent_required"
+        | "interaction_required"
+        | "login_required" => FailureKind::Denied,
+        // RFC 6749, section 4.1.2.1 has these two for servers that cannot send 503 and 500;
+        // `slow_down` is of RFC 8628, section 3.5.
+        "slow_down" | "temporarily_unavailable" => FailureKind::Busy,
+        "server_error" => FailureKind::Unreachable,
+        // `invalid_client`, `unauthorized_client`, `unsupported_grant_type`, `invalid_scope`, and
+        // whatever else: nothing that another token of the client could change.
+        _ => FailureKind::GatewayRefused,
+    };
+    match grant {
+        Grant::OfSubject => kind,
+    }
+}

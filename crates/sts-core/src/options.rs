@@ -1,0 +1,286 @@
+//! The form-encoded option strings of directives, such as `client_id=sts&client_secret=a%26b`.
+
+use thiserror::Error;
+
+use crate::form;
+use crate::secret::Secret;
+
+/// The options of one string. Whoever understands a key takes its value out; what is left at the
+/// end nobody understands.
+pub struct Options {
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    key: String,
+    value: Secret,
+}
+
+impl Options {
+    /// Splits and decodes an option string; an empty one has no options.
+    ///
+    /// # Errors
+    /// The string is not form-encoded, or a key is given twice. What has no key could be part of a
+    /// secret, so the error tells the place and not the text.
+    pub fn parse(text: &str) -> Result<Self, OptionError> {
+        let mut options = Self { entries: Vec::new() };
+        if text.is_empty() {
+            return Ok(options);
+        }
+        for (index, pair) in text.split('&').enumerate() {
+            let entry = Entry::parse(pair, index + 1)?;
+            if options.entries.iter().any(|known| known.key == entry.key) {
+                return Err(OptionError::Repeated { key: entry.key });
+            }
+            options.entries.push(entry);
+        }
+        Ok(options)
+    }
+
+    /// Takes the value of a key.
+    pub fn take(&mut self, key: &str) -> Option<Secret> {
+        let index = self.entries.iter().position(|entry| entry.key == key)?;
+        Some(self.entries.remove(index).value)
+    }
+
+    /// Takes the value of a key that must be there.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn require(&mut self, key: &'static str) -> Result<Secret, OptionError> {
+        self.take(key).ok_or(OptionError::Missing { key })
+    }
+
+    /// Takes the value of a key whose value is text and no secret.
+    ///
+    /// # Errors
+    /// The value is empty, not UTF-8, or holds control characters.
+    pub fn take_text(&mut self, key: &'static str) -> Result<Option<String>, OptionError> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        if value.is_empty() {
+            return Err(OptionError::Empty { key });
+        }
+        match std::str::from_utf8(value.expose()) {
+            Ok(text) if !text.chars().any(char::is_control) => Ok(Some(text.to_owned())),
+            _ => Err(OptionError::NotText { key }),
+        }
+    }
+
+    /// [`Self::take_text`] for a key that must be there.
+    ///
+    /// # Errors
+    /// It is not, or its value is no text.
+    pub fn require_text(&mut self, key: &'static str) -> Result<String, OptionError> {
+        self.take_text(key)?.ok_or(OptionError::Missing { key })
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// A key that is not among the allowed ones was not taken.
+    pub fn finish(self, allowed: &[&'static str]) -> Result<(), OptionError> {
+        match self.entries.into_iter().find(|entry| !allowed.contains(&entry.key.as_str())) {
+            Some(Entry { key, .. }) => Err(OptionError::Unknown { key, allowed: allowed.to_vec() }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Entry {
+    fn parse(pair: &str, position: usize) -> Result<Self, OptionError> {
+        let (key, value) = pair.split_once('=').ok_or(OptionError::NoValue { position })?;
+        let decode = |text: &str| {
+            form::decode(text.as_bytes()).ok_or(OptionError::PercentEncoding { position })
+        };
+        let (key, value) = (decode(key)?, decode(value)?);
+        let is_key_byte = |b: &u8| b.is_ascii_alphanumeric() || b"_.-".contains(b);
+        match std::str::from_utf8(key.expose()) {
+            Ok(key)
+                if (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|b| is_key_byte(&b)) =>
+            {
+                Ok(Self { key: key.to_owned(), value })
+            }
+            _ => Err(OptionError::Key { position }),
+        }
+    }
+}
+
+/// Why an option string cannot be used.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum OptionError {
+    /// A value that must say something is empty.
+    #[error("the value of \"{key}\" must not be empty")]
+    Empty {
+        /// Whose value it is.
+        key: &'static str,
+    },
+    /// What stands before `=` is no key.
+    #[error(
+        "option number {position} has no proper key: a key is made of letters, digits, \"_\", \".\" \
+         and \"-\", and a literal \"&\" in a value is written %26"
+    )]
+    Key {
+        /// Counted from 1.
+        position: usize,
+    },
+    /// A required key is not there.
+    #[error("\"{key}\" is missing")]
+    Missing {
+        /// Which.
+        key: &'static str,
+    },
+    /// There is no `=`.
+    #[error(
+        "option number {position} has no \"=\": options are written key=value&key=value, and a \
+         literal \"&\" in a value is written %26"
+    )]
+    NoValue {
+        /// Counted from 1.
+        position: usize,
+    },
+    /// A value that must be text is not.
+    #[error("the value of \"{key}\" must be UTF-8 text without control characters")]
+    NotText {
+        /// Whose value it is.
+        key: &'static str,
+    },
+    /// A `%` that starts nothing.
+    #[error(
+        "option number {position} has a \"%\" that is not followed by two hexadecimal digits: a \
+         literal \"%\" is written %25"
+    )]
+    PercentEncoding {
+        /// Counted from 1.
+        position: usize,
+    },
+    /// A key is given more than once.
+    #[error("\"{key}\" is given more than once")]
+    Repeated {
+        /// Which.
+        key: String,
+    },
+    /// A key that means nothing here.
+    #[error("unknown option \"{key}\": {}", allowed_keys(allowed))]
+    Unknown {
+        /// Which.
+        key: String,
+        /// What would mean something.
+        allowed: Vec<&'static str>,
+    },
+}
+
+fn allowed_keys(allowed: &[&str]) -> String {
+    match allowed {
+        [] => "no options are allowed here".to_owned(),
+        allowed => format!("allowed are {}", allowed.join(", ")),
+    }
+}
+
+/// Longer than any key; what is longer is a value whose `&` was not encoded.
+const MAX_KEY: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn error(text: &str) -> Option<OptionError> {
+        Options::parse(text).err()
+    }
+
+    #[test]
+    fn values_are_decoded_after_the_string_is_split() {
+        let mut options =
+            Options::parse("client_id=a+b%2B&client_secret=2%26%3D%25%C3%BC=x&e=").unwrap();
+        assert_eq!(options.require_text("client_id"), Ok("a b+".to_owned()));
+        let secret = options.take("client_secret").unwrap();
+        assert!(secret.expose() == "2&=%ü=x".as_bytes());
+        assert!(options.take("e").unwrap().is_empty());
+        assert_eq!(options.finish(&[]), Ok(()));
+    }
+
+    #[test]
+    fn an_empty_string_has_no_options() {
+        assert_eq!(Options::parse("").unwrap().finish(&[]), Ok(()));
+    }
+
+    #[test]
+    fn what_is_not_form_encoded_is_refused() {
+        use OptionError as E;
+        for (text, expected) in [
+            ("a", E::NoValue { position: 1 }),
+            ("a=1&", E::NoValue { position: 2 }),
+            ("&a=1", E::NoValue { position: 1 }),
+            ("a=1&&b=2", E::NoValue { position: 2 }),
+            ("=1", E::Key { position: 1 }),
+            ("a=1&b c=2", E::Key { position: 2 }),
+            ("a=1&%00=2", E::Key { position: 2 }),
+            ("a=1&%FF=2", E::Key { position: 2 }),
+            ("a=1&b%=2", E::PercentEncoding { position: 2 }),
+            ("a=%2", E::PercentEncoding { position: 1 }),
+            ("a=100%&b=2", E::PercentEncoding { position: 1 }),
+            ("a=1&b=2&a=1", E::Repeated { key: "a".to_owned() }),
+            ("a=1&%61=1", E::Repeated { key: "a".to_owned() }),
+        ] {
+            assert_eq!(error(text), Some(expected), "{text}");
+        }
+        let long = format!("{}=1", "k".repeat(65));
+        assert_eq!(error(&long), Some(E::Key { position: 1 }));
+    }
+
+    #[test]
+    fn keys_are_required_taken_once_and_accounted_for() {
+        let mut options = Options::parse("a=1&b=2&c=3").unwrap();
+        assert!(options.take("a").is_some());
+        assert!(options.take("a").is_none());
+        assert!(options.require("a").err() == Some(OptionError::Missing { key: "a" }));
+        assert_eq!(options.require_text("a"), Err(OptionError::Missing { key: "a" }));
+        assert_eq!(
+            options.finish(&["a", "b"]),
+            Err(OptionError::Unknown { key: "c".to_owned(), allowed: vec!["a", "b"] })
+        );
+    }
+
+    #[test]
+    fn text_is_text() {
+        for (text, expected) in [
+            ("a=", OptionError::Empty { key: "a" }),
+            ("a=%FF", OptionError::NotText { key: "a" }),
+            ("a=x%0Ay", OptionError::NotText { key: "a" }),
+            ("a=%C2%85", OptionError::NotText { key: "a" }),
+        ] {
+            assert_eq!(Options::parse(text).unwrap().take_text("a"), Err(expected), "{text}");
+        }
+        assert_eq!(Options::parse("a=%C3%BC").unwrap().take_text("a"), Ok(Some("ü".to_owned())));
+        assert_eq!(Options::parse("").unwrap().take_text("a"), Ok(None));
+    }
+
+    #[test]
+    fn no_error_holds_a_part_of_a_value() {
+        for text in ["s3cret", "k=1&s3cret", "k=s3cret%", "k=1&s3 cret=1", "k=s3cret&k=s3cret"] {
+            let shown = error(text).unwrap();
+            assert!(!format!("{shown} {shown:?}").contains("s3"), "{shown:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_another_writer_encodes_is_read_back(
+            pairs in prop::collection::btree_map("[a-z_.]{1,64}", any::<String>(), 0..8),
+        ) {
+            let text =
+                form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
+            let mut options = Options::parse(&text).unwrap();
+            for (key, value) in &pairs {
+                prop_assert!(options.take(key).unwrap().expose() == value.as_bytes());
+            }
+            prop_assert_eq!(options.finish(&[]), Ok(()));
+        }
+
+        #[test]
+        fn no_string_panics(text in "[a-c=&%+0-9é\u{0}]{0,40}") {
+            let _ = Options::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! How many calls run at once, and who waits for a turn.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+/// How many calls to one STS may run, and how many may wait for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallLimits {
+    /// Calls at once.
+    pub running: usize,
+    /// Calls that wait for their turn.
+    pub queued: usize,
+}
+
+impl CallLimits {
+    /// What holds when nothing is configured.
+    pub const DEFAULT: Self = Self { running: 256, queued: 1024 };
+}
+
+/// There is no place left in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many calls are running and waiting")]
+pub struct Full;
+
+/// The calls to one STS from one worker.
+#[derive(Clone, Default)]
+pub struct Calls(Rc<RefCell<State>>);
+
+#[derive(Default)]
+struct State {
+    running: usize,
+    waiting: VecDeque<Rc<RefCell<Waiter>>>,
+}
+
+#[derive(Default)]
+struct Waiter {
+    waker: Option<Waker>,
+    /// A call that ended passed its turn on to this one.
+    granted: bool,
+}
+
+/// The right to run one call; dropping it passes the turn on.
+pub struct Permit(Calls);
+
+/// Waits for a turn, first come, first served.
+pub struct Turn {
+    calls: Calls,
+    limits: CallLimits,
+    waiter: Option<Rc<RefCell<Waiter>>>,
+}
+
+impl Calls {
+    /// Asks for a turn.
+    pub fn turn(&self, limits: CallLimits) -> Turn {
+        Turn { calls: self.clone(), limits, waiter: None }
+    }
+
+    /// Calls that run now.
+    pub fn running(&self) -> usize {
+        self.0.borrow().running
+    }
+
+    fn release(&self) {
+        let waker = {
+            let mut state = self.0.borrow_mut();
+            let Some(next) = state.waiting.pop_front() else {
+                state.running -= 1;
+                return;
+            };
+            let mut next = next.borrow_mut();
+            next.granted = true;
+            next.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.release();
+    }
+}
+
+impl Future for Turn {
+    type Output = Result<Permit, Full>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(waiter) = self.waiter.clone() {
+            if waiter.borrow().granted {
+                self.waiter = None;
+                return Poll::Ready(Ok(Permit(self.calls.clone())));
+            }
+            waiter.borrow_mut().waker = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        let calls = self.calls.clone();
+        let mut state = calls.0.borrow_mut();
+        if state.running < self.limits.running && state.waiting.is_empty() {
+            state.running += 1;
+            return Poll::Ready(Ok(Permit(self.calls.clone())));
+        }
+        if state.waiting.len() >= self.limits.queued {
+            return Poll::Ready(Err(Full));
+        }
+        let waiter =
+            Rc::new(RefCell::new(Waiter { waker: Some(context.waker().clone()), granted: false }));
+        state.waiting.push_back(waiter.clone());
+        self.waiter = Some(waiter);
+        Poll::Pending
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let Some(waiter) = self.waiter.take() else { return };
+        if waiter.borrow().granted {
+            // The turn came, and nobody is there to take it.
+            self.calls.release();
+            return;
+        }
+        self.calls.0.borrow_mut().waiting.retain(|one| !Rc::ptr_eq(one, &waiter));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use super::*;
+
+    const ONE_AND_ONE: CallLimits = CallLimits { running: 1, queued: 1 };
+
+    fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn granted(poll: Poll<Result<Permit, Full>>) -> Permit {
+        match poll {
+            Poll::Ready(Ok(permit)) => permit,
+            Poll::Ready(Err(full)) => panic!("refused: {full}"),
+            Poll::Pending => panic!("has to wait"),
+        }
+    }
+
+    #[test]
+    fn a_call_beyond_the_limit_waits_until_another_ends() {
+        let calls = Calls::default();
+        let first = granted(poll(pin!(calls.turn(ONE_AND_ONE))));
+        let mut second = pin!(calls.turn(ONE_AND_ONE));
+        assert!(poll(second.as_mut()).is_pending());
+        drop(first);
+        let second = granted(poll(second));
+        assert_eq!(calls.running(), 1);
+        drop(second);
+        assert_eq!(calls.running(), 0);
+    }
+
+    #[test]
+    fn a_call_beyond_the_queue_is_refused_at_once() {
+        let calls = Calls::default();
+        let _first = granted(poll(pin!(calls.turn(ONE_AND_ONE))));
+        let mut second = pin!(calls.turn(ONE_AND_ONE));
+        assert!(poll(second.as_mut()).is_pending());
+        assert!(matches!(poll(pin!(calls.turn(ONE_AND_ONE))), Poll::Ready(Err(Full))));
+    }
+
+    #[test]
+    fn who_stops_waiting_gives_the_place_in_the_queue_back() {
+        let calls = Calls::default();
+        let first = granted(poll(pin!(calls.turn(ONE_AND_ONE))));
+        {
+            let mut second = pin!(calls.turn(ONE_AND_ONE));
+            assert!(poll(second.as_mut()).is_pending());
+        }
+        let mut third = pin!(calls.turn(ONE_AND_ONE));
+        assert!(poll(third.as_mut()).is_pending());
+        drop(first);
+        granted(poll(third));
+    }
+
+    #[test]
+    fn a_turn_that_came_too_late_goes_to_the_next() {
+        let calls = Calls::default();
+        let limits = CallLimits { running: 1, queued: 2 };
+        let first = granted(poll(pin!(calls.turn(limits))));
+        let mut second = Box::pin(calls.turn(limits));
+        let mut third = pin!(calls.turn(limits));
+        assert!(poll(second.as_mut()).is_pending());
+        assert!(poll(third.as_mut()).is_pending());
+        drop(first);
+        drop(second);
+        granted(poll(third));
+        assert_eq!(calls.running(), 0);
+    }
+}
