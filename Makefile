@@ -1,15 +1,35 @@
 .DEFAULT_GOAL := help
 
-# Given on the command line or in the environment; the scripts read them.
-export WITH_NGINX NGINX_BUILD_DIR NGINX_SOURCE_DIR NGINX_BINARY PROFILE TEST ONCE
-
 .PHONY: help
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  Everything installs what it lacks (Debian: apt-get, as root or with sudo). Settings:"
+	@echo "  WITH_NGINX=debian|vendored   Debian's NGINX (default), or the newest of the nginx-src crate"
+	@echo "  NGINX_BUILD_DIR=.../objs     any other, configured --with-compat and built there"
+	@echo "  TEST=name                    only the tests whose name holds this"
 
 .PHONY: build
 build: ## build/ngx_http_sts_module.so and build/nginx, the NGINX it is for
 	@scripts/build.sh
+
+.PHONY: test
+test: ## all tests: the crates' own, then end to end on both NGINX versions
+	@scripts/test.sh unit
+	@env -u NGINX_BUILD_DIR WITH_NGINX=debian scripts/test.sh e2e
+	@env -u NGINX_BUILD_DIR WITH_NGINX=vendored scripts/test.sh e2e
+
+.PHONY: test-unit
+test-unit: ## the crates' own tests, without NGINX
+	@scripts/test.sh unit
+
+.PHONY: test-e2e
+test-e2e: ## the tests on a real NGINX (one: WITH_NGINX=...)
+	@scripts/test.sh e2e
+
+.PHONY: lint
+lint: ## format, clippy, crates' licences and origins, spelling, scripts
+	@scripts/lint.sh
 
 .PHONY: clean
 clean: ## remove all that was made

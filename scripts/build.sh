@@ -1,35 +1,33 @@
 #!/usr/bin/env bash
 # Builds the module for one NGINX, and leaves both in build/<flavour>/ and in build/.
+# usage: build.sh [--only-flavour]   (leaves build/ itself as it is)
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
+groups=(build)
+[[ $flavour != debian ]] || groups+=(nginx)
+scripts/setup.sh "${groups[@]}"
 scripts/nginx.sh
 
-target=${CARGO_TARGET_DIR:-target}
-case $flavour in
-debian) # what .cargo/config.toml says, so that a plain `cargo build` shares the result
-    unset NGINX_BUILD_DIR NGINX_SOURCE_DIR
-    ;;
-vendored)
-    export NGINX_BUILD_DIR=$root/$out/src/objs NGINX_SOURCE_DIR=$root/$out/src
-    target=$target/vendored
-    ;;
-custom)
-    NGINX_BUILD_DIR=$(realpath "$NGINX_BUILD_DIR")
-    export NGINX_BUILD_DIR NGINX_SOURCE_DIR=${NGINX_SOURCE_DIR:-$(dirname "$NGINX_BUILD_DIR")}
-    target=$target/custom
-    ;;
-esac
+cargo_for_nginx
 
 profile=${PROFILE:-release}
 say "building the module for NGINX ($flavour, $profile)"
-CARGO_TARGET_DIR=$target cargo build --package ngx-http-sts --profile "$profile"
+cargo build ${locked[@]+"${locked[@]}"} --package ngx-http-sts --profile "$profile"
 
 built=$target/${profile/#dev/debug}
-for file in ngx_http_sts_module.so ngx_http_sts_module.so.dwp; do
-    [[ ! -f $built/lib$file ]] || put "$built/lib$file" "$out/$file"
-    [[ ! -f $out/$file ]] || put "$out/$file" "build/$file"
+files=(ngx_http_sts_module.so)
+[[ ! -f $built/libngx_http_sts_module.so.dwp ]] || files+=(ngx_http_sts_module.so.dwp)
+rm -f "$out/ngx_http_sts_module.so.dwp"
+for file in "${files[@]}"; do
+    put "$built/lib$file" "$out/$file"
 done
-ln -sfn "$(readlink -f "$out/nginx")" build/nginx
-say "build/ngx_http_sts_module.so for $(build/nginx -v 2>&1 | sed 's/^nginx version: //')"
+[[ ${1:-} != --only-flavour ]] || exit 0
+
+rm -f build/ngx_http_sts_module.so.dwp
+for file in "${files[@]}"; do
+    put "$out/$file" "build/$file"
+done
+ln -sfn "$flavour/nginx" build/nginx
+say "build/ngx_http_sts_module.so is for build/nginx, $(build/nginx -v 2>&1 | sed 's/^nginx version: //')"

@@ -1,5 +1,5 @@
 # Shared by the scripts beside it; sourced, never run.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 set -euo pipefail
 
@@ -9,31 +9,43 @@ cd "$root"
 # rustup puts cargo here, but only login shells find it.
 PATH="$PATH:${CARGO_HOME:-${HOME:-/root}/.cargo}/bin"
 
-say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
+say() { printf '==> %s\n' "$*" >&2; }
 die() {
     printf 'error: %s\n' "$*" >&2
     exit 1
 }
 
-# Runs a long, talkative command quietly; what it said is shown only when it fails.
+# Runs a long, talkative command: all it says goes to the log, a line now and then to the terminal,
+# and the end of it when it fails.
 # usage: quietly <log file> <command> [argument...]
 quietly() {
-    local log=$1
+    local log=$1 next=$((SECONDS + 10)) line
     shift
     mkdir -p "$(dirname "$log")"
-    "$@" >"$log" 2>&1 </dev/null && return
-    tail -n 40 "$log" >&2
-    die "'$*' failed; all it said is in $log"
+    if ! "$@" 2>&1 </dev/null | while IFS= read -r line; do
+        printf '%s\n' "$line"
+        if ((SECONDS >= next)); then
+            printf '    %.90s\n' "$line" >&2
+            next=$((SECONDS + 10))
+        fi
+    done >"$log"; then
+        tail -n 40 "$log" >&2
+        die "failed: $* (all it said is in $log)"
+    fi
 }
 
-# Copies only what differs, to a new inode: an NGINX that has the old file mapped keeps it.
+# In CI the crates are those of Cargo.lock, or none.
+locked=()
+[[ -z ${CI:-} ]] || locked=(--locked)
+
+# Copies only what differs, and to a new inode: an NGINX that has the old file mapped keeps it.
 # usage: put <from> <to>
 put() {
     cmp -s "$1" "$2" || install -m "$(stat -c %a "$1")" "$1" "$2"
 }
 
-# Which NGINX the module is built for. Every flavour has a directory of its own, and a target
-# directory of its own as the bindings differ, so that going from one to another rebuilds nothing.
+# Which NGINX the module is built for. Every flavour has a directory of its own, and, as the
+# bindings differ, a target directory of its own: going from one to another rebuilds nothing.
 #   debian    Debian's package (default)
 #   vendored  the newest in the nginx-src crate (WITH_NGINX=vendored)
 #   custom    a configured and built objs directory (NGINX_BUILD_DIR=...)
@@ -43,5 +55,25 @@ case $flavour in debian | vendored | custom) ;; *)
     die "WITH_NGINX=$flavour: expected 'debian' or 'vendored' (or set NGINX_BUILD_DIR)"
     ;;
 esac
-# shellcheck disable=SC2034 # for the scripts that source this
 out=build/$flavour
+
+# Lets cargo find this NGINX.
+cargo_for_nginx() {
+    target=${CARGO_TARGET_DIR:-target}
+    case $flavour in
+    debian) # as .cargo/config.toml says, so that a plain `cargo build` shares the result
+        unset NGINX_BUILD_DIR NGINX_SOURCE_DIR
+        return
+        ;;
+    vendored)
+        NGINX_BUILD_DIR=$root/$out/src/objs
+        NGINX_SOURCE_DIR=$root/$out/src
+        ;;
+    custom)
+        NGINX_BUILD_DIR=$(realpath "$NGINX_BUILD_DIR")
+        NGINX_SOURCE_DIR=${NGINX_SOURCE_DIR:-$(dirname "$NGINX_BUILD_DIR")}
+        ;;
+    esac
+    target=$target/$flavour
+    export NGINX_BUILD_DIR NGINX_SOURCE_DIR CARGO_TARGET_DIR=$target
+}

@@ -95,7 +95,9 @@ impl Server {
         let (stop, stopped) = oneshot::channel();
         let accepting =
             connection::accept(listener, acceptor, Arc::new(service), Arc::clone(&shared));
-        let thread = thread::Builder::new().name("devsts".to_owned()).spawn(move || {
+        // The port tells one server's thread from another's in a debugger and in /proc.
+        let name = format!("devsts:{}", local.port());
+        let thread = thread::Builder::new().name(name).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
                     // Sent or dropped: both mean the handle wants no more.

@@ -1,4 +1,23 @@
 //! The STS: which clients it knows, where its token endpoint is, what it issues.
+//!
+//! For trying things out by hand, where no [`Script`](crate::Script) can be given, the source token
+//! can ask for its answer. It is read as words with dots between; the first that is none of these
+//! ends it:
+//!
+//! | word | effect |
+//! |---|---|
+//! | `refuse` | 400 `invalid_grant` |
+//! | `error-CODE` | the OAuth error of this code |
+//! | `status-NNN` | this status, with a text for a body |
+//! | `html` | 200 with HTML |
+//! | `hang` | no answer |
+//! | `reset` | the connection is reset |
+//! | `wait-MS` | the answer takes so many milliseconds more |
+//! | `size-N` | the target token has exactly N bytes |
+//! | `jwt` | the target token is a JWT |
+//! | `life-N`, `life-none` | the lifetime that is told |
+//!
+//! `wait-500.size-8192.alice` waits, and gets a large token.
 
 pub mod client;
 mod client_auth;

@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use sts_core::error::Failure;
+use sts_core::error::{Failure, FailureKind};
 use sts_core::issued::Issued;
 use sts_core::profile::{Incoming, Outgoing};
 
@@ -73,36 +73,57 @@ impl Pending {
     pub(crate) fn abandon(&self) {
         self.abandoned.set(true);
         self.hold.release();
-        if !self.sent.get() {
-            if let Some(task) = self.task.take() {
-                task.cancel();
-            }
+        if !self.sent.get()
+            && let Some(task) = self.task.take()
+        {
+            task.cancel();
         }
     }
 }
 
 async fn run(callee: Rc<Callee>, outgoing: Outgoing, pending: Rc<Pending>) {
-    let outcome = exchange(&callee, outgoing, &pending).await;
-    pending.task.take();
+    let end = End(pending);
+    let pending = &end.0;
+    let outcome = exchange(&callee, outgoing, pending).await;
     if pending.abandoned.get() {
-        if let Err(failure) = outcome {
-            let took = pending.took();
-            log::cycle(
-                Level::Info,
-                format_args!(
-                    "sts: exchange at \"{}\" failed after its client had left: {}: {failure}, \
-                     took {took} ms",
-                    callee.profile.endpoint.authority(),
-                    failure.kind.name(),
-                ),
-            );
+        report_abandoned(&callee, pending, outcome.err());
+    } else {
+        pending.outcome.replace(Some(outcome));
+    }
+}
+
+/// The end of a call, however it comes: whoever waits must not wait for ever, even after a panic.
+struct End(Rc<Pending>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let pending = &self.0;
+        pending.task.take();
+        if pending.abandoned.get() {
+            return;
         }
-        return;
+        pending.outcome.borrow_mut().get_or_insert_with(|| {
+            Err(Failure::new(FailureKind::BadAnswer, "the call ended without a result"))
+        });
+        if let Some(waiter) = pending.waiter.take() {
+            waiter.resume();
+        }
     }
-    pending.outcome.replace(Some(outcome));
-    if let Some(waiter) = pending.waiter.take() {
-        waiter.resume();
-    }
+}
+
+fn report_abandoned(callee: &Callee, pending: &Pending, failure: Option<Failure>) {
+    let Some(failure) = failure else { return };
+    log::cycle(
+        Level::Info,
+        format_args!(
+            "sts: {} exchange at \"{}\" failed after its client had left: {}: {failure}, \
+             took {} ms",
+            callee.profile.protocol.name(),
+            callee.profile.endpoint.authority(),
+            failure.kind.name(),
+            pending.took(),
+        ),
+    );
 }
 
 async fn exchange(

@@ -11,10 +11,10 @@ pub(crate) fn prepare(
     challenge: &Challenge,
     failure: &Failure,
 ) -> Result<(), OutOfMemory> {
-    if failure.kind.status() == 401 {
-        if let Some(text) = challenge_text(request, challenge, failure.kind)? {
-            request.add_challenge(&text)?;
-        }
+    if failure.kind.status() == 401
+        && let Some(text) = challenge_text(request, challenge, failure.kind)?
+    {
+        request.add_challenge(&text)?;
     }
     if let Some(retry_after) = &failure.retry_after {
         request.add_header("Retry-After", retry_after)?;

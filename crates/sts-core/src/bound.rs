@@ -6,10 +6,11 @@
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use memchr::memmem;
+use memchr::{memchr, memmem};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
-use zeroize::Zeroizing;
+
+use crate::secret::Secret;
 
 /// Whether a source token is of the scheme `DPoP` (RFC 9449, section 7.1), or a JWT with a `cnf`
 /// claim (RFC 7800, section 3.1).
@@ -33,26 +34,23 @@ fn has_dpop_scheme(source: &[u8]) -> bool {
 /// The second of the parts between dots. That they are three is not asked for: an SD-JWT goes on
 /// after its signature.
 fn jwt_payload(source: &[u8]) -> Option<&[u8]> {
-    // All JWT headers are JSON objects, which start with `{"` or with `{` and white space.
-    if source.first() != Some(&b'e') {
-        return None;
-    }
-    let mut parts = source.splitn(3, |b| *b == b'.');
-    let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
+    let (_header, rest) = source.split_at_checked(memchr(b'.', source)? + 1)?;
+    let (payload, _signature) = rest.split_at_checked(memchr(b'.', rest)?)?;
     Some(payload)
 }
 
 fn has_confirmation(payload: &[u8]) -> bool {
     if payload.len() > MAX_PAYLOAD {
-        return true;
+        return payload.first() == Some(&ENCODED_BRACE);
     }
-    let Ok(claims) = BASE64URL.decode(payload).map(Zeroizing::new) else { return false };
+    let Ok(claims) = BASE64URL.decode(payload).map(Secret::new) else { return false };
+    let claims = claims.expose();
     // Most tokens are done with here: no such name, not even in other letters (`\u0063nf`).
-    if memmem::find(&claims, b"\"cnf\"").is_none() && memmem::find(&claims, b"\\u00").is_none() {
+    if memmem::find(claims, b"\"cnf\"").is_none() && memmem::find(claims, b"\\u00").is_none() {
         return false;
     }
     // What looks like bound but cannot be read is not let through.
-    serde_json::from_slice(&claims).map_or(true, |claims: Claims| claims.cnf)
+    serde_json::from_slice(claims).map_or(true, |claims: Claims| claims.cnf)
 }
 
 #[derive(Deserialize)]
@@ -69,8 +67,11 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error>
 
 const DPOP: &[u8] = b"DPoP";
 
-/// Encoded bytes. Nobody issues such a token; whoever sends one is refused without looking further.
+/// Encoded bytes. Nobody issues such a JWT; it is taken for bound without looking further.
 const MAX_PAYLOAD: usize = 1024 * 1024;
+
+/// With what `{` starts in base64url.
+const ENCODED_BRACE: u8 = b'e';
 
 /// As forgiving as the laziest reader of JWTs, so that nothing is a JWT to the STS but not to us.
 const BASE64URL: GeneralPurpose = GeneralPurpose::new(
@@ -79,3 +80,100 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true),
 );
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn jwt(payload: &str) -> String {
+        format!("eyJhbGciOiJub25lIn0.{}.c2ln", URL_SAFE_NO_PAD.encode(payload))
+    }
+
+    #[test]
+    fn the_scheme_dpop_is_known_in_any_case() {
+        for source in ["DPoP abc", "dpop abc", "DPOP\tabc", "  DPoP abc", "DPoP "] {
+            assert!(is_bound(source.as_bytes()), "{source:?}");
+        }
+        for source in ["", "DPoP", "DPoPabc", "Bearer abc", "XDPoP abc", "Bearer DPoP abc"] {
+            assert!(!is_bound(source.as_bytes()), "{source:?}");
+        }
+    }
+
+    #[test]
+    fn a_jwt_with_a_confirmation_claim_is_bound() {
+        for payload in [
+            // RFC 9449, section 6.1, figure 8, and RFC 8705, section 3.1, figure 2.
+            r#"{"sub":"someone@example.com","iss":"https://server.example.com","cnf":{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}"#,
+            r#"{"iss":"https://server.example.com","cnf":{"x5t#S256":"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}}"#,
+            r#"{"cnf":null}"#,
+            r#"{"\u0063nf":{}}"#,
+            r#"{"c\u006ef":{}}"#,
+            " {\n\"a\": [[\"cnf\"]], \"cnf\" :{}}",
+            // Not readable, but by its looks bound.
+            r#"{"cnf":{},}"#,
+            r#"{"cnf":{},"cnf":{}}"#,
+            r#"{"cnf":{}"#,
+        ] {
+            assert!(is_bound(jwt(payload).as_bytes()), "{payload}");
+        }
+    }
+
+    #[test]
+    fn a_jwt_without_one_is_not() {
+        for payload in [
+            "{}",
+            "",
+            r#"{"sub":"cnf"}"#,
+            r#"{"act":{"cnf":{}}}"#,
+            r#"{"sub":"\"cnf\""}"#,
+            r#"{"a":["cnf"]}"#,
+            r#"{"CNF":{},"cnf2":{},"\u00e9":1}"#,
+        ] {
+            assert!(!is_bound(jwt(payload).as_bytes()), "{payload}");
+        }
+    }
+
+    #[test]
+    fn what_readers_of_jwts_forgive_is_forgiven() {
+        let payload = r#"{"a":1,"cnf":{}}"#;
+        assert_eq!(payload.len() % 3, 1, "so that there is padding");
+        assert!(is_bound(format!("e.{}.s", URL_SAFE.encode(payload)).as_bytes()), "padded");
+        // One byte into the last group of four leaves four bits over, which should be zero.
+        let untidy = URL_SAFE_NO_PAD.encode(r#"{"cnf":{}}"#).replace("fQ", "fR");
+        assert!(is_bound(format!("e.{untidy}.s").as_bytes()), "{untidy}");
+        // The issuer's part of an SD-JWT with key binding has more dots after it.
+        assert!(is_bound(format!("{}~disclosed~h.p.s", jwt(payload)).as_bytes()));
+    }
+
+    #[test]
+    fn what_is_no_jwt_is_not_bound() {
+        for source in ["opaque", "a.b", "..", "...", "a.b.c", "a.{\"cnf\":1}.c", "<a>.<cnf>.</a>"] {
+            assert!(!is_bound(source.as_bytes()), "{source}");
+        }
+        assert!(!is_bound(b"\xff.\xff.\xff"));
+    }
+
+    #[test]
+    fn a_jwt_beyond_all_reason_is_taken_for_bound() {
+        let padding = "x".repeat(MAX_PAYLOAD);
+        assert!(is_bound(jwt(&format!("{{\"a\":\"{padding}\"}}")).as_bytes()));
+        assert!(!is_bound(format!("a.{padding}.c").as_bytes()), "no JWT, however long");
+    }
+
+    #[test]
+    fn deep_nesting_is_no_danger() {
+        let deep = "[".repeat(100_000);
+        assert!(is_bound(jwt(&format!("{{\"cnf\":{deep}")).as_bytes()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_source_panics(source: Vec<u8>, payload: Vec<u8>) {
+            is_bound(&source);
+            is_bound(format!("e.{}.s", URL_SAFE_NO_PAD.encode(payload)).as_bytes());
+        }
+    }
+}

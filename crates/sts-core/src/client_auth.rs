@@ -107,7 +107,6 @@ fn require_secret(options: &mut Options) -> Result<Secret, OptionError> {
 
 /// Why a client authentication cannot be used. No message holds a credential.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum ClientAuthError {
     /// A user name that HTTP Basic cannot carry (RFC 7617, section 2).
     #[error("the value of \"username\" must not hold a colon")]
@@ -132,4 +131,144 @@ pub enum ClientAuthError {
 
 fn quoted(method: &Option<String>) -> String {
     method.as_ref().map(|method| format!(" \"{method}\"")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn authorization(method: &str, options: &str) -> String {
+        let auth = ClientAuth::parse(method, Some(options)).unwrap_or_else(|e| panic!("{e}"));
+        let (mut headers, mut form) = (HeaderMap::new(), Form::with_capacity(0));
+        auth.apply(&mut headers, &mut form);
+        assert!(form.encode().is_empty(), "RFC 6749, section 2.3: one method a request");
+        let value = headers.get(AUTHORIZATION).unwrap();
+        assert!(value.is_sensitive());
+        value.to_str().unwrap().to_owned()
+    }
+
+    fn error(method: &str, options: Option<&str>) -> ClientAuthError {
+        ClientAuth::parse(method, options).err().unwrap_or_else(|| panic!("{method} {options:?}"))
+    }
+
+    #[test]
+    fn rfc_6749_section_2_3_1() {
+        assert_eq!(
+            authorization(
+                "client_secret_basic",
+                "client_id=s6BhdRkqt3&client_secret=7Fjfp0ZBr1KtDRbnfVdmIw"
+            ),
+            "Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3"
+        );
+    }
+
+    #[test]
+    fn rfc_7617_section_2() {
+        assert_eq!(
+            authorization("basic", "username=Aladdin&password=open%20sesame"),
+            "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
+        );
+        // Section 2.1: the pound sign in UTF-8.
+        assert_eq!(
+            authorization("basic", "username=test&password=123%C2%A3"),
+            "Basic dGVzdDoxMjPCow=="
+        );
+    }
+
+    #[test]
+    fn only_client_secret_basic_form_encodes_first() {
+        // "a:b" and " %&+£€" of RFC 6749, appendix B.
+        let value = "+%25%26%2B%C2%A3%E2%82%AC";
+        let decoded = |header: String| {
+            use base64::Engine;
+            let encoded = header.strip_prefix("Basic ").unwrap().to_owned();
+            base64::engine::general_purpose::STANDARD.decode(encoded).unwrap()
+        };
+        let options = format!("client_id=a%3Ab&client_secret={value}");
+        assert_eq!(
+            decoded(authorization("client_secret_basic", &options)),
+            format!("a%3Ab:{value}").into_bytes()
+        );
+        let options = format!("username=a&password={value}");
+        assert_eq!(decoded(authorization("basic", &options)), "a: %&+£€".as_bytes());
+    }
+
+    #[test]
+    fn credentials_are_known_as_such() {
+        let secret = Some("client_id=a&client_secret=b");
+        assert!(!ClientAuth::none().sends_credentials());
+        assert!(!ClientAuth::parse("none", None).unwrap().sends_credentials());
+        assert!(!ClientAuth::parse("none", Some("")).unwrap().sends_credentials());
+        assert!(ClientAuth::parse("client_secret_post", secret).unwrap().sends_credentials());
+        assert!(ClientAuth::parse("client_secret_basic", secret).unwrap().sends_credentials());
+        let basic = ClientAuth::parse("basic", Some("username=a&password=")).unwrap();
+        assert!(basic.sends_credentials());
+    }
+
+    #[test]
+    fn options_of_the_method_are_needed_and_no_others() {
+        use OptionError as E;
+        let unknown = |key: &str, allowed: &[&'static str]| E::Unknown {
+            key: key.to_owned(),
+            allowed: allowed.to_vec(),
+        };
+        let of_secret = &["client_id", "client_secret"];
+        for (method, options, expected) in [
+            ("basic", None, E::Missing { key: "username" }),
+            ("basic", Some(""), E::Missing { key: "username" }),
+            ("basic", Some("username=a"), E::Missing { key: "password" }),
+            ("basic", Some("username=&password=b"), E::Empty { key: "username" }),
+            ("basic", Some("username=a%00&password=b"), E::NotText { key: "username" }),
+            ("client_secret_basic", Some("client_secret=b"), E::Missing { key: "client_id" }),
+            (
+                "client_secret_basic",
+                Some("client_id=&client_secret=b"),
+                E::Empty { key: "client_id" },
+            ),
+            ("client_secret_post", Some("client_id=a"), E::Missing { key: "client_secret" }),
+            (
+                "client_secret_post",
+                Some("client_id=a&client_secret="),
+                E::Empty { key: "client_secret" },
+            ),
+            (
+                "client_secret_post",
+                Some("client_id=a&client_secret=b&aud=c"),
+                unknown("aud", of_secret),
+            ),
+            (
+                "client_secret_basic",
+                Some("client_id=a&client_secret=b&username=c"),
+                unknown("username", of_secret),
+            ),
+            ("none", Some("client_id=a"), unknown("client_id", &[])),
+            ("none", Some("junk"), E::NoValue { position: 1 }),
+        ] {
+            assert_eq!(error(method, options), expected.into(), "{method} {options:?}");
+        }
+    }
+
+    #[test]
+    fn basic_refuses_what_http_cannot_carry() {
+        assert_eq!(error("basic", Some("username=a%3Ab&password=c")), ClientAuthError::Colon);
+        for password in ["a%0A", "%00", "%7F"] {
+            let options = format!("username=a&password={password}");
+            assert_eq!(error("basic", Some(&options)), ClientAuthError::ControlCharacter);
+        }
+        assert_eq!(authorization("basic", "username=a&password=b:c"), "Basic YTpiOmM=");
+    }
+
+    #[test]
+    fn an_unknown_method_is_named_only_if_it_looks_like_one() {
+        for (method, named) in [
+            ("client_secret_jwt", true),
+            ("Basic", true),
+            ("", false),
+            ("client_id=a&client_secret=s3cret", false),
+            ("username:s3cret", false),
+        ] {
+            let expected = named.then(|| method.to_owned());
+            assert_eq!(error(method, None), ClientAuthError::UnknownMethod { method: expected });
+        }
+    }
 }

@@ -1,10 +1,11 @@
 //! The address of an STS.
 
+mod error;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
-use http::uri::{Authority, PathAndQuery};
-use thiserror::Error;
+pub use error::EndpointError;
 
 /// A checked URL of an STS: `http://`, `https://`, or either of them over a local socket, as
 /// `http://unix:/path:/uri`.
@@ -123,55 +124,6 @@ pub enum Host {
     Unix(PathBuf),
 }
 
-/// Why a URL cannot be an endpoint.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum EndpointError {
-    /// A fragment is never sent, so its author expected something else.
-    #[error("a fragment (#...) is not allowed in the URL")]
-    Fragment,
-    /// The host is neither a name nor an address.
-    #[error(
-        "the host of the URL must be a name of letters, digits, \"-\", \"_\" and \".\", an IPv4 \
-         address, or an IPv6 address in brackets"
-    )]
-    Host,
-    /// There is no host.
-    #[error("the URL must name a host: http://host[:port][/path] or https://host[:port][/path]")]
-    NoHost,
-    /// The port is not usable.
-    #[error("the port of the URL must be a number from 1 to 65535")]
-    Port,
-    /// Another scheme, or none.
-    #[error("the URL must start with http:// or https://")]
-    Scheme,
-    /// The path of the socket is relative, empty, or longer than the system allows.
-    #[error(
-        "a local socket must be written as http://unix:/path:/uri, with an absolute path of at \
-         most {} bytes",
-        MAX_SOCKET_PATH
-    )]
-    Socket,
-    /// White space or control characters.
-    #[error("spaces and control characters are not allowed in the URL: percent-encode them")]
-    Space,
-    /// A character that a URI cannot hold.
-    #[error(
-        "the path and query of the URL may hold only the characters of RFC 3986: percent-encode \
-         the others"
-    )]
-    Target,
-    /// `user:password@`.
-    #[error(
-        "credentials are not allowed in the URL: the client authentication of the endpoint is the \
-         place for them"
-    )]
-    UserInfo,
-    /// URLs of endpoints are fixed.
-    #[error("variables are not allowed in the URL: a literal \"$\" is written %24")]
-    Variable,
-}
-
 /// What the part of a URL after the scheme says.
 struct Location {
     host: Host,
@@ -206,15 +158,11 @@ impl Location {
         if authority.is_empty() || authority.starts_with(':') {
             return Err(EndpointError::NoHost);
         }
-        let authority: Authority = authority.parse().map_err(|_| match authority.find("]:") {
-            // The crate checks a port behind an address, too; say which of the two it is.
-            Some(_) => EndpointError::Port,
-            None => EndpointError::Host,
-        })?;
-        let host = parse_host(authority.host())?;
-        let port = match authority.as_str().strip_prefix(authority.host()) {
-            None | Some("") => scheme.default_port(),
+        let (host, port) = split_authority(authority)?;
+        let port = match port.strip_prefix(':') {
             Some(port) => parse_port(port)?,
+            None if port.is_empty() => scheme.default_port(),
+            None => return Err(EndpointError::Host),
         };
         let mut name = match &host {
             Host::Ip(IpAddr::V6(ip)) => format!("[{ip}]"),
@@ -229,11 +177,22 @@ impl Location {
     }
 }
 
-fn parse_host(host: &str) -> Result<Host, EndpointError> {
-    if let Some(ip) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+/// The host, and what follows it: nothing, or a colon and the port.
+fn split_authority(authority: &str) -> Result<(Host, &str), EndpointError> {
+    if let Some(rest) = authority.strip_prefix('[') {
+        let (ip, port) = rest.split_once(']').ok_or(EndpointError::Host)?;
         let ip: Ipv6Addr = ip.parse().map_err(|_| EndpointError::Host)?;
-        return Ok(Host::Ip(ip.into()));
+        return Ok((Host::Ip(ip.into()), port));
     }
+    let (host, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
+    // An IPv6 address without its brackets: do not complain of its "port".
+    if port.matches(':').count() > 1 {
+        return Err(EndpointError::Host);
+    }
+    Ok((parse_host(host)?, port))
+}
+
+fn parse_host(host: &str) -> Result<Host, EndpointError> {
     if let Ok(ip) = host.parse::<Ipv4Addr>() {
         return Ok(Host::Ip(ip.into()));
     }
@@ -252,8 +211,7 @@ fn parse_host(host: &str) -> Result<Host, EndpointError> {
     Ok(Host::Name(host.to_ascii_lowercase()))
 }
 
-fn parse_port(port: &str) -> Result<u16, EndpointError> {
-    let digits = port.strip_prefix(':').ok_or(EndpointError::Port)?;
+fn parse_port(digits: &str) -> Result<u16, EndpointError> {
     if !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(EndpointError::Port);
     }
@@ -264,12 +222,8 @@ fn parse_target(target: &str) -> Result<String, EndpointError> {
     if !target.bytes().all(is_uri_byte) {
         return Err(EndpointError::Target);
     }
-    let target: PathAndQuery = target.parse().map_err(|_| EndpointError::Target)?;
     // A query without a path gets the slash that the origin form needs.
-    Ok(match target.as_str() {
-        query if query.starts_with('?') => format!("/{query}"),
-        target => target.to_owned(),
-    })
+    Ok(if target.starts_with('/') { target.to_owned() } else { format!("/{target}") })
 }
 
 /// RFC 3986, appendix A: `pchar`, `/` and `?`.
@@ -286,3 +240,147 @@ const SOCKET_PREFIX: &str = "unix:";
 
 /// `sun_path` on Linux is 108 bytes long with its final NUL (unix(7)).
 const MAX_SOCKET_PATH: usize = 107;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(url: &str) -> Endpoint {
+        Endpoint::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"))
+    }
+
+    #[test]
+    fn urls_are_taken_apart() {
+        use Scheme::{Http, Https};
+        let name = |name: &str| Host::Name(name.to_owned());
+        let ip = |ip: &str| Host::Ip(ip.parse().unwrap());
+        let unix = |path: &str| Host::Unix(path.into());
+        for (url, scheme, host, port, authority, target) in [
+            ("http://sts", Http, name("sts"), 80, "sts", "/"),
+            ("https://sts", Https, name("sts"), 443, "sts", "/"),
+            ("https://keycloak:8443/a/b", Https, name("keycloak"), 8443, "keycloak:8443", "/a/b"),
+            ("http://sts:80/", Http, name("sts"), 80, "sts", "/"),
+            ("http://sts:443/", Http, name("sts"), 443, "sts:443", "/"),
+            ("https://sts:443/", Https, name("sts"), 443, "sts", "/"),
+            ("https://sts:80/", Https, name("sts"), 80, "sts:80", "/"),
+            ("HTTPS://STS.Example/P", Https, name("sts.example"), 443, "sts.example", "/P"),
+            ("http://my_sts-1/", Http, name("my_sts-1"), 80, "my_sts-1", "/"),
+            ("http://sts?a=b", Http, name("sts"), 80, "sts", "/?a=b"),
+            ("http://sts/t?a=b?c&d=%20@:", Http, name("sts"), 80, "sts", "/t?a=b?c&d=%20@:"),
+            ("http://sts//t", Http, name("sts"), 80, "sts", "//t"),
+            ("http://127.0.0.1:9031/t", Http, ip("127.0.0.1"), 9031, "127.0.0.1:9031", "/t"),
+            ("https://[::1]/t", Https, ip("::1"), 443, "[::1]", "/t"),
+            ("https://[2001:DB8::0:1]:1/", Https, ip("2001:db8::1"), 1, "[2001:db8::1]:1", "/"),
+            (
+                "http://unix:/run/sts.sock:/t?a",
+                Http,
+                unix("/run/sts.sock"),
+                80,
+                "localhost",
+                "/t?a",
+            ),
+            ("http://unix:/run/sts.sock", Http, unix("/run/sts.sock"), 80, "localhost", "/"),
+            ("https://unix:/s:", Https, unix("/s"), 443, "localhost", "/"),
+            ("http://unix/", Http, name("unix"), 80, "unix", "/"),
+        ] {
+            let endpoint = parse(url);
+            assert_eq!(endpoint.scheme(), scheme, "{url}");
+            assert_eq!(endpoint.host(), &host, "{url}");
+            assert_eq!(endpoint.port(), port, "{url}");
+            assert_eq!(endpoint.authority(), authority, "{url}");
+            assert_eq!(endpoint.target(), target, "{url}");
+            assert_eq!(endpoint.url(), url);
+        }
+    }
+
+    #[test]
+    fn what_is_no_endpoint_is_refused_with_its_reason() {
+        use EndpointError as E;
+        let long = format!("http://unix:/{}:/", "s".repeat(107));
+        let long_label = format!("http://{}/", "a".repeat(64));
+        let long_name = format!("http://{}a/", "a.".repeat(127));
+        for (url, error) in [
+            ("", E::Scheme),
+            ("sts", E::Scheme),
+            ("ftp://sts/", E::Scheme),
+            ("http:/sts/", E::Scheme),
+            ("//sts/", E::Scheme),
+            ("http//:sts", E::Scheme),
+            ("http://", E::NoHost),
+            ("http:///t", E::NoHost),
+            ("http://:80/", E::NoHost),
+            ("http://?a", E::NoHost),
+            ("http://sts:/", E::Port),
+            ("http://sts:0/", E::Port),
+            ("http://sts:65536/", E::Port),
+            ("http://sts:+80/", E::Port),
+            ("http://sts:8o/", E::Port),
+            ("http://[::1]:x/", E::Port),
+            ("http://[::1]80/", E::Host),
+            ("http://[::1/", E::Host),
+            ("http://[]/", E::Host),
+            ("http://[127.0.0.1]/", E::Host),
+            ("http://[fe80::1%25eth0]/", E::Host),
+            ("http://::1/", E::NoHost),
+            ("http://fe80::1/", E::Host),
+            ("http://sts./", E::Host),
+            ("http://.sts/", E::Host),
+            ("http://s..ts/", E::Host),
+            ("http://s*s/", E::Host),
+            ("http://s%20s/", E::Host),
+            ("http://stš/", E::Host),
+            ("http://127.1/", E::Host),
+            ("http://300.0.0.1/", E::Host),
+            ("http://2130706433/", E::Host),
+            ("http://0x7f.0x1/", E::Host),
+            (&long_label, E::Host),
+            (&long_name, E::Host),
+            ("http://user@sts/", E::UserInfo),
+            ("http://user:secret@sts/", E::UserInfo),
+            ("http://sts/#f", E::Fragment),
+            ("http://unix:/s:/#f", E::Fragment),
+            ("http://sts/$arg_a", E::Variable),
+            ("http://$host/", E::Variable),
+            ("http://sts/a b", E::Space),
+            (" http://sts/", E::Space),
+            ("http://sts/\r\nX: y", E::Space),
+            ("http://sts/\0", E::Space),
+            ("http://sts/š", E::Target),
+            ("http://sts/\"", E::Target),
+            ("http://sts/{a}", E::Target),
+            ("http://sts\\t/", E::Host),
+            ("http://unix:", E::Socket),
+            ("http://unix:8080/", E::Socket),
+            ("http://unix:/", E::Socket),
+            ("http://unix:s:/t", E::Socket),
+            ("http://unix:/s:t", E::Socket),
+            (&long, E::Socket),
+        ] {
+            assert_eq!(Endpoint::parse(url).err(), Some(error), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_stays_on_the_machine_is_known() {
+        for url in [
+            "http://127.0.0.1/",
+            "http://127.9.9.9/",
+            "http://[::1]/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://localhost/",
+            "http://sts.LOCALHOST/",
+            "http://unix:/s:/",
+        ] {
+            assert!(parse(url).is_loopback(), "{url}");
+        }
+        for url in [
+            "http://sts/",
+            "http://10.0.0.1/",
+            "http://[::2]/",
+            "http://notlocalhost/",
+            "http://localhost.example/",
+        ] {
+            assert!(!parse(url).is_loopback(), "{url}");
+        }
+    }
+}

@@ -5,17 +5,14 @@
 pub(crate) fn excerpt(text: &str) -> String {
     let mut excerpt = String::new();
     for word in text.split_inclusive(|c| !is_token_char(c)) {
+        // At most one character follows the token, and those of the token are ASCII.
         let token = word.trim_end_matches(|c| !is_token_char(c));
-        if token.len() > MAX_WORD {
-            let (start, rest) =
-                (word.get(..SHOWN).unwrap_or(""), word.get(token.len()..).unwrap_or(""));
-            if !push(&mut excerpt, start)
-                || !push(&mut excerpt, ELLIPSIS)
-                || !push(&mut excerpt, rest)
-            {
-                break;
-            }
-        } else if !push(&mut excerpt, word) {
+        let (token, rest) = word.split_at(token.len());
+        let parts = match token.split_at_checked(SHOWN) {
+            Some((start, _)) if token.len() > MAX_WORD => [start, ELLIPSIS, rest],
+            _ => [token, "", rest],
+        };
+        if !parts.into_iter().all(|part| push(&mut excerpt, part)) {
             break;
         }
     }
@@ -56,3 +53,57 @@ const MAX_WORD: usize = 40;
 const SHOWN: usize = 12;
 
 const ELLIPSIS: &str = "...";
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn plain_text_stays_as_it_is() {
+        let text = "Client's token isn't valid (trace 7c2f3a10-1111-2222-3333-444455556666): see \
+                    https://sts.example/realms/master/protocol/openid-connect/token, größer";
+        assert_eq!(excerpt(text), text);
+    }
+
+    #[test]
+    fn what_could_fake_or_hide_a_line_is_escaped() {
+        assert_eq!(
+            excerpt("a\r\n2026/01/01 [alert] b\0\x1b[2J\x7f\u{85}\u{2028}\u{202e}c\"\\"),
+            r#"a\r\n2026/01/01 [alert] b\0\u{1b}[2J\u{7f}\u{85}\u{2028}\u{202e}c\"\\"#
+        );
+    }
+
+    #[test]
+    fn what_could_be_a_token_is_cut_short() {
+        let jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1c2VyIiwiYXVkIjoic3RzIn0.c2lnbmF0dXJl";
+        assert_eq!(
+            excerpt(&format!("token '{jwt}' of {}, bad", "x".repeat(43))),
+            "token 'eyJhbGciOiJS...' of xxxxxxxxxxxx..., bad"
+        );
+        assert_eq!(excerpt(jwt), "eyJhbGciOiJS...");
+        assert_eq!(excerpt(&"x".repeat(40)), "x".repeat(40));
+    }
+
+    #[test]
+    fn long_text_is_truncated_between_characters() {
+        assert_eq!(excerpt(&"é ".repeat(1000)), format!("{}...", "é ".repeat(85)));
+        assert_eq!(excerpt(&"\0".repeat(1000)), format!("{}...", "\\0".repeat(128)));
+    }
+
+    proptest! {
+        #[test]
+        fn an_excerpt_is_short_printable_and_one_line(text in "\\PC*|[\\x00-\\x7f]{0,600}|.*") {
+            let excerpt = excerpt(&text);
+            prop_assert!(excerpt.len() <= MAX_BYTES + 2 * ELLIPSIS.len());
+            prop_assert!(!excerpt.chars().any(char::is_control));
+        }
+
+        #[test]
+        fn no_long_token_is_in_it(before in ".{0,20}", token in "[A-Za-z0-9._~+=-]{41,600}") {
+            let excerpt = excerpt(&format!("{before} {token}"));
+            prop_assert!(!excerpt.contains(&token[..SHOWN + ELLIPSIS.len() + 1]));
+        }
+    }
+}

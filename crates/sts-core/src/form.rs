@@ -1,7 +1,6 @@
 //! `application/x-www-form-urlencoded`, as RFC 6749, appendix B has it.
 
 use form_urlencoded::byte_serialize;
-use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 
@@ -19,33 +18,32 @@ impl<'a> Form<'a> {
         self.pairs.push((name, value));
     }
 
-    /// Writes the body. A buffer that grew would leave copies of a token in freed memory.
+    /// Writes the body into a buffer that it fits.
     pub(crate) fn encode(&self) -> Secret {
         let pair = |(name, value): &(&str, &[u8])| {
             encoded_len(name.as_bytes()) + 1 + encoded_len(value) + 1
         };
         let capacity = self.pairs.iter().map(pair).sum();
-        let mut body = Zeroizing::new(Vec::with_capacity(capacity));
+        let mut body = Secret::with_capacity(capacity);
         for (name, value) in &self.pairs {
             if !body.is_empty() {
-                body.push(b'&');
+                body.append(b"&");
             }
             encode(&mut body, name.as_bytes());
-            body.push(b'=');
+            body.append(b"=");
             encode(&mut body, value);
         }
-        debug_assert!(body.capacity() == capacity, "the buffer grew");
-        body.into()
+        body
     }
 }
 
-/// Appends `value`, encoded. Reserves nothing: see [`encoded_len`].
-pub(crate) fn encode(out: &mut Vec<u8>, value: &[u8]) {
+/// Appends `value`, encoded; there must be room of [`encoded_len`].
+pub(crate) fn encode(out: &mut Secret, value: &[u8]) {
     if count_changed(value) == 0 {
-        return out.extend_from_slice(value);
+        return out.append(value);
     }
     for chunk in byte_serialize(value) {
-        out.extend_from_slice(chunk.as_bytes());
+        out.append(chunk.as_bytes());
     }
 }
 
@@ -57,16 +55,16 @@ pub(crate) fn encoded_len(value: &[u8]) -> usize {
 
 /// Decodes one name or value; `None` if a `%` is not followed by two hexadecimal digits.
 pub(crate) fn decode(encoded: &[u8]) -> Option<Secret> {
-    let mut decoded = Zeroizing::new(Vec::with_capacity(encoded.len()));
+    let mut decoded = Secret::with_capacity(encoded.len());
     let mut bytes = encoded.iter();
     while let Some(&byte) = bytes.next() {
-        decoded.push(match byte {
+        decoded.append(&[match byte {
             b'+' => b' ',
             b'%' => hex_digit(*bytes.next()?)? << 4 | hex_digit(*bytes.next()?)?,
             byte => byte,
-        });
+        }]);
     }
-    Some(decoded.into())
+    Some(decoded)
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {
@@ -78,12 +76,96 @@ fn hex_digit(byte: u8) -> Option<u8> {
     }
 }
 
-/// How many bytes do not stand for themselves. Without branches, so that it is vectorised: a token
-/// has thousands of bytes, and as a rule every one of them stands for itself.
+/// How many bytes do not stand for themselves. A token has thousands of bytes, and as a rule every
+/// one of them stands for itself: counted without branches and in bytes, so that it is vectorised.
 fn count_changed(value: &[u8]) -> usize {
-    value.iter().map(|b| usize::from(!is_unchanged(*b))).sum()
+    let count = |chunk: &[u8]| chunk.iter().map(|b| u8::from(!is_unchanged(*b))).sum::<u8>();
+    // No more than a byte can count.
+    value.chunks(u8::MAX.into()).map(|chunk| usize::from(count(chunk))).sum()
 }
 
 const fn is_unchanged(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() | (byte == b'*') | (byte == b'-') | (byte == b'.') | (byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn encoded(value: &[u8]) -> String {
+        let mut out = Secret::with_capacity(encoded_len(value));
+        encode(&mut out, value);
+        String::from_utf8(out.expose().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn rfc_6749_appendix_b() {
+        // U+0020, U+0025, U+0026, U+002B, U+00A3 and U+20AC.
+        let value = " %&+£€";
+        assert_eq!(encoded(value.as_bytes()), "+%25%26%2B%C2%A3%E2%82%AC");
+        assert!(decode(b"+%25%26%2B%C2%A3%E2%82%AC").unwrap().expose() == value.as_bytes());
+    }
+
+    #[test]
+    fn a_percent_sign_needs_two_digits() {
+        for encoded in
+            [&b"%"[..], b"%2", b"a%2", b"%zz", b"%2z", b"%%20", b"%+1", "%２0".as_bytes()]
+        {
+            assert!(decode(encoded).is_none(), "{encoded:?}");
+        }
+        assert!(decode(b"%2f%2F%00").unwrap().expose() == b"//\0");
+    }
+
+    #[test]
+    fn a_form_without_pairs_is_empty() {
+        assert!(Form::with_capacity(0).encode().is_empty());
+    }
+
+    #[test]
+    fn a_form_fits_its_buffer() {
+        let token = vec![b'%'; 64 * 1024];
+        let mut form = Form::with_capacity(2);
+        form.push("tök", &token);
+        form.push("empty", b"");
+        // The buffer itself asserts that it does not grow.
+        assert_eq!(form.encode().len(), "t%C3%B6k=".len() + 3 * token.len() + "&empty=".len());
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_undoes_encoding(value: Vec<u8>) {
+            prop_assert!(decode(encoded(&value).as_bytes()).unwrap().expose() == value);
+        }
+
+        #[test]
+        fn every_byte_is_encoded_as_form_urlencoded_has_it(value: Vec<u8>) {
+            let known: String = byte_serialize(&value).collect();
+            prop_assert_eq!(encoded(&value), known);
+        }
+
+        #[test]
+        fn a_form_is_read_back_by_another_reader(
+            pairs: Vec<(String, Vec<u8>)>,
+        ) {
+            let mut form = Form::with_capacity(0);
+            for (name, value) in &pairs {
+                form.push(name, value);
+            }
+            let body = form.encode();
+            let read: Vec<(String, String)> =
+                form_urlencoded::parse(body.expose()).into_owned().collect();
+            let sent: Vec<(String, String)> = pairs
+                .iter()
+                .map(|(name, value)| (name.clone(), String::from_utf8_lossy(value).into_owned()))
+                .collect();
+            prop_assert_eq!(read, sent);
+        }
+
+        #[test]
+        fn decoding_never_panics(encoded: Vec<u8>) {
+            let _ = decode(&encoded);
+        }
+    }
 }

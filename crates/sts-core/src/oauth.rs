@@ -1,6 +1,5 @@
 //! The OAuth 2.0 grants and their common answer.
 
 mod answer;
-mod member;
 mod refusal;
 pub mod token_exchange;

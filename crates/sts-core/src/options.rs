@@ -40,7 +40,7 @@ impl Options {
     /// Takes the value of a key.
     pub fn take(&mut self, key: &str) -> Option<Secret> {
         let index = self.entries.iter().position(|entry| entry.key == key)?;
-        Some(self.entries.swap_remove(index).value)
+        Some(self.entries.remove(index).value)
     }
 
     /// Takes the value of a key that must be there.
@@ -107,7 +107,6 @@ impl Entry {
 
 /// Why an option string cannot be used.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum OptionError {
     /// A value that must say something is empty.
     #[error("the value of \"{key}\" must not be empty")]
@@ -179,3 +178,109 @@ fn allowed_keys(allowed: &[&str]) -> String {
 
 /// Longer than any key; what is longer is a value whose `&` was not encoded.
 const MAX_KEY: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn error(text: &str) -> Option<OptionError> {
+        Options::parse(text).err()
+    }
+
+    #[test]
+    fn values_are_decoded_after_the_string_is_split() {
+        let mut options =
+            Options::parse("client_id=a+b%2B&client_secret=2%26%3D%25%C3%BC=x&e=").unwrap();
+        assert_eq!(options.require_text("client_id"), Ok("a b+".to_owned()));
+        let secret = options.take("client_secret").unwrap();
+        assert!(secret.expose() == "2&=%ü=x".as_bytes());
+        assert!(options.take("e").unwrap().is_empty());
+        assert_eq!(options.finish(&[]), Ok(()));
+    }
+
+    #[test]
+    fn an_empty_string_has_no_options() {
+        assert_eq!(Options::parse("").unwrap().finish(&[]), Ok(()));
+    }
+
+    #[test]
+    fn what_is_not_form_encoded_is_refused() {
+        use OptionError as E;
+        for (text, expected) in [
+            ("a", E::NoValue { position: 1 }),
+            ("a=1&", E::NoValue { position: 2 }),
+            ("&a=1", E::NoValue { position: 1 }),
+            ("a=1&&b=2", E::NoValue { position: 2 }),
+            ("=1", E::Key { position: 1 }),
+            ("a=1&b c=2", E::Key { position: 2 }),
+            ("a=1&%00=2", E::Key { position: 2 }),
+            ("a=1&%FF=2", E::Key { position: 2 }),
+            ("a=1&b%=2", E::PercentEncoding { position: 2 }),
+            ("a=%2", E::PercentEncoding { position: 1 }),
+            ("a=100%&b=2", E::PercentEncoding { position: 1 }),
+            ("a=1&b=2&a=1", E::Repeated { key: "a".to_owned() }),
+            ("a=1&%61=1", E::Repeated { key: "a".to_owned() }),
+        ] {
+            assert_eq!(error(text), Some(expected), "{text}");
+        }
+        let long = format!("{}=1", "k".repeat(65));
+        assert_eq!(error(&long), Some(E::Key { position: 1 }));
+    }
+
+    #[test]
+    fn keys_are_required_taken_once_and_accounted_for() {
+        let mut options = Options::parse("a=1&b=2&c=3").unwrap();
+        assert!(options.take("a").is_some());
+        assert!(options.take("a").is_none());
+        assert!(options.require("a").err() == Some(OptionError::Missing { key: "a" }));
+        assert_eq!(options.require_text("a"), Err(OptionError::Missing { key: "a" }));
+        assert_eq!(
+            options.finish(&["a", "b"]),
+            Err(OptionError::Unknown { key: "c".to_owned(), allowed: vec!["a", "b"] })
+        );
+    }
+
+    #[test]
+    fn text_is_text() {
+        for (text, expected) in [
+            ("a=", OptionError::Empty { key: "a" }),
+            ("a=%FF", OptionError::NotText { key: "a" }),
+            ("a=x%0Ay", OptionError::NotText { key: "a" }),
+            ("a=%C2%85", OptionError::NotText { key: "a" }),
+        ] {
+            assert_eq!(Options::parse(text).unwrap().take_text("a"), Err(expected), "{text}");
+        }
+        assert_eq!(Options::parse("a=%C3%BC").unwrap().take_text("a"), Ok(Some("ü".to_owned())));
+        assert_eq!(Options::parse("").unwrap().take_text("a"), Ok(None));
+    }
+
+    #[test]
+    fn no_error_holds_a_part_of_a_value() {
+        for text in ["s3cret", "k=1&s3cret", "k=s3cret%", "k=1&s3 cret=1", "k=s3cret&k=s3cret"] {
+            let shown = error(text).unwrap();
+            assert!(!format!("{shown} {shown:?}").contains("s3"), "{shown:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_another_writer_encodes_is_read_back(
+            pairs in prop::collection::btree_map("[a-z_.]{1,64}", any::<String>(), 0..8),
+        ) {
+            let text =
+                form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
+            let mut options = Options::parse(&text).unwrap();
+            for (key, value) in &pairs {
+                prop_assert!(options.take(key).unwrap().expose() == value.as_bytes());
+            }
+            prop_assert_eq!(options.finish(&[]), Ok(()));
+        }
+
+        #[test]
+        fn no_string_panics(text in "[a-c=&%+0-9é\u{0}]{0,40}") {
+            let _ = Options::parse(&text);
+        }
+    }
+}

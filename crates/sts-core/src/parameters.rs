@@ -51,7 +51,6 @@ pub fn may_repeat(name: &str) -> bool {
 
 /// Why a request parameter cannot be used.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum ParameterError {
     /// `client_id`, when the exchange sends its own.
     #[error("\"client_id\" is already sent by the client authentication of the exchange")]
@@ -91,3 +90,68 @@ const FORBIDDEN: [&str; 7] = [
 ];
 
 pub(crate) const CLIENT_ID: &str = "client_id";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client_auth::ClientAuth;
+    use crate::endpoint::Endpoint;
+    use crate::profile::Protocol;
+
+    fn profile(auth: ClientAuth, client_id: Option<&str>) -> Profile {
+        Profile {
+            protocol: Protocol::TokenExchange,
+            endpoint: Endpoint::parse("http://sts").unwrap(),
+            auth,
+            client_id: client_id.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn names_that_the_exchange_needs_for_itself_are_refused() {
+        for name in FORBIDDEN {
+            assert_eq!(check_name(name), Err(ParameterError::Forbidden { name }));
+        }
+        for name in
+            ["audience", "subject_token_type", "actor_token", "scope", "client_id", "x y", "ü"]
+        {
+            assert_eq!(check_name(name), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        assert_eq!(check_name(""), Err(ParameterError::Empty));
+        for name in ["a\r\nb", "a\0", "\x7f"] {
+            assert_eq!(check_name(name), Err(ParameterError::ControlCharacter), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn only_audience_and_resource_may_repeat() {
+        let profile = profile(ClientAuth::none(), None);
+        let names = ["audience", "resource", "scope", "audience", "resource"];
+        assert_eq!(check_all(&profile, names), Ok(()));
+        assert_eq!(
+            check_all(&profile, ["scope", "audience", "scope"]),
+            Err(ParameterError::Repeated { name: "scope".to_owned() })
+        );
+        assert_eq!(check_all(&profile, ["a", ""]), Err(ParameterError::Empty));
+    }
+
+    #[test]
+    fn a_client_id_is_sent_once() {
+        let options = "client_id=a&client_secret=b";
+        let post = || ClientAuth::parse("client_secret_post", Some(options)).unwrap();
+        let basic = || ClientAuth::parse("client_secret_basic", Some(options)).unwrap();
+        for (profile, expected) in [
+            (profile(ClientAuth::none(), None), Ok(())),
+            (profile(ClientAuth::none(), Some("a")), Err(ParameterError::ClientId)),
+            (profile(post(), None), Err(ParameterError::ClientId)),
+            (profile(basic(), None), Ok(())),
+            (profile(basic(), Some("a")), Ok(())),
+        ] {
+            assert_eq!(check_all(&profile, ["client_id"]), expected);
+        }
+    }
+}

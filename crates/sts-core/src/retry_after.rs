@@ -14,3 +14,45 @@ pub(crate) fn read(headers: &HeaderMap) -> Option<String> {
 
 /// 31 years; more is no statement about when to come back.
 const MAX_DIGITS: usize = 9;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_seconds_and_dates_are_carried_over() {
+        for (value, carried) in [
+            ("120", true),
+            ("0", true),
+            (" 7 ", true),
+            ("999999999", true),
+            ("1000000000", false),
+            ("-1", false),
+            ("+1", false),
+            ("1.5", false),
+            ("", false),
+            ("soon", false),
+            ("120, 60", false),
+            // The three forms of RFC 9110, section 5.6.7.
+            ("Sun, 06 Nov 1994 08:49:37 GMT", true),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", true),
+            ("Sun Nov  6 08:49:37 1994", true),
+            ("Sun, 06 Nov 1994 08:49:37 CET", false),
+            ("Sun, 36 Nov 1994 08:49:37 GMT", false),
+            ("1994-11-06T08:49:37Z", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, value.parse().unwrap());
+            let expected = carried.then(|| value.trim().to_owned());
+            assert_eq!(read(&headers), expected, "{value}");
+        }
+        assert_eq!(read(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_not_carried_over() {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, http::HeaderValue::from_bytes(b"1\xff").unwrap());
+        assert_eq!(read(&headers), None);
+    }
+}

@@ -1,22 +1,4 @@
-//! What a source token can ask for by itself.
-//!
-//! For trying things out by hand, where no [`Script`] can be given. The source token is read as
-//! words with dots between; the first that is none of these ends it:
-//!
-//! | word | effect |
-//! |---|---|
-//! | `refuse` | 400 `invalid_grant` |
-//! | `error-CODE` | the OAuth error of this code |
-//! | `status-NNN` | this status, with a text for a body |
-//! | `html` | 200 with HTML |
-//! | `hang` | no answer |
-//! | `reset` | the connection is reset |
-//! | `wait-MS` | the answer takes so many milliseconds more |
-//! | `size-N` | the target token has exactly N bytes |
-//! | `jwt` | the target token is a JWT |
-//! | `life-N`, `life-none` | the lifetime that is told |
-//!
-//! `wait-500.size-8192.alice` waits, and gets a large token.
+//! What a source token can ask for by itself: see the documentation of [`crate::sts`].
 
 use std::time::Duration;
 

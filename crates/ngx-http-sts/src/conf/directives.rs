@@ -14,6 +14,7 @@ use crate::conf::argument::{self, Problem};
 use crate::conf::exchange::{Challenge, OnFailure, Phase};
 use crate::conf::settings::{BoundTokens, Kind, Parameter, Settings, Variables};
 use crate::nginx::conf::Conf;
+use crate::nginx::tls::Protocols;
 use crate::nginx::value::{Reported, Value};
 
 /// A directive, allowed in `http`, `server`, `location` and `if` in `location`.
@@ -64,7 +65,7 @@ const fn directive(
 }
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 18] = [
+pub(crate) static DIRECTIVES: [Directive; 21] = [
     directive(c"STSType", (1, 1), |b, a| once(&mut b.settings.kind, kind(first(a)))),
     directive(c"STSOTXEndpoint", (1, 1), |b, a| once(&mut b.settings.otx.endpoint, endpoint(a))),
     directive(c"STSOTXEndpointAuth", (1, 2), |b, a| once(&mut b.settings.otx.auth, auth(a))),
@@ -75,6 +76,9 @@ pub(crate) static DIRECTIVES: [Directive; 18] = [
     directive(c"STSSSLTrustedCertificate", (1, 1), |b, a| {
         once(&mut b.settings.trusted_certificate, text(a))
     }),
+    directive(c"STSSSLCRL", (1, 1), |b, a| once(&mut b.settings.crl, text(a))),
+    directive(c"STSSSLProtocols", (1, 4), |b, a| once(&mut b.settings.protocols, protocols(a))),
+    directive(c"STSSSLCiphers", (1, 1), |b, a| once(&mut b.settings.ciphers, text(a))),
     directive(c"STSHTTPTimeOut", (1, 1), |b, a| {
         let seconds = argument::number(first(a), 1, 3600);
         once(&mut b.settings.timeout, seconds.map(|seconds| seconds * 1000))
@@ -149,6 +153,12 @@ fn to_usize(number: u64) -> Result<usize, Problem> {
 
 fn count(text: &str, least: u64, most: u64) -> Result<usize, Problem> {
     argument::number(text, least, most).and_then(to_usize)
+}
+
+fn protocols(arguments: &[&str]) -> Result<Protocols, Problem> {
+    let versions = arguments.iter().map(|word| argument::word(word, &Protocols::WORDS));
+    let versions: Vec<u32> = versions.collect::<Result<_, _>>()?;
+    Ok(Protocols(versions.into_iter().fold(0, |set, version| set | version)))
 }
 
 /// `connections [idle time]`

@@ -13,9 +13,9 @@ use crate::conf::argument::Problem;
 use crate::conf::main::MainConf;
 use crate::conf::settings::{BoundTokens, Kind, Parameter, Settings, Variables};
 use crate::conf::{LocationConf, State};
-use crate::net::{Destination, Limit};
+use crate::net::{Destination, Limit, Retries};
 use crate::nginx::conf::{Block, Conf};
-use crate::nginx::tls::Trust;
+use crate::nginx::tls::{Protocols, TlsSettings};
 use crate::nginx::value::Value;
 
 /// Milliseconds that a call may take in all.
@@ -58,7 +58,7 @@ pub(crate) struct Identity {
     auth: ClientAuth,
     client_id: Option<String>,
     parameters: Vec<(String, String)>,
-    trust: Trust,
+    tls: TlsSettings,
     source: Rc<str>,
 }
 
@@ -184,13 +184,16 @@ fn build(
     let parameters = settings.parameters.clone().unwrap_or_default();
     parameters::check_all(&profile, parameters.iter().map(|parameter| parameter.name.as_str()))
         .map_err(|error| format!("\"STSRequestParameter\": {error}"))?;
-    let trust = Trust {
+    let tls = TlsSettings {
         verify: settings.verify.unwrap_or(true),
-        certificates: settings.trusted_certificate.clone(),
+        trusted: settings.trusted_certificate.clone(),
+        revoked: settings.crl.clone(),
+        protocols: settings.protocols.unwrap_or(Protocols::DEFAULT),
+        ciphers: settings.ciphers.clone(),
     };
     let destination = main
         .destinations
-        .of(conf, &endpoint, &trust)
+        .of(conf, &endpoint, &tls)
         .map_err(|error| format!("\"{endpoint_directive}\": {error}"))?;
     let identity = Identity {
         kind,
@@ -198,7 +201,7 @@ fn build(
         auth,
         client_id: grant.client_id.clone(),
         parameters: parameters.iter().map(|p| (p.name.clone(), p.text.clone())).collect(),
-        trust,
+        tls,
         source: carrier.source_text.clone(),
     };
     let (id, is_new) = main.identify(identity);
@@ -209,6 +212,7 @@ fn build(
         timeout: settings.timeout.unwrap_or(TIMEOUT),
         response: settings.max_response.unwrap_or(MAX_RESPONSE),
         keepalive: settings.keepalive.unwrap_or(Limits::DEFAULT),
+        retries: Retries::DEFAULT,
         calls: settings.max_calls.unwrap_or(CallLimits::DEFAULT),
     };
     let on_error = settings.on_error.unwrap_or(OnFailure::Return);

@@ -8,6 +8,7 @@ use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
 use crate::conf::exchange::{Challenge, OnFailure, Phase};
+use crate::nginx::tls::Protocols;
 use crate::nginx::value::Value;
 
 /// Each directive's own value; `None` where it was not written.
@@ -19,6 +20,9 @@ pub(crate) struct Settings {
     pub(crate) carrier: Option<Rc<Variables>>,
     pub(crate) verify: Option<bool>,
     pub(crate) trusted_certificate: Option<String>,
+    pub(crate) crl: Option<String>,
+    pub(crate) protocols: Option<Protocols>,
+    pub(crate) ciphers: Option<String>,
     /// Milliseconds.
     pub(crate) timeout: Option<u64>,
     pub(crate) phase: Option<Phase>,
@@ -82,6 +86,9 @@ impl Settings {
         inherit(&mut self.carrier, &outer.carrier);
         inherit(&mut self.verify, &outer.verify);
         inherit(&mut self.trusted_certificate, &outer.trusted_certificate);
+        inherit(&mut self.crl, &outer.crl);
+        inherit(&mut self.protocols, &outer.protocols);
+        inherit(&mut self.ciphers, &outer.ciphers);
         inherit(&mut self.timeout, &outer.timeout);
         inherit(&mut self.phase, &outer.phase);
         inherit(&mut self.on_error, &outer.on_error);

@@ -12,7 +12,9 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 
 use crate::net::{Answer, CallError, Destination};
+use crate::nginx::address::SocketAddress;
 use crate::nginx::peer::{ConnectError, Peer};
+use crate::nginx::timer::{self, Hold, Timer};
 
 /// Bytes that the status line and the headers of an answer may have.
 const MAX_HEAD: usize = 64 * 1024;
@@ -20,14 +22,23 @@ const MAX_HEAD: usize = 64 * 1024;
 /// How many headers an answer may have.
 const MAX_HEADERS: usize = 128;
 
+/// Requests and milliseconds that a connection serves: a load balancer's view of who should get them
+/// changes, and so do addresses.
+const MAX_REQUESTS: u32 = 1000;
+const MAX_AGE: u64 = 60 * 60 * 1000;
+
+/// Milliseconds that an address may hang while there is another one.
+const MAX_PATIENCE: u64 = 2_000;
+
 /// An open connection that nobody else uses.
 pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     /// hyper's half that reads and writes; gone when it has ended.
     driver: Option<http1::Connection<Peer, Full<Bytes>>>,
     pub(super) peer: Peer,
-    /// What TLS refers to has to outlive the connection.
-    _destination: Rc<Destination>,
+    /// Milliseconds of NGINX's clock.
+    opened: u64,
+    requests: u32,
 }
 
 /// Why a request got no answer on a connection.
@@ -38,25 +49,35 @@ pub(super) enum SendError {
 }
 
 impl Connection {
-    /// Connects to the first address that answers, and secures the connection.
-    pub(super) async fn open(destination: &Rc<Destination>) -> Result<Self, CallError> {
-        let mut last = None;
-        for address in destination.addresses() {
-            match Peer::connect(address).await {
-                Ok(peer) => return Self::on(peer, destination).await,
-                Err(ConnectError::Exhausted) => return Err(ConnectError::Exhausted.into()),
-                Err(error) => last = Some(error),
+    /// Connects to the first address that takes the connection, and secures it. `time` is what all
+    /// of it may take, in milliseconds: an address that hangs leaves some to the next.
+    pub(super) async fn open(destination: &Rc<Destination>, time: u64) -> Result<Self, CallError> {
+        let addresses = destination.addresses().await.map_err(CallError::NoAddress)?;
+        let share = time / (addresses.len() as u64 + 1);
+        let patience = share.min(MAX_PATIENCE);
+        let mut last = CallError::NoAddress("the name has none".into());
+        for (index, address) in addresses.iter().enumerate() {
+            let opening = Self::at(address, destination);
+            // The deadline of the call ends the last attempt.
+            let opened = if index + 1 == addresses.len() {
+                opening.await
+            } else {
+                let timer = Timer::new(patience, Hold::default());
+                let hangs = || Err(ConnectError::hangs(address, patience).into());
+                timer::before(timer, opening).await.unwrap_or_else(hangs)
+            };
+            match opened {
+                Err(CallError::Connect(error)) if error.is_about_the_address() => {
+                    last = error.into();
+                }
+                done => return done,
             }
         }
-        let host = || {
-            CallError::NoAddress(
-                String::from_utf8_lossy(destination.authority().as_bytes()).into_owned(),
-            )
-        };
-        Err(last.map_or_else(host, CallError::Connect))
+        Err(last)
     }
 
-    async fn on(peer: Peer, destination: &Rc<Destination>) -> Result<Self, CallError> {
+    async fn at(address: &SocketAddress, destination: &Rc<Destination>) -> Result<Self, CallError> {
+        let peer = Peer::connect(address).await?;
         if let Some(tls) = destination.tls() {
             peer.secure(tls, destination.host()).await?;
         }
@@ -66,7 +87,7 @@ impl Connection {
             .handshake(peer.clone())
             .await
             .map_err(|error| CallError::Lost(error.to_string()))?;
-        Ok(Self { sender, driver: Some(driver), peer, _destination: destination.clone() })
+        Ok(Self { sender, driver: Some(driver), peer, opened: timer::now(), requests: 0 })
     }
 
     /// Sends a request and collects the answer, with up to `max_body` bytes of body.
@@ -75,6 +96,7 @@ impl Connection {
         request: Request<Full<Bytes>>,
         max_body: usize,
     ) -> Result<Answer, SendError> {
+        self.requests += 1;
         let answer = self.sender.try_send_request(request);
         let answer = drive(&mut self.driver, answer).await.map_err(|mut error| {
             match error.take_message() {
@@ -85,8 +107,12 @@ impl Connection {
         drive(&mut self.driver, collect(answer, max_body)).await.map_err(SendError::Call)
     }
 
-    /// Whether the answer is over and the STS keeps the connection.
+    /// Whether the answer is over, the STS keeps the connection, and it has not served its time.
     pub(super) async fn is_reusable(&mut self) -> bool {
+        let age = timer::now().saturating_sub(self.opened);
+        if self.requests >= MAX_REQUESTS || age >= MAX_AGE {
+            return false;
+        }
         let sender = &mut self.sender;
         // Either it is ready now, or it waits for something that the STS still sends.
         let ready = poll_fn(|context| Poll::Ready(sender.poll_ready(context)));
@@ -102,10 +128,10 @@ async fn drive<F: Future>(
 ) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|context| {
-        if let Some(connection) = driver {
-            if Pin::new(connection).poll(context).is_ready() {
-                *driver = None;
-            }
+        if let Some(connection) = driver
+            && Pin::new(connection).poll(context).is_ready()
+        {
+            *driver = None;
         }
         if let Poll::Ready(output) = future.as_mut().poll(context) {
             return Poll::Ready(output);

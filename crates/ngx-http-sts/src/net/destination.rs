@@ -7,17 +7,19 @@ use http::{HeaderValue, Uri};
 use sts_core::endpoint::{Endpoint, Host, Scheme};
 use sts_net::calls::Calls;
 
+use crate::net::lookup::{Lookup, System};
 use crate::nginx::address::{self, SocketAddress};
 use crate::nginx::conf::Conf;
-use crate::nginx::tls::{Tls, Trust};
+use crate::nginx::resolve::Resolver;
+use crate::nginx::tls::{Tls, TlsSettings};
 
 /// An STS as the transport sees it. Connections are kept and calls are counted per destination, and
 /// what differs in host, port, or in what TLS verifies is another destination.
 pub(crate) struct Destination {
     id: u64,
     key: Key,
-    addresses: Vec<SocketAddress>,
-    tls: Option<Tls>,
+    lookup: Lookup,
+    tls: Option<Rc<Tls>>,
     calls: Calls,
     authority: HeaderValue,
     target: Uri,
@@ -28,12 +30,16 @@ struct Key {
     url: String,
     host: Host,
     port: u16,
-    trust: Option<Trust>,
+    tls: Option<TlsSettings>,
+    resolver: Option<Resolver>,
 }
 
 /// The destinations of a configuration.
 #[derive(Default)]
-pub(crate) struct Destinations(Vec<Rc<Destination>>);
+pub(crate) struct Destinations {
+    known: Vec<Rc<Destination>>,
+    system: System,
+}
 
 thread_local! {
     /// Names stay unique over reloads in a single process.
@@ -49,37 +55,40 @@ impl Destinations {
         &mut self,
         conf: &Conf<'_>,
         endpoint: &Endpoint,
-        trust: &Trust,
+        tls: &TlsSettings,
     ) -> Result<Rc<Destination>, String> {
         let key = Key {
             url: endpoint.url().to_owned(),
             host: endpoint.host().clone(),
             port: endpoint.port(),
-            trust: (endpoint.scheme() == Scheme::Https).then(|| trust.clone()),
+            resolver: Resolver::configured(conf),
+            tls: (endpoint.scheme() == Scheme::Https).then(|| tls.clone()),
         };
-        if let Some(known) = self.0.iter().find(|known| known.key == key) {
+        if let Some(known) = self.known.iter().find(|known| known.key == key) {
             return Ok(known.clone());
         }
-        let tls = key.trust.as_ref().map(|trust| Tls::new(conf, trust)).transpose()?;
+        let tls = key.tls.as_ref().map(|tls| Tls::new(conf, tls)).transpose()?.map(Rc::new);
         let addresses = address::at_configuration(conf, &key.host, key.port);
         let addresses = addresses.unwrap_or_else(|why| {
             // NGINX has to start while the STS is away.
             conf.warn(format_args!(
-                "the STS \"{}\" has no address now, requests for it will fail: {why}",
+                "the STS \"{}\" has no address now, requests for it will fail until it has one: {why}",
                 endpoint.authority()
             ));
             Vec::new()
         });
+        let lookup =
+            Lookup::new(conf, &mut self.system, key.resolver, &key.host, key.port, addresses);
         let destination = Rc::new(Destination {
             id: NEXT_ID.replace(NEXT_ID.get() + 1),
             authority: HeaderValue::from_str(endpoint.authority()).map_err(|e| e.to_string())?,
             target: endpoint.target().parse().map_err(|e| format!("{e}"))?,
             key,
-            addresses,
+            lookup,
             tls,
             calls: Calls::default(),
         });
-        self.0.push(destination.clone());
+        self.known.push(destination.clone());
         Ok(destination)
     }
 }
@@ -94,12 +103,13 @@ impl Destination {
         &self.key.host
     }
 
-    pub(super) fn addresses(&self) -> &[SocketAddress] {
-        &self.addresses
+    /// Addresses to connect to, in this order; or why there are none.
+    pub(super) async fn addresses(&self) -> Result<Vec<SocketAddress>, String> {
+        self.lookup.addresses().await
     }
 
-    pub(super) fn tls(&self) -> Option<&Tls> {
-        self.tls.as_ref()
+    pub(super) fn tls(&self) -> Option<Rc<Tls>> {
+        self.tls.clone()
     }
 
     pub(super) fn calls(&self) -> &Calls {

@@ -1,6 +1,7 @@
 //! Addresses of an STS, found when the configuration is read.
 
 use std::mem;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::ptr;
 
@@ -34,6 +35,40 @@ impl SocketAddress {
         Self { storage, length, text }
     }
 
+    /// A copy of an IP address with another port; `None` for other families.
+    ///
+    /// # Safety
+    /// `address` points at a valid address of `length` bytes.
+    pub(super) unsafe fn with_port(
+        address: *const sockaddr,
+        length: socklen_t,
+        port: u16,
+    ) -> Option<Self> {
+        // SAFETY: the caller's contract.
+        let family = i32::from(unsafe { (*address).sa_family });
+        let network_order = port.to_be();
+        if family == nginx_sys::AF_INET as i32 {
+            // SAFETY: the family says that it is this type.
+            let mut copy = unsafe { *address.cast::<nginx_sys::sockaddr_in>() };
+            copy.sin_port = network_order;
+            let ip = Ipv4Addr::from(copy.sin_addr.s_addr.to_ne_bytes());
+            let text = SocketAddr::new(ip.into(), port).to_string();
+            // SAFETY: the copy is valid.
+            return Some(unsafe { Self::copy_from((&raw const copy).cast(), length, text) });
+        }
+        if family == nginx_sys::AF_INET6 as i32 {
+            // SAFETY: the family says that it is this type.
+            let mut copy = unsafe { *address.cast::<nginx_sys::sockaddr_in6>() };
+            copy.sin6_port = network_order;
+            // SAFETY: all members of the union are the same sixteen bytes.
+            let ip = Ipv6Addr::from(unsafe { copy.sin6_addr.__in6_u.__u6_addr8 });
+            let text = SocketAddr::new(ip.into(), port).to_string();
+            // SAFETY: the copy is valid.
+            return Some(unsafe { Self::copy_from((&raw const copy).cast(), length, text) });
+        }
+        None
+    }
+
     pub(super) fn as_ptr(&self) -> *const sockaddr {
         self.storage.as_ptr().cast()
     }
@@ -59,7 +94,7 @@ pub(crate) fn at_configuration(
 ) -> Result<Vec<SocketAddress>, String> {
     let text = match host {
         Host::Name(name) => format!("{name}:{port}"),
-        Host::Ip(ip) => std::net::SocketAddr::new(*ip, port).to_string(),
+        Host::Ip(ip) => SocketAddr::new(*ip, port).to_string(),
         Host::Unix(path) => unix(path),
     };
     let url = conf.string(&text);

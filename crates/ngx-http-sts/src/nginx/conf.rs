@@ -6,9 +6,9 @@ use std::ptr::NonNull;
 
 use nginx_sys::{
     NGX_HTTP_SATISFY_ANY, NGX_LOG_EMERG, NGX_LOG_WARN, ngx_conf_full_name, ngx_conf_t,
-    ngx_http_core_loc_conf_t, ngx_http_core_module, ngx_pnalloc, ngx_pool_t, ngx_str_t,
+    ngx_http_core_loc_conf_t, ngx_pnalloc, ngx_pool_t, ngx_resolver_t, ngx_str_t,
 };
-use ngx::http::HttpModuleConfExt;
+use ngx::http::{HttpModuleLocationConf, NgxHttpCoreModule};
 use ngx::ngx_conf_log_error;
 
 /// The configuration that is being read, for the time of one callback.
@@ -93,13 +93,15 @@ impl Conf<'_> {
         self.core().is_some_and(|core| core.satisfy == NGX_HTTP_SATISFY_ANY as usize)
     }
 
+    /// The `resolver` of the block being merged and its `resolver_timeout` in milliseconds.
+    pub(super) fn resolver(&self) -> Option<(NonNull<ngx_resolver_t>, u64)> {
+        let core = self.core()?;
+        Some((NonNull::new(core.resolver)?, core.resolver_timeout as u64))
+    }
+
     fn core(&self) -> Option<&ngx_http_core_loc_conf_t> {
-        // SAFETY: the core module's location configuration exists wherever ours does.
-        let core = unsafe {
-            self.conf.as_ref().http_location_conf_unchecked(&*(&raw const ngx_http_core_module))
-        };
-        // SAFETY: it is valid while the configuration is read.
-        core.map(|core| unsafe { core.as_ref() })
+        // SAFETY: the constructor's contract.
+        NgxHttpCoreModule::location_conf(unsafe { self.conf.as_ref() })
     }
 
     /// The block whose configuration is being merged.

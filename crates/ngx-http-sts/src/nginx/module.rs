@@ -4,16 +4,16 @@ use std::ffi::{c_char, c_void};
 use std::ptr::{self, NonNull};
 
 use nginx_sys::{
-    NGX_AGAIN, NGX_CONF_TAKE1, NGX_CONF_TAKE2, NGX_CONF_TAKE12, NGX_CONF_TAKE123, NGX_DECLINED,
-    NGX_DONE, NGX_ERROR, NGX_HTTP_LIF_CONF, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET,
-    NGX_HTTP_MAIN_CONF, NGX_HTTP_MODULE, NGX_HTTP_SRV_CONF, NGX_OK, ngx_array_push, ngx_command_t,
-    ngx_conf_t, ngx_cycle_t, ngx_http_core_main_conf_t, ngx_http_core_module, ngx_http_handler_pt,
-    ngx_http_module_t, ngx_http_phases_NGX_HTTP_ACCESS_PHASE,
-    ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, ngx_http_phases_NGX_HTTP_REWRITE_PHASE,
-    ngx_http_request_t, ngx_int_t, ngx_module_t, ngx_str_t, ngx_uint_t,
+    NGX_AGAIN, NGX_CONF_TAKE1, NGX_CONF_TAKE2, NGX_CONF_TAKE4, NGX_CONF_TAKE12, NGX_CONF_TAKE123,
+    NGX_DECLINED, NGX_DONE, NGX_ERROR, NGX_HTTP_LIF_CONF, NGX_HTTP_LOC_CONF,
+    NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MODULE, NGX_HTTP_SRV_CONF, NGX_OK,
+    ngx_array_push, ngx_command_t, ngx_conf_t, ngx_cycle_t, ngx_http_handler_pt, ngx_http_module_t,
+    ngx_http_phases_NGX_HTTP_ACCESS_PHASE, ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE,
+    ngx_http_phases_NGX_HTTP_REWRITE_PHASE, ngx_http_request_t, ngx_int_t, ngx_module_t, ngx_str_t,
+    ngx_uint_t,
 };
 use ngx::core::Pool;
-use ngx::http::HttpModuleConfExt;
+use ngx::http::{HttpModuleConfExt, HttpModuleMainConf, NgxHttpCoreModule};
 
 use crate::conf::directives::{Block, DIRECTIVES, Directive, Refusal};
 use crate::conf::{LocationConf, MainConf, Phase};
@@ -55,6 +55,7 @@ pub(crate) static mut ngx_http_sts_module: ngx_module_t = ngx_module_t {
 
 ngx::ngx_modules!(ngx_http_sts_module);
 
+#[expect(clippy::indexing_slicing, clippy::panic, reason = "evaluated by the compiler")]
 const fn commands() -> [ngx_command_t; DIRECTIVES.len() + 1] {
     let levels = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_HTTP_LIF_CONF;
     let mut commands = [const { ngx_command_t::empty() }; DIRECTIVES.len() + 1];
@@ -66,6 +67,7 @@ const fn commands() -> [ngx_command_t; DIRECTIVES.len() + 1] {
             (2, 2) => NGX_CONF_TAKE2,
             (1, 2) => NGX_CONF_TAKE12,
             (1, 3) => NGX_CONF_TAKE123,
+            (1, 4) => NGX_CONF_TAKE123 | NGX_CONF_TAKE4,
             _ => panic!("no such number of arguments yet"),
         };
         commands[index] = ngx_command_t {
@@ -86,8 +88,9 @@ const fn commands() -> [ngx_command_t; DIRECTIVES.len() + 1] {
 
 /// What NGINX knows of the module, its place among the others included.
 pub(super) fn descriptor() -> &'static ngx_module_t {
+    let descriptor = &raw const ngx_http_sts_module;
     // SAFETY: NGINX changes it only while it loads the module.
-    unsafe { &*(&raw const ngx_http_sts_module) }
+    unsafe { &*descriptor }
 }
 
 extern "C" fn set_directive(
@@ -158,15 +161,9 @@ unsafe fn register(cf: *mut ngx_conf_t, phase: Phase) -> bool {
         Phase::Access => (ngx_http_phases_NGX_HTTP_ACCESS_PHASE, Some(access_handler)),
         Phase::PreContent => (ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, Some(precontent_handler)),
     };
-    // SAFETY: the core module's configuration is of this type.
-    let core = unsafe {
-        (*cf).http_main_conf_unchecked::<ngx_http_core_main_conf_t>(
-            &*(&raw const ngx_http_core_module),
-        )
-    };
-    let Some(mut core) = core else { return false };
-    // SAFETY: it is valid while the configuration is read.
-    let core = unsafe { core.as_mut() };
+    // SAFETY: the caller's contract.
+    let core = NgxHttpCoreModule::main_conf_mut(unsafe { &*cf });
+    let Some(core) = core else { return false };
     let Some(phase) = core.phases.get_mut(number as usize) else { return false };
     // SAFETY: NGINX has initialised the array.
     let slot = unsafe { ngx_array_push(&raw mut phase.handlers) }.cast::<ngx_http_handler_pt>();

@@ -5,10 +5,10 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
 use nginx_sys::{
-    ngx_http_core_module, ngx_http_core_srv_conf_t, ngx_http_request_t, ngx_list_push, ngx_pnalloc,
-    ngx_pool_cleanup_add, ngx_str_t, ngx_table_elt_t,
+    ngx_http_request_t, ngx_list_push, ngx_pnalloc, ngx_pool_cleanup_add, ngx_str_t,
+    ngx_table_elt_t,
 };
-use ngx::http::HttpModuleConfExt;
+use ngx::http::{HttpModuleConfExt, HttpModuleServerConf, NgxHttpCoreModule};
 
 use crate::conf::LocationConf;
 use crate::context::Context;
@@ -202,14 +202,8 @@ impl<'r> Request<'r> {
     }
 
     fn server(self) -> String {
-        // SAFETY: the core module's configuration exists for each request.
-        let server = unsafe {
-            self.raw().http_server_conf_unchecked::<ngx_http_core_srv_conf_t>(
-                &*(&raw const ngx_http_core_module),
-            )
-        };
-        // SAFETY: as above.
-        let name = server.map(|server| unsafe { server.as_ref() }.server_name);
+        let server = NgxHttpCoreModule::server_conf(self.raw());
+        let name = server.map(|server| server.server_name);
         name.map_or_else(String::new, |name| String::from_utf8_lossy(name.as_bytes()).into_owned())
     }
 }

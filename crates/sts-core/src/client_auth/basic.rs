@@ -17,11 +17,11 @@ pub(super) fn plain(username: &str, password: &Secret) -> Result<HeaderValue, Cl
     if password.expose().iter().any(u8::is_ascii_control) {
         return Err(ClientAuthError::ControlCharacter);
     }
-    let mut pair = Zeroizing::new(Vec::with_capacity(username.len() + 1 + password.len()));
-    pair.extend_from_slice(username.as_bytes());
-    pair.push(b':');
-    pair.extend_from_slice(password.expose());
-    header(&pair)
+    let mut pair = Secret::with_capacity(username.len() + 1 + password.len());
+    pair.append(username.as_bytes());
+    pair.append(b":");
+    pair.append(password.expose());
+    header(pair.expose())
 }
 
 /// Client id and secret, each form-encoded first (RFC 6749, section 2.3.1).
@@ -31,11 +31,11 @@ pub(super) fn form_encoded(
 ) -> Result<HeaderValue, ClientAuthError> {
     let (id, secret) = (client_id.as_bytes(), client_secret.expose());
     let capacity = form::encoded_len(id) + 1 + form::encoded_len(secret);
-    let mut pair = Zeroizing::new(Vec::with_capacity(capacity));
+    let mut pair = Secret::with_capacity(capacity);
     form::encode(&mut pair, id);
-    pair.push(b':');
+    pair.append(b":");
     form::encode(&mut pair, secret);
-    header(&pair)
+    header(pair.expose())
 }
 
 fn header(pair: &[u8]) -> Result<HeaderValue, ClientAuthError> {

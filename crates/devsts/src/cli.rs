@@ -1,0 +1,241 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use devsts::sts::Tokens;
+use devsts::{Client, Listen};
+use lexopt::prelude::*;
+
+pub(crate) const HELP: &str = "\
+A development STS and an echo backend.
+
+devsts sts [OPTION]...          an STS with an OAuth 2.0 token endpoint
+  --client ID[:SECRET]          a client, a public one without secret; repeatable
+  --anonymous                   answer also to clients that do not say who they are
+  --path PATH                   where the token endpoint is (/token); repeatable
+  --tokens digest|source|jwt    what target tokens are made of (digest)
+  --expires-in SECONDS|none     the lifetime that is told (3600)
+  --latency TIME                how long an answer takes, such as 150ms or 2s (0)
+  A source token may ask for its answer, by words with dots between: refuse, error-CODE,
+  status-NNN, html, hang, reset, wait-MS, size-BYTES, jwt, life-SECONDS, life-none.
+  So refuse.bob is refused, and wait-500.jwt.alice gets a JWT after half a second.
+
+devsts backend [OPTION]...      answers with the request that it received, as JSON
+  --latency TIME                how long an answer takes (0)
+
+both:
+  --listen ADDRESS              127.0.0.1:0, [::1]:8080 or unix:/path (127.0.0.1:0)
+  --tls-cert FILE               speak TLS with this certificate and its chain (PEM)
+  --tls-key FILE                and this key
+  --ready-file FILE             write the address there when ready
+  --show-tokens                 print tokens in full
+  --quiet                       no line for each call
+
+devsts pki --dir DIR [--name NAME]...
+                                writes ca.crt, server.crt and server.key, the server's good for
+                                the names and addresses given (localhost, 127.0.0.1, ::1)
+";
+
+#[derive(Debug)]
+pub(crate) enum Command {
+    Backend(BackendOptions),
+    Help,
+    Pki(PkiOptions),
+    Sts(StsOptions),
+}
+
+#[derive(Debug)]
+pub(crate) struct StsOptions {
+    pub(crate) common: Common,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) anonymous: bool,
+    pub(crate) paths: Vec<String>,
+    pub(crate) tokens: Tokens,
+    pub(crate) expires_in: Option<u64>,
+}
+
+#[derive(Debug)]
+pub(crate) struct BackendOptions {
+    pub(crate) common: Common,
+}
+
+#[derive(Debug)]
+pub(crate) struct PkiOptions {
+    pub(crate) directory: PathBuf,
+    pub(crate) names: Vec<String>,
+}
+
+/// What both servers know.
+#[derive(Debug, Default)]
+pub(crate) struct Common {
+    pub(crate) listen: Listen,
+    pub(crate) tls: Option<(PathBuf, PathBuf)>,
+    pub(crate) latency: Duration,
+    pub(crate) ready_file: Option<PathBuf>,
+    pub(crate) show_tokens: bool,
+    pub(crate) quiet: bool,
+}
+
+pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
+    match parser.next()? {
+        None | Some(Long("help") | Short('h')) => Ok(Command::Help),
+        Some(Value(name)) if name == "sts" => parse_sts(&mut parser),
+        Some(Value(name)) if name == "backend" => parse_backend(&mut parser),
+        Some(Value(name)) if name == "pki" => parse_pki(&mut parser),
+        Some(other) => Err(other.unexpected()),
+    }
+}
+
+fn parse_sts(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
+    let mut common = CommonParser::default();
+    let mut options = StsOptions {
+        common: Common::default(),
+        clients: Vec::new(),
+        anonymous: false,
+        paths: Vec::new(),
+        tokens: Tokens::default(),
+        expires_in: Some(3600),
+    };
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("anonymous") => options.anonymous = true,
+            Long("client") => options.clients.push(parser.value()?.parse()?),
+            Long("expires-in") => options.expires_in = parser.value()?.parse_with(lifetime)?,
+            Long("path") => options.paths.push(parser.value()?.string()?),
+            Long("tokens") => options.tokens = parser.value()?.parse()?,
+            Long("help") | Short('h') => return Ok(Command::Help),
+            Long(name) => {
+                let name = name.to_owned();
+                common.option(&name, parser)?;
+            }
+            other => return Err(other.unexpected()),
+        }
+    }
+    options.common = common.finish()?;
+    Ok(Command::Sts(options))
+}
+
+fn parse_backend(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
+    let mut common = CommonParser::default();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("help") | Short('h') => return Ok(Command::Help),
+            Long(name) => {
+                let name = name.to_owned();
+                common.option(&name, parser)?;
+            }
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Command::Backend(BackendOptions { common: common.finish()? }))
+}
+
+fn parse_pki(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
+    let mut directory = None;
+    let mut names = Vec::new();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("dir") => directory = Some(parser.value()?.into()),
+            Long("name") => names.push(parser.value()?.string()?),
+            Long("help") | Short('h') => return Ok(Command::Help),
+            other => return Err(other.unexpected()),
+        }
+    }
+    if names.is_empty() {
+        names = ["localhost", "127.0.0.1", "::1"].map(ToOwned::to_owned).to_vec();
+    }
+    let directory = directory.ok_or("--dir is missing")?;
+    Ok(Command::Pki(PkiOptions { directory, names }))
+}
+
+#[derive(Default)]
+struct CommonParser {
+    common: Common,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+}
+
+impl CommonParser {
+    fn option(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<(), lexopt::Error> {
+        let common = &mut self.common;
+        match name {
+            "latency" => common.latency = parser.value()?.parse_with(time)?,
+            "listen" => common.listen = parser.value()?.parse()?,
+            "quiet" => common.quiet = true,
+            "ready-file" => common.ready_file = Some(parser.value()?.into()),
+            "show-tokens" => common.show_tokens = true,
+            "tls-cert" => self.certificate = Some(parser.value()?.into()),
+            "tls-key" => self.key = Some(parser.value()?.into()),
+            _ => return Err(Long(name).unexpected()),
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Common, lexopt::Error> {
+        let tls = match (self.certificate, self.key) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => return Err("--tls-cert and --tls-key go together".into()),
+        };
+        Ok(Common { tls, ..self.common })
+    }
+}
+
+/// `150ms` or `2s`.
+fn time(text: &str) -> Result<Duration, String> {
+    let (digits, milliseconds) = if let Some(digits) = text.strip_suffix("ms") {
+        (digits, 1)
+    } else {
+        (text.strip_suffix('s').unwrap_or(text), 1000)
+    };
+    digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(milliseconds))
+        .map(Duration::from_millis)
+        .ok_or_else(|| "a time is written 150ms or 2s".to_owned())
+}
+
+fn lifetime(text: &str) -> Result<Option<u64>, std::num::ParseIntError> {
+    if text == "none" { Ok(None) } else { text.parse().map(Some) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command, String> {
+        let words = std::iter::once("devsts").chain(line.split_whitespace());
+        parse(lexopt::Parser::from_iter(words)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_sts_is_described_by_its_options() {
+        let line = "sts --listen [::1]:0 --client otxclient:2Federate --client public \
+                    --path /a --path /b --latency 150ms --expires-in none --tokens jwt";
+        let Ok(Command::Sts(options)) = parsed(line) else { panic!("no STS") };
+        assert_eq!(options.common.listen, Listen::ipv6());
+        assert_eq!(options.common.latency, Duration::from_millis(150));
+        assert_eq!(options.paths, ["/a", "/b"]);
+        assert_eq!(options.clients.len(), 2);
+        assert_eq!((options.expires_in, options.tokens), (None, Tokens::Jwt));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for line in [
+            "nonsense",
+            "sts --nonsense",
+            "sts extra",
+            "sts --listen nowhere",
+            "sts --client :secret",
+            "sts --latency fast",
+            "sts --tls-cert a.crt",
+            "backend --client a:b",
+            "pki",
+        ] {
+            assert!(parsed(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! What the STS and the backend do on the wire, seen through plain sockets.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod backend;
+mod connections;
+mod lifecycle;
+mod process;
+mod scripts;
+mod strictness;
+mod tls;
+mod wire;

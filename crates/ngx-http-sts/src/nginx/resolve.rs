@@ -1,0 +1,161 @@
+//! Names, by NGINX's resolver.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::ptr::{self, NonNull};
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use nginx_sys::{
+    NGX_OK, ngx_int_t, ngx_msec_t, ngx_resolve_name, ngx_resolve_name_done, ngx_resolve_start,
+    ngx_resolver_create, ngx_resolver_ctx_t, ngx_resolver_strerror, ngx_resolver_t, ngx_str_t,
+};
+
+use crate::nginx::address::SocketAddress;
+use crate::nginx::conf::Conf;
+use crate::nginx::guard::guard;
+
+/// A resolver of the configuration. Like everything of the configuration it must not be used after
+/// it: the destinations that hold it belong to the configuration.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Resolver {
+    resolver: NonNull<ngx_resolver_t>,
+    /// Milliseconds that one name may take.
+    timeout: u64,
+}
+
+/// Why a name has no address.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ResolveError {
+    #[error("\"{name}\" could not be resolved: {why}")]
+    Name { name: String, why: String },
+    #[error("no memory for a resolver request")]
+    Memory,
+}
+
+impl Resolver {
+    /// The `resolver` of the block that is being merged, when it has servers.
+    pub(crate) fn configured(conf: &Conf<'_>) -> Option<Self> {
+        let (resolver, timeout) = conf.resolver()?;
+        // SAFETY: it is valid while the configuration is read.
+        let servers = unsafe { resolver.as_ref() }.connections.nelts;
+        (servers > 0).then_some(Self { resolver, timeout })
+    }
+
+    /// A resolver that asks the given servers.
+    pub(crate) fn asking(conf: &Conf<'_>, servers: &[SocketAddr], timeout: u64) -> Option<Self> {
+        let mut names: Vec<_> =
+            servers.iter().map(|server| conf.string(&server.to_string())).collect();
+        // SAFETY: the names live as long as the configuration.
+        let resolver =
+            unsafe { ngx_resolver_create(conf.as_ptr(), names.as_mut_ptr(), names.len()) };
+        NonNull::new(resolver).map(|resolver| Self { resolver, timeout })
+    }
+
+    /// The addresses of a name, with the port put in.
+    pub(crate) async fn resolve(
+        self,
+        name: &str,
+        port: u16,
+    ) -> Result<Vec<SocketAddress>, ResolveError> {
+        let lookup = Lookup::start(self, name, port).ok_or(ResolveError::Memory)?;
+        poll_fn(|context| match lookup.state.result.take() {
+            Some(result) => Poll::Ready(result),
+            None => {
+                lookup.state.waker.set(Some(context.waker().clone()));
+                Poll::Pending
+            }
+        })
+        .await
+        .map_err(|why| ResolveError::Name { name: name.to_owned(), why })
+    }
+}
+
+/// A question that is under way; dropping it takes it back.
+struct Lookup {
+    state: Rc<State>,
+}
+
+struct State {
+    /// NGINX refers to it until the question is answered.
+    name: Box<[u8]>,
+    port: u16,
+    /// Null once it is answered.
+    question: Cell<*mut ngx_resolver_ctx_t>,
+    result: RefCell<Option<Result<Vec<SocketAddress>, String>>>,
+    waker: Cell<Option<Waker>>,
+}
+
+impl Lookup {
+    fn start(resolver: Resolver, name: &str, port: u16) -> Option<Self> {
+        // SAFETY: the configuration's contract.
+        let question = unsafe { ngx_resolve_start(resolver.resolver.as_ptr(), ptr::null_mut()) };
+        // `NGX_NO_RESOLVER` is -1; there is none without a server.
+        if question.is_null() || question.addr() == usize::MAX {
+            return None;
+        }
+        let state = Rc::new(State {
+            name: name.as_bytes().into(),
+            port,
+            question: Cell::new(question),
+            result: RefCell::default(),
+            waker: Cell::default(),
+        });
+        // SAFETY: NGINX has just made it.
+        let asked = unsafe { &mut *question };
+        asked.name = ngx_str_t { len: state.name.len(), data: state.name.as_ptr().cast_mut() };
+        asked.handler = Some(answered);
+        asked.data = Rc::as_ptr(&state).cast_mut().cast();
+        asked.timeout = resolver.timeout as ngx_msec_t;
+        // The answer may be there before this returns.
+        // SAFETY: what it refers to lives until the answer, or until `drop` takes it back.
+        if unsafe { ngx_resolve_name(question) } != NGX_OK as ngx_int_t {
+            // NGINX has freed it.
+            state.question.set(ptr::null_mut());
+            return None;
+        }
+        Some(Self { state })
+    }
+}
+
+impl Drop for Lookup {
+    fn drop(&mut self) {
+        let question = self.state.question.replace(ptr::null_mut());
+        if !question.is_null() {
+            // SAFETY: it is not answered yet.
+            unsafe { ngx_resolve_name_done(question) };
+        }
+    }
+}
+
+unsafe extern "C" fn answered(question: *mut ngx_resolver_ctx_t) {
+    guard((), || {
+        // SAFETY: NGINX passes the question, whose `data` is alive: `drop` takes the question back.
+        let (answer, state) = unsafe { (&*question, &*(*question).data.cast::<State>()) };
+        let result = if answer.state == NGX_OK as ngx_int_t {
+            // SAFETY: NGINX has filled that many addresses.
+            let addresses = unsafe { std::slice::from_raw_parts(answer.addrs, answer.naddrs) };
+            Ok(addresses
+                .iter()
+                // SAFETY: NGINX has filled the address and its length.
+                .filter_map(|one| unsafe {
+                    SocketAddress::with_port(one.sockaddr, one.socklen, state.port)
+                })
+                .collect())
+        } else {
+            // SAFETY: NGINX returns a static text for any number.
+            let why = unsafe { CStr::from_ptr(ngx_resolver_strerror(answer.state).cast()) };
+            Err(why.to_string_lossy().into_owned())
+        };
+        state.result.replace(Some(result));
+        state.question.set(ptr::null_mut());
+        let waker = state.waker.take();
+        // SAFETY: the question is answered, and this is the only place that says so.
+        unsafe { ngx_resolve_name_done(question) };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    });
+}

@@ -1,0 +1,300 @@
+//! The JSON of an answer.
+
+use std::fmt;
+
+use memchr::memchr3;
+use serde::Deserialize;
+use serde_json::error::Category;
+
+use super::member::Member;
+use crate::excerpt::excerpt;
+use crate::issued::{Issued, TokenType};
+use crate::secret::Secret;
+
+/// What the body of an answer says.
+pub(super) struct Body<'a> {
+    pub(super) token: Token<'a>,
+    pub(super) error: Option<OauthError<'a>>,
+}
+
+impl<'a> Body<'a> {
+    /// Reads the body, or tells why it cannot be read, without a word of it.
+    pub(super) fn parse(body: &'a [u8]) -> Result<Self, &'static str> {
+        // RFC 8259, section 8.1 lets a reader ignore a byte order mark.
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+        // The derived reader would take an array for the members in their order.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err("the body is no JSON object");
+        }
+        let members: Members<'_> =
+            serde_json::from_slice(body).map_err(|error| match error.classify() {
+                // All values are accepted, so this is all that can be wrong with the data.
+                Category::Data => "a member of the JSON object is given twice",
+                _ => "the body is no well-formed JSON object",
+            })?;
+        let Members { access_token, token_type, expires_in, error, error_description } = members;
+        Ok(Self {
+            token: Token { access_token, token_type, expires_in },
+            error: error.map(|code| OauthError { code, description: error_description }),
+        })
+    }
+}
+
+/// The members of interest. A refresh token is not among them: it is neither used nor kept. `null`
+/// counts as absent.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct Members<'a> {
+    access_token: Option<Member<'a>>,
+    token_type: Option<Member<'a>>,
+    expires_in: Option<Member<'a>>,
+    error: Option<Member<'a>>,
+    error_description: Option<Member<'a>>,
+}
+
+/// The part of a success (RFC 6749, section 5.1).
+pub(super) struct Token<'a> {
+    access_token: Option<Member<'a>>,
+    token_type: Option<Member<'a>>,
+    expires_in: Option<Member<'a>>,
+}
+
+impl Token<'_> {
+    /// What was issued, or why it cannot be used.
+    pub(super) fn issued(self) -> Result<Issued, &'static str> {
+        let member = self.access_token.ok_or("there is no access_token")?;
+        let token = member.as_text().ok_or("the access_token is not a string")?;
+        if token.is_empty() {
+            return Err("the access_token is empty");
+        }
+        // Any of these would end a header or a string of NGINX.
+        if memchr3(b'\r', b'\n', b'\0', token.as_bytes()).is_some() {
+            return Err("the access_token holds CR, LF or NUL");
+        }
+        Ok(Issued {
+            token: Secret::new(token),
+            token_type: token_type(self.token_type.as_ref())?,
+            expires_in: self.expires_in.as_ref().map(seconds),
+        })
+    }
+}
+
+/// The part of an error (RFC 6749, section 5.2).
+pub(super) struct OauthError<'a> {
+    code: Member<'a>,
+    description: Option<Member<'a>>,
+}
+
+impl OauthError<'_> {
+    pub(super) fn code(&self) -> Option<&str> {
+        self.code.as_text()
+    }
+}
+
+/// For the log.
+impl fmt::Display for OauthError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code() {
+            Some(code) => write!(f, "error \"{}\"", excerpt(code))?,
+            None => f.write_str("an error that is not a string")?,
+        }
+        match self.description.as_ref().and_then(Member::as_text) {
+            Some(text) => write!(f, ", error_description \"{}\"", excerpt(text)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// RFC 6749, section 7.1: a token whose type is not understood must not be used.
+fn token_type(member: Option<&Member<'_>>) -> Result<TokenType, &'static str> {
+    let Some(member) = member else { return Ok(TokenType::Bearer) };
+    match member.as_text() {
+        Some(name) if name.eq_ignore_ascii_case("Bearer") => Ok(TokenType::Bearer),
+        Some(name) if name.eq_ignore_ascii_case("N_A") => Ok(TokenType::NotApplicable),
+        _ => Err("the token_type is neither Bearer nor N_A"),
+    }
+}
+
+/// A number, or a number in a string. What is negative or no number gives no life at all: such a
+/// token serves the request that asked for it and nobody else.
+fn seconds(member: &Member<'_>) -> u64 {
+    let seconds = match (member, member.as_text().map(str::trim)) {
+        (Member::Integer(seconds), _) => *seconds,
+        (Member::Float(seconds), _) => round_down(*seconds),
+        (_, Some(text)) => text.parse().unwrap_or_else(|_| text.parse().map_or(0, round_down)),
+        (_, None) => 0,
+    };
+    seconds.min(MAX_LIFE)
+}
+
+fn round_down(seconds: f64) -> u64 {
+    // The conversion stops at both ends of the range.
+    if seconds.is_finite() { seconds as u64 } else { 0 }
+}
+
+/// In seconds, about 68 years: no sum with a time of day overflows.
+const MAX_LIFE: u64 = i32::MAX as u64;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn issued(body: &str) -> Result<Issued, &'static str> {
+        let body = Body::parse(body.as_bytes())?;
+        assert!(body.error.is_none());
+        body.token.issued()
+    }
+
+    fn expires_in(value: &str) -> Option<u64> {
+        let body = format!(r#"{{"access_token":"t","expires_in":{value}}}"#);
+        issued(&body).unwrap_or_else(|reason| panic!("{value}: {reason}")).expires_in
+    }
+
+    #[test]
+    fn a_life_is_read_as_leniently_as_is_safe() {
+        for (value, seconds) in [
+            ("3600", Some(3600)),
+            ("0", Some(0)),
+            ("\"3600\"", Some(3600)),
+            ("\" 60 \"", Some(60)),
+            ("59.99", Some(59)),
+            ("\"59.99\"", Some(59)),
+            ("6e1", Some(60)),
+            ("null", None),
+            // Already over, or no statement about a time: for one use only.
+            ("-1", Some(0)),
+            ("-0.5", Some(0)),
+            ("\"-1\"", Some(0)),
+            ("\"\"", Some(0)),
+            ("\"soon\"", Some(0)),
+            ("\"NaN\"", Some(0)),
+            ("\"inf\"", Some(0)),
+            ("true", Some(0)),
+            ("[60]", Some(0)),
+            ("{\"a\":60}", Some(0)),
+            // Absurd, and bounded by the cache anyway.
+            ("18446744073709551615", Some(MAX_LIFE)),
+            ("18446744073709551616", Some(MAX_LIFE)),
+            ("1e300", Some(MAX_LIFE)),
+            ("\"99999999999999999999\"", Some(MAX_LIFE)),
+        ] {
+            assert_eq!(expires_in(value), seconds, "{value}");
+        }
+        assert_eq!(issued(r#"{"access_token":"t"}"#).unwrap().expires_in, None);
+    }
+
+    #[test]
+    fn token_types_that_may_be_used() {
+        use TokenType::{Bearer, NotApplicable};
+        for (value, token_type) in [
+            ("\"Bearer\"", Ok(Bearer)),
+            ("\"bearer\"", Ok(Bearer)),
+            ("\"BEARER\"", Ok(Bearer)),
+            ("null", Ok(Bearer)),
+            ("\"N_A\"", Ok(NotApplicable)),
+            ("\"n_a\"", Ok(NotApplicable)),
+            ("\"\"", Err("the token_type is neither Bearer nor N_A")),
+            ("\"DPoP\"", Err("the token_type is neither Bearer nor N_A")),
+            ("\"mac\"", Err("the token_type is neither Bearer nor N_A")),
+            ("\"Bearer \"", Err("the token_type is neither Bearer nor N_A")),
+            ("1", Err("the token_type is neither Bearer nor N_A")),
+        ] {
+            let body = format!(r#"{{"access_token":"t","token_type":{value}}}"#);
+            assert_eq!(issued(&body).map(|issued| issued.token_type), token_type, "{value}");
+        }
+    }
+
+    #[test]
+    fn tokens_that_may_be_used() {
+        for (value, token) in [
+            (r#""a.b-c""#, Ok("a.b-c")),
+            (r#""a\/b\u002bc""#, Ok("a/b+c")),
+            (r#""ü \ud83d\ude00""#, Ok("ü 😀")),
+            (r#""""#, Err("the access_token is empty")),
+            (r#""a\r""#, Err("the access_token holds CR, LF or NUL")),
+            (r#""a\n""#, Err("the access_token holds CR, LF or NUL")),
+            (r#""\u0000""#, Err("the access_token holds CR, LF or NUL")),
+            ("null", Err("there is no access_token")),
+            ("1", Err("the access_token is not a string")),
+            ("{}", Err("the access_token is not a string")),
+            ("[\"a\"]", Err("the access_token is not a string")),
+            ("\"a\nb\"", Err("the body is no well-formed JSON object")),
+            (r#""\ud83d""#, Err("the body is no well-formed JSON object")),
+        ] {
+            let result = issued(&format!(r#"{{"access_token":{value}}}"#));
+            let result = result.as_ref().map(|issued| issued.token.expose()).map_err(|e| *e);
+            assert_eq!(result, token.map(str::as_bytes), "{value}");
+        }
+        assert_eq!(issued("{}").err(), Some("there is no access_token"));
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_told_apart() {
+        const NONE: &str = "the body is no JSON object";
+        const MALFORMED: &str = "the body is no well-formed JSON object";
+        const TWICE: &str = "a member of the JSON object is given twice";
+        for (body, reason) in [
+            ("", NONE),
+            (" ", NONE),
+            ("null", NONE),
+            ("\"token\"", NONE),
+            (r#"["token","Bearer",60,null,null]"#, NONE),
+            ("<html>", NONE),
+            ("access_token=t&token_type=bearer", NONE),
+            ("{", MALFORMED),
+            (r#"{"access_token":"t""#, MALFORMED),
+            (r#"{"access_token":"t"} x"#, MALFORMED),
+            (r#"{"access_token":"t"}{}"#, MALFORMED),
+            (r#"{"access_token":"t",}"#, MALFORMED),
+            (r#"{access_token:"t"}"#, MALFORMED),
+            (r#"{"access_token":"t","expires_in":1e999}"#, MALFORMED),
+            (r#"{"access_token":"t","access_token":"u"}"#, TWICE),
+            (r#"{"access_token":"t","\u0065rror":"a","error":null}"#, TWICE),
+        ] {
+            assert_eq!(Body::parse(body.as_bytes()).err(), Some(reason), "{body}");
+        }
+        assert_eq!(Body::parse(b"{\"access_token\":\"\xff\"}").err(), Some(MALFORMED));
+        assert_eq!(Body::parse(b"\xff\xfe{\0}\0").err(), Some(NONE), "UTF-16");
+    }
+
+    #[test]
+    fn what_is_not_asked_for_is_ignored() {
+        let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+        for body in [
+            "\u{feff}{\"access_token\":\"t\"}".to_owned(),
+            " \r\n\t{\"access_token\":\"t\"}\n ".to_owned(),
+            format!(r#"{{"x":{deep},"access_token":"t"}}"#),
+            format!(r#"{{"expires_in":{deep},"access_token":"t"}}"#),
+            r#"{"x":1,"x":2,"refresh_token":5,"n":1e999,"access_token":"t"}"#.to_owned(),
+            r#"{"issued_token_type":[],"scope":{},"access_token":"t","error":null}"#.to_owned(),
+        ] {
+            let body = body.as_str();
+            assert!(issued(body).is_ok_and(|issued| issued.token.expose() == b"t"), "{body:.60}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_panics(
+            bytes: Vec<u8>,
+            text in r#"\{("(access_token|token_type|expires_in|error)":("[^"]{0,8}"|-?[0-9eE.]{1,30}|[\[{]{0,200}|null),?){0,6}\}?"#,
+        ) {
+            for body in [&bytes[..], text.as_bytes()] {
+                if let Ok(body) = Body::parse(body) {
+                    if let Some(error) = body.error {
+                        let _ = error.to_string();
+                    }
+                    let _ = body.token.issued();
+                }
+            }
+        }
+
+        #[test]
+        fn any_token_arrives_as_it_was_sent(token in "[^\r\n\0]{1,80}") {
+            let body = serde_json::json!({ "access_token": token }).to_string();
+            prop_assert!(issued(&body).unwrap().token.expose() == token.as_bytes());
+        }
+    }
+}

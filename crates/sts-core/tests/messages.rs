@@ -1,0 +1,137 @@
+//! Every message about a wrong configuration, for review of wording and grammar: fragments that
+//! follow the name of a directive, say what is allowed, and hold no secret.
+
+use std::fmt::{Debug, Display};
+
+use sts_core::client_auth::{ClientAuth, ClientAuthError};
+use sts_core::endpoint::{Endpoint, EndpointError};
+use sts_core::options::{OptionError, Options};
+use sts_core::parameters::{self, ParameterError};
+use sts_core::profile::{Profile, Protocol};
+
+#[test]
+fn endpoints() {
+    let mut messages = Messages::default();
+    for url in [
+        "sts.example/token",
+        "http:///token",
+        "http://s*s/",
+        "http://sts:0/",
+        "http://unix:run/sts.sock:/",
+        "http://user:s3cret@sts/",
+        "http://sts/#s3cret",
+        "http://sts/$host",
+        "http://sts/a b",
+        "http://sts/<a>",
+    ] {
+        let error = Endpoint::parse(url).unwrap_err();
+        // When this no longer compiles, the list above lacks a line.
+        match error {
+            EndpointError::Fragment
+            | EndpointError::Host
+            | EndpointError::NoHost
+            | EndpointError::Port
+            | EndpointError::Scheme
+            | EndpointError::Socket
+            | EndpointError::Space
+            | EndpointError::Target
+            | EndpointError::UserInfo
+            | EndpointError::Variable => messages.add(url, &error),
+        }
+    }
+    insta::assert_snapshot!(messages.shown);
+}
+
+#[test]
+fn options() {
+    let mut messages = Messages::default();
+    for text in
+        ["s3cret", "s3 cret=1", "a=s3cret%", "a=s3cret&a=s3cret", "b=", "b=%00", "", "b=1&c=2"]
+    {
+        let read = || {
+            let mut options = Options::parse(text)?;
+            options.require_text("b")?;
+            options.finish(&["a", "b"])
+        };
+        let error = read().unwrap_err();
+        // When this no longer compiles, the list above lacks a line.
+        match error {
+            OptionError::Empty { .. }
+            | OptionError::Key { .. }
+            | OptionError::Missing { .. }
+            | OptionError::NoValue { .. }
+            | OptionError::NotText { .. }
+            | OptionError::PercentEncoding { .. }
+            | OptionError::Repeated { .. }
+            | OptionError::Unknown { .. } => messages.add(text, &error),
+        }
+    }
+    insta::assert_snapshot!(messages.shown);
+}
+
+#[test]
+fn client_authentication() {
+    let mut messages = Messages::default();
+    for (method, options) in [
+        ("client_secret", ""),
+        ("client_id=a&client_secret=s3cret", ""),
+        ("none", "a=s3cret"),
+        ("client_secret_post", "client_id=a"),
+        ("client_secret_post", "client_id=a&client_secret="),
+        ("client_secret_basic", "client_id=a&client_secret=s3cret&aud=b"),
+        ("basic", "username=a%3Ab&password=s3cret"),
+        ("basic", "username=a&password=s3cret%0A"),
+    ] {
+        let error = ClientAuth::parse(method, Some(options)).err().unwrap();
+        // When this no longer compiles, the list above lacks a line.
+        match error {
+            ClientAuthError::Colon
+            | ClientAuthError::ControlCharacter
+            | ClientAuthError::Option(_)
+            | ClientAuthError::UnknownMethod { .. } => {
+                messages.add(&format!("{method} {options}"), &error);
+            }
+        }
+    }
+    insta::assert_snapshot!(messages.shown);
+}
+
+#[test]
+fn parameters() {
+    let profile = Profile {
+        protocol: Protocol::TokenExchange,
+        endpoint: Endpoint::parse("http://sts").unwrap(),
+        auth: ClientAuth::none(),
+        client_id: Some("a".to_owned()),
+    };
+    let mut messages = Messages::default();
+    for names in [&["client_secret"][..], &[""], &["a\n"], &["client_id"], &["scope", "scope"]] {
+        let error = parameters::check_all(&profile, names.iter().copied()).unwrap_err();
+        // When this no longer compiles, the list above lacks a line.
+        match error {
+            ParameterError::ClientId
+            | ParameterError::ControlCharacter
+            | ParameterError::Empty
+            | ParameterError::Forbidden { .. }
+            | ParameterError::Repeated { .. } => {
+                messages.add(&names.join(", ").escape_debug().to_string(), &error);
+            }
+        }
+    }
+    insta::assert_snapshot!(messages.shown);
+}
+
+#[derive(Default)]
+struct Messages {
+    shown: String,
+}
+
+impl Messages {
+    fn add(&mut self, input: &str, error: &(impl Display + Debug)) {
+        assert!(
+            !format!("{error} {error:?}").contains("s3"),
+            "the message tells a secret: {error}"
+        );
+        self.shown += &format!("{input}\n    {error}\n");
+    }
+}

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Installs what is missing, and nothing else; says nothing when all is there.
+# usage: setup.sh <group>...   (the groups are the cases of packages())
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+tools=build/tools
+
+packages() {
+    case $1 in
+    # What the crates and NGINX's configure script need; libclang reads NGINX's headers.
+    build) echo ca-certificates gcc libc6-dev libclang-dev libpcre2-dev libssl-dev make pkgconf zlib1g-dev ;;
+    nginx) echo nginx nginx-dev ;;
+    demo) echo curl ;;
+    lint) echo shellcheck ;;
+    tools) tools_are_current || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv ;;
+    *) die "setup.sh: no group '$1'" ;;
+    esac
+}
+
+# usage: lacking <package>...   (one query for all of them takes no time; it fails for unknown ones)
+lacking() {
+    local installed package
+    installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true)
+    for package in "$@"; do
+        grep -qx "installed $package" <<<"$installed" || echo "$package"
+    done
+}
+
+install_packages() {
+    local sudo=()
+    if ((EUID != 0)); then
+        command -v sudo >/dev/null ||
+            die "missing: $*. Run 'apt-get install $*' as root, or install sudo"
+        sudo=(sudo)
+        [[ -t 2 && -z ${CI:-} ]] || sudo+=(-n)
+        "${sudo[@]}" true || die "missing: $*. sudo does not let you install them"
+    fi
+    say "installing $* (a few minutes at most)"
+    quietly build/setup.log ${sudo[@]+"${sudo[@]}"} "$root/scripts/apt.sh" "$@"
+}
+
+# The developers' tools are pinned, with their hashes, in tools.txt.
+tools_are_current() { cmp -s scripts/tools.txt "$tools/installed.txt"; }
+
+install_tools() {
+    say "installing the developers' tools into $tools"
+    rm -rf "$tools"
+    quietly build/tools.log python3 -m venv "$tools"
+    quietly build/tools.log "$tools/bin/pip" install --no-input --no-deps --require-hashes \
+        --only-binary :all: --requirement scripts/tools.txt
+    cp scripts/tools.txt "$tools/installed.txt"
+}
+
+wanted=()
+for group in "$@"; do
+    list=$(packages "$group")
+    read -ra names <<<"$list"
+    wanted+=(${names[@]+"${names[@]}"})
+done
+
+if ((${#wanted[@]})); then
+    if command -v apt-get >/dev/null; then
+        list=$(lacking "${wanted[@]}")
+        read -ra names <<<"${list//$'\n'/ }"
+        ((${#names[@]} == 0)) || install_packages "${names[@]}"
+    else
+        say "no apt-get here: '${wanted[*]}', or what they are called here, have to be there"
+    fi
+fi
+
+command -v cargo >/dev/null || die "no cargo: install Rust 1.88 or newer, for example with rustup"
+
+if [[ " $* " == *" tools "* ]]; then
+    tools_are_current || install_tools
+fi

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Runs the tests: the crates' own (no NGINX needed), or those on a real NGINX.
+# usage: test.sh unit|e2e      (WITH_NGINX, NGINX_BUILD_DIR: on which NGINX; TEST: only tests whose
+#                               name holds this)
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+kind=$1
+scripts/setup.sh build tools
+
+# usage: nextest <argument>...
+nextest() {
+    local filter=()
+    # A filter that fits no test of one kind may fit some of another.
+    [[ -z ${TEST:-} ]] || filter=(--no-tests=warn "$TEST")
+    build/tools/bin/cargo-nextest nextest run ${locked[@]+"${locked[@]}"} "$@" \
+        ${filter[@]+"${filter[@]}"} </dev/null
+}
+
+unit() {
+    say "unit tests"
+    if [[ -z ${TEST:-} ]]; then # nextest leaves out the examples in the documentation
+        cargo test --quiet --doc ${locked[@]+"${locked[@]}"} --workspace --exclude ngx-http-sts
+    fi
+    nextest --workspace --exclude ngx-http-sts --exclude e2e
+}
+
+e2e() {
+    scripts/build.sh --only-flavour
+    say "end-to-end tests on $("$out/nginx" -v 2>&1 | sed 's/^nginx version: //') ($flavour)"
+    STS_TEST_NGINX=$root/$out/nginx STS_TEST_MODULE=$root/$out/ngx_http_sts_module.so \
+        nextest --package e2e
+}
+
+case $kind in
+unit | e2e) "$kind" ;;
+*) die "usage: test.sh unit|e2e" ;;
+esac
