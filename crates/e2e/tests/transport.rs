@@ -164,7 +164,7 @@ fn no_certificate_but_the_right_one_is_trusted() {
         ("no chain", ca.intermediate("between").issue(&address()).without_chain()),
     ];
     for (what, identity) in bad {
-        println!("{what}");
+        eprintln!("{what}");
         let scene = Scene::with(Sts::builder().tls(Tls::new(identity)));
         let nginx = trusting(&scene, &ca).start();
         assert_not_trusted(&scene, &nginx);
@@ -176,7 +176,7 @@ fn a_certificate_for_another_host_name_is_not_trusted() {
     let ca = Identity::authority("a good CA");
     let names = ["other.example", "*.localhost", "localhost.example"];
     for name in names {
-        println!("{name}");
+        eprintln!("{name}");
         let identity = ca.issue(&Leaf::server().dns(name).ip(Ipv4Addr::LOCALHOST));
         let scene = Scene::with(Sts::builder().tls(Tls::new(identity)));
         let endpoint = scene.sts.endpoint_at("localhost");
