@@ -5,8 +5,10 @@ mod method;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
+use openssl::sha::sha256;
 use thiserror::Error;
 
+use crate::cache_key::Fields;
 use crate::form::Form;
 use crate::options::{OptionError, Options};
 use crate::parameters::CLIENT_ID;
@@ -85,6 +87,22 @@ impl ClientAuth {
     }
 
     /// Adds the credentials to a request.
+    /// Everything that makes this another client, secrets only as digests.
+    pub(crate) fn identify(&self, fields: &mut Fields) {
+        match &self.0 {
+            Credentials::None => fields.push(b"none"),
+            Credentials::Header(value) => {
+                fields.push(b"header");
+                fields.push(&sha256(value.as_bytes()));
+            }
+            Credentials::Form { client_id, client_secret } => {
+                fields.push(b"form");
+                fields.push(client_id.as_bytes());
+                fields.push(&sha256(client_secret.expose()));
+            }
+        }
+    }
+
     pub(crate) fn apply<'a>(&'a self, headers: &mut HeaderMap, form: &mut Form<'a>) {
         match &self.0 {
             Credentials::None => {}

@@ -1,5 +1,6 @@
 //! What an STS issued.
 
+use crate::now::UnixTime;
 use crate::secret::Secret;
 
 /// How the issued token may be used (RFC 6749, section 7.1; RFC 8693, section 2.2.1).
@@ -19,4 +20,6 @@ pub struct Issued {
     pub token_type: TokenType,
     /// How long it is valid from the moment it was issued, in seconds, when the STS said so.
     pub expires_in: Option<u64>,
+    /// When it expires, where the answer says so as a point in time (WS-Trust, SAML).
+    pub expires_at: Option<UnixTime>,
 }
