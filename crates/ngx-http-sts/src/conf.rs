@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`directives`] | the table of directives, and what each accepts |
 //! | [`argument`] | the forms that arguments have: switches, numbers, sizes, times |
+//! | [`cache`] | the shared memory zones |
 //! | [`settings`] | what was written in one block, and how blocks inherit |
 //! | [`exchange`] | what a location does with a request, made of its settings |
 //! | [`main`] | what all locations share: targets, destinations, phases |
 
 pub(crate) mod argument;
+pub(crate) mod cache;
 pub(crate) mod directives;
 pub(crate) mod exchange;
 pub(crate) mod main;

@@ -7,7 +7,8 @@ use sts_core::error::FailureKind;
 use sts_core::secret::Secret;
 
 use crate::conf::ExchangeId;
-use crate::flow::Pending;
+use crate::flow::Granted;
+use crate::pending::Pending;
 
 /// Belongs to one request of a client and ends with it: a token that is held here can be seen by no
 /// other request.
@@ -40,7 +41,7 @@ pub(crate) struct Source {
 
 /// How an exchange ended.
 pub(crate) enum Outcome {
-    Issued(Secret),
+    Granted(Granted),
     /// It failed, and the request went on without a token.
     Passed(FailureKind),
     /// It failed, and the request was refused.
@@ -93,7 +94,7 @@ impl Pass {
     /// The target token, empty when there is none.
     pub(crate) fn token(&self) -> &[u8] {
         match &self.outcome {
-            Outcome::Issued(token) => token.expose(),
+            Outcome::Granted(granted) => granted.token.expose(),
             Outcome::Passed(_) | Outcome::Failed(_) => &[],
         }
     }

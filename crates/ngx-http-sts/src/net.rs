@@ -4,6 +4,7 @@ mod connection;
 mod destination;
 mod lookup;
 mod pool;
+mod tunnel;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -69,6 +70,8 @@ pub(crate) enum CallError {
     Lost(String),
     #[error("no address known: {0}")]
     NoAddress(String),
+    #[error("the outgoing proxy gives no tunnel to {target}: {why}")]
+    Proxy { target: String, why: String },
     #[error(transparent)]
     Queue(#[from] QueueFull),
     #[error("no answer within {0} ms")]
@@ -81,9 +84,10 @@ impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         let kind = match &error {
             CallError::Connect(ConnectError::Exhausted) | CallError::Queue(_) => FailureKind::Busy,
-            CallError::Connect(_) | CallError::Lost(_) | CallError::NoAddress(_) => {
-                FailureKind::Unreachable
-            }
+            CallError::Connect(_)
+            | CallError::Lost(_)
+            | CallError::NoAddress(_)
+            | CallError::Proxy { .. } => FailureKind::Unreachable,
             CallError::Malformed(_) | CallError::TooLarge(_) => FailureKind::BadAnswer,
             CallError::Timeout(_) => FailureKind::Timeout,
         };

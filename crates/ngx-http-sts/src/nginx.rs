@@ -18,3 +18,4 @@ pub(crate) mod timer;
 pub(crate) mod tls;
 pub(crate) mod value;
 pub(crate) mod variable;
+pub(crate) mod zone;

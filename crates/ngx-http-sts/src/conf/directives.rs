@@ -65,7 +65,7 @@ const fn directive(
 }
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 21] = [
+pub(crate) static DIRECTIVES: [Directive; 24] = [
     directive(c"STSType", (1, 1), |b, a| once(&mut b.settings.kind, kind(first(a)))),
     directive(c"STSOTXEndpoint", (1, 1), |b, a| once(&mut b.settings.otx.endpoint, endpoint(a))),
     directive(c"STSOTXEndpointAuth", (1, 2), |b, a| once(&mut b.settings.otx.auth, auth(a))),
@@ -94,6 +94,19 @@ pub(crate) static DIRECTIVES: [Directive; 21] = [
     }),
     directive(c"STSKeepalive", (1, 3), |b, a| once(&mut b.settings.keepalive, keepalive(a))),
     directive(c"STSMaxCalls", (1, 3), |b, a| once(&mut b.settings.max_calls, max_calls(a))),
+    directive(c"STSCache", (1, 2), |b, a| {
+        if b.settings.cache.is_some() {
+            return Err(Refusal::Duplicate);
+        }
+        let name = b.main.caches.define(b.conf, first(a), a.get(1).copied())?;
+        once(&mut b.settings.cache, Ok(name))
+    }),
+    directive(c"STSCacheExpiresIn", (1, 1), |b, a| {
+        once(&mut b.settings.cache_expires_in, argument::number(first(a), 0, u64::from(u32::MAX)))
+    }),
+    directive(c"STSExpiryLeeway", (1, 1), |b, a| {
+        once(&mut b.settings.expiry_leeway, argument::time(first(a), 0, 24 * 60 * 60 * 1000))
+    }),
     directive(c"STSBoundTokens", (1, 1), |b, a| {
         let words = [("refuse", BoundTokens::Refuse), ("allow", BoundTokens::Allow)];
         once(&mut b.settings.bound_tokens, argument::word(first(a), &words))

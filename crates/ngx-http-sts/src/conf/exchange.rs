@@ -2,14 +2,18 @@
 
 use std::rc::Rc;
 
+use sts_core::cache_key::ExchangeKey;
 use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::{Endpoint, Scheme};
+use sts_core::life::LifePolicy;
 use sts_core::parameters;
 use sts_core::profile::{Profile, Protocol};
 use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
+use crate::cache::Cache;
 use crate::conf::argument::Problem;
+use crate::conf::cache;
 use crate::conf::main::MainConf;
 use crate::conf::settings::{BoundTokens, Kind, Parameter, Settings, Variables};
 use crate::conf::{LocationConf, State};
@@ -20,6 +24,12 @@ use crate::nginx::value::Value;
 
 /// Milliseconds that a call may take in all.
 const TIMEOUT: u64 = 20_000;
+
+/// Seconds that no token is kept for longer.
+const CACHE_EXPIRES_IN: u64 = 300;
+
+/// Milliseconds taken off each expiry.
+const EXPIRY_LEEWAY: u64 = 15_000;
 
 /// Bytes of the body of an answer.
 const MAX_RESPONSE: usize = 256 * 1024;
@@ -36,6 +46,8 @@ pub(crate) struct Exchange {
     pub(crate) bound_tokens: BoundTokens,
     pub(crate) ignore_client_abort: bool,
     pub(crate) challenge: Rc<Challenge>,
+    /// `None` where nothing is kept.
+    pub(crate) cache: Option<Rc<Cache>>,
 }
 
 /// What a call needs, which may outlive the request that started it.
@@ -43,6 +55,8 @@ pub(crate) struct Callee {
     pub(crate) profile: Profile,
     pub(crate) destination: Rc<Destination>,
     pub(crate) limit: Limit,
+    pub(crate) key: ExchangeKey,
+    pub(crate) life: LifePolicy,
 }
 
 /// Two locations have the same exchange when they ask the same STS for the same, with a source token
@@ -191,14 +205,15 @@ fn build(
         protocols: settings.protocols.unwrap_or(Protocols::DEFAULT),
         ciphers: settings.ciphers.clone(),
     };
-    let destination = main.destinations.of(conf, &endpoint, &tls)?;
+    let destination =
+        main.destinations.of(conf, &endpoint, &tls, settings.outgoing_proxy.as_ref())?;
     let identity = Identity {
         kind,
         endpoint,
         auth,
         client_id: grant.client_id.clone(),
         parameters: parameters.iter().map(|p| (p.name.clone(), p.text.clone())).collect(),
-        tls,
+        tls: tls.clone(),
         source: carrier.source_text.clone(),
     };
     let (id, is_new) = main.identify(identity);
@@ -209,13 +224,21 @@ fn build(
         timeout: settings.timeout.unwrap_or(TIMEOUT),
         response: settings.max_response.unwrap_or(MAX_RESPONSE),
         keepalive: settings.keepalive.unwrap_or(Limits::DEFAULT),
-        retries: Retries::DEFAULT,
+        retries: Retries {
+            times: settings.retries.unwrap_or(Retries::DEFAULT.times),
+            pause: settings.retry_interval.unwrap_or(Retries::DEFAULT.pause),
+        },
         calls: settings.max_calls.unwrap_or(CallLimits::DEFAULT),
     };
+    let key = ExchangeKey::new(&profile, &tls.identity());
+    let cap = settings.cache_expires_in.unwrap_or(CACHE_EXPIRES_IN);
+    let life = LifePolicy { cap, leeway: settings.expiry_leeway.unwrap_or(EXPIRY_LEEWAY) };
+    let name = settings.cache.as_deref().unwrap_or(cache::DEFAULT_NAME);
+    let cache = (cap > 0).then(|| main.caches.named(conf, name)).transpose()?;
     let on_error = settings.on_error.unwrap_or(OnFailure::Return);
     Ok(Some(Exchange {
         id: ExchangeId(id),
-        callee: Rc::new(Callee { profile, destination, limit }),
+        callee: Rc::new(Callee { profile, destination, limit, key, life }),
         carrier,
         parameters,
         phase: settings.phase.unwrap_or(Phase::PreContent),
@@ -224,6 +247,7 @@ fn build(
         bound_tokens: settings.bound_tokens.unwrap_or(BoundTokens::Refuse),
         ignore_client_abort: settings.ignore_client_abort.unwrap_or(false),
         challenge: settings.challenge.clone().unwrap_or_else(|| Rc::new(Challenge::On)),
+        cache,
     }))
 }
 

@@ -34,6 +34,16 @@ pub(crate) struct Settings {
     pub(crate) bound_tokens: Option<BoundTokens>,
     pub(crate) ignore_client_abort: Option<bool>,
     pub(crate) challenge: Option<Rc<Challenge>>,
+    pub(crate) outgoing_proxy: Option<Endpoint>,
+    pub(crate) retries: Option<u32>,
+    /// Milliseconds.
+    pub(crate) retry_interval: Option<u64>,
+    /// The name of a cache.
+    pub(crate) cache: Option<String>,
+    /// Seconds.
+    pub(crate) cache_expires_in: Option<u64>,
+    /// Milliseconds.
+    pub(crate) expiry_leeway: Option<u64>,
 }
 
 /// `STSType`.
@@ -99,6 +109,12 @@ impl Settings {
         inherit(&mut self.bound_tokens, &outer.bound_tokens);
         inherit(&mut self.ignore_client_abort, &outer.ignore_client_abort);
         inherit(&mut self.challenge, &outer.challenge);
+        inherit(&mut self.outgoing_proxy, &outer.outgoing_proxy);
+        inherit(&mut self.retries, &outer.retries);
+        inherit(&mut self.retry_interval, &outer.retry_interval);
+        inherit(&mut self.cache, &outer.cache);
+        inherit(&mut self.cache_expires_in, &outer.cache_expires_in);
+        inherit(&mut self.expiry_leeway, &outer.expiry_leeway);
     }
 
     /// Whether the block itself says something of what is exchanged, and where.

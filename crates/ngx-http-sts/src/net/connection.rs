@@ -8,10 +8,10 @@ use std::task::Poll;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 
-use crate::net::{Answer, CallError, Destination};
+use crate::net::{Answer, CallError, Destination, tunnel};
 use crate::nginx::address::SocketAddress;
 use crate::nginx::peer::{ConnectError, Peer};
 use crate::nginx::timer::{self, Hold, Timer};
@@ -78,6 +78,9 @@ impl Connection {
 
     async fn at(address: &SocketAddress, destination: &Rc<Destination>) -> Result<Self, CallError> {
         let peer = Peer::connect(address).await?;
+        if let Some(target) = destination.tunnel() {
+            tunnel::open(&peer, target).await?;
+        }
         if let Some(tls) = destination.tls() {
             peer.secure(tls, destination.host()).await?;
         }
@@ -122,10 +125,14 @@ impl Connection {
 }
 
 /// Runs `future`, and the connection that it needs with it: one task for both.
-async fn drive<F: Future>(
-    driver: &mut Option<http1::Connection<Peer, Full<Bytes>>>,
+pub(super) async fn drive<B, F: Future>(
+    driver: &mut Option<http1::Connection<Peer, B>>,
     future: F,
-) -> F::Output {
+) -> F::Output
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let mut future = pin!(future);
     poll_fn(|context| {
         if let Some(connection) = driver

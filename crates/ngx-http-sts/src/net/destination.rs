@@ -23,6 +23,8 @@ pub(crate) struct Destination {
     calls: Calls,
     authority: HeaderValue,
     target: Uri,
+    /// The host and port to which a proxy makes a tunnel.
+    tunnel: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -32,6 +34,7 @@ struct Key {
     port: u16,
     tls: Option<TlsSettings>,
     resolver: Option<Resolver>,
+    proxy: Option<Endpoint>,
 }
 
 /// The destinations of a configuration.
@@ -56,33 +59,47 @@ impl Destinations {
         conf: &Conf<'_>,
         endpoint: &Endpoint,
         tls: &TlsSettings,
+        proxy: Option<&Endpoint>,
     ) -> Result<Rc<Destination>, String> {
         let key = Key {
             url: endpoint.url().to_owned(),
             host: endpoint.host().clone(),
             port: endpoint.port(),
             resolver: Resolver::configured(conf),
+            proxy: proxy.cloned(),
             tls: (endpoint.scheme() == Scheme::Https).then(|| tls.clone()),
         };
         if let Some(known) = self.known.iter().find(|known| known.key == key) {
             return Ok(known.clone());
         }
         let tls = key.tls.as_ref().map(|tls| Tls::new(conf, tls)).transpose()?.map(Rc::new);
-        let addresses = address::at_configuration(conf, &key.host, key.port);
-        let addresses = addresses.unwrap_or_else(|why| {
+        // Whom to connect to: with a proxy, the name of the STS is the proxy's business.
+        let contact = proxy.unwrap_or(endpoint);
+        let (host, port) = (contact.host(), contact.port());
+        let addresses = address::at_configuration(conf, host, port).unwrap_or_else(|why| {
             // NGINX has to start while the STS is away.
             conf.warn(format_args!(
-                "the STS \"{}\" has no address now, requests for it will fail until it has one: {why}",
-                endpoint.authority()
+                "\"{}\" has no address now, requests for it will fail until it has one: {why}",
+                contact.authority()
             ));
             Vec::new()
         });
-        let lookup =
-            Lookup::new(conf, &mut self.system, key.resolver, &key.host, key.port, addresses);
+        let lookup = Lookup::new(conf, &mut self.system, key.resolver, host, port, addresses);
+        let (target, tunnel) = match (proxy, endpoint.scheme()) {
+            (None, _) => (endpoint.target().to_owned(), None),
+            // RFC 9112, section 3.2.2.
+            (Some(_), Scheme::Http) => {
+                (format!("http://{}{}", endpoint.authority(), endpoint.target()), None)
+            }
+            (Some(_), Scheme::Https) => {
+                (endpoint.target().to_owned(), Some(endpoint.host_and_port()))
+            }
+        };
         let destination = Rc::new(Destination {
             id: NEXT_ID.replace(NEXT_ID.get() + 1),
             authority: HeaderValue::from_str(endpoint.authority()).map_err(|e| e.to_string())?,
-            target: endpoint.target().parse().map_err(|e| format!("{e}"))?,
+            target: target.parse().map_err(|e| format!("{e}"))?,
+            tunnel,
             key,
             lookup,
             tls,
@@ -118,6 +135,11 @@ impl Destination {
 
     pub(super) fn authority(&self) -> &HeaderValue {
         &self.authority
+    }
+
+    /// Where a proxy has to make a tunnel to first.
+    pub(super) fn tunnel(&self) -> Option<&str> {
+        self.tunnel.as_deref()
     }
 
     pub(super) fn target(&self) -> &Uri {

@@ -1,7 +1,13 @@
 //! The wall clock, and randomness.
 
-use nginx_sys::{RAND_bytes, ngx_time};
+use nginx_sys::{RAND_bytes, ngx_time, ngx_timeofday};
 use sts_core::now::{Now, UnixTime};
+
+/// Milliseconds since 1970, the same in all processes, as of this iteration of the event loop.
+pub(crate) fn milliseconds() -> u64 {
+    let time = ngx_timeofday();
+    u64::try_from(time.sec).unwrap_or(0) * 1000 + time.msec as u64
+}
 
 /// The current time, as of this iteration of the event loop, with fresh randomness.
 pub(crate) fn now() -> Now {

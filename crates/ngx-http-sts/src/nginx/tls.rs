@@ -43,6 +43,17 @@ pub(crate) struct TlsSettings {
     pub(crate) ciphers: Option<String>,
 }
 
+impl TlsSettings {
+    /// What makes a token that came over it another token: who was believed to be the STS.
+    pub(crate) fn identity(&self) -> [&[u8]; 3] {
+        [
+            if self.verify { b"on" } else { b"off" },
+            self.trusted.as_deref().unwrap_or_default().as_bytes(),
+            self.revoked.as_deref().unwrap_or_default().as_bytes(),
+        ]
+    }
+}
+
 /// A set of protocol versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Protocols(pub(crate) u32);
