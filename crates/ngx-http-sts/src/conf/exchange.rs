@@ -191,10 +191,7 @@ fn build(
         protocols: settings.protocols.unwrap_or(Protocols::DEFAULT),
         ciphers: settings.ciphers.clone(),
     };
-    let destination = main
-        .destinations
-        .of(conf, &endpoint, &tls)
-        .map_err(|error| format!("\"{endpoint_directive}\": {error}"))?;
+    let destination = main.destinations.of(conf, &endpoint, &tls)?;
     let identity = Identity {
         kind,
         endpoint,

@@ -113,7 +113,9 @@ extern "C" fn set_directive(
         let name = directive.name.to_string_lossy();
         match (directive.set)(&mut block, &words) {
             Ok(()) => return CONF_OK,
-            Err(Refusal::Reported) => {}
+            Err(Refusal::Reported) => {
+                conf.error(format_args!("\"{name}\" is not accepted, for the reason above"));
+            }
             Err(Refusal::Duplicate) => {
                 conf.error(format_args!("\"{name}\" directive is duplicate"));
             }

@@ -75,7 +75,7 @@ impl Tls {
     /// Loads what a configuration needs.
     ///
     /// # Errors
-    /// A lower-case fragment; NGINX has reported the details.
+    /// A fragment that names the directive; NGINX has reported the details.
     pub(crate) fn new(conf: &Conf<'_>, settings: &TlsSettings) -> Result<Self, &'static str> {
         // SAFETY: all zeroes is a valid, empty configuration.
         let ssl = Box::new(unsafe { mem::zeroed::<ngx_ssl_t>() });
@@ -90,14 +90,14 @@ impl Tls {
         let mut ciphers = conf.string(settings.ciphers.as_deref().unwrap_or(CIPHERS));
         // SAFETY: all arguments are valid while the configuration is read; so below.
         good(unsafe { ngx_ssl_ciphers(conf.as_ptr(), ssl, &raw mut ciphers, 0) })
-            .ok_or("the TLS ciphers are not valid")?;
+            .ok_or("\"STSSSLCiphers\" is not valid")?;
         if let Some(file) = &settings.trusted {
             let mut file = conf.path(file);
             // SAFETY: as above.
             let loaded = unsafe {
                 ngx_ssl_trusted_certificate(conf.as_ptr(), ssl, &raw mut file, VERIFY_DEPTH)
             };
-            good(loaded).ok_or("the trusted certificates cannot be loaded")?;
+            good(loaded).ok_or("\"STSSSLTrustedCertificate\" cannot be loaded")?;
         } else if settings.verify {
             // SAFETY: the context was created above.
             let loaded = unsafe { SSL_CTX_set_default_verify_paths(tls.ssl.ctx) };
@@ -107,7 +107,7 @@ impl Tls {
             let mut file = conf.path(file);
             // SAFETY: as above.
             good(unsafe { ngx_ssl_crl(conf.as_ptr(), ssl, &raw mut file) })
-                .ok_or("the certificate revocation list cannot be loaded")?;
+                .ok_or("\"STSSSLCRL\" cannot be loaded")?;
         }
         // SAFETY: as above.
         good(unsafe { ngx_ssl_client_session_cache(conf.as_ptr(), ssl, 1) })
