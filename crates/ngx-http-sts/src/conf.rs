@@ -16,9 +16,13 @@ pub(crate) mod exchange;
 pub(crate) mod main;
 pub(crate) mod settings;
 
+use std::rc::Rc;
+
 pub(crate) use exchange::{Challenge, Exchange, ExchangeId, OnFailure, Phase};
 pub(crate) use main::MainConf;
 use settings::Settings;
+
+use crate::cache::Cache;
 
 /// What one block (`http`, `server`, `location`, `if`) has of this module.
 #[derive(Default)]
@@ -27,6 +31,8 @@ pub(crate) struct LocationConf {
     pub(crate) settings: Settings,
     /// What happens to its requests.
     pub(crate) state: State,
+    /// The cache that requests to this location empty.
+    pub(crate) purges: Option<Rc<Cache>>,
 }
 
 /// What happens to the requests of a block.

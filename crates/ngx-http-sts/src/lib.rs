@@ -12,6 +12,7 @@
 //! | [`cache`] | the tokens that all workers share |
 //! | [`flight`] | one call for a key, however many wait for it |
 //! | [`pending`] | a request that waits |
+//! | [`purge`] | forgetting tokens |
 //! | [`refusal`] | what the client gets when it does not work |
 //! | [`variables`] | `$sts_status`, `$sts_error` and the target variables |
 //! | [`net`] | the HTTP client |
@@ -28,5 +29,6 @@ mod net;
 #[expect(unsafe_code, reason = "everything that talks to C lives here")]
 mod nginx;
 mod pending;
+mod purge;
 mod refusal;
 mod variables;

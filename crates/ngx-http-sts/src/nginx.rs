@@ -6,6 +6,7 @@
 pub(crate) mod address;
 pub(crate) mod clock;
 pub(crate) mod conf;
+pub(crate) mod content;
 pub(crate) mod guard;
 pub(crate) mod log;
 pub(crate) mod module;

@@ -14,6 +14,7 @@ use crate::conf::argument::{self, Problem};
 use crate::conf::exchange::{Challenge, OnFailure, Phase};
 use crate::conf::settings::{BoundTokens, Kind, Parameter, Settings, Variables};
 use crate::nginx::conf::Conf;
+use crate::nginx::content;
 use crate::nginx::tls::Protocols;
 use crate::nginx::value::{Reported, Value};
 
@@ -65,7 +66,7 @@ const fn directive(
 }
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 24] = [
+pub(crate) static DIRECTIVES: [Directive; 25] = [
     directive(c"STSType", (1, 1), |b, a| once(&mut b.settings.kind, kind(first(a)))),
     directive(c"STSOTXEndpoint", (1, 1), |b, a| once(&mut b.settings.otx.endpoint, endpoint(a))),
     directive(c"STSOTXEndpointAuth", (1, 2), |b, a| once(&mut b.settings.otx.auth, auth(a))),
@@ -100,6 +101,14 @@ pub(crate) static DIRECTIVES: [Directive; 24] = [
         }
         let name = b.main.caches.define(b.conf, first(a), a.get(1).copied())?;
         once(&mut b.settings.cache, Ok(name))
+    }),
+    directive(c"STSCachePurge", (0, 0), |b, _| {
+        if b.settings.purge {
+            return Err(Refusal::Duplicate);
+        }
+        b.settings.purge = true;
+        content::answer_purges(b.conf);
+        Ok(())
     }),
     directive(c"STSCacheExpiresIn", (1, 1), |b, a| {
         once(&mut b.settings.cache_expires_in, argument::number(first(a), 0, u64::from(u32::MAX)))

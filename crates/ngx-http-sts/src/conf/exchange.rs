@@ -130,6 +130,10 @@ impl LocationConf {
     ) -> Result<(), Problem> {
         let own_exchange = self.settings.has_exchange();
         self.settings.inherit(&outer.settings);
+        if self.settings.purge {
+            let name = self.settings.cache.as_deref().unwrap_or(cache::DEFAULT_NAME);
+            self.purges = Some(main.caches.named(conf, name)?);
+        }
         let block = conf.block();
         let built = build(conf, main, &self.settings);
         let problem = match built {
@@ -235,6 +239,9 @@ fn build(
     let life = LifePolicy { cap, leeway: settings.expiry_leeway.unwrap_or(EXPIRY_LEEWAY) };
     let name = settings.cache.as_deref().unwrap_or(cache::DEFAULT_NAME);
     let cache = (cap > 0).then(|| main.caches.named(conf, name)).transpose()?;
+    if let Some(cache) = &cache {
+        cache.serves(&key, profile.endpoint.url());
+    }
     let on_error = settings.on_error.unwrap_or(OnFailure::Return);
     Ok(Some(Exchange {
         id: ExchangeId(id),

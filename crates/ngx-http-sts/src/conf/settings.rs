@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) retry_interval: Option<u64>,
     /// The name of a cache.
     pub(crate) cache: Option<String>,
+    /// `STSCachePurge`; not inherited: a location inside answers otherwise.
+    pub(crate) purge: bool,
     /// Seconds.
     pub(crate) cache_expires_in: Option<u64>,
     /// Milliseconds.

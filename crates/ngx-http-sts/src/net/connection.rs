@@ -30,11 +30,14 @@ const MAX_AGE: u64 = 60 * 60 * 1000;
 /// Milliseconds that an address may hang while there is another one.
 const MAX_PATIENCE: u64 = 2_000;
 
+pub(super) type Driver<B> = Box<http1::Connection<Peer, B>>;
+
 /// An open connection that nobody else uses.
 pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
-    /// hyper's half that reads and writes; gone when it has ended.
-    driver: Option<http1::Connection<Peer, Full<Bytes>>>,
+    /// hyper's half that reads and writes; gone when it has ended. Boxed: it is large, and a connection
+    /// moves into the pool and out of it.
+    driver: Option<Driver<Full<Bytes>>>,
     pub(super) peer: Peer,
     /// Milliseconds of NGINX's clock.
     opened: u64,
@@ -90,7 +93,7 @@ impl Connection {
             .handshake(peer.clone())
             .await
             .map_err(|error| CallError::Lost(error.to_string()))?;
-        Ok(Self { sender, driver: Some(driver), peer, opened: timer::now(), requests: 0 })
+        Ok(Self { sender, driver: Some(Box::new(driver)), peer, opened: timer::now(), requests: 0 })
     }
 
     /// Sends a request and collects the answer, with up to `max_body` bytes of body.
@@ -125,10 +128,7 @@ impl Connection {
 }
 
 /// Runs `future`, and the connection that it needs with it: one task for both.
-pub(super) async fn drive<B, F: Future>(
-    driver: &mut Option<http1::Connection<Peer, B>>,
-    future: F,
-) -> F::Output
+pub(super) async fn drive<B, F: Future>(driver: &mut Option<Driver<B>>, future: F) -> F::Output
 where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,

@@ -27,7 +27,7 @@ pub(super) async fn open(peer: &Peer, target: &str) -> Result<(), CallError> {
     *request.uri_mut() = target.parse::<Uri>().map_err(|error| failed(error.to_string()))?;
     let host = HeaderValue::from_str(target).map_err(|error| failed(error.to_string()))?;
     request.headers_mut().insert(HOST, host);
-    let answer = drive(&mut Some(driver), sender.send_request(request)).await;
+    let answer = drive(&mut Some(Box::new(driver)), sender.send_request(request)).await;
     let status = answer.map_err(|error| failed(error.to_string()))?.status();
     // hyper's half of the connection goes here; the peer itself stays open.
     if status.is_success() { Ok(()) } else { Err(failed(format!("it answered {status}"))) }

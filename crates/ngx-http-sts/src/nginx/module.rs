@@ -4,8 +4,8 @@ use std::ffi::{c_char, c_void};
 use std::ptr::{self, NonNull};
 
 use nginx_sys::{
-    NGX_AGAIN, NGX_CONF_TAKE1, NGX_CONF_TAKE2, NGX_CONF_TAKE4, NGX_CONF_TAKE12, NGX_CONF_TAKE123,
-    NGX_DECLINED, NGX_DONE, NGX_ERROR, NGX_HTTP_LIF_CONF, NGX_HTTP_LOC_CONF,
+    NGX_AGAIN, NGX_CONF_NOARGS, NGX_CONF_TAKE1, NGX_CONF_TAKE2, NGX_CONF_TAKE4, NGX_CONF_TAKE12,
+    NGX_CONF_TAKE123, NGX_DECLINED, NGX_DONE, NGX_ERROR, NGX_HTTP_LIF_CONF, NGX_HTTP_LOC_CONF,
     NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MODULE, NGX_HTTP_SRV_CONF, NGX_OK,
     ngx_array_push, ngx_command_t, ngx_conf_t, ngx_cycle_t, ngx_http_handler_pt, ngx_http_module_t,
     ngx_http_phases_NGX_HTTP_ACCESS_PHASE, ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE,
@@ -63,6 +63,7 @@ const fn commands() -> [ngx_command_t; DIRECTIVES.len() + 1] {
     while index < DIRECTIVES.len() {
         let directive = &DIRECTIVES[index];
         let arguments = match directive.arguments {
+            (0, 0) => NGX_CONF_NOARGS,
             (1, 1) => NGX_CONF_TAKE1,
             (2, 2) => NGX_CONF_TAKE2,
             (1, 2) => NGX_CONF_TAKE12,

@@ -140,7 +140,8 @@ impl Peer {
             return false;
         }
         // What arrived already will not be reported again.
-        if !self.inner().is_silent() {
+        // SAFETY: as above.
+        if unsafe { (*read).ready() } != 0 && !self.inner().is_silent() {
             return false;
         }
         self.inner().parked.replace(Some(on_close));

@@ -1,6 +1,7 @@
 //! Memory that all workers share, under NGINX's own lock.
 
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicU64;
 
 use nginx_sys::{
     NGX_OK, ngx_int_t, ngx_shared_memory_add, ngx_shm_zone_t, ngx_shmtx_lock, ngx_shmtx_unlock,
@@ -35,7 +36,7 @@ impl SharedMemory {
     /// of a worker that dies in it; what it was changing then may be half done.
     ///
     /// The caller must be quick: the others wait.
-    pub(crate) fn with<R>(self, use_it: impl FnOnce(&mut [u64]) -> R) -> R {
+    pub(crate) fn with<R>(self, use_it: impl FnOnce(&[AtomicU64]) -> R) -> R {
         // SAFETY: the zone was declared, and so NGINX has mapped it before the first request.
         let pool = unsafe { (*self.0.as_ptr()).shm.addr.cast::<ngx_slab_pool_t>() };
         let _lock = Lock::take(pool);
@@ -43,8 +44,8 @@ impl SharedMemory {
         // allocated from it, they are all ours, aligned to pages.
         let (start, end) = unsafe { ((*pool).start, (*pool).end) };
         let words = (end.addr() - start.addr()) / size_of::<u64>();
-        // SAFETY: as above. The lock makes this the only reference in any process.
-        use_it(unsafe { std::slice::from_raw_parts_mut(start.cast::<u64>(), words) })
+        // SAFETY: as above. Other processes may write to it at any time, which atomic words allow.
+        use_it(unsafe { std::slice::from_raw_parts(start.cast::<AtomicU64>(), words) })
     }
 }
 
