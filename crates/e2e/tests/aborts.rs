@@ -106,6 +106,7 @@ fn an_http2_connection_that_breaks_takes_its_streams_along() {
     assert!(scene.sts.wait_for_calls(50, DEADLINE));
     drop(streams);
     drop(connection);
+    wait_for("NGINX to notice", || nginx.access_log().matches("\" 499 ").count() == 50);
     gate.open();
 
     assert_unharmed(&nginx, worker);
