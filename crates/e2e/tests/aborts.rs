@@ -10,6 +10,14 @@ use e2e::wait::{DEADLINE, wait_for};
 
 const SERVER: &str = "location / { %%OTX%% %%PASS%% }";
 
+/// An STS that answers `user-…` only when the gate is open.
+fn held() -> (Scene, Gate) {
+    let scene = Scene::new();
+    let gate = Gate::new();
+    scene.sts.script(When::subject_prefix("user-"), Script::new().hold(&gate).usual());
+    (scene, gate)
+}
+
 /// The same worker still does its work.
 #[track_caller]
 fn assert_unharmed(nginx: &Nginx, worker: i32) {
@@ -20,9 +28,7 @@ fn assert_unharmed(nginx: &Nginx, worker: i32) {
 #[test]
 fn fifty_connections_that_are_reset_at_once_harm_nobody() {
     for phase in ["precontent", "access", "rewrite"] {
-        let scene = Scene::new();
-        let gate = Gate::new();
-        scene.sts.script(When::subject_prefix("user-"), Script::new().hold(&gate).usual());
+        let (scene, gate) = held();
         let server = format!("STSPhase {phase}; {SERVER}");
         let nginx = scene.nginx().server(&server).start();
         let worker = nginx.worker();
@@ -62,9 +68,7 @@ fn clients_that_leave_at_any_moment_harm_nobody() {
 
 #[test]
 fn clients_that_leave_half_a_body_behind_harm_nobody() {
-    let scene = Scene::new();
-    let gate = Gate::new();
-    scene.sts.script(When::subject_prefix("user-"), Script::new().hold(&gate).usual());
+    let (scene, gate) = held();
     let nginx = scene.nginx().server(SERVER).start();
     let worker = nginx.worker();
     let post = |number: usize| {
@@ -90,9 +94,7 @@ fn clients_that_leave_half_a_body_behind_harm_nobody() {
 
 #[test]
 fn an_http2_connection_that_breaks_takes_its_streams_along() {
-    let scene = Scene::new();
-    let gate = Gate::new();
-    scene.sts.script(When::subject_prefix("user-"), Script::new().hold(&gate).usual());
+    let (scene, gate) = held();
     let http2 = "server { %%LISTEN_H2%% location / { %%OTX%% %%PASS%% } }";
     let nginx = scene.nginx().http(http2).server(SERVER).start();
     let worker = nginx.worker();
@@ -106,6 +108,7 @@ fn an_http2_connection_that_breaks_takes_its_streams_along() {
     assert!(scene.sts.wait_for_calls(50, DEADLINE));
     drop(streams);
     drop(connection);
+    wait_for("NGINX to notice", || nginx.access_log().matches("\" 499 ").count() == 50);
     gate.open();
 
     assert_unharmed(&nginx, worker);
@@ -113,10 +116,57 @@ fn an_http2_connection_that_breaks_takes_its_streams_along() {
 }
 
 #[test]
+fn a_post_action_of_a_client_that_left_is_not_disturbed_by_the_answer_to_its_exchange() {
+    let (scene, gate) = held();
+    let server = "
+        location / { %%OTX%% %%PASS%% }
+        location /left { %%OTX%% post_action /after; %%PASS%% }
+        location /after { internal; proxy_pass %%BACKEND%%/after?_delay=300; }";
+    let nginx = scene.nginx().server(server).start();
+    let worker = nginx.worker();
+    let clients: Vec<_> =
+        (0..10).map(|number| nginx.get("/left").bearer(format!("user-{number}")).start()).collect();
+    assert!(scene.sts.wait_for_calls(10, DEADLINE));
+    clients.into_iter().for_each(e2e::http1::Connection::reset);
+
+    // The answers come while the backend is at work for those actions.
+    wait_for("the actions", || scene.backend.requests().len() == 10);
+    gate.open();
+
+    assert_unharmed(&nginx, worker);
+    wait_for("the actions to end", || nginx.access_log().matches("/left").count() == 10);
+    let after = scene.backend.requests();
+    assert_eq!(after.iter().filter(|request| request.path() == "/after").count(), 10);
+    assert_eq!(after.iter().filter(|request| request.path() == "/left").count(), 0);
+}
+
+#[test]
+fn a_post_action_with_another_exchange_never_gets_the_token_of_the_first() {
+    let (scene, gate) = held();
+    let server = "
+        location / { %%OTX%% %%PASS%% }
+        location /left { %%OTX%% post_action /after; %%PASS%% }
+        location /after { %%OTX%% STSRequestParameter audience other; %%PASS%% }";
+    let nginx = scene.nginx().server(server).start();
+    let worker = nginx.worker();
+
+    nginx.get("/left").bearer("user-1").start().reset();
+    assert!(scene.sts.wait_for_calls(1, DEADLINE));
+    nginx.wait_for_log("prematurely closed");
+    gate.open();
+
+    assert_unharmed(&nginx, worker);
+    wait_for("the action to end", || nginx.access_log().contains("/left"));
+    let first = devsts::target_for("user-1", 1);
+    for request in scene.backend.requests() {
+        let cookie = request.header("Cookie").unwrap_or_default();
+        assert!(!cookie.contains(&first), "{} got {cookie}", request.path());
+    }
+}
+
+#[test]
 fn what_a_client_sends_while_it_waits_is_kept() {
-    let scene = Scene::new();
-    let gate = Gate::new();
-    scene.sts.script(When::subject_prefix("user-"), Script::new().hold(&gate).usual());
+    let (scene, gate) = held();
     let nginx = scene.nginx().server(SERVER).start();
 
     let mut connection = nginx.get("/").bearer("user-1").start();

@@ -376,3 +376,19 @@ fn the_access_log_has_status_and_error_also_of_what_was_refused() {
                     /error.html [FAILED] [refused] 401\n";
     assert_eq!(log, expected);
 }
+
+#[test]
+fn an_error_page_may_send_the_client_to_sign_in() {
+    let scene = Scene::new();
+    let server = "
+        location / {
+            %%OTX%%
+            error_page 401 =302 https://login.example/?from=$uri;
+            %%PASS%%
+        }";
+    let nginx = scene.nginx().server(server).start();
+    for request in [nginx.get("/page"), nginx.get("/page").bearer("refuse")] {
+        let response = request.send().expect_status(302);
+        assert_eq!(response.header("Location"), Some("https://login.example/?from=/page"));
+    }
+}

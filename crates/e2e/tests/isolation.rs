@@ -44,6 +44,34 @@ fn requests_whose_bodies_arrive_late_keep_their_own_tokens() {
 }
 
 #[test]
+fn requests_whose_bodies_are_passed_on_as_they_come_keep_their_own_tokens() {
+    let scene = Scene::new();
+    let server = "
+        proxy_request_buffering off;
+        proxy_http_version 1.1;
+        location / { %%OTX%% %%PASS%% }";
+    let nginx = scene.nginx().server(server).start();
+    let mut connections: Vec<_> = (0..40).map(|_| nginx.connect()).collect();
+    for (number, connection) in connections.iter_mut().enumerate() {
+        connection.send(format!(
+            "POST / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer user-{number}\r\n\
+             Transfer-Encoding: chunked\r\n\r\n"
+        ));
+    }
+    assert!(scene.sts.wait_for_calls(40, DEADLINE));
+    for piece in ["5\r\n01234\r\n", "5\r\n56789\r\n", "0\r\n\r\n"] {
+        for connection in connections.iter_mut().rev() {
+            connection.send(piece);
+        }
+    }
+    for (number, mut connection) in connections.into_iter().enumerate() {
+        let seen = Seen::by_backend(connection.read_response());
+        assert_eq!(seen.body(), "0123456789");
+        assert!(devsts::is_for(&seen.token(), &format!("user-{number}")), "{number}");
+    }
+}
+
+#[test]
 fn answers_of_the_sts_that_come_in_another_order_go_to_those_who_asked() {
     let scene = Scene::new();
     let gates: Vec<Gate> = (0..20).map(|_| Gate::new()).collect();

@@ -140,3 +140,19 @@ fn an_answer_that_cannot_be_read_is_not_quoted() {
         nginx.get("/").bearer(&user).send().expect_status(502);
     }
 }
+
+#[test]
+fn the_modules_own_debug_lines_have_no_token_either() {
+    let scene = Scene::new();
+    let server = "location / { %%OTX%% %%PASS%% }";
+    let nginx = scene.nginx().server(server).debug_log();
+    // NGINX's own debug lines do have the headers that go to the backend.
+    let nginx = nginx.start();
+    assert_exchanged(nginx.get("/").bearer("source-token").send(), "source-token");
+    nginx.get("/").bearer("refuse.source-token").send().expect_status(401);
+
+    let target = devsts::target_for("source-token", 1);
+    for line in nginx.error_log().lines().filter(|line| line.contains("sts: ")) {
+        assert!(!line.contains("source-token") && !line.contains(&target), "{line}");
+    }
+}

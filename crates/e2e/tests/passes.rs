@@ -203,3 +203,17 @@ fn a_failure_in_an_earlier_pass_is_not_repeated() {
     assert_eq!(seen.token(), "");
     assert_eq!(scene.sts.call_count(), 1);
 }
+
+#[test]
+fn locations_with_the_same_exchange_may_have_different_names_for_its_token() {
+    let scene = Scene::new();
+    let server = "
+        location /from { try_files /nothing /to; }
+        location /to {
+            STSVariables $source_token $other_name;
+            proxy_set_header Cookie STS_COOKIE=$other_name;
+            proxy_pass %%BACKEND%%;
+        }";
+    let nginx = start(&scene, server);
+    assert_one_call(&scene, &nginx, "/from", "/to");
+}

@@ -210,3 +210,29 @@ fn a_client_that_leaves_a_page_with_parts_leaves_nothing_behind() {
     assert!(nginx.get("/page.html").bearer("alice").send().status == 200);
     assert_eq!(nginx.worker(), worker);
 }
+
+#[test]
+fn a_cache_is_brought_up_to_date_with_the_token_of_the_request_that_found_it_stale() {
+    let scene = Scene::new();
+    let http = "proxy_cache_path %%PREFIX%%/cache keys_zone=answers:1m;";
+    let server = "
+        location / {
+            %%OTX%%
+            proxy_cache answers;
+            proxy_cache_key $arg_user;
+            proxy_cache_valid 200 1s;
+            proxy_cache_use_stale updating;
+            proxy_cache_background_update on;
+            add_header X-Cache $upstream_cache_status;
+            %%PASS%%
+        }";
+    let nginx = scene.nginx().http(http).server(server).start();
+    let ask = || nginx.get("/?user=alice").bearer("alice").send().expect_status(200);
+    ask();
+    wait_for("the cache to be stale", || ask().header("X-Cache") == Some("STALE"));
+    wait_for("the update", || scene.backend.requests().len() == 2);
+
+    for request in scene.backend.requests() {
+        assert!(devsts::is_for(&token(&request), "alice"), "{}", token(&request));
+    }
+}
