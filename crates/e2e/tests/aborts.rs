@@ -150,8 +150,9 @@ fn a_post_action_with_another_exchange_never_gets_the_token_of_the_first() {
     let nginx = scene.nginx().server(server).start();
     let worker = nginx.worker();
 
-    nginx.get("/left").bearer("user-1").start().reset();
+    let client = nginx.get("/left").bearer("user-1").start();
     assert!(scene.sts.wait_for_calls(1, DEADLINE));
+    client.reset();
     nginx.wait_for_log("prematurely closed");
     gate.open();
 

@@ -53,10 +53,11 @@ pub(crate) fn handle(request: Request<'_>, phase: Phase) -> Next {
 
 fn run(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
     let context = request.context_or_new()?;
-    if let Some(pending) = context.pending() {
+    let pass = request.pass_number();
+    if let Some(pending) = context.pending(pass) {
         // NGINX enters a waiting phase again whenever the client's connection becomes writable.
         let Some(outcome) = pending.take_outcome() else { return Ok(Next::Wait) };
-        context.set_pending(None);
+        context.set_pending(pass, None);
         let took = pending.took();
         return settle(request, context, exchange, pending.ask.source.clone(), outcome, took);
     }
@@ -89,7 +90,7 @@ fn wait(
             return Err(error);
         }
     }
-    context.set_pending(Some(pending));
+    context.set_pending(request.pass_number(), Some(pending));
     Ok(Next::Wait)
 }
 

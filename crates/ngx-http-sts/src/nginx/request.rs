@@ -116,6 +116,11 @@ impl<'r> Request<'r> {
         ptr::null_mut()
     }
 
+    /// Tells the passes of a request apart: NGINX counts its internal redirects down.
+    pub(crate) fn pass_number(self) -> u32 {
+        self.raw().uri_changes()
+    }
+
     /// The status line is made, or an error page is under way: the request is past every exchange.
     pub(crate) fn is_answered(self) -> bool {
         let raw = self.raw();
