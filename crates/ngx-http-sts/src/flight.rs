@@ -13,6 +13,7 @@ use sts_core::error::{Failure, FailureKind};
 
 use crate::cache::{Cache, Found, Lease};
 use crate::flow::{Ask, Granted, How};
+use crate::nginx::clock;
 use crate::nginx::task::{self, Task};
 use crate::nginx::timer::{self, Hold, Timer};
 use crate::pending::Pending;
@@ -159,7 +160,7 @@ impl Drop for Landing {
 async fn fly(flight: Rc<Flight>, mut found: Found) {
     let landing = Landing(flight);
     let flight = &landing.0;
-    let since = flight.cache.now();
+    let since = clock::milliseconds();
     let mut look = FIRST_LOOK;
     loop {
         match found {
@@ -191,7 +192,7 @@ async fn fly(flight: Rc<Flight>, mut found: Found) {
 async fn lead(flight: &Flight, lease: Lease) -> bool {
     let Some(first) = flight.first() else { return true };
     let call = first.ask.call(&flight.sent, flight.hold.clone());
-    let outcome = timer::meanwhile(call, lease.period(), || lease.renew()).await;
+    let outcome = timer::meanwhile(call, Lease::PERIOD, || lease.renew()).await;
     match outcome {
         Ok((issued, 0)) => {
             lease.share_nothing();
@@ -200,7 +201,7 @@ async fn lead(flight: &Flight, lease: Lease) -> bool {
         }
         Ok((issued, life)) => {
             let granted = Granted::new(issued, life, How::Miss);
-            lease.complete(&first.ask, &granted);
+            lease.complete(&granted, first.ask.tags());
             first.finish(Ok(granted.clone()));
             flight.deliver(&Ok(Granted { how: How::Coalesced, ..granted }));
             true

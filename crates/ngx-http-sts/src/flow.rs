@@ -8,12 +8,14 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use sts_core::cache_key::source_tag;
 use sts_core::error::Failure;
 use sts_core::issued::{Issued, TokenType};
 use sts_core::life;
 use sts_core::now::UnixTime;
 use sts_core::profile::{Incoming, Parameter, Subject};
 use sts_core::secret::Secret;
+use sts_zone::zone::{Tags, tag};
 
 use crate::conf::exchange::Callee;
 use crate::context::Source;
@@ -70,6 +72,14 @@ impl Ask {
             .map(|(name, value)| Parameter { name, value: value.expose() })
             .collect();
         use_it(&Subject { source: &self.source.token, parameters: &parameters })
+    }
+
+    /// By what else its token is found in a cache.
+    pub(crate) fn tags(&self) -> Tags {
+        Tags {
+            exchange: tag(self.callee.key.digest()),
+            source: tag(&source_tag(self.source.token.expose())),
+        }
     }
 
     /// Calls the STS. `sent` is set as soon as it may have seen anything; `hold` tells whether a

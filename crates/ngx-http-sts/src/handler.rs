@@ -159,8 +159,8 @@ fn start(request: Request<'_>, exchange: &Exchange, source: &Source) -> Result<B
         return Ok(Boarding::Later(pending));
     };
     let parameters: Vec<_> = values.iter().map(|(name, value)| Parameter { name, value }).collect();
-    let key = exchange.callee.key.of(&Subject { source: &source.token, parameters: &parameters });
-    Ok(flight::board(cache, key, ask))
+    let subject = Subject { source: &source.token, parameters: &parameters };
+    Ok(flight::board(cache, exchange.callee.key.of(&subject), ask))
 }
 
 /// RFC 9449, section 7.1: a token that came with the scheme DPoP is bound, whatever it looks like.

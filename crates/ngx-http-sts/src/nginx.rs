@@ -11,6 +11,7 @@ pub(crate) mod guard;
 pub(crate) mod log;
 pub(crate) mod module;
 pub(crate) mod peer;
+pub(crate) mod process;
 pub(crate) mod request;
 pub(crate) mod resolve;
 pub(crate) mod suspend;

@@ -43,6 +43,23 @@ impl FailureKind {
         }
     }
 
+    /// The kind with a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    const ALL: [Self; 9] = [
+        Self::MissingToken,
+        Self::BadToken,
+        Self::Refused,
+        Self::Denied,
+        Self::GatewayRefused,
+        Self::BadAnswer,
+        Self::Busy,
+        Self::Unreachable,
+        Self::Timeout,
+    ];
+
     /// The HTTP status that the client gets (RFC 9110, section 15).
     pub const fn status(self) -> u16 {
         match self {

@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use sts_core::options::Options;
+use sts_zone::zone::Capacity;
 
-use crate::cache::{Cache, Capacity};
+use crate::cache::Cache;
 use crate::conf::argument::{self, Problem};
 use crate::nginx::conf::Conf;
 use crate::nginx::zone::SharedMemory;
@@ -79,8 +80,10 @@ impl Caches {
             to_usize(definition.size)?,
         )
         .map_err(|_| format!("the zone of the cache \"{}\" cannot be made", definition.name))?;
-        let capacity =
-            Capacity { entries: definition.max_entries, value: to_usize(definition.max_value)? };
+        let capacity = Capacity {
+            entries: definition.max_entries.map_or(Ok(usize::MAX), to_usize)?,
+            value: to_usize(definition.max_value)?,
+        };
         let cache = Rc::new(Cache::new(memory, capacity));
         self.0.push((definition, cache.clone()));
         Ok(cache)

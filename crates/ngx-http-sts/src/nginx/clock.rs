@@ -9,11 +9,16 @@ pub(crate) fn milliseconds() -> u64 {
     u64::try_from(time.sec).unwrap_or(0) * 1000 + time.msec as u64
 }
 
-/// The current time, as of this iteration of the event loop, with fresh randomness.
-pub(crate) fn now() -> Now {
+/// Fresh random bytes.
+pub(crate) fn entropy() -> [u8; 32] {
     let mut entropy = [0; 32];
     // SAFETY: the buffer has that many bytes. OpenSSL's generator does not fail once it is seeded,
     // which it is when NGINX has started.
     unsafe { RAND_bytes(entropy.as_mut_ptr(), 32) };
-    Now { wall: UnixTime(u64::try_from(ngx_time()).unwrap_or(0)), entropy }
+    entropy
+}
+
+/// The current time, as of this iteration of the event loop, with fresh randomness.
+pub(crate) fn now() -> Now {
+    Now { wall: UnixTime(u64::try_from(ngx_time()).unwrap_or(0)), entropy: entropy() }
 }
