@@ -183,13 +183,13 @@ fn protocols(arguments: &[&str]) -> Result<Protocols, Problem> {
     Ok(Protocols(versions.into_iter().fold(0, |set, version| set | version)))
 }
 
-/// `connections [idle time]`
+/// `connections [[idle] time]`
 fn keepalive(arguments: &[&str]) -> Result<Limits, Problem> {
     let connections = count(first(arguments), 0, 65_535)?;
     let idle = match arguments.get(1..) {
         None | Some([]) => Limits::DEFAULT.idle,
-        Some(["idle", time]) => argument::time(time, 1, 24 * 60 * 60 * 1000)?,
-        Some(_) => return Err("the arguments are: connections [idle time]".into()),
+        Some([time] | ["idle", time]) => argument::time(time, 1, 24 * 60 * 60 * 1000)?,
+        Some(_) => return Err("the arguments are: connections [[idle] time]".into()),
     };
     Ok(Limits { connections, idle })
 }
