@@ -5,7 +5,7 @@
 
 use openssl::sha::Sha256;
 
-use crate::profile::{Profile, Subject};
+use crate::profile::{Profile, Protocol, Subject};
 
 /// A digest over all that makes a token what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,6 +61,9 @@ impl ExchangeKey {
         fields.push(profile.endpoint.url().as_bytes());
         fields.push_optional(profile.client_id.as_deref().map(str::as_bytes));
         profile.auth.identify(&mut fields);
+        if let Protocol::WsTrust(exchange) = &profile.protocol {
+            exchange.identify(&mut fields);
+        }
         for field in trust {
             fields.push(field);
         }

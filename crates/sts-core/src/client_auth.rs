@@ -86,7 +86,6 @@ impl ClientAuth {
         matches!(self.0, Credentials::Form { .. })
     }
 
-    /// Adds the credentials to a request.
     /// Everything that makes this another client, secrets only as digests.
     pub(crate) fn identify(&self, fields: &mut Fields) {
         match &self.0 {
@@ -103,6 +102,24 @@ impl ClientAuth {
         }
     }
 
+    /// Whether the method sends parameters, so that a request without a form cannot use it.
+    pub(crate) fn needs_form(&self) -> bool {
+        matches!(self.0, Credentials::Form { .. })
+    }
+
+    /// The names of the methods that a request without a form can use.
+    pub(crate) fn methods_without_form() -> String {
+        Method::list_without_form()
+    }
+
+    /// Adds the credentials to a request without a form.
+    pub(crate) fn apply_to_headers(&self, headers: &mut HeaderMap) {
+        if let Credentials::Header(value) = &self.0 {
+            headers.insert(AUTHORIZATION, value.clone());
+        }
+    }
+
+    /// Adds the credentials to a request.
     pub(crate) fn apply<'a>(&'a self, headers: &mut HeaderMap, form: &mut Form<'a>) {
         match &self.0 {
             Credentials::None => {}

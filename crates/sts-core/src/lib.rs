@@ -10,6 +10,7 @@
 //! | [`client_auth`] | how the gateway proves to the STS who it is |
 //! | [`parameters`] | which extra request parameters are allowed |
 //! | [`oauth`] | the OAuth 2.0 grants and their common answer |
+//! | [`wstrust`] | WS-Trust over SOAP |
 //! | [`options`] | the form-encoded option strings of directives |
 //! | [`issued`] | what an STS issued |
 //! | [`error`] | why an exchange failed, and who is at fault |
@@ -39,3 +40,4 @@ pub mod parameters;
 pub mod profile;
 mod retry_after;
 pub mod secret;
+pub mod wstrust;

@@ -3,6 +3,7 @@
 use crate::issued::Issued;
 use crate::jwt;
 use crate::now::UnixTime;
+use crate::wstrust::assertion_expiry;
 
 /// What the operator says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,7 @@ pub fn life(issued: &Issued, source: &[u8], sent: UnixTime, policy: &LifePolicy)
         issued.expires_at.map(until),
         jwt::expiry(issued.token.expose()).map(until),
         jwt::expiry(source).map(until),
+        assertion_expiry(source).map(until),
     ];
     let expiries = expiries.into_iter().flatten().map(|seconds| {
         let life = seconds.saturating_mul(1000);
@@ -83,6 +85,20 @@ mod tests {
     #[test]
     fn the_sources_own_expiry_holds_when_it_is_less() {
         assert_eq!(life(&issued("t", Some(60)), &jwt(20), SENT, &NO_LEEWAY), 20_000);
+    }
+
+    #[test]
+    fn an_assertion_has_an_expiry_too() {
+        let assertion = |until: &str| {
+            format!(
+                "<Assertion xmlns='urn:oasis:names:tc:SAML:2.0:assertion'>\
+                 <Conditions NotOnOrAfter='{until}'/></Assertion>"
+            )
+        };
+        let source = assertion("1970-01-12T13:47:10Z");
+        assert_eq!(life(&issued("t", Some(60)), source.as_bytes(), SENT, &NO_LEEWAY), 30_000);
+        let source = assertion("soon");
+        assert_eq!(life(&issued("t", Some(60)), source.as_bytes(), SENT, &NO_LEEWAY), 0);
     }
 
     #[test]
