@@ -6,6 +6,7 @@
 //! | [`argument`] | the forms that arguments have: switches, numbers, sizes, times |
 //! | [`cache`] | the shared memory zones |
 //! | [`settings`] | what was written in one block, and how blocks inherit |
+//! | [`wstrust`] | those of WS-Trust |
 //! | [`exchange`] | what a location does with a request, made of its settings |
 //! | [`main`] | what all locations share: targets, destinations, phases |
 
@@ -15,6 +16,7 @@ pub(crate) mod directives;
 pub(crate) mod exchange;
 pub(crate) mod main;
 pub(crate) mod settings;
+pub(crate) mod wstrust;
 
 use std::rc::Rc;
 

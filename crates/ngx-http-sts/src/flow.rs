@@ -101,6 +101,7 @@ impl Ask {
             Incoming { status: answer.status, headers: &answer.headers, body: &answer.body };
         let issued = callee.profile.response(&answer, &clock::now());
         let issued = issued.map_err(|failure| failure.without(&self.source.token))?;
+        issued.check_unencoded()?;
         let source = self.source.token.expose();
         let life = life::life(&issued, source, UnixTime(started / 1000), &callee.life);
         let passed = clock::milliseconds().saturating_sub(started);

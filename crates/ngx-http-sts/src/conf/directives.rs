@@ -6,6 +6,8 @@ use std::rc::Rc;
 use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::Endpoint;
 use sts_core::parameters;
+use sts_core::wstrust::endpoint_auth::EndpointAuth;
+use sts_core::wstrust::words::{KeyType, SoapVersion, TokenAs, Version, WordError};
 use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
@@ -66,11 +68,39 @@ const fn directive(
 }
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 25] = [
+pub(crate) static DIRECTIVES: [Directive; 34] = [
     directive(c"STSType", (1, 1), |b, a| once(&mut b.settings.kind, kind(first(a)))),
     directive(c"STSOTXEndpoint", (1, 1), |b, a| once(&mut b.settings.otx.endpoint, endpoint(a))),
     directive(c"STSOTXEndpointAuth", (1, 2), |b, a| once(&mut b.settings.otx.auth, auth(a))),
     directive(c"STSOTXClientID", (1, 1), |b, a| once(&mut b.settings.otx.client_id, text(a))),
+    directive(c"STSWSTrustEndpoint", (1, 1), |b, a| {
+        once(&mut b.settings.wstrust.endpoint, endpoint(a))
+    }),
+    directive(c"STSWSTrustEndpointAuth", (1, 2), |b, a| {
+        let auth = EndpointAuth::parse(first(a), a.get(1).copied());
+        once(&mut b.settings.wstrust.auth, auth.map_err(|error| error.to_string()))
+    }),
+    directive(c"STSWSTrustAppliesTo", (1, 1), |b, a| {
+        once(&mut b.settings.wstrust.applies_to, text(a))
+    }),
+    directive(c"STSWSTrustTokenType", (1, 1), |b, a| {
+        once(&mut b.settings.wstrust.token_type, text(a))
+    }),
+    directive(c"STSWSTrustValueType", (1, 1), |b, a| {
+        once(&mut b.settings.wstrust.value_type, text(a))
+    }),
+    directive(c"STSWSTrustVersion", (1, 1), |b, a| {
+        once(&mut b.settings.wstrust.version, word(Version::parse, a))
+    }),
+    directive(c"STSWSTrustSOAPVersion", (1, 1), |b, a| {
+        once(&mut b.settings.wstrust.soap_version, word(SoapVersion::parse, a))
+    }),
+    directive(c"STSWSTrustKeyType", (1, 1), |b, a| {
+        once(&mut b.settings.wstrust.key_type, word(KeyType::parse, a))
+    }),
+    directive(c"STSWSTrustTokenAs", (1, 1), |b, a| {
+        once(&mut b.settings.wstrust.token_as, word(TokenAs::parse, a))
+    }),
     directive(c"STSRequestParameter", (1, 2), request_parameter),
     directive(c"STSVariables", (2, 2), variables),
     directive(c"STSSSLValidateServer", (1, 1), |b, a| once(&mut b.settings.verify, switch(a))),
@@ -152,8 +182,14 @@ fn text(arguments: &[&str]) -> Result<String, Problem> {
     }
 }
 
+fn word<T>(parse: fn(&str) -> Result<T, WordError>, arguments: &[&str]) -> Result<T, Problem> {
+    parse(first(arguments)).map_err(|error| error.to_string())
+}
+
 fn kind(word: &str) -> Result<Kind, Problem> {
-    argument::word(word, &[("otx", Kind::TokenExchange), ("disabled", Kind::Disabled)])
+    let words =
+        [("wstrust", Kind::WsTrust), ("otx", Kind::TokenExchange), ("disabled", Kind::Disabled)];
+    argument::word(word, &words)
 }
 
 fn on_failure(arguments: &[&str]) -> Result<OnFailure, Problem> {

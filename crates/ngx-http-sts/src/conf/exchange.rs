@@ -67,7 +67,7 @@ pub(crate) struct ExchangeId(usize);
 /// What makes exchanges differ.
 #[derive(PartialEq, Eq)]
 pub(crate) struct Identity {
-    kind: Kind,
+    protocol: Protocol,
     endpoint: Endpoint,
     auth: ClientAuth,
     client_id: Option<String>,
@@ -175,29 +175,51 @@ fn check_phase(conf: &Conf<'_>, exchange: &Exchange) {
     }
 }
 
+/// What the directives of a protocol say.
+struct Asked {
+    /// Those that name the protocol and the endpoint.
+    directives: (&'static str, &'static str),
+    protocol: Protocol,
+    endpoint: Option<Endpoint>,
+    auth: ClientAuth,
+    client_id: Option<String>,
+}
+
 /// The exchange of a block; `None` where there is none.
 fn build(
     conf: &Conf<'_>,
     main: &mut MainConf,
     settings: &Settings,
 ) -> Result<Option<Exchange>, Problem> {
-    let (protocol, grant, names) = match settings.kind {
+    let asked = match settings.kind {
         None | Some(Kind::Disabled) => return Ok(None),
-        Some(kind @ Kind::TokenExchange) => {
-            (Protocol::TokenExchange, &settings.otx, (kind, "\"STSType otx\"", "STSOTXEndpoint"))
+        Some(Kind::TokenExchange) => Asked {
+            directives: ("STSType otx", "STSOTXEndpoint"),
+            protocol: Protocol::TokenExchange,
+            endpoint: settings.otx.endpoint.clone(),
+            auth: settings.otx.auth.clone().unwrap_or(ClientAuth::none()),
+            client_id: settings.otx.client_id.clone(),
+        },
+        Some(Kind::WsTrust) => {
+            let (protocol, auth) = settings.wstrust.protocol()?;
+            Asked {
+                directives: ("STSType wstrust", "STSWSTrustEndpoint"),
+                protocol,
+                endpoint: settings.wstrust.endpoint.clone(),
+                auth,
+                client_id: None,
+            }
         }
     };
-    let (kind, directive, endpoint_directive) = names;
-    let missing = |what: &str| format!("{directive} needs {what}");
-    let endpoint =
-        grant.endpoint.clone().ok_or_else(|| missing(&format!("\"{endpoint_directive}\"")))?;
-    let carrier = settings.carrier.clone().ok_or_else(|| missing("\"STSVariables\""))?;
-    let auth = grant.auth.clone().unwrap_or(ClientAuth::none());
+    let (kind, endpoint_directive) = asked.directives;
+    let missing = |what: &str| format!("\"{kind}\" needs \"{what}\"");
+    let endpoint = asked.endpoint.ok_or_else(|| missing(endpoint_directive))?;
+    let carrier = settings.carrier.clone().ok_or_else(|| missing("STSVariables"))?;
     let profile = Profile {
-        protocol,
+        protocol: asked.protocol,
         endpoint: endpoint.clone(),
-        auth: auth.clone(),
-        client_id: grant.client_id.clone(),
+        auth: asked.auth,
+        client_id: asked.client_id,
     };
     let parameters = settings.parameters.clone().unwrap_or_default();
     parameters::check_all(&profile, parameters.iter().map(|parameter| parameter.name.as_str()))
@@ -212,10 +234,10 @@ fn build(
     let destination =
         main.destinations.of(conf, &endpoint, &tls, settings.outgoing_proxy.as_ref())?;
     let identity = Identity {
-        kind,
+        protocol: profile.protocol.clone(),
         endpoint,
-        auth,
-        client_id: grant.client_id.clone(),
+        auth: profile.auth.clone(),
+        client_id: profile.client_id.clone(),
         parameters: parameters.iter().map(|p| (p.name.clone(), p.text.clone())).collect(),
         tls: tls.clone(),
         source: carrier.source_text.clone(),

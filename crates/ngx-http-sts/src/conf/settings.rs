@@ -8,6 +8,7 @@ use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
 use crate::conf::exchange::{Challenge, OnFailure, Phase};
+use crate::conf::wstrust::WsTrustSettings;
 use crate::nginx::tls::Protocols;
 use crate::nginx::value::Value;
 
@@ -16,6 +17,7 @@ use crate::nginx::value::Value;
 pub(crate) struct Settings {
     pub(crate) kind: Option<Kind>,
     pub(crate) otx: Grant,
+    pub(crate) wstrust: WsTrustSettings,
     pub(crate) parameters: Option<Rc<Vec<Parameter>>>,
     pub(crate) carrier: Option<Rc<Variables>>,
     pub(crate) verify: Option<bool>,
@@ -53,6 +55,7 @@ pub(crate) struct Settings {
 pub(crate) enum Kind {
     Disabled,
     TokenExchange,
+    WsTrust,
 }
 
 /// The directives that each OAuth grant has for itself.
@@ -94,6 +97,7 @@ impl Settings {
     pub(crate) fn inherit(&mut self, outer: &Self) {
         inherit(&mut self.kind, &outer.kind);
         self.otx.inherit(&outer.otx);
+        self.wstrust.inherit(&outer.wstrust);
         inherit(&mut self.parameters, &outer.parameters);
         inherit(&mut self.carrier, &outer.carrier);
         inherit(&mut self.verify, &outer.verify);
@@ -125,6 +129,7 @@ impl Settings {
             || self.otx.endpoint.is_some()
             || self.otx.auth.is_some()
             || self.otx.client_id.is_some()
+            || self.wstrust.has_exchange()
             || self.parameters.is_some()
             || self.carrier.is_some()
     }
@@ -138,7 +143,8 @@ impl Grant {
     }
 }
 
-fn inherit<T: Clone>(own: &mut Option<T>, outer: &Option<T>) {
+/// Takes the value of the block around where there is none of its own.
+pub(super) fn inherit<T: Clone>(own: &mut Option<T>, outer: &Option<T>) {
     if own.is_none() {
         own.clone_from(outer);
     }

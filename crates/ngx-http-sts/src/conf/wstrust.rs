@@ -1,0 +1,78 @@
+//! The directives of WS-Trust.
+
+use sts_core::client_auth::ClientAuth;
+use sts_core::endpoint::Endpoint;
+use sts_core::profile::Protocol;
+use sts_core::wstrust::endpoint_auth::EndpointAuth;
+use sts_core::wstrust::settings::{Settings as Checked, WsTrust};
+use sts_core::wstrust::words::{KeyType, SoapVersion, TokenAs, Version};
+
+use crate::conf::argument::Problem;
+use crate::conf::settings::inherit;
+
+/// Each directive's own value; `None` where it was not written.
+#[derive(Clone, Default)]
+pub(crate) struct WsTrustSettings {
+    pub(crate) endpoint: Option<Endpoint>,
+    pub(crate) auth: Option<EndpointAuth>,
+    pub(crate) applies_to: Option<String>,
+    pub(crate) token_type: Option<String>,
+    pub(crate) value_type: Option<String>,
+    pub(crate) version: Option<Version>,
+    pub(crate) soap_version: Option<SoapVersion>,
+    pub(crate) key_type: Option<KeyType>,
+    pub(crate) token_as: Option<TokenAs>,
+}
+
+impl WsTrustSettings {
+    pub(crate) fn inherit(&mut self, outer: &Self) {
+        inherit(&mut self.endpoint, &outer.endpoint);
+        inherit(&mut self.auth, &outer.auth);
+        inherit(&mut self.applies_to, &outer.applies_to);
+        inherit(&mut self.token_type, &outer.token_type);
+        inherit(&mut self.value_type, &outer.value_type);
+        inherit(&mut self.version, &outer.version);
+        inherit(&mut self.soap_version, &outer.soap_version);
+        inherit(&mut self.key_type, &outer.key_type);
+        inherit(&mut self.token_as, &outer.token_as);
+    }
+
+    /// Whether the block itself says something of what is exchanged, and where.
+    pub(crate) fn has_exchange(&self) -> bool {
+        self.endpoint.is_some()
+            || self.auth.is_some()
+            || self.applies_to.is_some()
+            || self.token_type.is_some()
+            || self.value_type.is_some()
+            || self.version.is_some()
+            || self.soap_version.is_some()
+            || self.key_type.is_some()
+            || self.token_as.is_some()
+    }
+
+    /// The protocol, and how the gateway proves who it is outside of the message.
+    ///
+    /// # Errors
+    /// Settings contradict each other.
+    pub(crate) fn protocol(&self) -> Result<(Protocol, ClientAuth), Problem> {
+        let default = Checked::default();
+        let (auth, username_token) = match &self.auth {
+            Some(EndpointAuth::Transport(auth)) => (auth.clone(), None),
+            Some(EndpointAuth::Message(token)) => (ClientAuth::none(), Some(token.clone())),
+            None => (ClientAuth::none(), None),
+        };
+        let settings = Checked {
+            version: self.version.unwrap_or(default.version),
+            soap_version: self.soap_version.unwrap_or(default.soap_version),
+            key_type: self.key_type.clone().unwrap_or(default.key_type),
+            token_as: self.token_as.unwrap_or(default.token_as),
+            token_type: self.token_type.clone().unwrap_or(default.token_type),
+            value_type: self.value_type.clone(),
+            applies_to: self.applies_to.clone(),
+            username_token,
+            source_elements: default.source_elements,
+        };
+        let checked = WsTrust::new(settings).map_err(|error| error.to_string())?;
+        Ok((Protocol::WsTrust(Box::new(checked)), auth))
+    }
+}
