@@ -5,8 +5,10 @@ mod method;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
+use openssl::sha::sha256;
 use thiserror::Error;
 
+use crate::cache_key::Fields;
 use crate::form::Form;
 use crate::options::{OptionError, Options};
 use crate::parameters::CLIENT_ID;
@@ -82,6 +84,39 @@ impl ClientAuth {
     /// Whether the method sends a `client_id` parameter of its own.
     pub(crate) fn sends_client_id(&self) -> bool {
         matches!(self.0, Credentials::Form { .. })
+    }
+
+    /// Everything that makes this another client, secrets only as digests.
+    pub(crate) fn identify(&self, fields: &mut Fields) {
+        match &self.0 {
+            Credentials::None => fields.push(b"none"),
+            Credentials::Header(value) => {
+                fields.push(b"header");
+                fields.push(&sha256(value.as_bytes()));
+            }
+            Credentials::Form { client_id, client_secret } => {
+                fields.push(b"form");
+                fields.push(client_id.as_bytes());
+                fields.push(&sha256(client_secret.expose()));
+            }
+        }
+    }
+
+    /// Whether the method sends parameters, so that a request without a form cannot use it.
+    pub(crate) fn needs_form(&self) -> bool {
+        matches!(self.0, Credentials::Form { .. })
+    }
+
+    /// The names of the methods that a request without a form can use.
+    pub(crate) fn methods_without_form() -> String {
+        Method::list_without_form()
+    }
+
+    /// Adds the credentials to a request without a form.
+    pub(crate) fn apply_to_headers(&self, headers: &mut HeaderMap) {
+        if let Credentials::Header(value) = &self.0 {
+            headers.insert(AUTHORIZATION, value.clone());
+        }
     }
 
     /// Adds the credentials to a request.

@@ -10,9 +10,13 @@
 //! | [`client_auth`] | how the gateway proves to the STS who it is |
 //! | [`parameters`] | which extra request parameters are allowed |
 //! | [`oauth`] | the OAuth 2.0 grants and their common answer |
+//! | [`wstrust`] | WS-Trust over SOAP |
 //! | [`options`] | the form-encoded option strings of directives |
 //! | [`issued`] | what an STS issued |
 //! | [`error`] | why an exchange failed, and who is at fault |
+//! | [`cache_key`] | the name that an issued token has in a cache |
+//! | [`life`] | how long an issued token may be used again |
+//! | [`jwt`] | what a JWT says of itself |
 //! | [`bound`] | tokens that are bound to a key of the client |
 //! | [`secret`] | types that keep tokens and credentials out of logs |
 //! | [`now`] | time and randomness, as arguments |
@@ -20,12 +24,15 @@
 #![warn(missing_docs)]
 
 pub mod bound;
+pub mod cache_key;
 pub mod client_auth;
 pub mod endpoint;
 pub mod error;
 mod excerpt;
 mod form;
 pub mod issued;
+pub mod jwt;
+pub mod life;
 pub mod now;
 pub mod oauth;
 pub mod options;
@@ -33,3 +40,4 @@ pub mod parameters;
 pub mod profile;
 mod retry_after;
 pub mod secret;
+pub mod wstrust;

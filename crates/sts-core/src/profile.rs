@@ -9,19 +9,24 @@ use crate::issued::Issued;
 use crate::now::Now;
 use crate::oauth::token_exchange;
 use crate::secret::Secret;
+use crate::wstrust;
+use crate::wstrust::settings::WsTrust;
 
 /// The protocol spoken to the STS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Protocol {
     /// OAuth 2.0 Token Exchange, RFC 8693.
     TokenExchange,
+    /// WS-Trust over SOAP.
+    WsTrust(Box<WsTrust>),
 }
 
 impl Protocol {
     /// The name that `STSType` has for it.
-    pub const fn name(self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::TokenExchange => "otx",
+            Self::WsTrust(_) => "wstrust",
         }
     }
 }
@@ -89,8 +94,9 @@ impl Profile {
     /// # Errors
     /// The source token cannot be used with this protocol.
     pub fn request(&self, subject: &Subject<'_>, now: &Now) -> Result<Outgoing, Failure> {
-        match self.protocol {
+        match &self.protocol {
             Protocol::TokenExchange => token_exchange::request(self, subject, now),
+            Protocol::WsTrust(exchange) => wstrust::request::write(self, exchange, subject, now),
         }
     }
 
@@ -99,8 +105,9 @@ impl Profile {
     /// # Errors
     /// The STS refused, or the answer cannot be used.
     pub fn response(&self, answer: &Incoming<'_>, now: &Now) -> Result<Issued, Failure> {
-        match self.protocol {
+        match &self.protocol {
             Protocol::TokenExchange => token_exchange::response(answer, now),
+            Protocol::WsTrust(exchange) => wstrust::response::read(answer, exchange, now.wall),
         }
     }
 }

@@ -43,6 +43,12 @@ impl Method {
         }
     }
 
+    /// Those whose credentials are no parameters of a form.
+    pub(super) fn list_without_form() -> String {
+        let without = Self::ALL.into_iter().filter(|method| *method != Self::ClientSecretPost);
+        without.map(Self::name).collect::<Vec<_>>().join(", ")
+    }
+
     pub(super) fn list() -> String {
         Self::ALL.map(Self::name).join(", ")
     }
