@@ -84,9 +84,9 @@ impl Context {
         std::iter::successors(self.first.get(), |pass| pass.next.get()).map(|pass| &**pass)
     }
 
-    /// The end of this exchange.
+    /// How this exchange ended, the last time that it was judged.
     pub(crate) fn pass_of(&self, exchange: ExchangeId) -> Option<&Pass> {
-        self.passes().find(|pass| pass.exchange == exchange)
+        self.passes().filter(|pass| pass.exchange == exchange).last()
     }
 
     /// Whether this is the first time.

@@ -76,7 +76,8 @@ pub(crate) fn board(cache: &Rc<Cache>, key: CacheKey, ask: impl FnOnce() -> Ask)
         // The deadline of a call of our own is the call's.
         pending.set_deadline(leave(&flight, &pending));
     }
-    let task = task::spawn(fly(flight.clone(), found));
+    // Made here: a task that is cancelled before it first runs has to land, too.
+    let task = task::spawn(fly(Landing(flight.clone()), found));
     flight.task.replace(Some(task));
     Boarding::Later(pending)
 }
@@ -157,8 +158,7 @@ impl Drop for Landing {
     }
 }
 
-async fn fly(flight: Rc<Flight>, mut found: Found) {
-    let landing = Landing(flight);
+async fn fly(landing: Landing, mut found: Found) {
     let flight = &landing.0;
     let since = clock::milliseconds();
     let mut look = FIRST_LOOK;

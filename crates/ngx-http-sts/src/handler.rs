@@ -9,7 +9,7 @@ use sts_core::secret::Secret;
 
 use crate::conf::settings::BoundTokens;
 use crate::conf::{Exchange, OnFailure, Phase, State};
-use crate::context::{Context, Outcome, Source};
+use crate::context::{Context, Outcome, Pass, Source};
 use crate::flight::{self, Boarding};
 use crate::flow::{Ask, Granted};
 use crate::nginx::log::Level;
@@ -44,7 +44,9 @@ pub(crate) fn handle(request: Request<'_>, phase: Phase) -> Next {
             request.log(Level::Error, format_args!("sts: no location took the request: {problem}"));
             Next::Answer(INTERNAL_SERVER_ERROR)
         }
-        State::Enabled(exchange) if exchange.phase == phase => {
+        // An `if`, or a redirect into the middle of the phases, may bring a request to an exchange
+        // whose phase has passed: better late than never.
+        State::Enabled(exchange) if exchange.phase <= phase => {
             run(request, exchange).unwrap_or(Next::Answer(INTERNAL_SERVER_ERROR))
         }
         State::Enabled(_) => Next::GoOn,
@@ -61,9 +63,8 @@ fn run(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
         let took = pending.took();
         return settle(request, context, exchange, pending.ask.source.clone(), outcome, took);
     }
-    if context.pass_of(exchange.id).is_some() {
-        // A later pass of a request that has its token, or an error page of one that has none.
-        return Ok(Next::GoOn);
+    if let Some(pass) = context.pass_of(exchange.id) {
+        return meet_again(request, context, exchange, pass);
     }
     let source = source(request, context, exchange)?;
     match start(request, exchange, &source) {
@@ -74,6 +75,37 @@ fn run(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
             settle(request, context, exchange, source, Err(failure), 0)
         }
     }
+}
+
+/// A later pass of a request whose exchange has ended. What was let through elsewhere has to meet the
+/// policy that is in force here.
+fn meet_again(
+    request: Request<'_>,
+    context: &Context,
+    exchange: &Exchange,
+    pass: &Pass,
+) -> Result<Next, OutOfMemory> {
+    let failure = match &pass.outcome {
+        // The error page of a request that was refused.
+        Outcome::Failed(_) => return Ok(Next::GoOn),
+        Outcome::Granted(_) => match check_bound(request, exchange, pass.source.token.expose()) {
+            Ok(()) => return Ok(Next::GoOn),
+            Err(failure) => failure,
+        },
+        Outcome::Passed(kind) if exchange.policy(*kind) == OnFailure::Pass => {
+            return Ok(Next::GoOn);
+        }
+        Outcome::Passed(kind) => Failure::new(*kind, "an earlier location let it pass"),
+    };
+    settle(request, context, exchange, pass.source.clone(), Err(failure), 0)
+}
+
+fn check_bound(request: Request<'_>, exchange: &Exchange, token: &[u8]) -> Result<(), Failure> {
+    if exchange.bound_tokens == BoundTokens::Allow || !is_bound(request, token) {
+        return Ok(());
+    }
+    let reason = "the source token is bound to a key of the client (STSBoundTokens)";
+    Err(Failure::new(FailureKind::BadToken, reason))
 }
 
 fn wait(
@@ -132,10 +164,7 @@ fn start(request: Request<'_>, exchange: &Exchange, source: &Source) -> Result<B
     if token.is_empty() {
         return Err(Failure::new(FailureKind::MissingToken, "no source token").into());
     }
-    if exchange.bound_tokens == BoundTokens::Refuse && is_bound(request, token) {
-        let reason = "the source token is bound to a key of the client (STSBoundTokens)";
-        return Err(Failure::new(FailureKind::BadToken, reason).into());
-    }
+    check_bound(request, exchange, token)?;
     let mut values = Vec::with_capacity(exchange.parameters.len());
     for parameter in exchange.parameters.iter() {
         let value = parameter.value.evaluate(request).ok_or(OutOfMemory)?;
@@ -190,12 +219,8 @@ fn settle(
         Err(failure) => failure,
     };
     let kind = failure.kind;
-    let policy = match kind {
-        FailureKind::MissingToken => exchange.on_missing,
-        _ => exchange.on_error,
-    };
     report(request, exchange, &failure, took);
-    match policy {
+    match exchange.policy(kind) {
         OnFailure::Pass => {
             context.push(exchange.id, target, source, Outcome::Passed(kind));
             Ok(Next::GoOn)

@@ -35,14 +35,16 @@ fn challenge_text(
             let value = value.evaluate(request).ok_or(OutOfMemory)?;
             // What a variable brings must not become a header of its own.
             match std::str::from_utf8(&value) {
-                Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
+                Ok(text) if !text.chars().any(char::is_control) && !text.trim().is_empty() => {
+                    text.trim().to_owned()
+                }
                 _ => "Bearer".to_owned(),
             }
         }
     };
     if kind != FailureKind::MissingToken {
         // A scheme alone is followed by a space, a parameter by a comma (RFC 9110, section 11.3).
-        text.push_str(if text.trim_end().contains(' ') { ", " } else { " " });
+        text.push_str(if text.contains(' ') { ", " } else { " " });
         text.push_str("error=\"invalid_token\"");
     }
     Ok(Some(text))

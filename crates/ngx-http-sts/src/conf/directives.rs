@@ -20,13 +20,22 @@ use crate::nginx::content;
 use crate::nginx::tls::Protocols;
 use crate::nginx::value::{Reported, Value};
 
-/// A directive, allowed in `http`, `server`, `location` and `if` in `location`.
+/// A directive.
 pub(crate) struct Directive {
     /// C compares it up to its NUL.
     pub(crate) name: &'static CStr,
     /// How many arguments it takes at least and at most.
     pub(crate) arguments: (u8, u8),
+    pub(crate) levels: Levels,
     pub(crate) set: fn(&mut Block<'_>, &[&str]) -> Result<(), Refusal>,
+}
+
+/// Where a directive may stand.
+#[derive(Clone, Copy)]
+pub(crate) enum Levels {
+    /// `http`, `server`, `location` and `if` in `location`.
+    All,
+    Location,
 }
 
 /// What a directive may change.
@@ -64,7 +73,7 @@ const fn directive(
     arguments: (u8, u8),
     set: fn(&mut Block<'_>, &[&str]) -> Accepted,
 ) -> Directive {
-    Directive { name, arguments, set }
+    Directive { name, arguments, levels: Levels::All, set }
 }
 
 /// All of them, in the order of the manual.
@@ -132,14 +141,17 @@ pub(crate) static DIRECTIVES: [Directive; 34] = [
         let name = b.main.caches.define(b.conf, first(a), a.get(1).copied())?;
         once(&mut b.settings.cache, Ok(name))
     }),
-    directive(c"STSCachePurge", (0, 0), |b, _| {
-        if b.settings.purge {
-            return Err(Refusal::Duplicate);
-        }
-        b.settings.purge = true;
-        content::answer_purges(b.conf);
-        Ok(())
-    }),
+    Directive {
+        levels: Levels::Location,
+        ..directive(c"STSCachePurge", (0, 0), |b, _| {
+            if b.settings.purge {
+                return Err(Refusal::Duplicate);
+            }
+            b.settings.purge = true;
+            content::answer_purges(b.conf);
+            Ok(())
+        })
+    },
     directive(c"STSCacheExpiresIn", (1, 1), |b, a| {
         once(&mut b.settings.cache_expires_in, argument::number(first(a), 0, u64::from(u32::MAX)))
     }),

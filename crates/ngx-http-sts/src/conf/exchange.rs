@@ -5,6 +5,7 @@ use std::rc::Rc;
 use sts_core::cache_key::ExchangeKey;
 use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::{Endpoint, Scheme};
+use sts_core::error::FailureKind;
 use sts_core::life::LifePolicy;
 use sts_core::parameters;
 use sts_core::profile::{Profile, Protocol};
@@ -12,7 +13,7 @@ use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
 use crate::cache::Cache;
-use crate::conf::argument::Problem;
+use crate::conf::argument::{self, Problem};
 use crate::conf::cache;
 use crate::conf::main::MainConf;
 use crate::conf::settings::{BoundTokens, Kind, Parameter, Settings, Variables};
@@ -50,6 +51,16 @@ pub(crate) struct Exchange {
     pub(crate) cache: Option<Rc<Cache>>,
 }
 
+impl Exchange {
+    /// What happens to a request whose exchange fails.
+    pub(crate) fn policy(&self, kind: FailureKind) -> OnFailure {
+        match kind {
+            FailureKind::MissingToken => self.on_missing,
+            _ => self.on_error,
+        }
+    }
+}
+
 /// What a call needs, which may outlive the request that started it.
 pub(crate) struct Callee {
     pub(crate) profile: Profile,
@@ -77,7 +88,9 @@ pub(crate) struct Identity {
 }
 
 /// `STSPhase`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// The later phase is the greater one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     Rewrite,
     Access,
@@ -105,11 +118,13 @@ pub(crate) enum Challenge {
 
 impl Challenge {
     pub(crate) fn parse(conf: &Conf<'_>, text: &str) -> Result<Self, Problem> {
-        match text {
-            "on" => Ok(Self::On),
-            "off" => Ok(Self::Off),
-            "" => Err("the value must be \"on\", \"off\" or a challenge".into()),
-            text => {
+        match argument::switch(text) {
+            Ok(true) => Ok(Self::On),
+            Ok(false) => Ok(Self::Off),
+            Err(_) if text.trim().is_empty() => {
+                Err("the value must be \"on\", \"off\" or a challenge".into())
+            }
+            Err(_) => {
                 let value = Value::compile(conf, text);
                 value.map(Self::Custom).map_err(|_| "the value cannot be compiled".into())
             }
@@ -128,11 +143,13 @@ impl LocationConf {
         main: &mut MainConf,
         outer: &Self,
     ) -> Result<(), Problem> {
-        let own_exchange = self.settings.has_exchange();
+        let own_exchange = self.settings.has_exchange() || self.settings.phase.is_some();
         self.settings.inherit(&outer.settings);
         if self.settings.purge {
             let name = self.settings.cache.as_deref().unwrap_or(cache::DEFAULT_NAME);
             self.purges = Some(main.caches.named(conf, name)?);
+            // Whoever purges needs no token.
+            return Ok(());
         }
         let block = conf.block();
         let built = build(conf, main, &self.settings);
@@ -144,6 +161,8 @@ impl LocationConf {
                 if !(in_if && exchange.phase == Phase::Rewrite) {
                     check_phase(conf, &exchange);
                     main.uses(exchange.phase);
+                    // Where a request comes too late for that, it is exchanged here.
+                    main.uses(Phase::PreContent);
                     self.state = State::Enabled(Box::new(exchange));
                     return Ok(());
                 }

@@ -45,13 +45,14 @@ impl Conf<'_> {
         unsafe { self.conf.as_ref().pool }
     }
 
-    /// The words of the directive, its name first.
-    pub(crate) fn words(&self) -> Vec<String> {
+    /// The words of the directive, its name first; `None` when they are no UTF-8: a secret must not be
+    /// altered silently.
+    pub(crate) fn words(&self) -> Option<Vec<String>> {
         // SAFETY: the constructor's contract; the array is set while a directive is handled.
         let args = unsafe { &*self.conf.as_ref().args };
         // SAFETY: NGINX fills it with strings.
         let words = unsafe { args.as_slice::<ngx_str_t>() };
-        words.iter().map(|word| String::from_utf8_lossy(word.as_bytes()).into_owned()).collect()
+        words.iter().map(|word| String::from_utf8(word.as_bytes().to_vec()).ok()).collect()
     }
 
     /// Reports what makes the configuration invalid, with its file and line.

@@ -15,7 +15,7 @@ use nginx_sys::{
 use ngx::core::Pool;
 use ngx::http::{HttpModuleConfExt, HttpModuleMainConf, NgxHttpCoreModule};
 
-use crate::conf::directives::{Block, DIRECTIVES, Directive, Refusal};
+use crate::conf::directives::{Block, DIRECTIVES, Directive, Levels, Refusal};
 use crate::conf::{LocationConf, MainConf, Phase};
 use crate::handler::{self, Next};
 use crate::net;
@@ -57,7 +57,6 @@ ngx::ngx_modules!(ngx_http_sts_module);
 
 #[expect(clippy::indexing_slicing, clippy::panic, reason = "evaluated by the compiler")]
 const fn commands() -> [ngx_command_t; DIRECTIVES.len() + 1] {
-    let levels = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_HTTP_LIF_CONF;
     let mut commands = [const { ngx_command_t::empty() }; DIRECTIVES.len() + 1];
     let mut index = 0;
     while index < DIRECTIVES.len() {
@@ -70,6 +69,12 @@ const fn commands() -> [ngx_command_t; DIRECTIVES.len() + 1] {
             (1, 3) => NGX_CONF_TAKE123,
             (1, 4) => NGX_CONF_TAKE123 | NGX_CONF_TAKE4,
             _ => panic!("no such number of arguments yet"),
+        };
+        let levels = match directive.levels {
+            Levels::All => {
+                NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_HTTP_LIF_CONF
+            }
+            Levels::Location => NGX_HTTP_LOC_CONF,
         };
         commands[index] = ngx_command_t {
             name: ngx_str_t {
@@ -108,10 +113,13 @@ extern "C" fn set_directive(
         // nobody else refers to them now.
         let (main, location) = unsafe { (main_conf(cf), location.cast::<LocationConf>().as_mut()) };
         let (Some(main), Some(location)) = (main, location) else { return CONF_ERROR };
-        let words = conf.words();
+        let name = directive.name.to_string_lossy();
+        let Some(words) = conf.words() else {
+            conf.error(format_args!("\"{name}\": the value must be UTF-8"));
+            return CONF_ERROR;
+        };
         let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
         let mut block = Block { conf: &conf, main, settings: &mut location.settings };
-        let name = directive.name.to_string_lossy();
         match (directive.set)(&mut block, &words) {
             Ok(()) => return CONF_OK,
             Err(Refusal::Reported) => {
