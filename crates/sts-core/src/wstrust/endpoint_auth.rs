@@ -113,7 +113,10 @@ pub enum EndpointAuthError {
     #[error(transparent)]
     Credentials(ClientAuthError),
     /// A method whose credentials are parameters of a form.
-    #[error("the method sends a form, which WS-Trust has not: allowed are {}", allowed())]
+    #[error(
+        "the method sends parameters of a form, and WS-Trust has no form: allowed are {}",
+        allowed()
+    )]
     NeedsForm,
     /// The option string is wrong.
     #[error(transparent)]

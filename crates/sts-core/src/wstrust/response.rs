@@ -7,6 +7,7 @@ mod token;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use roxmltree::{Document, Node};
+use thiserror::Error;
 
 use super::names::{SOAP_1_1, SOAP_1_2, WST_2005_02, WST_200512, WST_200802};
 use super::settings::WsTrust;
@@ -40,7 +41,7 @@ pub(crate) fn read(
         Ok(Reply::Issued(issued)) if status.is_success() => return Ok(issued),
         Ok(Reply::Fault(fault)) => (kind_of_fault(status, fault.kind), format!("{http}, {fault}")),
         Ok(Reply::Issued(_)) => (kind_of_status(status), format!("{http} with a token")),
-        Err(unusable) => (kind_of_status(status), format!("{http}: {}", unusable.0)),
+        Err(unusable) => (kind_of_status(status), format!("{http}: {unusable}")),
     };
     let retry_after = (kind == FailureKind::Busy).then(|| retry_after::read(answer.headers));
     Err(Failure { kind, reason, retry_after: retry_after.flatten() })
@@ -90,8 +91,9 @@ pub enum Reply {
 }
 
 /// Why an answer is neither, as a lower-case fragment without anything of a token in it.
-#[derive(Debug)]
-pub struct Unusable(pub(crate) String);
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct Unusable(String);
 
 /// Reads the body of an answer.
 ///

@@ -72,7 +72,12 @@ impl WsTrust {
         Ok(Self(settings))
     }
 
-    /// All that the STS sees of the settings, secrets only as digests.
+    /// Whether the message itself holds credentials of the gateway, whatever carries it.
+    pub fn sends_credentials(&self) -> bool {
+        self.0.username_token.is_some()
+    }
+
+    /// All that decides what the STS issues, and for whom; secrets only as digests.
     pub(crate) fn identify(&self, fields: &mut Fields) {
         let settings = &self.0;
         fields.push(settings.version.namespace().as_bytes());
@@ -85,6 +90,12 @@ impl WsTrust {
         match &settings.username_token {
             Some(token) => token.identify(fields),
             None => fields.push(b"none"),
+        }
+        // A token that one location does not let through must not come from the cache of another.
+        fields.push(&(settings.source_elements.len() as u64).to_le_bytes());
+        for element in &settings.source_elements {
+            fields.push(element.namespace.as_bytes());
+            fields.push(element.name.as_bytes());
         }
     }
 
@@ -120,7 +131,9 @@ pub enum SettingsError {
     #[error("no element is allowed as source token, and there is no \"STSWSTrustValueType\"")]
     NoSource,
     /// A value that cannot stand in a document.
-    #[error("the value of \"{directive}\" must be text without control characters")]
+    #[error(
+        "the value of \"{directive}\" must be text that XML can hold, without control characters"
+    )]
     NotText {
         /// Whose value it is.
         directive: &'static str,

@@ -127,7 +127,7 @@ impl KeyType {
         if is_uri(text) {
             return Ok(Self::Uri(text.to_owned()));
         }
-        word(text, &words).map_err(|error| WordError { or: " or an absolute URI", ..error })
+        word(text, &words).map_err(|error| WordError { or: Some("an absolute URI"), ..error })
     }
 
     pub(super) fn uri(&self, version: Version) -> Option<&str> {
@@ -173,7 +173,7 @@ impl SourceElement {
             fits.then(|| Self::new(namespace, name))
         };
         word(text, &words).or_else(|WordError { allowed, .. }| {
-            other(text).ok_or(WordError { allowed, or: " or {namespace}name" })
+            other(text).ok_or(WordError { allowed, or: Some("{namespace}name") })
         })
     }
 
@@ -193,22 +193,24 @@ impl SourceElement {
 
 /// Which words a directive takes, when it got another.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("the value must be {}{or}", list(allowed))]
+#[error("the value must be {}", list(allowed, *or))]
 pub struct WordError {
     allowed: Vec<&'static str>,
-    or: &'static str,
+    or: Option<&'static str>,
 }
 
 fn word<T: Clone>(text: &str, words: &[(&'static str, T)]) -> Result<T, WordError> {
     let known = words.iter().find(|(name, _)| *name == text).map(|(_, value)| value.clone());
-    known
-        .ok_or_else(|| WordError { allowed: words.iter().map(|(name, _)| *name).collect(), or: "" })
+    known.ok_or_else(|| WordError {
+        allowed: words.iter().map(|(name, _)| *name).collect(),
+        or: None,
+    })
 }
 
-fn list(words: &[&str]) -> String {
-    let quoted: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
-    match quoted.split_last() {
-        Some((last, [])) => last.clone(),
+fn list(words: &[&str], or: Option<&str>) -> String {
+    let quoted = words.iter().map(|word| format!("\"{word}\""));
+    let all: Vec<_> = quoted.chain(or.map(str::to_owned)).collect();
+    match all.split_last() {
         Some((last, others)) => format!("{} or {last}", others.join(", ")),
         None => String::new(),
     }

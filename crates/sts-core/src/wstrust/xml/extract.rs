@@ -86,7 +86,8 @@ fn mark(uses: &mut [Use<'_>], scope: &Scope<'_>, prefix: &str) {
 /// below it they are declared once more (Exclusive XML Canonicalization, section 3).
 fn mark_listed(uses: &mut [Use<'_>], scope: &Scope<'_>, tag: &Tag<'_>) {
     let lists = tag.attributes.iter().filter(|attribute| attribute.name == "PrefixList");
-    for prefix in lists.flat_map(|list| list.value.split(is_space)) {
+    let prefixes = lists.flat_map(|list| list.value.split(is_space));
+    for prefix in prefixes.filter(|prefix| !prefix.is_empty()) {
         let prefix = if prefix == "#default" { "" } else { prefix };
         let outer = uses.iter_mut().find(|each| each.declaration.prefix == prefix);
         if let Some(each) = outer {

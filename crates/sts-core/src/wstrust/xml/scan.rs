@@ -84,7 +84,8 @@ impl<'a> Scanner<'a> {
     fn event(&mut self) -> Result<Event<'a>, Fault> {
         if !self.rest.starts_with('<') {
             let end = memchr(b'<', self.rest.as_bytes()).unwrap_or(self.rest.len());
-            return Ok(Event::Text(self.take(end)?));
+            let text = self.take(end)?;
+            return check_references(text).map(|()| Event::Text(text));
         }
         if self.skip("<!--") {
             self.take_to("-->")?;
@@ -149,7 +150,7 @@ impl<'a> Scanner<'a> {
         let end = memchr2(quote, b'<', self.rest.as_bytes()).ok_or(Fault::Malformed)?;
         let value = self.take(end)?;
         if self.take(1)?.as_bytes() == [quote] {
-            Ok(Attribute { name, value })
+            check_references(value).map(|()| Attribute { name, value })
         } else {
             Err(Fault::Malformed)
         }
@@ -216,6 +217,23 @@ fn check_declaration(attribute: &Attribute<'_>, earlier: &[Attribute<'_>]) -> Re
         _ => false,
     };
     if malformed { Err(Fault::Malformed) } else { Ok(()) }
+}
+
+/// Refuses references to what is no character, for which the parser puts another (XML 1.0, section
+/// 4.1); all others it judges itself.
+fn check_references(text: &str) -> Result<(), Fault> {
+    let mut rest = text;
+    while let Some((_, behind)) = rest.split_once("&#") {
+        let (digits, radix) = match behind.strip_prefix('x') {
+            Some(digits) => (digits, 16),
+            None => (behind, 10),
+        };
+        let (digits, _) = digits.split_once(';').ok_or(Fault::Malformed)?;
+        let code = u32::from_str_radix(digits, radix).map_err(|_| Fault::Malformed)?;
+        char::from_u32(code).ok_or(Fault::Malformed)?;
+        rest = behind;
+    }
+    Ok(())
 }
 
 impl<'a> Iterator for Scanner<'a> {
@@ -290,6 +308,12 @@ mod tests {
             "<?XML\tversion='1.0'?><a/>",
             "<!-- <a/>",
             "<![CDATA[ ]] >",
+            "<a>&#xD800;</a>",
+            "<a>&#x110000;</a>",
+            "<a>&#99999999999;</a>",
+            "<a b='&#57343;'/>",
+            "<a>&#x;</a>",
+            "<a>&#1</a>;",
             "</a",
             "<?a",
         ] {
@@ -297,6 +321,13 @@ mod tests {
         }
         assert_eq!(fault(" <!DOCTYPE a><a/>"), Some(Fault::Doctype));
         assert_eq!(fault("<a><!DOCTYPE a></a>"), Some(Fault::Doctype));
+    }
+
+    #[test]
+    fn references_to_characters_pass() {
+        for text in ["<a b='&#x10FFFF;'>&#0010;&amp;&#xe9;</a>", "<a><![CDATA[&#xD800; &#]]></a>"] {
+            assert_eq!(fault(text), None, "{text}");
+        }
     }
 
     #[test]

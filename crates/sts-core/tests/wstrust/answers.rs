@@ -1,0 +1,395 @@
+//! Which token comes out of an answer, and how long it lives.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use proptest::prelude::*;
+use sts_core::error::{Failure, FailureKind};
+use sts_core::issued::{Issued, TokenType};
+use sts_core::now::UnixTime;
+
+use crate::exchange::{
+    NOW, SAML_2, SAML_2_TOKEN, WST, WST_2005, WSU, assertion, binary, collection, envelope,
+    exchange, receive, response, token_of,
+};
+
+const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+const SAML_1: &str = "urn:oasis:names:tc:SAML:1.0:assertion";
+
+fn issued_as(token_type: &str, body: &str) -> Result<Issued, Failure> {
+    receive(exchange(|s| s.token_type = token_type.to_owned()), 200, &[], body.as_bytes())
+}
+
+fn text_as(token_type: &str, body: &str) -> String {
+    let issued = issued_as(token_type, body).unwrap_or_else(|failure| panic!("{failure}\n{body}"));
+    assert_eq!(issued.token_type, TokenType::Bearer);
+    String::from_utf8(issued.token.expose().to_vec()).unwrap()
+}
+
+fn unusable_as(token_type: &str, body: &str) -> String {
+    let failure = issued_as(token_type, body).err().unwrap_or_else(|| panic!("{body}"));
+    assert_eq!(failure.kind, FailureKind::BadAnswer, "{failure}");
+    assert_eq!(failure.retry_after, None);
+    failure.reason
+}
+
+#[test]
+fn a_collection_and_a_single_response_are_read() {
+    let token = assertion("_a");
+    let one = response(SAML_2_TOKEN, "", &token);
+    assert_eq!(token_of(&collection(&one)), token);
+    for namespace in [WST, &format!("{WST}/"), WST_2005] {
+        let single = one.replacen(
+            "<wst:RequestSecurityTokenResponse>",
+            &format!("<wst:RequestSecurityTokenResponse xmlns:wst=\"{namespace}\">"),
+            1,
+        );
+        assert_eq!(token_of(&envelope(&single)), token);
+        assert_eq!(token_of(&collection(&one).replace(WST, namespace)), token);
+    }
+    let soap_1_1 = collection(&one).replace(
+        "http://www.w3.org/2003/05/soap-envelope",
+        "http://schemas.xmlsoap.org/soap/envelope/",
+    );
+    assert_eq!(token_of(&soap_1_1), token);
+    let spaced =
+        collection(&format!("\n<!-- first -->\n  {one}\n")).replace("<s:Body>", "<s:Body>\n ");
+    assert_eq!(token_of(&spaced), token);
+    let declared = format!("\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n{spaced}\n");
+    assert_eq!(token_of(&declared), token);
+}
+
+#[test]
+fn the_right_token_is_taken_among_several() {
+    let (first, second) = (assertion("_1"), assertion("_2"));
+    let jwt = response(JWT, "", &binary(JWT, "and0"));
+    let other = response("urn:other", "", &binary("urn:other", "b3RoZXI="));
+    for (responses, wanted, expected) in [
+        (format!("{other}{jwt}"), JWT, "jwt"),
+        (format!("{jwt}{other}"), "urn:other", "other"),
+        (format!("{jwt}{}{other}", response(SAML_2_TOKEN, "", &first)), SAML_2_TOKEN, &first),
+        // What is asked for by one name may come by the other.
+        (format!("{jwt}{}", response(SAML_2, "", &first)), SAML_2_TOKEN, &first),
+        (format!("{jwt}{}", response(SAML_2_TOKEN, "", &first)), SAML_2, &first),
+        // The one that says so comes before the one that says nothing or something else.
+        (
+            format!(
+                "{}{}{}",
+                response("urn:x", "", &first),
+                response("", "", &first),
+                response(SAML_2_TOKEN, "", &second)
+            ),
+            SAML_2_TOKEN,
+            &second,
+        ),
+        (
+            format!("{}{}", response("urn:x", "", &first), response(" ", "", &second)),
+            SAML_2_TOKEN,
+            &second,
+        ),
+        // A type of another spelling, but the element speaks for itself.
+        (response("urn:saml2", "", &first), SAML_2_TOKEN, &first),
+        (response("jwt", "", &binary(JWT, "and0")), JWT, "jwt"),
+        // An operator's own name for what the STS calls the same.
+        (response("urn:my:saml", "", &first), "urn:my:saml", &first),
+        (response("urn:bogus:token", "", &binary("urn:x", "eA")), "urn:bogus:token", "x"),
+        // Answers without a token are passed over, as are those with an empty one.
+        (
+            format!(
+                "<wst:RequestSecurityTokenResponse><wst:TokenType>{JWT}</wst:TokenType>\
+                 </wst:RequestSecurityTokenResponse>{}{jwt}",
+                response(JWT, "", "")
+            ),
+            JWT,
+            "jwt",
+        ),
+    ] {
+        assert_eq!(text_as(wanted, &collection(&responses)), expected, "{responses}");
+    }
+}
+
+#[test]
+fn another_token_than_the_wanted_one_is_refused() {
+    let saml_1 = format!("<a:Assertion xmlns:a=\"{SAML_1}\" AssertionID=\"_a\"/>");
+    for (responses, wanted, reason) in [
+        (String::new(), SAML_2_TOKEN, "there is no token"),
+        (response(SAML_2_TOKEN, "", ""), SAML_2_TOKEN, "there is no token"),
+        (response(SAML_2_TOKEN, "", "text"), SAML_2_TOKEN, "there is no token"),
+        (
+            response(SAML_1, "", &saml_1),
+            SAML_2_TOKEN,
+            "there is no token of the wanted type, but \"Assertion\" of TokenType \
+             \"urn:oasis:names:tc:SAML:1.0:assertion\"",
+        ),
+        (
+            response(SAML_2_TOKEN, "", &saml_1),
+            SAML_2_TOKEN,
+            "there is no token of the wanted type, but \"Assertion\" of TokenType \
+             \"http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV2.0\"",
+        ),
+        (
+            response("", "", &binary("urn:a", "YQ=="))
+                + &response(JWT, "", &binary("urn:b", "YQ==")),
+            "urn:c",
+            "there is no token of the wanted type, but \"BinarySecurityToken\" without a \
+             TokenType, and others",
+        ),
+        (
+            response("urn:x", "", "<x xmlns='urn:x'/>"),
+            "urn:x",
+            "there is no token of the wanted type, but \"x\" of TokenType \"urn:x\"",
+        ),
+        (
+            response(SAML_2_TOKEN, "", &assertion("_a").replace("saml2:Assertion", "saml2:Advice")),
+            SAML_2_TOKEN,
+            "there is no token of the wanted type, but \"Advice\" of TokenType \
+             \"http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV2.0\"",
+        ),
+        (response(JWT, "", &binary(JWT, " \n")), JWT, "the token is empty"),
+        (response(JWT, "", &binary(JWT, "a.b.c")), JWT, "the BinarySecurityToken is not base64"),
+        (response(JWT, "", &binary(JWT, "YQ==YQ==")), JWT, "the BinarySecurityToken is not base64"),
+    ] {
+        let said = unusable_as(wanted, &collection(&responses));
+        assert_eq!(said, format!("HTTP 200: {reason}"), "{responses}");
+    }
+}
+
+#[test]
+fn what_is_no_answer_is_refused() {
+    for (body, reason) in [
+        (String::new(), "the answer is not well-formed XML at line 1, column 1"),
+        (
+            "{\"access_token\":\"t\"}".to_owned(),
+            "the answer is not well-formed XML at line 1, column 1",
+        ),
+        ("<html><body/></html>".to_owned(), "the answer is \"html\", not an envelope of SOAP"),
+        (
+            "<Envelope><Body/></Envelope>".to_owned(),
+            "the answer is \"Envelope\", not an envelope of SOAP",
+        ),
+        (envelope(""), "the envelope has nothing in its body"),
+        (envelope("text"), "the envelope has nothing in its body"),
+        (envelope("<x/>").replace("s:Body", "s:Bodies"), "the envelope has nothing in its body"),
+        (
+            envelope("<EchoResponse/>"),
+            "the body of the envelope has \"EchoResponse\", not a response of WS-Trust",
+        ),
+        (
+            envelope(&format!("<RequestSecurityToken xmlns=\"{WST}\"/>")),
+            "the body of the envelope has \"RequestSecurityToken\", not a response of WS-Trust",
+        ),
+        (
+            collection(&response(SAML_2_TOKEN, "", &assertion("_a"))).replace(WST, "urn:other"),
+            "the body of the envelope has \"RequestSecurityTokenResponseCollection\", not a \
+             response of WS-Trust",
+        ),
+        (format!("<!DOCTYPE a>{}", collection("")), "the answer has a DOCTYPE"),
+        (
+            format!("<?xml version='1.0' encoding='ISO-8859-1'?>{}", collection("")),
+            "the answer declares an encoding that is not UTF-8",
+        ),
+    ] {
+        assert_eq!(unusable_as(SAML_2_TOKEN, &body), format!("HTTP 200: {reason}"), "{body}");
+    }
+}
+
+#[test]
+fn a_binary_token_is_decoded_whatever_white_space_it_has() {
+    for (content, expected) in [
+        ("Zm9vYmFy", "foobar"),
+        ("\n  Zm9v\r\n\tYmFy\n", "foobar"),
+        ("Zm9v&#13;\nYm&#x46;y", "foobar"),
+        ("<![CDATA[Zm9v]]>YmFy", "foobar"),
+        ("Zm9v<!-- -->YmFy", "foobar"),
+        ("Zm9vYg==", "foob"),
+        ("Zm9vYg", "foob"),
+        ("Zm9vYg =\n=", "foob"),
+    ] {
+        let body = collection(&response(JWT, "", &binary(JWT, content)));
+        assert_eq!(text_as(JWT, &body), expected, "{content}");
+    }
+}
+
+#[test]
+fn what_is_encrypted_is_passed_as_it_is() {
+    let data = "<xenc:EncryptedData xmlns:xenc=\"http://www.w3.org/2001/04/xmlenc#\">\
+                <xenc:CipherData><xenc:CipherValue>AAAA</xenc:CipherValue></xenc:CipherData>\
+                </xenc:EncryptedData>";
+    let encrypted =
+        format!("<a:EncryptedAssertion xmlns:a=\"{SAML_2}\">{data}</a:EncryptedAssertion>");
+    for (token_type, token) in
+        [(SAML_2_TOKEN, data), (SAML_2_TOKEN, &encrypted), (JWT, data), (SAML_1, data)]
+    {
+        let body = collection(&response(token_type, "", token));
+        assert_eq!(text_as(token_type, &body), token);
+    }
+    // Nothing tells what is in it when the response says something else.
+    unusable_as(SAML_2_TOKEN, &collection(&response(JWT, "", data)));
+    unusable_as(SAML_1, &collection(&response(SAML_1, "", &encrypted)));
+}
+
+#[test]
+fn a_token_may_need_encoding_before_it_can_be_passed() {
+    let pretty = assertion("_a").replace("><", ">\r\n<");
+    let body = collection(&response(SAML_2_TOKEN, "", &pretty));
+    let issued = issued_as(SAML_2_TOKEN, &body).unwrap_or_else(|failure| panic!("{failure}"));
+    let failure = issued.check_unencoded().unwrap_err();
+    assert_eq!(failure.kind, FailureKind::BadAnswer);
+    assert_eq!(
+        failure.reason,
+        "the token holds CR, LF or NUL: \"STSTargetEncoding\" has to encode it"
+    );
+    let flat = collection(&response(SAML_2_TOKEN, "", &assertion("_a")));
+    assert!(issued_as(SAML_2_TOKEN, &flat).is_ok_and(|issued| issued.check_unencoded().is_ok()));
+    for bytes in ["a\0b", "a\rb", "a\nb"] {
+        let body = collection(&response(JWT, "", &binary(JWT, &STANDARD.encode(bytes))));
+        let issued = issued_as(JWT, &body).unwrap_or_else(|failure| panic!("{failure}"));
+        assert!(issued.check_unencoded().is_err());
+    }
+}
+
+#[test]
+fn the_lifetime_is_told_by_both_clocks() {
+    let now = NOW.wall.0;
+    let lifetime = |created: &str, expires: &str| {
+        let element = |name: &str, text: &str| {
+            if text.is_empty() { String::new() } else { format!("<u:{name}>{text}</u:{name}>") }
+        };
+        format!(
+            "<wst:Lifetime xmlns:u=\"{WSU}\">{}{}</wst:Lifetime>",
+            element("Created", created),
+            element("Expires", expires)
+        )
+    };
+    for (rest, expires_in, expires_at) in [
+        (String::new(), None, None),
+        (lifetime("", ""), None, None),
+        (lifetime("2026-11-24T12:00:00Z", ""), None, None),
+        (lifetime("", "2026-11-24T12:10:00Z"), Some(600), Some(now + 600)),
+        (
+            lifetime("2026-11-24T12:00:00.000Z", "2026-11-24T12:10:00.000Z"),
+            Some(600),
+            Some(now + 600),
+        ),
+        (
+            lifetime("2026-11-24T13:00:00+01:00", "2026-11-24T13:10:00+01:00"),
+            Some(600),
+            Some(now + 600),
+        ),
+        // The clock of the STS is a minute ahead, or ours is behind: no longer than the STS meant.
+        (lifetime("2026-11-24T12:01:00Z", "2026-11-24T12:11:00Z"), Some(600), Some(now + 660)),
+        // The token was made a minute ago.
+        (lifetime("2026-11-24T11:59:00Z", "2026-11-24T12:09:00Z"), Some(540), Some(now + 540)),
+        (lifetime("2026-11-24T11:00:00Z", "2026-11-24T11:59:59Z"), Some(0), Some(now - 1)),
+        (lifetime("2026-11-24T12:20:00Z", "2026-11-24T12:10:00Z"), Some(0), Some(now + 600)),
+        (lifetime("nonsense", "2026-11-24T12:10:00Z"), Some(600), Some(now + 600)),
+        (lifetime("", "nonsense"), Some(0), Some(0)),
+        (lifetime("", " "), Some(0), Some(0)),
+        (
+            lifetime("", "2026-11-24T12:10:00Z").replace("<u:", "<wst:").replace("</u:", "</wst:"),
+            None,
+            None,
+        ),
+    ] {
+        let body = collection(&response(JWT, &rest, &binary(JWT, "and0")));
+        let issued = issued_as(JWT, &body).unwrap_or_else(|failure| panic!("{failure}"));
+        assert_eq!(issued.expires_in, expires_in, "{rest}");
+        assert_eq!(issued.expires_at, expires_at.map(UnixTime), "{rest}");
+    }
+}
+
+#[test]
+fn the_conditions_of_an_assertion_cap_its_life() {
+    let now = NOW.wall.0;
+    let conditions = |text: &str| {
+        format!("<saml2:Conditions NotBefore=\"2026-11-24T11:00:00Z\" NotOnOrAfter=\"{text}\"/>")
+    };
+    let confirmed = |text: &str| {
+        format!(
+            "<saml2:SubjectConfirmation><saml2:SubjectConfirmationData NotOnOrAfter=\"{text}\"/>\
+             </saml2:SubjectConfirmation>"
+        )
+    };
+    let lifetime = format!(
+        "<wst:Lifetime><u:Expires xmlns:u=\"{WSU}\">2026-11-24T12:10:00Z</u:Expires></wst:Lifetime>"
+    );
+    for (rest, inside, expected) in [
+        ("", conditions("2026-11-24T12:05:00Z"), Some(300)),
+        ("", confirmed("2026-11-24T12:05:00.5Z"), Some(300)),
+        ("", conditions("2026-11-24T12:05:00Z") + &confirmed("2026-11-24T12:01:00Z"), Some(60)),
+        (&lifetime, conditions("2026-11-24T12:05:00Z"), Some(300)),
+        (&lifetime, conditions("2026-11-24T13:05:00Z"), Some(600)),
+        (&lifetime, conditions("2026-11-24T11:05:00Z"), Some(0)),
+        (&lifetime, conditions("soon"), Some(0)),
+        ("", "<saml2:Conditions/>".to_owned(), None),
+        // Another element's attribute of that name means nothing here.
+        ("", "<x NotOnOrAfter=\"2026-11-24T11:05:00Z\"/>".to_owned(), None),
+    ] {
+        let token = assertion("_a").replace("</saml2:NameID>", &format!("</saml2:NameID>{inside}"));
+        let body = collection(&response(SAML_2_TOKEN, rest, &token));
+        let issued = issued_as(SAML_2_TOKEN, &body).unwrap_or_else(|failure| panic!("{failure}"));
+        assert_eq!(issued.expires_in, expected, "{rest} {inside}");
+        let expires_at = issued.expires_at.map(|time| time.0.saturating_sub(now));
+        assert_eq!(expires_at, expected, "{rest} {inside}");
+    }
+}
+
+#[test]
+fn a_declared_character_set_has_to_be_the_one_that_is_read() {
+    let body = collection(&response(SAML_2_TOKEN, "", &assertion("_a")));
+    let beyond_ascii = body.replace("joe", "j\u{f6}e");
+    let receive = |content_type: &str, body: &str| {
+        let header = [("content-type", content_type)];
+        receive(exchange(|_| {}), 200, &header, body.as_bytes()).map(|_| ())
+    };
+    for charset in ["utf-8", "UTF-8", "\"utf-8\"", "us-ascii"] {
+        let content_type = format!("application/soap+xml; charset={charset};action=\"x\"");
+        assert_eq!(receive(&content_type, &beyond_ascii), Ok(()), "{charset}");
+    }
+    // Application servers say so for every text/xml, whatever is in it.
+    assert_eq!(receive("text/xml;charset=ISO-8859-1", &body), Ok(()));
+    for content_type in ["text/xml; charset=ISO-8859-1", "text/xml;Charset=\"utf-16\""] {
+        let failure = receive(content_type, &beyond_ascii).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::BadAnswer);
+        assert_eq!(failure.reason, "HTTP 200: the answer is in an encoding that is not UTF-8");
+    }
+    for content_type in ["text/html", "application/octet-stream", ""] {
+        assert_eq!(receive(content_type, &beyond_ascii), Ok(()), "{content_type}");
+    }
+}
+
+#[test]
+fn a_token_counts_only_with_a_status_of_success() {
+    let body = collection(&response(SAML_2_TOKEN, "", &assertion("_a")));
+    for (status, kind) in [
+        (100, FailureKind::BadAnswer),
+        (302, FailureKind::BadAnswer),
+        (400, FailureKind::GatewayRefused),
+        (401, FailureKind::GatewayRefused),
+        (429, FailureKind::Busy),
+        (500, FailureKind::Unreachable),
+        (503, FailureKind::Busy),
+    ] {
+        let failure = receive(exchange(|_| {}), status, &[], body.as_bytes()).err().unwrap();
+        assert_eq!(failure.kind, kind, "{status}");
+        assert_eq!(failure.reason, format!("HTTP {status} with a token"));
+    }
+    for status in [200, 201, 202] {
+        assert!(receive(exchange(|_| {}), status, &[], body.as_bytes()).is_ok(), "{status}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_binary_token_arrives_as_it_was(
+        token in proptest::collection::vec(any::<u8>(), 1..2000),
+        width in 4_usize..200,
+    ) {
+        let encoded = STANDARD.encode(&token);
+        let lines: Vec<_> = encoded.as_bytes().chunks(width).map(|line| {
+            std::str::from_utf8(line).unwrap()
+        }).collect();
+        let body = collection(&response(JWT, "", &binary(JWT, &lines.join("\r\n"))));
+        let issued = issued_as(JWT, &body).unwrap_or_else(|failure| panic!("{failure}"));
+        prop_assert_eq!(issued.token.expose(), token);
+    }
+}
