@@ -11,6 +11,7 @@
 //! | [`parameters`] | which extra request parameters are allowed |
 //! | [`oauth`] | the OAuth 2.0 grants and their common answer |
 //! | [`options`] | the form-encoded option strings of directives |
+//! | [`jose`] | keys, and the signatures made with them |
 //! | [`issued`] | what an STS issued |
 //! | [`error`] | why an exchange failed, and who is at fault |
 //! | [`bound`] | tokens that are bound to a key of the client |
@@ -21,11 +22,14 @@
 
 pub mod bound;
 pub mod client_auth;
+mod digest;
 pub mod endpoint;
 pub mod error;
 mod excerpt;
 mod form;
 pub mod issued;
+pub mod jose;
+mod json;
 pub mod now;
 pub mod oauth;
 pub mod options;
