@@ -13,6 +13,10 @@ help: ## say what can be made
 build: ## build/ngx_http_sts_module.so and build/nginx, the NGINX it is for
 	@scripts/build.sh
 
+.PHONY: demo
+demo: ## an STS, a backend and NGINX on 127.0.0.1, and a first exchange (ONCE=1: then stop)
+	@scripts/demo.sh
+
 .PHONY: test
 test: ## all tests: the crates' own, then end to end on both NGINX versions
 	@scripts/test.sh unit

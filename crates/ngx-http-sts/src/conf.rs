@@ -4,19 +4,25 @@
 //! |---|---|
 //! | [`directives`] | the table of directives, and what each accepts |
 //! | [`argument`] | the forms that arguments have: switches, numbers, sizes, times |
+//! | [`cache`] | the shared memory zones |
 //! | [`settings`] | what was written in one block, and how blocks inherit |
 //! | [`exchange`] | what a location does with a request, made of its settings |
 //! | [`main`] | what all locations share: targets, destinations, phases |
 
 pub(crate) mod argument;
+pub(crate) mod cache;
 pub(crate) mod directives;
 pub(crate) mod exchange;
 pub(crate) mod main;
 pub(crate) mod settings;
 
+use std::rc::Rc;
+
 pub(crate) use exchange::{Challenge, Exchange, ExchangeId, OnFailure, Phase};
 pub(crate) use main::MainConf;
 use settings::Settings;
+
+use crate::cache::Cache;
 
 /// What one block (`http`, `server`, `location`, `if`) has of this module.
 #[derive(Default)]
@@ -25,6 +31,8 @@ pub(crate) struct LocationConf {
     pub(crate) settings: Settings,
     /// What happens to its requests.
     pub(crate) state: State,
+    /// The cache that requests to this location empty.
+    pub(crate) purges: Option<Rc<Cache>>,
 }
 
 /// What happens to the requests of a block.

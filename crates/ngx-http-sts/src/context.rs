@@ -7,14 +7,15 @@ use sts_core::error::FailureKind;
 use sts_core::secret::Secret;
 
 use crate::conf::ExchangeId;
-use crate::flow::Pending;
+use crate::flow::Granted;
+use crate::pending::Pending;
 
 /// Belongs to one request of a client and ends with it: a token that is held here can be seen by no
 /// other request.
 #[derive(Default)]
 pub(crate) struct Context {
-    /// The exchange that the request waits for.
-    pending: RefCell<Option<Rc<Pending>>>,
+    /// What the request waits for, and in which pass.
+    pending: RefCell<Option<(u32, Rc<Pending>)>>,
     /// Every exchange that has ended, the first one first. None is dropped before the request:
     /// NGINX may still refer to its token.
     first: OnceCell<Box<Pass>>,
@@ -40,7 +41,7 @@ pub(crate) struct Source {
 
 /// How an exchange ended.
 pub(crate) enum Outcome {
-    Issued(Secret),
+    Granted(Granted),
     /// It failed, and the request went on without a token.
     Passed(FailureKind),
     /// It failed, and the request was refused.
@@ -48,12 +49,17 @@ pub(crate) enum Outcome {
 }
 
 impl Context {
-    pub(crate) fn pending(&self) -> Option<Rc<Pending>> {
-        self.pending.borrow().clone()
+    /// What this pass waits for. What another pass waited for is of no use any more.
+    pub(crate) fn pending(&self, pass: u32) -> Option<Rc<Pending>> {
+        let of_another_pass = self.pending.borrow_mut().take_if(|(of, _)| *of != pass);
+        if let Some((_, pending)) = of_another_pass {
+            pending.abandon();
+        }
+        self.pending.borrow().as_ref().map(|(_, pending)| pending.clone())
     }
 
-    pub(crate) fn set_pending(&self, pending: Option<Rc<Pending>>) {
-        self.pending.replace(pending);
+    pub(crate) fn set_pending(&self, pass: u32, pending: Option<Rc<Pending>>) {
+        self.pending.replace(pending.map(|pending| (pass, pending)));
     }
 
     /// Notes how an exchange ended.
@@ -93,7 +99,7 @@ impl Pass {
     /// The target token, empty when there is none.
     pub(crate) fn token(&self) -> &[u8] {
         match &self.outcome {
-            Outcome::Issued(token) => token.expose(),
+            Outcome::Granted(granted) => granted.token.expose(),
             Outcome::Passed(_) | Outcome::Failed(_) => &[],
         }
     }

@@ -1,139 +1,120 @@
 //! One exchange at an STS, from the source token to the target token.
 //!
-//! The call belongs to the worker, not to the request that started it: it owns all that it uses, and
-//! a client that leaves does not take it away from a connection that can be kept. (The shared cache
-//! has its place here: asked before a call, filled after it.)
+//! A request [asks](Ask) for a token. What the cache has is its at once; else it [waits](Pending) for
+//! a call. A call belongs to the worker, not to the request that started it: it owns all that it uses,
+//! a client that leaves does not take it away from the others, and it fills the cache for whoever
+//! comes next.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 
-use sts_core::error::{Failure, FailureKind};
-use sts_core::issued::Issued;
-use sts_core::profile::{Incoming, Outgoing};
+use sts_core::cache_key::source_tag;
+use sts_core::error::Failure;
+use sts_core::issued::{Issued, TokenType};
+use sts_core::life;
+use sts_core::now::UnixTime;
+use sts_core::profile::{Incoming, Parameter, Subject};
+use sts_core::secret::Secret;
+use sts_zone::zone::{Tags, tag};
 
 use crate::conf::exchange::Callee;
 use crate::context::Source;
 use crate::net;
 use crate::nginx::clock;
-use crate::nginx::log::{self, Level};
-use crate::nginx::suspend::Resumer;
-use crate::nginx::task::{self, Task};
-use crate::nginx::timer::{self, Hold};
+use crate::nginx::timer::Hold;
 
-/// An exchange that a request waits for.
-pub(crate) struct Pending {
+/// What a request asks an STS for.
+#[derive(Clone)]
+pub(crate) struct Ask {
+    pub(crate) callee: Rc<Callee>,
     pub(crate) source: Source,
-    /// Milliseconds of NGINX's clock.
-    started: u64,
-    outcome: RefCell<Option<Result<Issued, Failure>>>,
-    waiter: RefCell<Option<Resumer>>,
-    task: RefCell<Option<Task>>,
-    /// The STS may have seen something of the request.
-    sent: Cell<bool>,
-    /// The request has gone.
-    abandoned: Cell<bool>,
-    hold: Hold,
+    /// Names and evaluated values.
+    pub(crate) parameters: Rc<Vec<(String, Secret)>>,
 }
 
-impl Pending {
-    /// Starts a call.
-    pub(crate) fn start(callee: Rc<Callee>, outgoing: Outgoing, source: Source) -> Rc<Self> {
-        let pending = Rc::new(Self {
-            source,
-            started: timer::now(),
-            outcome: RefCell::default(),
-            waiter: RefCell::default(),
-            task: RefCell::default(),
-            sent: Cell::new(false),
-            abandoned: Cell::new(false),
-            hold: Hold::default(),
-        });
-        let task = task::spawn(run(callee, outgoing, pending.clone()));
-        pending.task.replace(Some(task));
-        pending
-    }
+/// A token that a request may use.
+#[derive(Clone)]
+pub(crate) struct Granted {
+    pub(crate) token: Rc<Secret>,
+    pub(crate) token_type: TokenType,
+    pub(crate) how: How,
+    /// Milliseconds since 1970 up to which others may use it too.
+    pub(crate) until: u64,
+}
 
-    /// Who is resumed when the call ends.
-    pub(crate) fn set_waiter(&self, waiter: Resumer) {
-        self.waiter.replace(Some(waiter));
-    }
+/// The value of `$sts_status` for a request that got a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// It waited for the call that another request had started.
+    Coalesced,
+    /// It was in the cache.
+    Hit,
+    /// The STS was called for it.
+    Miss,
+}
 
-    /// How the call ended, once it has.
-    pub(crate) fn take_outcome(&self) -> Option<Result<Issued, Failure>> {
-        self.outcome.take()
-    }
-
-    /// Milliseconds since the start.
-    pub(crate) fn took(&self) -> u64 {
-        timer::now().saturating_sub(self.started)
-    }
-
-    /// Nobody waits any more. A call that the STS has seen goes on, but holds no worker; one that
-    /// still waits for its turn or its connection is of no use to anybody.
-    pub(crate) fn abandon(&self) {
-        self.abandoned.set(true);
-        self.hold.release();
-        if !self.sent.get()
-            && let Some(task) = self.task.take()
-        {
-            task.cancel();
+impl How {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Coalesced => "COALESCED",
+            Self::Hit => "HIT",
+            Self::Miss => "MISS",
         }
     }
 }
 
-async fn run(callee: Rc<Callee>, outgoing: Outgoing, pending: Rc<Pending>) {
-    let end = End(pending);
-    let pending = &end.0;
-    let outcome = exchange(&callee, outgoing, pending).await;
-    if pending.abandoned.get() {
-        report_abandoned(&callee, pending, outcome.err());
-    } else {
-        pending.outcome.replace(Some(outcome));
+impl Ask {
+    /// Calls `use_it` with what the protocol needs of the request.
+    pub(crate) fn with_subject<R>(&self, use_it: impl FnOnce(&Subject<'_>) -> R) -> R {
+        let parameters: Vec<_> = self
+            .parameters
+            .iter()
+            .map(|(name, value)| Parameter { name, value: value.expose() })
+            .collect();
+        use_it(&Subject { source: &self.source.token, parameters: &parameters })
+    }
+
+    /// By what else its token is found in a cache.
+    pub(crate) fn tags(&self) -> Tags {
+        Tags {
+            exchange: tag(self.callee.key.digest()),
+            source: tag(&source_tag(self.source.token.expose())),
+        }
+    }
+
+    /// Calls the STS. `sent` is set as soon as it may have seen anything; `hold` tells whether a
+    /// worker that shuts down has to wait.
+    ///
+    /// The milliseconds are the life of the token, counted from now; 0 means that nobody else may use
+    /// it.
+    pub(crate) async fn call(
+        &self,
+        sent: &Cell<bool>,
+        hold: Hold,
+    ) -> Result<(Issued, u64), Failure> {
+        let callee = &self.callee;
+        let started = clock::milliseconds();
+        let outgoing =
+            self.with_subject(|subject| callee.profile.request(subject, &clock::now()))?;
+        let answer = net::call(&callee.destination, outgoing, &callee.limit, sent, hold).await?;
+        let answer =
+            Incoming { status: answer.status, headers: &answer.headers, body: &answer.body };
+        let issued = callee.profile.response(&answer, &clock::now());
+        let issued = issued.map_err(|failure| failure.without(&self.source.token))?;
+        let source = self.source.token.expose();
+        let life = life::life(&issued, source, UnixTime(started / 1000), &callee.life);
+        let passed = clock::milliseconds().saturating_sub(started);
+        Ok((issued, life.saturating_sub(passed)))
     }
 }
 
-/// The end of a call, however it comes: whoever waits must not wait for ever, even after a panic.
-struct End(Rc<Pending>);
-
-impl Drop for End {
-    fn drop(&mut self) {
-        let pending = &self.0;
-        pending.task.take();
-        if pending.abandoned.get() {
-            return;
-        }
-        pending.outcome.borrow_mut().get_or_insert_with(|| {
-            Err(Failure::new(FailureKind::BadAnswer, "the call ended without a result"))
-        });
-        if let Some(waiter) = pending.waiter.take() {
-            waiter.resume();
+impl Granted {
+    pub(crate) fn new(issued: Issued, life: u64, how: How) -> Self {
+        Self {
+            token: Rc::new(issued.token),
+            token_type: issued.token_type,
+            how,
+            until: clock::milliseconds().saturating_add(life),
         }
     }
-}
-
-fn report_abandoned(callee: &Callee, pending: &Pending, failure: Option<Failure>) {
-    let Some(failure) = failure else { return };
-    log::cycle(
-        Level::Info,
-        format_args!(
-            "sts: {} exchange at \"{}\" failed after its client had left: {}: {failure}, \
-             took {} ms",
-            callee.profile.protocol.name(),
-            callee.profile.endpoint.authority(),
-            failure.kind.name(),
-            pending.took(),
-        ),
-    );
-}
-
-async fn exchange(
-    callee: &Callee,
-    outgoing: Outgoing,
-    pending: &Pending,
-) -> Result<Issued, Failure> {
-    let hold = pending.hold.clone();
-    let answer =
-        net::call(&callee.destination, outgoing, &callee.limit, &pending.sent, hold).await?;
-    let answer = Incoming { status: answer.status, headers: &answer.headers, body: &answer.body };
-    callee.profile.response(&answer, &clock::now())
 }

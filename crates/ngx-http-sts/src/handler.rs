@@ -4,18 +4,18 @@ use std::rc::Rc;
 
 use sts_core::bound;
 use sts_core::error::{Failure, FailureKind};
-use sts_core::issued::Issued;
 use sts_core::profile::{Parameter, Subject};
 use sts_core::secret::Secret;
 
 use crate::conf::settings::BoundTokens;
 use crate::conf::{Exchange, OnFailure, Phase, State};
 use crate::context::{Context, Outcome, Source};
-use crate::flow::Pending;
-use crate::nginx::clock;
+use crate::flight::{self, Boarding};
+use crate::flow::{Ask, Granted};
 use crate::nginx::log::Level;
 use crate::nginx::request::{OutOfMemory, Request};
 use crate::nginx::suspend::suspend;
+use crate::pending::Pending;
 use crate::refusal;
 
 /// What NGINX does with the request now.
@@ -53,25 +53,45 @@ pub(crate) fn handle(request: Request<'_>, phase: Phase) -> Next {
 
 fn run(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
     let context = request.context_or_new()?;
-    if let Some(pending) = context.pending() {
+    let pass = request.pass_number();
+    if let Some(pending) = context.pending(pass) {
         // NGINX enters a waiting phase again whenever the client's connection becomes writable.
         let Some(outcome) = pending.take_outcome() else { return Ok(Next::Wait) };
-        context.set_pending(None);
+        context.set_pending(pass, None);
         let took = pending.took();
-        return settle(request, context, exchange, pending.source.clone(), outcome, took);
+        return settle(request, context, exchange, pending.ask.source.clone(), outcome, took);
     }
     if context.pass_of(exchange.id).is_some() {
         // A later pass of a request that has its token, or an error page of one that has none.
         return Ok(Next::GoOn);
     }
     let source = source(request, context, exchange)?;
-    match start(request, context, exchange, &source) {
-        Ok(()) => Ok(Next::Wait),
+    match start(request, exchange, &source) {
+        Ok(Boarding::Later(pending)) => wait(request, context, exchange, pending),
+        Ok(Boarding::Now(outcome)) => settle(request, context, exchange, source, outcome, 0),
         Err(Refusal::OutOfMemory) => Err(OutOfMemory),
         Err(Refusal::Failure(failure)) => {
             settle(request, context, exchange, source, Err(failure), 0)
         }
     }
+}
+
+fn wait(
+    request: Request<'_>,
+    context: &Context,
+    exchange: &Exchange,
+    pending: Rc<Pending>,
+) -> Result<Next, OutOfMemory> {
+    let left = pending.clone();
+    match suspend(request, !exchange.ignore_client_abort, move || left.abandon()) {
+        Ok(waiter) => pending.set_waiter(waiter),
+        Err(error) => {
+            pending.abandon();
+            return Err(error);
+        }
+    }
+    context.set_pending(request.pass_number(), Some(pending));
+    Ok(Next::Wait)
 }
 
 /// Why no call was started.
@@ -107,12 +127,7 @@ fn source(
     Ok(Source { text: text.clone(), token: Rc::new(Secret::new(token)) })
 }
 
-fn start(
-    request: Request<'_>,
-    context: &Context,
-    exchange: &Exchange,
-    source: &Source,
-) -> Result<(), Refusal> {
+fn start(request: Request<'_>, exchange: &Exchange, source: &Source) -> Result<Boarding, Refusal> {
     let token = source.token.expose();
     if token.is_empty() {
         return Err(Failure::new(FailureKind::MissingToken, "no source token").into());
@@ -129,21 +144,23 @@ fn start(
             values.push((parameter.name.as_str(), value));
         }
     }
+    let ask = || Ask {
+        callee: exchange.callee.clone(),
+        source: source.clone(),
+        parameters: values
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), Secret::new(&**value)))
+            .collect::<Vec<_>>()
+            .into(),
+    };
+    let Some(cache) = &exchange.cache else {
+        let pending = Pending::new(ask());
+        pending.call_alone();
+        return Ok(Boarding::Later(pending));
+    };
     let parameters: Vec<_> = values.iter().map(|(name, value)| Parameter { name, value }).collect();
     let subject = Subject { source: &source.token, parameters: &parameters };
-    let outgoing = exchange.callee.profile.request(&subject, &clock::now())?;
-    let pending = Pending::start(exchange.callee.clone(), outgoing, source.clone());
-    let left = pending.clone();
-    let waiter = suspend(request, !exchange.ignore_client_abort, move || left.abandon());
-    match waiter {
-        Ok(waiter) => pending.set_waiter(waiter),
-        Err(error) => {
-            pending.abandon();
-            return Err(error.into());
-        }
-    }
-    context.set_pending(Some(pending));
-    Ok(())
+    Ok(flight::board(cache, exchange.callee.key.of(&subject), ask))
 }
 
 /// RFC 9449, section 7.1: a token that came with the scheme DPoP is bound, whatever it looks like.
@@ -161,13 +178,13 @@ fn settle(
     context: &Context,
     exchange: &Exchange,
     source: Source,
-    outcome: Result<Issued, Failure>,
+    outcome: Result<Granted, Failure>,
     took: u64,
 ) -> Result<Next, OutOfMemory> {
     let target = exchange.carrier.target;
     let failure = match outcome {
-        Ok(issued) => {
-            context.push(exchange.id, target, source, Outcome::Issued(issued.token));
+        Ok(granted) => {
+            context.push(exchange.id, target, source, Outcome::Granted(granted));
             return Ok(Next::GoOn);
         }
         Err(failure) => failure,

@@ -8,19 +8,27 @@
 //! | [`conf`] | the directives, from their text to checked exchanges |
 //! | [`handler`] | what happens to a request in the phase that it is exchanged in |
 //! | [`context`] | what is known of a request, over internal redirects too |
-//! | [`flow`] | one call to an STS, from the source token to the target token |
+//! | [`flow`] | one exchange, from the source token to the target token |
+//! | [`cache`] | the tokens that all workers share |
+//! | [`flight`] | one call for a key, however many wait for it |
+//! | [`pending`] | a request that waits |
+//! | [`purge`] | forgetting tokens |
 //! | [`refusal`] | what the client gets when it does not work |
 //! | [`variables`] | `$sts_status`, `$sts_error` and the target variables |
 //! | [`net`] | the HTTP client |
 //! | [`nginx`] | the only unsafe code: safe types over NGINX's own |
 #![deny(unsafe_code)]
 
+mod cache;
 mod conf;
 mod context;
+mod flight;
 mod flow;
 mod handler;
 mod net;
 #[expect(unsafe_code, reason = "everything that talks to C lives here")]
 mod nginx;
+mod pending;
+mod purge;
 mod refusal;
 mod variables;

@@ -4,6 +4,7 @@ mod connection;
 mod destination;
 mod lookup;
 mod pool;
+mod tunnel;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -34,7 +35,21 @@ pub(crate) struct Limit {
     /// Bytes of the body of an answer.
     pub(crate) response: usize,
     pub(crate) keepalive: Limits,
+    pub(crate) retries: Retries,
     pub(crate) calls: CallLimits,
+}
+
+/// How often a call is tried again of which the STS can have seen nothing.
+#[derive(Clone, Copy)]
+pub(crate) struct Retries {
+    pub(crate) times: u32,
+    /// Milliseconds between two attempts.
+    pub(crate) pause: u64,
+}
+
+impl Retries {
+    /// What holds when nothing is configured.
+    pub(crate) const DEFAULT: Self = Self { times: 1, pause: 300 };
 }
 
 /// What an STS answered, whole.
@@ -55,6 +70,8 @@ pub(crate) enum CallError {
     Lost(String),
     #[error("no address known: {0}")]
     NoAddress(String),
+    #[error("the outgoing proxy gives no tunnel to {target}: {why}")]
+    Proxy { target: String, why: String },
     #[error(transparent)]
     Queue(#[from] QueueFull),
     #[error("no answer within {0} ms")]
@@ -67,9 +84,10 @@ impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         let kind = match &error {
             CallError::Connect(ConnectError::Exhausted) | CallError::Queue(_) => FailureKind::Busy,
-            CallError::Connect(_) | CallError::Lost(_) | CallError::NoAddress(_) => {
-                FailureKind::Unreachable
-            }
+            CallError::Connect(_)
+            | CallError::Lost(_)
+            | CallError::NoAddress(_)
+            | CallError::Proxy { .. } => FailureKind::Unreachable,
             CallError::Malformed(_) | CallError::TooLarge(_) => FailureKind::BadAnswer,
             CallError::Timeout(_) => FailureKind::Timeout,
         };
@@ -108,13 +126,27 @@ async fn run(
             Ok(answer) => return Ok(answer),
         }
     }
-    let connection = Connection::open(destination).await?;
+    let connection = open(destination, limit).await?;
     sent.set(true);
     match send(connection, destination, request, limit).await {
         Err(SendError::Unsent(_)) => Err(CallError::Lost("closed before the request".into())),
         Err(SendError::Call(error)) => Err(error),
         Ok(answer) => Ok(answer),
     }
+}
+
+/// A name that is not found, a connection that is refused, a handshake that fails: nothing was sent.
+async fn open(destination: &Rc<Destination>, limit: &Limit) -> Result<Connection, CallError> {
+    for _ in 0..limit.retries.times {
+        match Connection::open(destination, limit.timeout).await {
+            Err(CallError::Connect(ConnectError::Exhausted)) => {
+                return Err(ConnectError::Exhausted.into());
+            }
+            Err(_) => Timer::new(limit.retries.pause, Hold::default()).await,
+            opened => return opened,
+        }
+    }
+    Connection::open(destination, limit.timeout).await
 }
 
 async fn send(

@@ -6,10 +6,12 @@
 pub(crate) mod address;
 pub(crate) mod clock;
 pub(crate) mod conf;
+pub(crate) mod content;
 pub(crate) mod guard;
 pub(crate) mod log;
 pub(crate) mod module;
 pub(crate) mod peer;
+pub(crate) mod process;
 pub(crate) mod request;
 pub(crate) mod resolve;
 pub(crate) mod suspend;
@@ -18,3 +20,4 @@ pub(crate) mod timer;
 pub(crate) mod tls;
 pub(crate) mod value;
 pub(crate) mod variable;
+pub(crate) mod zone;

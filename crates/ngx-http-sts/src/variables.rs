@@ -20,10 +20,10 @@ impl Fact {
 pub(crate) fn fact(request: Request<'_>, fact: usize) -> Option<&[u8]> {
     let pass = request.context()?.passes().last()?;
     let text = match (&pass.outcome, fact == Fact::Error as usize) {
-        (Outcome::Issued(_), false) => "MISS",
+        (Outcome::Granted(granted), false) => granted.how.name(),
         (Outcome::Passed(_), false) => "PASSED",
         (Outcome::Failed(_), false) => "FAILED",
-        (Outcome::Issued(_), true) => return None,
+        (Outcome::Granted(_), true) => return None,
         (Outcome::Passed(kind) | Outcome::Failed(kind), true) => kind.name(),
     };
     Some(text.as_bytes())

@@ -3,14 +3,11 @@
 //! Such a token is worth something only together with a proof that the gateway cannot give; to
 //! exchange it for a bearer token would take the protection away (RFC 9449, section 11).
 
-use base64::Engine;
-use base64::alphabet::URL_SAFE;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use memchr::{memchr, memmem};
+use memchr::memmem;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
-use crate::secret::Secret;
+use crate::jwt;
 
 /// Whether a source token is of the scheme `DPoP` (RFC 9449, section 7.1), or a JWT with a `cnf`
 /// claim (RFC 7800, section 3.1).
@@ -19,7 +16,7 @@ use crate::secret::Secret;
 /// client gains nothing by hiding the claim of its own token.
 pub fn is_bound(source: &[u8]) -> bool {
     let source = source.trim_ascii_start();
-    has_dpop_scheme(source) || jwt_payload(source).is_some_and(has_confirmation)
+    has_dpop_scheme(source) || jwt::payload(source).is_some_and(has_confirmation)
 }
 
 fn has_dpop_scheme(source: &[u8]) -> bool {
@@ -31,19 +28,11 @@ fn has_dpop_scheme(source: &[u8]) -> bool {
     }
 }
 
-/// The second of the parts between dots. That they are three is not asked for: an SD-JWT goes on
-/// after its signature.
-fn jwt_payload(source: &[u8]) -> Option<&[u8]> {
-    let (_header, rest) = source.split_at_checked(memchr(b'.', source)? + 1)?;
-    let (payload, _signature) = rest.split_at_checked(memchr(b'.', rest)?)?;
-    Some(payload)
-}
-
 fn has_confirmation(payload: &[u8]) -> bool {
     if payload.len() > MAX_PAYLOAD {
         return payload.first() == Some(&ENCODED_BRACE);
     }
-    let Ok(claims) = BASE64URL.decode(payload).map(Secret::new) else { return false };
+    let Some(claims) = jwt::decode(payload) else { return false };
     let claims = claims.expose();
     // Most tokens are done with here: no such name, not even in other letters (`\u0063nf`).
     if memmem::find(claims, b"\"cnf\"").is_none() && memmem::find(claims, b"\\u00").is_none() {
@@ -73,16 +62,9 @@ const MAX_PAYLOAD: usize = 1024 * 1024;
 /// With what `{` starts in base64url.
 const ENCODED_BRACE: u8 = b'e';
 
-/// As forgiving as the laziest reader of JWTs, so that nothing is a JWT to the STS but not to us.
-const BASE64URL: GeneralPurpose = GeneralPurpose::new(
-    &URL_SAFE,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
     use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
     use proptest::prelude::*;
 

@@ -17,6 +17,7 @@ pub use credential::Refresh;
 pub use error::{ClientAuthError, CredentialError};
 pub use method::Method;
 
+use crate::cache_key::Fields;
 use crate::jose::SigningKey;
 use crate::now::UnixTime;
 use crate::options::Options;
@@ -161,17 +162,19 @@ impl ClientAuth {
         }
     }
 
-    /// Whether all is said in a header or by TLS, so that the body need not be a form.
-    pub(crate) fn leaves_body_alone(&self) -> bool {
-        matches!(
-            self.credentials,
-            Credentials::None | Credentials::Header(_) | Credentials::Certificate { .. }
-        )
+    /// Everything that makes this another client: of secrets only their digest, of files their name.
+    pub(crate) fn identify(&self, fields: &mut Fields) {
+        fields.push(&self.fingerprint);
     }
 
-    /// A digest of all that was configured: of secrets only their digest, of files their name.
-    pub(crate) fn fingerprint(&self) -> &[u8; 32] {
-        &self.fingerprint
+    /// Whether the method sends parameters, so that a request without a form cannot use it.
+    pub(crate) fn needs_form(&self) -> bool {
+        self.method.needs_form()
+    }
+
+    /// The names of the methods that a request without a form can use.
+    pub(crate) fn methods_without_form() -> String {
+        Method::list_without_form()
     }
 
     /// Puts the content of the file to use.

@@ -64,6 +64,16 @@ impl Endpoint {
         &self.authority
     }
 
+    /// Host and port, the default port included, as a tunnel asks for them (RFC 9110, section 9.3.6).
+    pub fn host_and_port(&self) -> String {
+        match &self.host {
+            Host::Ip(IpAddr::V6(ip)) => format!("[{ip}]:{}", self.port),
+            Host::Ip(IpAddr::V4(ip)) => format!("{ip}:{}", self.port),
+            Host::Name(name) => format!("{name}:{}", self.port),
+            Host::Unix(_) => format!("localhost:{}", self.port),
+        }
+    }
+
     /// The request target in origin form (RFC 9112, section 3.2.1): path and query, never empty.
     pub fn target(&self) -> &str {
         &self.target

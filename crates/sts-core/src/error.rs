@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::secret::Secret;
+
 /// The classes of failure that the client of the gateway can tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailureKind {
@@ -41,6 +43,23 @@ impl FailureKind {
         }
     }
 
+    /// The kind with a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    const ALL: [Self; 9] = [
+        Self::MissingToken,
+        Self::BadToken,
+        Self::Refused,
+        Self::Denied,
+        Self::GatewayRefused,
+        Self::BadAnswer,
+        Self::Busy,
+        Self::Unreachable,
+        Self::Timeout,
+    ];
+
     /// The HTTP status that the client gets (RFC 9110, section 15).
     pub const fn status(self) -> u16 {
         match self {
@@ -72,7 +91,32 @@ impl Failure {
     pub fn new(kind: FailureKind, reason: impl Into<String>) -> Self {
         Self { kind, reason: reason.into(), retry_after: None }
     }
+
+    /// Takes a token out of the reason: an STS may repeat what it was sent, whole or cut off.
+    #[must_use]
+    pub fn without(mut self, token: &Secret) -> Self {
+        let Ok(token) = std::str::from_utf8(token.expose()) else { return self };
+        let Some(start) = token.get(..token.len().min(TELLTALE)).filter(|s| !s.is_empty()) else {
+            return self;
+        };
+        let mut rest = self.reason.as_str();
+        let mut clean = String::with_capacity(rest.len());
+        while let Some(at) = rest.find(start) {
+            let (before, repeated) = rest.split_at(at);
+            let same = repeated.chars().zip(token.chars()).take_while(|(a, b)| a == b);
+            let length = same.map(|(a, _)| a.len_utf8()).sum();
+            clean.push_str(before);
+            clean.push_str("[source token]");
+            rest = repeated.split_at(length).1;
+        }
+        clean.push_str(rest);
+        self.reason = clean;
+        self
+    }
 }
+
+/// Bytes at the start of a token by which it is known again.
+const TELLTALE: usize = 8;
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,3 +125,32 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(text: &str, token: &str) -> String {
+        Failure::new(FailureKind::Refused, text).without(&Secret::new(token)).reason
+    }
+
+    #[test]
+    fn a_repeated_token_is_taken_out_wherever_it_stands() {
+        let text = "token abcdefghij is bad: abcdefghij";
+        let clean = "token [source token] is bad: [source token]";
+        assert_eq!(reason(text, "abcdefghij"), clean);
+        assert_eq!(reason("not x, but x", "x"), "not [source token], but [source token]");
+    }
+
+    #[test]
+    fn a_token_that_was_cut_off_is_taken_out_too() {
+        assert_eq!(reason("bad: abcdefghi...", "abcdefghijklmnop"), "bad: [source token]...");
+        assert_eq!(reason("bad: abcdefg", "abcdefghijklmnop"), "bad: abcdefg");
+    }
+
+    #[test]
+    fn a_reason_without_the_token_stays_as_it_is() {
+        assert_eq!(reason("expired", "abcdefghij"), "expired");
+        assert_eq!(reason("expired", ""), "expired");
+    }
+}

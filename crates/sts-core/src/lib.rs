@@ -10,10 +10,14 @@
 //! | [`client_auth`] | how the gateway proves to the STS who it is |
 //! | [`parameters`] | which extra request parameters are allowed |
 //! | [`oauth`] | the OAuth 2.0 grants and their common answer |
+//! | [`wstrust`] | WS-Trust over SOAP |
 //! | [`options`] | the form-encoded option strings of directives |
 //! | [`jose`] | keys, and the signatures made with them |
 //! | [`issued`] | what an STS issued |
 //! | [`error`] | why an exchange failed, and who is at fault |
+//! | [`cache_key`] | the name that an issued token has in a cache |
+//! | [`life`] | how long an issued token may be used again |
+//! | [`jwt`] | what a JWT says of itself |
 //! | [`bound`] | tokens that are bound to a key of the client |
 //! | [`secret`] | types that keep tokens and credentials out of logs |
 //! | [`now`] | time and randomness, as arguments |
@@ -21,8 +25,8 @@
 #![warn(missing_docs)]
 
 pub mod bound;
+pub mod cache_key;
 pub mod client_auth;
-mod digest;
 pub mod endpoint;
 pub mod error;
 mod excerpt;
@@ -30,6 +34,8 @@ mod form;
 pub mod issued;
 pub mod jose;
 mod json;
+pub mod jwt;
+pub mod life;
 pub mod now;
 pub mod oauth;
 pub mod options;
@@ -37,3 +43,4 @@ pub mod parameters;
 pub mod profile;
 mod retry_after;
 pub mod secret;
+pub mod wstrust;

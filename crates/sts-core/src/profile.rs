@@ -9,9 +9,11 @@ use crate::issued::Issued;
 use crate::now::Now;
 use crate::oauth::{client_credentials, password, token_exchange};
 use crate::secret::Secret;
+use crate::wstrust;
+use crate::wstrust::settings::WsTrust;
 
 /// The protocol spoken to the STS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Protocol {
     /// OAuth 2.0 client credentials, RFC 6749, section 4.4.
     ClientCredentials,
@@ -19,15 +21,18 @@ pub enum Protocol {
     Password,
     /// OAuth 2.0 Token Exchange, RFC 8693.
     TokenExchange,
+    /// WS-Trust over SOAP.
+    WsTrust(Box<WsTrust>),
 }
 
 impl Protocol {
     /// The name that `STSType` has for it.
-    pub const fn name(self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::ClientCredentials => "cc",
             Self::Password => "ropc",
             Self::TokenExchange => "otx",
+            Self::WsTrust(_) => "wstrust",
         }
     }
 }
@@ -92,13 +97,14 @@ impl Profile {
     /// The client id that goes into the body because the client authentication does not carry one
     /// (RFC 6749, section 3.2.1).
     pub(crate) fn body_client_id<'a>(&'a self, names: &Names<'a>) -> Option<&'a [u8]> {
-        let client_id = names.client_id.or(self.client_id.as_deref().map(str::as_bytes));
+        let configured = || self.client_id.as_deref().map(str::as_bytes);
+        let client_id = names.client_id.or_else(configured);
         client_id.filter(|id| !id.is_empty() && self.auth.leaves_client_id_to_body())
     }
 
     /// The user that a password is of.
     pub(crate) fn username<'a>(&'a self, names: &Names<'a>) -> Option<&'a [u8]> {
-        let configured = || self.client_id.as_deref().or(self.auth.id()).map(str::as_bytes);
+        let configured = || self.client_id.as_deref().or_else(|| self.auth.id()).map(str::as_bytes);
         names.username.or(names.client_id).or_else(configured)
     }
 
@@ -125,10 +131,11 @@ impl Profile {
         names: &Names<'_>,
         now: &Now,
     ) -> Result<Outgoing, Failure> {
-        match self.protocol {
+        match &self.protocol {
             Protocol::ClientCredentials => client_credentials::request(self, subject, names, now),
             Protocol::Password => password::request(self, subject, names, now),
             Protocol::TokenExchange => token_exchange::request(self, subject, names, now),
+            Protocol::WsTrust(exchange) => wstrust::request::write(self, exchange, subject, now),
         }
     }
 
@@ -137,10 +144,11 @@ impl Profile {
     /// # Errors
     /// The STS refused, or the answer cannot be used.
     pub fn response(&self, answer: &Incoming<'_>, now: &Now) -> Result<Issued, Failure> {
-        match self.protocol {
+        match &self.protocol {
             Protocol::ClientCredentials => client_credentials::response(answer, now),
             Protocol::Password => password::response(answer, now),
             Protocol::TokenExchange => token_exchange::response(answer, now),
+            Protocol::WsTrust(exchange) => wstrust::response::read(answer, exchange, now.wall),
         }
     }
 }

@@ -39,7 +39,7 @@ fn requests_of_each_grant_with_each_client_authentication() {
     for protocol in GRANTS {
         let mut shown = String::new();
         for (method, options) in methods() {
-            let profile = profile(protocol, method, &options, Some("from the directive"));
+            let profile = profile(&protocol, method, &options, Some("from the directive"));
             if profile.auth.file().is_some() {
                 let content = Ok(Secret::new("eyJ4Ijoi.eyJ5Ijoi.c2ln\n"));
                 assert_eq!(profile.auth.refresh(content), Refresh::Changed);
@@ -55,7 +55,7 @@ fn requests_of_each_grant_with_each_client_authentication() {
 #[test]
 fn an_assertion_can_be_verified_by_the_server() {
     let options = format!("client_id=a&jwk={JWK}");
-    let profile = profile(Protocol::ClientCredentials, "private_key_jwt", &options, None);
+    let profile = profile(&Protocol::ClientCredentials, "private_key_jwt", &options, None);
     let outgoing = request(&profile, "", &Names::default());
     let assertion = text(&outgoing).rsplit('=').next().unwrap();
     let (input, signature) = assertion.rsplit_once('.').unwrap();
@@ -70,7 +70,7 @@ fn an_assertion_can_be_verified_by_the_server() {
 #[test]
 fn rfc_6749_section_4_3_2_request() {
     let options = "client_id=s6BhdRkqt3&client_secret=gX1fBat3bV";
-    let profile = profile(Protocol::Password, "client_secret_basic", options, None);
+    let profile = profile(&Protocol::Password, "client_secret_basic", options, None);
     let names = Names { username: Some(b"johndoe"), ..Names::default() };
     let subject = Subject { source: &Secret::new("A3ddj3w"), parameters: &[] };
     let outgoing = profile.request_as(&subject, &names, &NOW).unwrap_or_else(|e| panic!("{e}"));
@@ -84,7 +84,7 @@ fn rfc_6749_section_4_3_2_request() {
 #[test]
 fn rfc_6749_section_4_4_2_request() {
     let options = "client_id=s6BhdRkqt3&client_secret=gX1fBat3bV";
-    let profile = profile(Protocol::ClientCredentials, "client_secret_basic", options, None);
+    let profile = profile(&Protocol::ClientCredentials, "client_secret_basic", options, None);
     let subject = Subject { source: &Secret::default(), parameters: &[] };
     let outgoing = profile.request(&subject, &NOW).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(text(&outgoing), "grant_type=client_credentials");
@@ -109,7 +109,7 @@ fn a_password_is_of_whom_the_request_or_the_configuration_names() {
         // NGINX authenticated nobody: that is not the client's own name.
         (post, Some("c"), (None, Some("")), None),
     ] {
-        let profile = profile(Protocol::Password, auth.0, auth.1, client_id);
+        let profile = profile(&Protocol::Password, auth.0, auth.1, client_id);
         let names =
             Names { client_id: names.0.map(str::as_bytes), username: names.1.map(str::as_bytes) };
         let subject = Subject { source: &Secret::new("t"), parameters: &[] };
@@ -134,14 +134,14 @@ fn a_client_id_of_the_request_takes_the_place_of_the_configured_one() {
             (Some("c"), Some(""), None),
         ] {
             for (method, options) in [("none", ""), ("client_cert", "cert=a&key=b")] {
-                let profile = profile(protocol, method, options, client_id);
+                let profile = profile(&protocol, method, options, client_id);
                 let names = Names { client_id: name.map(str::as_bytes), username: Some(b"u") };
                 let outgoing = request(&profile, "t", &names);
                 let expected = sent.map(|sent| format!("&client_id={sent}")).unwrap_or_default();
                 assert!(text(&outgoing).ends_with(&format!("&scope=a+b{expected}")));
             }
             let options = "client_id=auth&client_secret=b";
-            let profile = profile(protocol, "client_secret_post", options, client_id);
+            let profile = profile(&protocol, "client_secret_post", options, client_id);
             let names = Names { client_id: name.map(str::as_bytes), username: Some(b"u") };
             let outgoing = request(&profile, "t", &names);
             assert_eq!(text(&outgoing).matches("client_id=").count(), 1);
@@ -153,10 +153,10 @@ fn a_client_id_of_the_request_takes_the_place_of_the_configured_one() {
 #[test]
 fn without_a_source_token_only_cc_asks() {
     for protocol in GRANTS {
-        let profile = profile(protocol, "none", "", Some("c"));
+        let profile = profile(&protocol, "none", "", Some("c"));
         let subject = Subject { source: &Secret::default(), parameters: &[] };
         match profile.request(&subject, &NOW) {
-            Ok(_) => assert_eq!(protocol, Protocol::ClientCredentials),
+            Ok(_) => assert!(protocol == Protocol::ClientCredentials),
             Err(failure) => assert_eq!(failure.kind, FailureKind::MissingToken),
         }
     }
@@ -164,7 +164,7 @@ fn without_a_source_token_only_cc_asks() {
 
 #[test]
 fn cc_sends_nothing_of_the_client() {
-    let profile = profile(Protocol::ClientCredentials, "none", "", None);
+    let profile = profile(&Protocol::ClientCredentials, "none", "", None);
     let names = Names { client_id: None, username: Some(b"s3cret") };
     assert!(!text(&request(&profile, "s3cret", &names)).contains("s3cret"));
 }
@@ -192,7 +192,7 @@ fn whose_fault_a_refusal_is_depends_on_the_grant() {
             let body = format!(r#"{{"error":"{code}"}}"#);
             let status = StatusCode::from_u16(status).unwrap();
             let answer = Incoming { status, headers: &HeaderMap::new(), body: body.as_bytes() };
-            let failure = profile(protocol, "none", "", None).response(&answer, &NOW).err();
+            let failure = profile(&protocol, "none", "", None).response(&answer, &NOW).err();
             assert_eq!(failure.unwrap().kind, expected, "{} {code}", protocol.name());
         }
     }
@@ -203,15 +203,15 @@ fn every_grant_reads_the_same_answer() {
     for protocol in GRANTS {
         let body = br#"{"access_token":"t","token_type":"Bearer","expires_in":60}"#;
         let answer = Incoming { status: StatusCode::OK, headers: &HeaderMap::new(), body };
-        let issued = profile(protocol, "none", "", None).response(&answer, &NOW);
+        let issued = profile(&protocol, "none", "", None).response(&answer, &NOW);
         let issued = issued.unwrap_or_else(|e| panic!("{e}"));
         assert!(issued.token.expose() == b"t" && issued.expires_in == Some(60));
     }
 }
 
-fn profile(protocol: Protocol, method: &str, options: &str, client_id: Option<&str>) -> Profile {
+fn profile(protocol: &Protocol, method: &str, options: &str, client_id: Option<&str>) -> Profile {
     Profile {
-        protocol,
+        protocol: protocol.clone(),
         endpoint: Endpoint::parse("https://as.example.com/as/token.oauth2").unwrap(),
         auth: ClientAuth::parse(method, Some(options)).unwrap_or_else(|e| panic!("{method}: {e}")),
         client_id: client_id.map(str::to_owned),

@@ -14,6 +14,8 @@ use crate::conf::argument::{self, Problem};
 use crate::conf::exchange::{Challenge, OnFailure, Phase};
 use crate::conf::settings::{BoundTokens, Kind, Parameter, Settings, Variables};
 use crate::nginx::conf::Conf;
+use crate::nginx::content;
+use crate::nginx::tls::Protocols;
 use crate::nginx::value::{Reported, Value};
 
 /// A directive, allowed in `http`, `server`, `location` and `if` in `location`.
@@ -64,7 +66,7 @@ const fn directive(
 }
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 18] = [
+pub(crate) static DIRECTIVES: [Directive; 25] = [
     directive(c"STSType", (1, 1), |b, a| once(&mut b.settings.kind, kind(first(a)))),
     directive(c"STSOTXEndpoint", (1, 1), |b, a| once(&mut b.settings.otx.endpoint, endpoint(a))),
     directive(c"STSOTXEndpointAuth", (1, 2), |b, a| once(&mut b.settings.otx.auth, auth(a))),
@@ -75,6 +77,9 @@ pub(crate) static DIRECTIVES: [Directive; 18] = [
     directive(c"STSSSLTrustedCertificate", (1, 1), |b, a| {
         once(&mut b.settings.trusted_certificate, text(a))
     }),
+    directive(c"STSSSLCRL", (1, 1), |b, a| once(&mut b.settings.crl, text(a))),
+    directive(c"STSSSLProtocols", (1, 4), |b, a| once(&mut b.settings.protocols, protocols(a))),
+    directive(c"STSSSLCiphers", (1, 1), |b, a| once(&mut b.settings.ciphers, text(a))),
     directive(c"STSHTTPTimeOut", (1, 1), |b, a| {
         let seconds = argument::number(first(a), 1, 3600);
         once(&mut b.settings.timeout, seconds.map(|seconds| seconds * 1000))
@@ -90,6 +95,27 @@ pub(crate) static DIRECTIVES: [Directive; 18] = [
     }),
     directive(c"STSKeepalive", (1, 3), |b, a| once(&mut b.settings.keepalive, keepalive(a))),
     directive(c"STSMaxCalls", (1, 3), |b, a| once(&mut b.settings.max_calls, max_calls(a))),
+    directive(c"STSCache", (1, 2), |b, a| {
+        if b.settings.cache.is_some() {
+            return Err(Refusal::Duplicate);
+        }
+        let name = b.main.caches.define(b.conf, first(a), a.get(1).copied())?;
+        once(&mut b.settings.cache, Ok(name))
+    }),
+    directive(c"STSCachePurge", (0, 0), |b, _| {
+        if b.settings.purge {
+            return Err(Refusal::Duplicate);
+        }
+        b.settings.purge = true;
+        content::answer_purges(b.conf);
+        Ok(())
+    }),
+    directive(c"STSCacheExpiresIn", (1, 1), |b, a| {
+        once(&mut b.settings.cache_expires_in, argument::number(first(a), 0, u64::from(u32::MAX)))
+    }),
+    directive(c"STSExpiryLeeway", (1, 1), |b, a| {
+        once(&mut b.settings.expiry_leeway, argument::time(first(a), 0, 24 * 60 * 60 * 1000))
+    }),
     directive(c"STSBoundTokens", (1, 1), |b, a| {
         let words = [("refuse", BoundTokens::Refuse), ("allow", BoundTokens::Allow)];
         once(&mut b.settings.bound_tokens, argument::word(first(a), &words))
@@ -151,13 +177,19 @@ fn count(text: &str, least: u64, most: u64) -> Result<usize, Problem> {
     argument::number(text, least, most).and_then(to_usize)
 }
 
-/// `connections [idle time]`
+fn protocols(arguments: &[&str]) -> Result<Protocols, Problem> {
+    let versions = arguments.iter().map(|word| argument::word(word, &Protocols::WORDS));
+    let versions: Vec<u32> = versions.collect::<Result<_, _>>()?;
+    Ok(Protocols(versions.into_iter().fold(0, |set, version| set | version)))
+}
+
+/// `connections [[idle] time]`
 fn keepalive(arguments: &[&str]) -> Result<Limits, Problem> {
     let connections = count(first(arguments), 0, 65_535)?;
     let idle = match arguments.get(1..) {
         None | Some([]) => Limits::DEFAULT.idle,
-        Some(["idle", time]) => argument::time(time, 1, 24 * 60 * 60 * 1000)?,
-        Some(_) => return Err("the arguments are: connections [idle time]".into()),
+        Some([time] | ["idle", time]) => argument::time(time, 1, 24 * 60 * 60 * 1000)?,
+        Some(_) => return Err("the arguments are: connections [[idle] time]".into()),
     };
     Ok(Limits { connections, idle })
 }

@@ -2,24 +2,34 @@
 
 use std::rc::Rc;
 
+use sts_core::cache_key::ExchangeKey;
 use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::{Endpoint, Scheme};
+use sts_core::life::LifePolicy;
 use sts_core::parameters;
 use sts_core::profile::{Profile, Protocol};
 use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
+use crate::cache::Cache;
 use crate::conf::argument::Problem;
+use crate::conf::cache;
 use crate::conf::main::MainConf;
 use crate::conf::settings::{BoundTokens, Kind, Parameter, Settings, Variables};
 use crate::conf::{LocationConf, State};
-use crate::net::{Destination, Limit};
+use crate::net::{Destination, Limit, Retries};
 use crate::nginx::conf::{Block, Conf};
-use crate::nginx::tls::Trust;
+use crate::nginx::tls::{Protocols, TlsSettings};
 use crate::nginx::value::Value;
 
 /// Milliseconds that a call may take in all.
 const TIMEOUT: u64 = 20_000;
+
+/// Seconds that no token is kept for longer.
+const CACHE_EXPIRES_IN: u64 = 300;
+
+/// Milliseconds taken off each expiry.
+const EXPIRY_LEEWAY: u64 = 15_000;
 
 /// Bytes of the body of an answer.
 const MAX_RESPONSE: usize = 256 * 1024;
@@ -36,6 +46,8 @@ pub(crate) struct Exchange {
     pub(crate) bound_tokens: BoundTokens,
     pub(crate) ignore_client_abort: bool,
     pub(crate) challenge: Rc<Challenge>,
+    /// `None` where nothing is kept.
+    pub(crate) cache: Option<Rc<Cache>>,
 }
 
 /// What a call needs, which may outlive the request that started it.
@@ -43,6 +55,8 @@ pub(crate) struct Callee {
     pub(crate) profile: Profile,
     pub(crate) destination: Rc<Destination>,
     pub(crate) limit: Limit,
+    pub(crate) key: ExchangeKey,
+    pub(crate) life: LifePolicy,
 }
 
 /// Two locations have the same exchange when they ask the same STS for the same, with a source token
@@ -58,7 +72,7 @@ pub(crate) struct Identity {
     auth: ClientAuth,
     client_id: Option<String>,
     parameters: Vec<(String, String)>,
-    trust: Trust,
+    tls: TlsSettings,
     source: Rc<str>,
 }
 
@@ -116,6 +130,10 @@ impl LocationConf {
     ) -> Result<(), Problem> {
         let own_exchange = self.settings.has_exchange();
         self.settings.inherit(&outer.settings);
+        if self.settings.purge {
+            let name = self.settings.cache.as_deref().unwrap_or(cache::DEFAULT_NAME);
+            self.purges = Some(main.caches.named(conf, name)?);
+        }
         let block = conf.block();
         let built = build(conf, main, &self.settings);
         let problem = match built {
@@ -184,21 +202,22 @@ fn build(
     let parameters = settings.parameters.clone().unwrap_or_default();
     parameters::check_all(&profile, parameters.iter().map(|parameter| parameter.name.as_str()))
         .map_err(|error| format!("\"STSRequestParameter\": {error}"))?;
-    let trust = Trust {
+    let tls = TlsSettings {
         verify: settings.verify.unwrap_or(true),
-        certificates: settings.trusted_certificate.clone(),
+        trusted: settings.trusted_certificate.clone(),
+        revoked: settings.crl.clone(),
+        protocols: settings.protocols.unwrap_or(Protocols::DEFAULT),
+        ciphers: settings.ciphers.clone(),
     };
-    let destination = main
-        .destinations
-        .of(conf, &endpoint, &trust)
-        .map_err(|error| format!("\"{endpoint_directive}\": {error}"))?;
+    let destination =
+        main.destinations.of(conf, &endpoint, &tls, settings.outgoing_proxy.as_ref())?;
     let identity = Identity {
         kind,
         endpoint,
         auth,
         client_id: grant.client_id.clone(),
         parameters: parameters.iter().map(|p| (p.name.clone(), p.text.clone())).collect(),
-        trust,
+        tls: tls.clone(),
         source: carrier.source_text.clone(),
     };
     let (id, is_new) = main.identify(identity);
@@ -209,12 +228,24 @@ fn build(
         timeout: settings.timeout.unwrap_or(TIMEOUT),
         response: settings.max_response.unwrap_or(MAX_RESPONSE),
         keepalive: settings.keepalive.unwrap_or(Limits::DEFAULT),
+        retries: Retries {
+            times: settings.retries.unwrap_or(Retries::DEFAULT.times),
+            pause: settings.retry_interval.unwrap_or(Retries::DEFAULT.pause),
+        },
         calls: settings.max_calls.unwrap_or(CallLimits::DEFAULT),
     };
+    let key = ExchangeKey::new(&profile, &tls.identity());
+    let cap = settings.cache_expires_in.unwrap_or(CACHE_EXPIRES_IN);
+    let life = LifePolicy { cap, leeway: settings.expiry_leeway.unwrap_or(EXPIRY_LEEWAY) };
+    let name = settings.cache.as_deref().unwrap_or(cache::DEFAULT_NAME);
+    let cache = (cap > 0).then(|| main.caches.named(conf, name)).transpose()?;
+    if let Some(cache) = &cache {
+        cache.serves(&key, profile.endpoint.url());
+    }
     let on_error = settings.on_error.unwrap_or(OnFailure::Return);
     Ok(Some(Exchange {
         id: ExchangeId(id),
-        callee: Rc::new(Callee { profile, destination, limit }),
+        callee: Rc::new(Callee { profile, destination, limit, key, life }),
         carrier,
         parameters,
         phase: settings.phase.unwrap_or(Phase::PreContent),
@@ -223,6 +254,7 @@ fn build(
         bound_tokens: settings.bound_tokens.unwrap_or(BoundTokens::Refuse),
         ignore_client_abort: settings.ignore_client_abort.unwrap_or(false),
         challenge: settings.challenge.clone().unwrap_or_else(|| Rc::new(Challenge::On)),
+        cache,
     }))
 }
 

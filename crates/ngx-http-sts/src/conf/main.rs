@@ -1,5 +1,6 @@
 //! What all locations of a configuration share.
 
+use crate::conf::cache::Caches;
 use crate::conf::exchange::{Identity, Phase};
 use crate::net::Destinations;
 use crate::nginx::conf::Conf;
@@ -11,6 +12,7 @@ use crate::nginx::variable::TargetVariable;
 pub(crate) struct MainConf {
     pub(crate) targets: Targets,
     pub(crate) destinations: Destinations,
+    pub(crate) caches: Caches,
     exchanges: Vec<Identity>,
     phases: Vec<Phase>,
 }

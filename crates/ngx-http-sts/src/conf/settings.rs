@@ -8,6 +8,7 @@ use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
 use crate::conf::exchange::{Challenge, OnFailure, Phase};
+use crate::nginx::tls::Protocols;
 use crate::nginx::value::Value;
 
 /// Each directive's own value; `None` where it was not written.
@@ -19,6 +20,9 @@ pub(crate) struct Settings {
     pub(crate) carrier: Option<Rc<Variables>>,
     pub(crate) verify: Option<bool>,
     pub(crate) trusted_certificate: Option<String>,
+    pub(crate) crl: Option<String>,
+    pub(crate) protocols: Option<Protocols>,
+    pub(crate) ciphers: Option<String>,
     /// Milliseconds.
     pub(crate) timeout: Option<u64>,
     pub(crate) phase: Option<Phase>,
@@ -30,6 +34,18 @@ pub(crate) struct Settings {
     pub(crate) bound_tokens: Option<BoundTokens>,
     pub(crate) ignore_client_abort: Option<bool>,
     pub(crate) challenge: Option<Rc<Challenge>>,
+    pub(crate) outgoing_proxy: Option<Endpoint>,
+    pub(crate) retries: Option<u32>,
+    /// Milliseconds.
+    pub(crate) retry_interval: Option<u64>,
+    /// The name of a cache.
+    pub(crate) cache: Option<String>,
+    /// `STSCachePurge`; not inherited: a location inside answers otherwise.
+    pub(crate) purge: bool,
+    /// Seconds.
+    pub(crate) cache_expires_in: Option<u64>,
+    /// Milliseconds.
+    pub(crate) expiry_leeway: Option<u64>,
 }
 
 /// `STSType`.
@@ -82,6 +98,9 @@ impl Settings {
         inherit(&mut self.carrier, &outer.carrier);
         inherit(&mut self.verify, &outer.verify);
         inherit(&mut self.trusted_certificate, &outer.trusted_certificate);
+        inherit(&mut self.crl, &outer.crl);
+        inherit(&mut self.protocols, &outer.protocols);
+        inherit(&mut self.ciphers, &outer.ciphers);
         inherit(&mut self.timeout, &outer.timeout);
         inherit(&mut self.phase, &outer.phase);
         inherit(&mut self.on_error, &outer.on_error);
@@ -92,6 +111,12 @@ impl Settings {
         inherit(&mut self.bound_tokens, &outer.bound_tokens);
         inherit(&mut self.ignore_client_abort, &outer.ignore_client_abort);
         inherit(&mut self.challenge, &outer.challenge);
+        inherit(&mut self.outgoing_proxy, &outer.outgoing_proxy);
+        inherit(&mut self.retries, &outer.retries);
+        inherit(&mut self.retry_interval, &outer.retry_interval);
+        inherit(&mut self.cache, &outer.cache);
+        inherit(&mut self.cache_expires_in, &outer.cache_expires_in);
+        inherit(&mut self.expiry_leeway, &outer.expiry_leeway);
     }
 
     /// Whether the block itself says something of what is exchanged, and where.

@@ -8,11 +8,13 @@ use std::task::Poll;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 
-use crate::net::{Answer, CallError, Destination};
+use crate::net::{Answer, CallError, Destination, tunnel};
+use crate::nginx::address::SocketAddress;
 use crate::nginx::peer::{ConnectError, Peer};
+use crate::nginx::timer::{self, Hold, Timer};
 
 /// Bytes that the status line and the headers of an answer may have.
 const MAX_HEAD: usize = 64 * 1024;
@@ -20,14 +22,26 @@ const MAX_HEAD: usize = 64 * 1024;
 /// How many headers an answer may have.
 const MAX_HEADERS: usize = 128;
 
+/// Requests and milliseconds that a connection serves: a load balancer's view of who should get them
+/// changes, and so do addresses.
+const MAX_REQUESTS: u32 = 1000;
+const MAX_AGE: u64 = 60 * 60 * 1000;
+
+/// Milliseconds that an address may hang while there is another one.
+const MAX_PATIENCE: u64 = 2_000;
+
+pub(super) type Driver<B> = Box<http1::Connection<Peer, B>>;
+
 /// An open connection that nobody else uses.
 pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
-    /// hyper's half that reads and writes; gone when it has ended.
-    driver: Option<http1::Connection<Peer, Full<Bytes>>>,
+    /// hyper's half that reads and writes; gone when it has ended. Boxed: it is large, and a connection
+    /// moves into the pool and out of it.
+    driver: Option<Driver<Full<Bytes>>>,
     pub(super) peer: Peer,
-    /// What TLS refers to has to outlive the connection.
-    _destination: Rc<Destination>,
+    /// Milliseconds of NGINX's clock.
+    opened: u64,
+    requests: u32,
 }
 
 /// Why a request got no answer on a connection.
@@ -38,22 +52,38 @@ pub(super) enum SendError {
 }
 
 impl Connection {
-    /// Connects to the first address that answers, and secures the connection.
-    pub(super) async fn open(destination: &Rc<Destination>) -> Result<Self, CallError> {
-        let mut last = None;
+    /// Connects to the first address that takes the connection, and secures it. `time` is what all
+    /// of it may take, in milliseconds: an address that hangs leaves some to the next.
+    pub(super) async fn open(destination: &Rc<Destination>, time: u64) -> Result<Self, CallError> {
         let addresses = destination.addresses().await.map_err(CallError::NoAddress)?;
-        for address in &addresses {
-            match Peer::connect(address).await {
-                Ok(peer) => return Self::on(peer, destination).await,
-                Err(ConnectError::Exhausted) => return Err(ConnectError::Exhausted.into()),
-                Err(error) => last = Some(error),
+        let share = time / (addresses.len() as u64 + 1);
+        let patience = share.min(MAX_PATIENCE);
+        let mut last = CallError::NoAddress("the name has none".into());
+        for (index, address) in addresses.iter().enumerate() {
+            let opening = Self::at(address, destination);
+            // The deadline of the call ends the last attempt.
+            let opened = if index + 1 == addresses.len() {
+                opening.await
+            } else {
+                let timer = Timer::new(patience, Hold::default());
+                let hangs = || Err(ConnectError::hangs(address, patience).into());
+                timer::before(timer, opening).await.unwrap_or_else(hangs)
+            };
+            match opened {
+                Err(CallError::Connect(error)) if error.is_about_the_address() => {
+                    last = error.into();
+                }
+                done => return done,
             }
         }
-        let none = || CallError::NoAddress("the name has none".into());
-        Err(last.map_or_else(none, CallError::Connect))
+        Err(last)
     }
 
-    async fn on(peer: Peer, destination: &Rc<Destination>) -> Result<Self, CallError> {
+    async fn at(address: &SocketAddress, destination: &Rc<Destination>) -> Result<Self, CallError> {
+        let peer = Peer::connect(address).await?;
+        if let Some(target) = destination.tunnel() {
+            tunnel::open(&peer, target).await?;
+        }
         if let Some(tls) = destination.tls() {
             peer.secure(tls, destination.host()).await?;
         }
@@ -63,7 +93,7 @@ impl Connection {
             .handshake(peer.clone())
             .await
             .map_err(|error| CallError::Lost(error.to_string()))?;
-        Ok(Self { sender, driver: Some(driver), peer, _destination: destination.clone() })
+        Ok(Self { sender, driver: Some(Box::new(driver)), peer, opened: timer::now(), requests: 0 })
     }
 
     /// Sends a request and collects the answer, with up to `max_body` bytes of body.
@@ -72,6 +102,7 @@ impl Connection {
         request: Request<Full<Bytes>>,
         max_body: usize,
     ) -> Result<Answer, SendError> {
+        self.requests += 1;
         let answer = self.sender.try_send_request(request);
         let answer = drive(&mut self.driver, answer).await.map_err(|mut error| {
             match error.take_message() {
@@ -82,8 +113,12 @@ impl Connection {
         drive(&mut self.driver, collect(answer, max_body)).await.map_err(SendError::Call)
     }
 
-    /// Whether the answer is over and the STS keeps the connection.
+    /// Whether the answer is over, the STS keeps the connection, and it has not served its time.
     pub(super) async fn is_reusable(&mut self) -> bool {
+        let age = timer::now().saturating_sub(self.opened);
+        if self.requests >= MAX_REQUESTS || age >= MAX_AGE {
+            return false;
+        }
         let sender = &mut self.sender;
         // Either it is ready now, or it waits for something that the STS still sends.
         let ready = poll_fn(|context| Poll::Ready(sender.poll_ready(context)));
@@ -93,10 +128,11 @@ impl Connection {
 }
 
 /// Runs `future`, and the connection that it needs with it: one task for both.
-async fn drive<F: Future>(
-    driver: &mut Option<http1::Connection<Peer, Full<Bytes>>>,
-    future: F,
-) -> F::Output {
+pub(super) async fn drive<B, F: Future>(driver: &mut Option<Driver<B>>, future: F) -> F::Output
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let mut future = pin!(future);
     poll_fn(|context| {
         if let Some(connection) = driver

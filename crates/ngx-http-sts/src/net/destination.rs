@@ -11,7 +11,7 @@ use crate::net::lookup::{Lookup, System};
 use crate::nginx::address::{self, SocketAddress};
 use crate::nginx::conf::Conf;
 use crate::nginx::resolve::Resolver;
-use crate::nginx::tls::{Tls, Trust};
+use crate::nginx::tls::{Tls, TlsSettings};
 
 /// An STS as the transport sees it. Connections are kept and calls are counted per destination, and
 /// what differs in host, port, or in what TLS verifies is another destination.
@@ -19,10 +19,12 @@ pub(crate) struct Destination {
     id: u64,
     key: Key,
     lookup: Lookup,
-    tls: Option<Tls>,
+    tls: Option<Rc<Tls>>,
     calls: Calls,
     authority: HeaderValue,
     target: Uri,
+    /// The host and port to which a proxy makes a tunnel.
+    tunnel: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -30,8 +32,9 @@ struct Key {
     url: String,
     host: Host,
     port: u16,
-    trust: Option<Trust>,
+    tls: Option<TlsSettings>,
     resolver: Option<Resolver>,
+    proxy: Option<Endpoint>,
 }
 
 /// The destinations of a configuration.
@@ -55,34 +58,48 @@ impl Destinations {
         &mut self,
         conf: &Conf<'_>,
         endpoint: &Endpoint,
-        trust: &Trust,
+        tls: &TlsSettings,
+        proxy: Option<&Endpoint>,
     ) -> Result<Rc<Destination>, String> {
         let key = Key {
             url: endpoint.url().to_owned(),
             host: endpoint.host().clone(),
             port: endpoint.port(),
             resolver: Resolver::configured(conf),
-            trust: (endpoint.scheme() == Scheme::Https).then(|| trust.clone()),
+            proxy: proxy.cloned(),
+            tls: (endpoint.scheme() == Scheme::Https).then(|| tls.clone()),
         };
         if let Some(known) = self.known.iter().find(|known| known.key == key) {
             return Ok(known.clone());
         }
-        let tls = key.trust.as_ref().map(|trust| Tls::new(conf, trust)).transpose()?;
-        let addresses = address::at_configuration(conf, &key.host, key.port);
-        let addresses = addresses.unwrap_or_else(|why| {
+        let tls = key.tls.as_ref().map(|tls| Tls::new(conf, tls)).transpose()?.map(Rc::new);
+        // Whom to connect to: with a proxy, the name of the STS is the proxy's business.
+        let contact = proxy.unwrap_or(endpoint);
+        let (host, port) = (contact.host(), contact.port());
+        let addresses = address::at_configuration(conf, host, port).unwrap_or_else(|why| {
             // NGINX has to start while the STS is away.
             conf.warn(format_args!(
-                "the STS \"{}\" has no address now, requests for it will fail until it has one: {why}",
-                endpoint.authority()
+                "\"{}\" has no address now, requests for it will fail until it has one: {why}",
+                contact.authority()
             ));
             Vec::new()
         });
-        let lookup =
-            Lookup::new(conf, &mut self.system, key.resolver, &key.host, key.port, addresses);
+        let lookup = Lookup::new(conf, &mut self.system, key.resolver, host, port, addresses);
+        let (target, tunnel) = match (proxy, endpoint.scheme()) {
+            (None, _) => (endpoint.target().to_owned(), None),
+            // RFC 9112, section 3.2.2.
+            (Some(_), Scheme::Http) => {
+                (format!("http://{}{}", endpoint.authority(), endpoint.target()), None)
+            }
+            (Some(_), Scheme::Https) => {
+                (endpoint.target().to_owned(), Some(endpoint.host_and_port()))
+            }
+        };
         let destination = Rc::new(Destination {
             id: NEXT_ID.replace(NEXT_ID.get() + 1),
             authority: HeaderValue::from_str(endpoint.authority()).map_err(|e| e.to_string())?,
-            target: endpoint.target().parse().map_err(|e| format!("{e}"))?,
+            target: target.parse().map_err(|e| format!("{e}"))?,
+            tunnel,
             key,
             lookup,
             tls,
@@ -108,8 +125,8 @@ impl Destination {
         self.lookup.addresses().await
     }
 
-    pub(super) fn tls(&self) -> Option<&Tls> {
-        self.tls.as_ref()
+    pub(super) fn tls(&self) -> Option<Rc<Tls>> {
+        self.tls.clone()
     }
 
     pub(super) fn calls(&self) -> &Calls {
@@ -118,6 +135,11 @@ impl Destination {
 
     pub(super) fn authority(&self) -> &HeaderValue {
         &self.authority
+    }
+
+    /// Where a proxy has to make a tunnel to first.
+    pub(super) fn tunnel(&self) -> Option<&str> {
+        self.tunnel.as_deref()
     }
 
     pub(super) fn target(&self) -> &Uri {

@@ -6,7 +6,8 @@ use std::ptr::NonNull;
 
 use nginx_sys::{
     NGX_HTTP_SATISFY_ANY, NGX_LOG_EMERG, NGX_LOG_WARN, ngx_conf_full_name, ngx_conf_t,
-    ngx_http_core_loc_conf_t, ngx_pnalloc, ngx_pool_t, ngx_resolver_t, ngx_str_t,
+    ngx_http_core_loc_conf_t, ngx_http_handler_pt, ngx_pnalloc, ngx_pool_t, ngx_resolver_t,
+    ngx_str_t,
 };
 use ngx::http::{HttpModuleLocationConf, NgxHttpCoreModule};
 use ngx::ngx_conf_log_error;
@@ -102,6 +103,15 @@ impl Conf<'_> {
     fn core(&self) -> Option<&ngx_http_core_loc_conf_t> {
         // SAFETY: the constructor's contract.
         NgxHttpCoreModule::location_conf(unsafe { self.conf.as_ref() })
+    }
+
+    /// Lets the location of the directive be answered by `handler`.
+    pub(super) fn set_content_handler(&self, handler: ngx_http_handler_pt) {
+        // SAFETY: the constructor's contract.
+        let core = NgxHttpCoreModule::location_conf_mut(unsafe { self.conf.as_ref() });
+        if let Some(core) = core {
+            core.handler = handler;
+        }
     }
 
     /// The block whose configuration is being merged.

@@ -4,10 +4,10 @@ use std::ffi::{c_char, c_void};
 use std::ptr::{self, NonNull};
 
 use nginx_sys::{
-    NGX_AGAIN, NGX_CONF_TAKE1, NGX_CONF_TAKE2, NGX_CONF_TAKE12, NGX_CONF_TAKE123, NGX_DECLINED,
-    NGX_DONE, NGX_ERROR, NGX_HTTP_LIF_CONF, NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET,
-    NGX_HTTP_MAIN_CONF, NGX_HTTP_MODULE, NGX_HTTP_SRV_CONF, NGX_OK, ngx_array_push, ngx_command_t,
-    ngx_conf_t, ngx_cycle_t, ngx_http_handler_pt, ngx_http_module_t,
+    NGX_AGAIN, NGX_CONF_NOARGS, NGX_CONF_TAKE1, NGX_CONF_TAKE2, NGX_CONF_TAKE4, NGX_CONF_TAKE12,
+    NGX_CONF_TAKE123, NGX_DECLINED, NGX_DONE, NGX_ERROR, NGX_HTTP_LIF_CONF, NGX_HTTP_LOC_CONF,
+    NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MODULE, NGX_HTTP_SRV_CONF, NGX_OK,
+    ngx_array_push, ngx_command_t, ngx_conf_t, ngx_cycle_t, ngx_http_handler_pt, ngx_http_module_t,
     ngx_http_phases_NGX_HTTP_ACCESS_PHASE, ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE,
     ngx_http_phases_NGX_HTTP_REWRITE_PHASE, ngx_http_request_t, ngx_int_t, ngx_module_t, ngx_str_t,
     ngx_uint_t,
@@ -63,10 +63,12 @@ const fn commands() -> [ngx_command_t; DIRECTIVES.len() + 1] {
     while index < DIRECTIVES.len() {
         let directive = &DIRECTIVES[index];
         let arguments = match directive.arguments {
+            (0, 0) => NGX_CONF_NOARGS,
             (1, 1) => NGX_CONF_TAKE1,
             (2, 2) => NGX_CONF_TAKE2,
             (1, 2) => NGX_CONF_TAKE12,
             (1, 3) => NGX_CONF_TAKE123,
+            (1, 4) => NGX_CONF_TAKE123 | NGX_CONF_TAKE4,
             _ => panic!("no such number of arguments yet"),
         };
         commands[index] = ngx_command_t {
@@ -112,7 +114,9 @@ extern "C" fn set_directive(
         let name = directive.name.to_string_lossy();
         match (directive.set)(&mut block, &words) {
             Ok(()) => return CONF_OK,
-            Err(Refusal::Reported) => {}
+            Err(Refusal::Reported) => {
+                conf.error(format_args!("\"{name}\" is not accepted, for the reason above"));
+            }
             Err(Refusal::Duplicate) => {
                 conf.error(format_args!("\"{name}\" directive is duplicate"));
             }

@@ -43,6 +43,18 @@ pub(crate) enum ConnectError {
     Handshake(String),
 }
 
+impl ConnectError {
+    pub(crate) fn hangs(address: &SocketAddress, milliseconds: u64) -> Self {
+        let why = format!("nothing happened for {milliseconds} ms");
+        Self::Connect { to: address.text().to_owned(), why }
+    }
+
+    /// Whether another address may do better.
+    pub(crate) fn is_about_the_address(&self) -> bool {
+        !matches!(self, Self::Exhausted)
+    }
+}
+
 /// An open connection, closed when the last handle to it goes.
 #[derive(Clone)]
 pub(crate) struct Peer(Rc<Inner>);
@@ -59,6 +71,8 @@ struct Inner {
     reader: Cell<Option<Waker>>,
     writer: Cell<Option<Waker>>,
     parked: RefCell<Option<OnClose>>,
+    /// What the connection is secured by.
+    tls: RefCell<Option<Rc<Tls>>>,
     /// The worker ends, or NGINX needs the connection for something else.
     closing: Cell<bool>,
 }
@@ -89,11 +103,14 @@ impl Peer {
     }
 
     /// Secures the connection: nothing may be sent before this succeeded.
-    pub(crate) async fn secure(&self, tls: &Tls, host: &Host) -> Result<(), ConnectError> {
+    pub(crate) async fn secure(&self, tls: Rc<Tls>, host: &Host) -> Result<(), ConnectError> {
         let connection = self.connection();
         let failed = |why: String| ConnectError::Handshake(why);
         // SAFETY: the connection is open and has its own pool.
         unsafe { tls.attach(connection, host) }.map_err(|why| failed(why.to_owned()))?;
+        // SAFETY: `attach` has set it.
+        unsafe { (*(*connection).ssl).save_session = Some(save_session) };
+        self.inner().tls.replace(Some(tls.clone()));
         // SAFETY: as above.
         let status = unsafe { ngx_ssl_handshake(connection) };
         if status == NGX_AGAIN as ngx_int_t {
@@ -123,7 +140,8 @@ impl Peer {
             return false;
         }
         // What arrived already will not be reported again.
-        if !self.inner().is_silent() {
+        // SAFETY: as above.
+        if unsafe { (*read).ready() } != 0 && !self.inner().is_silent() {
             return false;
         }
         self.inner().parked.replace(Some(on_close));
@@ -164,6 +182,7 @@ impl Peer {
             reader: Cell::default(),
             writer: Cell::default(),
             parked: RefCell::default(),
+            tls: RefCell::default(),
             closing: Cell::new(false),
         });
         // SAFETY: NGINX does not know the log yet.
@@ -432,6 +451,18 @@ unsafe extern "C" fn handshaken(connection: *mut ngx_connection_t) {
         let inner = unsafe { &*(*connection).data.cast::<Inner>() };
         if let Some(reader) = inner.reader.take() {
             reader.wake();
+        }
+    });
+}
+
+/// OpenSSL has a new session; with TLS 1.3 it comes some time after the handshake.
+unsafe extern "C" fn save_session(connection: *mut ngx_connection_t) {
+    guard((), || {
+        // SAFETY: NGINX passes the connection, which is a peer's.
+        let inner = unsafe { &*(*connection).data.cast::<Inner>() };
+        if let Some(tls) = &*inner.tls.borrow() {
+            // SAFETY: the connection is secured by it.
+            unsafe { tls.keep_session(connection) };
         }
     });
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
+use std::slice;
 
 use nginx_sys::{
     ngx_http_request_t, ngx_list_push, ngx_pnalloc, ngx_pool_cleanup_add, ngx_str_t,
@@ -115,10 +116,46 @@ impl<'r> Request<'r> {
         ptr::null_mut()
     }
 
+    /// Tells the passes of a request apart: NGINX counts its internal redirects down.
+    pub(crate) fn pass_number(self) -> u32 {
+        self.raw().uri_changes()
+    }
+
     /// The status line is made, or an error page is under way: the request is past every exchange.
     pub(crate) fn is_answered(self) -> bool {
         let raw = self.raw();
         raw.header_sent() != 0 || raw.headers_out.status != 0 || raw.err_status != 0
+    }
+
+    /// The method, as the client wrote it.
+    pub(crate) fn method(self) -> &'r [u8] {
+        self.raw().method_name.as_bytes()
+    }
+
+    /// The query, not decoded.
+    pub(crate) fn query(self) -> &'r [u8] {
+        self.raw().args.as_bytes()
+    }
+
+    /// The first header of a name.
+    pub(crate) fn header(self, name: &str) -> Option<&'r [u8]> {
+        let mut part = NonNull::new((&raw const self.raw().headers_in.headers.part).cast_mut());
+        while let Some(current) = part {
+            // SAFETY: NGINX keeps the list of headers well-formed, for as long as the request.
+            let current = unsafe { current.as_ref() };
+            // SAFETY: a part has that many elements of this type.
+            let headers = unsafe {
+                slice::from_raw_parts(current.elts.cast::<ngx_table_elt_t>(), current.nelts)
+            };
+            let named = |header: &&ngx_table_elt_t| {
+                header.key.as_bytes().eq_ignore_ascii_case(name.as_bytes())
+            };
+            if let Some(header) = headers.iter().find(named) {
+                return Some(header.value.as_bytes());
+            }
+            part = NonNull::new(current.next);
+        }
+        None
     }
 
     /// The scheme and the credentials of `Authorization`.
@@ -159,7 +196,7 @@ impl<'r> Request<'r> {
         Ok(())
     }
 
-    fn string(self, text: &str) -> Result<ngx_str_t, OutOfMemory> {
+    pub(super) fn string(self, text: &str) -> Result<ngx_str_t, OutOfMemory> {
         // SAFETY: the pool is valid as long as the request.
         let data = unsafe { ngx_pnalloc(self.raw().pool, text.len()) }.cast::<u8>();
         if data.is_null() {

@@ -28,6 +28,8 @@ struct Suspension {
     request: NonNull<ngx_http_request_t>,
     cleanup: NonNull<ngx_http_cleanup_t>,
     resumer: Resumer,
+    /// The pass that is suspended.
+    pass: u32,
     watches_client: bool,
     /// Told that the request is gone without having been resumed.
     on_leave: Option<Box<dyn FnOnce()>>,
@@ -63,6 +65,7 @@ pub(crate) fn suspend(
         request: NonNull::new(request.as_ptr()).ok_or(OutOfMemory)?,
         cleanup,
         resumer: resumer.clone(),
+        pass: request.pass_number(),
         watches_client: watch_client,
         on_leave: Some(Box::new(on_leave)),
     });
@@ -127,10 +130,16 @@ extern "C" fn resumed(event: *mut ngx_event_t) {
         let request = suspension.request.as_ptr();
         // SAFETY: the cleanup is the request's, which is still there.
         unsafe { (*suspension.cleanup.as_ptr()).handler = None };
-        let watches_client = suspension.watches_client;
+        let (watches_client, pass) = (suspension.watches_client, suspension.pass);
         drop(suspension);
         // SAFETY: the request's cleanup did not run, so the request is valid.
-        unsafe { go_on(request, watches_client) };
+        let now = unsafe { (*request).uri_changes() };
+        // A client that left while the request waited may have sent it to `post_action`: what it
+        // does there is not ours to disturb.
+        if now == pass {
+            // SAFETY: as above.
+            unsafe { go_on(request, watches_client) };
+        }
     });
 }
 

@@ -124,6 +124,30 @@ pub(crate) async fn before<F: Future>(timer: Timer, future: F) -> Option<F::Outp
     .await
 }
 
+/// Runs a future, and something else each `period` milliseconds meanwhile.
+pub(crate) async fn meanwhile<F: Future>(
+    future: F,
+    period: u64,
+    mut each: impl FnMut(),
+) -> F::Output {
+    let mut future = pin!(future);
+    // A call holds a worker that shuts down, its heartbeat does not.
+    let hold = Hold::default();
+    hold.release();
+    let mut timer = Timer::new(period, hold.clone());
+    poll_fn(|context| {
+        if let Poll::Ready(output) = future.as_mut().poll(context) {
+            return Poll::Ready(output);
+        }
+        while Pin::new(&mut timer).poll(context).is_ready() {
+            each();
+            timer = Timer::new(period, hold.clone());
+        }
+        Poll::Pending
+    })
+    .await
+}
+
 extern "C" fn fired(event: *mut ngx_event_t) {
     guard((), || {
         // SAFETY: `poll` made `data` point at the box that holds this event.

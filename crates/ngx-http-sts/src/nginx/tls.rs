@@ -1,16 +1,18 @@
 //! TLS towards an STS, by the OpenSSL that NGINX itself uses.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString, c_long, c_void};
 use std::mem;
 use std::net::IpAddr;
 use std::ptr;
 
 use nginx_sys::{
-    NGX_OK, NGX_SSL_BUFFER, NGX_SSL_CLIENT, NGX_SSL_TLSv1_2, NGX_SSL_TLSv1_3,
-    SSL_CTX_set_default_verify_paths, SSL_ctrl, SSL_get_verify_result, SSL_get0_param, X509_V_OK,
+    NGX_OK, NGX_SSL_BUFFER, NGX_SSL_CLIENT, SSL_CTX_set_default_verify_paths, SSL_SESSION,
+    SSL_SESSION_free, SSL_ctrl, SSL_get_verify_result, SSL_get0_param, X509_V_OK,
     X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip, X509_verify_cert_error_string,
-    ngx_connection_t, ngx_int_t, ngx_ssl_cleanup_ctx, ngx_ssl_create, ngx_ssl_create_connection,
-    ngx_ssl_t, ngx_ssl_trusted_certificate, ngx_uint_t,
+    ngx_connection_t, ngx_int_t, ngx_ssl_ciphers, ngx_ssl_cleanup_ctx,
+    ngx_ssl_client_session_cache, ngx_ssl_create, ngx_ssl_create_connection, ngx_ssl_crl,
+    ngx_ssl_get_session, ngx_ssl_set_session, ngx_ssl_t, ngx_ssl_trusted_certificate, ngx_uint_t,
 };
 use sts_core::endpoint::Host;
 
@@ -24,59 +26,103 @@ const TLSEXT_NAMETYPE_HOST_NAME: c_long = 0;
 /// OpenSSL's own default: how many intermediate certificates a chain may have.
 const VERIFY_DEPTH: ngx_int_t = 100;
 
-/// What the server's certificate is checked against.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Trust {
+/// What NGINX offers to upstreams by default.
+const CIPHERS: &str = "DEFAULT";
+
+/// What is settable of TLS. Connections with different settings are never shared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TlsSettings {
     /// Whether chain and name are checked at all.
     pub(crate) verify: bool,
     /// PEM file with trusted certificates; the system's store without one.
-    pub(crate) certificates: Option<String>,
+    pub(crate) trusted: Option<String>,
+    /// PEM file with revoked certificates.
+    pub(crate) revoked: Option<String>,
+    pub(crate) protocols: Protocols,
+    /// OpenSSL's cipher list for TLS 1.2 and older.
+    pub(crate) ciphers: Option<String>,
 }
 
-/// A TLS client configuration.
+impl TlsSettings {
+    /// What makes a token that came over it another token: who was believed to be the STS.
+    pub(crate) fn identity(&self) -> [&[u8]; 3] {
+        [
+            if self.verify { b"on" } else { b"off" },
+            self.trusted.as_deref().unwrap_or_default().as_bytes(),
+            self.revoked.as_deref().unwrap_or_default().as_bytes(),
+        ]
+    }
+}
+
+/// A set of protocol versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Protocols(pub(crate) u32);
+
+impl Protocols {
+    /// The versions by their names.
+    pub(crate) const WORDS: [(&str, u32); 4] = [
+        ("TLSv1", nginx_sys::NGX_SSL_TLSv1),
+        ("TLSv1.1", nginx_sys::NGX_SSL_TLSv1_1),
+        ("TLSv1.2", nginx_sys::NGX_SSL_TLSv1_2),
+        ("TLSv1.3", nginx_sys::NGX_SSL_TLSv1_3),
+    ];
+    /// The versions that are not deprecated (RFC 8996).
+    pub(crate) const DEFAULT: Self = Self(nginx_sys::NGX_SSL_TLSv1_2 | nginx_sys::NGX_SSL_TLSv1_3);
+}
+
+/// A TLS client configuration, for one host.
 pub(crate) struct Tls {
     /// OpenSSL keeps its address, so it must not move.
     ssl: Box<ngx_ssl_t>,
     verify: bool,
+    session: Session,
 }
+
+/// The last session with the host, which saves a handshake its costly half. What was verified is
+/// part of it.
+struct Session(Cell<*mut SSL_SESSION>);
 
 impl Tls {
     /// Loads what a configuration needs.
     ///
     /// # Errors
-    /// A lower-case fragment; NGINX has reported the details.
-    pub(crate) fn new(conf: &Conf<'_>, trust: &Trust) -> Result<Self, &'static str> {
+    /// A fragment that names the directive; NGINX has reported the details.
+    pub(crate) fn new(conf: &Conf<'_>, settings: &TlsSettings) -> Result<Self, &'static str> {
         // SAFETY: all zeroes is a valid, empty configuration.
         let ssl = Box::new(unsafe { mem::zeroed::<ngx_ssl_t>() });
-        let mut tls = Self { ssl, verify: trust.verify };
+        let session = Session(Cell::new(ptr::null_mut()));
+        let mut tls = Self { ssl, verify: settings.verify, session };
         tls.ssl.log = cycle_log();
-        let protocols = (NGX_SSL_TLSv1_2 | NGX_SSL_TLSv1_3) as ngx_uint_t;
+        let ssl = &raw mut *tls.ssl;
+        let protocols = settings.protocols.0 as ngx_uint_t;
         // SAFETY: the box keeps its address for as long as OpenSSL refers to it.
-        if unsafe { ngx_ssl_create(&raw mut *tls.ssl, protocols, ptr::null_mut()) }
-            != NGX_OK as ngx_int_t
-        {
-            return Err("cannot create a TLS context");
-        }
-        if let Some(file) = &trust.certificates {
+        good(unsafe { ngx_ssl_create(ssl, protocols, ptr::null_mut()) })
+            .ok_or("cannot create a TLS context")?;
+        let mut ciphers = conf.string(settings.ciphers.as_deref().unwrap_or(CIPHERS));
+        // SAFETY: all arguments are valid while the configuration is read; so below.
+        good(unsafe { ngx_ssl_ciphers(conf.as_ptr(), ssl, &raw mut ciphers, 0) })
+            .ok_or("\"STSSSLCiphers\" is not valid")?;
+        if let Some(file) = &settings.trusted {
             let mut file = conf.path(file);
-            // SAFETY: all arguments are valid while the configuration is read.
-            let status = unsafe {
-                ngx_ssl_trusted_certificate(
-                    conf.as_ptr(),
-                    &raw mut *tls.ssl,
-                    &raw mut file,
-                    VERIFY_DEPTH,
-                )
+            // SAFETY: as above.
+            let loaded = unsafe {
+                ngx_ssl_trusted_certificate(conf.as_ptr(), ssl, &raw mut file, VERIFY_DEPTH)
             };
-            if status != NGX_OK as ngx_int_t {
-                return Err("cannot load the trusted certificates");
-            }
-        } else if trust.verify {
+            good(loaded).ok_or("\"STSSSLTrustedCertificate\" cannot be loaded")?;
+        } else if settings.verify {
             // SAFETY: the context was created above.
-            if unsafe { SSL_CTX_set_default_verify_paths(tls.ssl.ctx) } != 1 {
-                return Err("cannot load the system's trusted certificates");
-            }
+            let loaded = unsafe { SSL_CTX_set_default_verify_paths(tls.ssl.ctx) };
+            (loaded == 1).then_some(()).ok_or("the system's certificates cannot be loaded")?;
         }
+        if let Some(file) = &settings.revoked {
+            let mut file = conf.path(file);
+            // SAFETY: as above.
+            good(unsafe { ngx_ssl_crl(conf.as_ptr(), ssl, &raw mut file) })
+                .ok_or("\"STSSSLCRL\" cannot be loaded")?;
+        }
+        // SAFETY: as above.
+        good(unsafe { ngx_ssl_client_session_cache(conf.as_ptr(), ssl, 1) })
+            .ok_or("the session cache cannot be set up")?;
         Ok(tls)
     }
 
@@ -93,8 +139,13 @@ impl Tls {
         let context = ptr::from_ref(&*self.ssl).cast_mut();
         // SAFETY: the caller vouches for the connection; the context outlives it, being owned by
         // the destination that the connection belongs to.
-        if unsafe { ngx_ssl_create_connection(context, connection, flags) } != NGX_OK as ngx_int_t {
-            return Err("cannot create a TLS connection");
+        good(unsafe { ngx_ssl_create_connection(context, connection, flags) })
+            .ok_or("cannot create a TLS connection")?;
+        let session = self.session.0.get();
+        if !session.is_null() {
+            // SAFETY: OpenSSL takes its own reference.
+            good(unsafe { ngx_ssl_set_session(connection, session) })
+                .ok_or("cannot resume a TLS session")?;
         }
         // SAFETY: NGINX has just set it.
         let ssl = unsafe { (*(*connection).ssl).connection };
@@ -151,18 +202,47 @@ impl Tls {
         if result == X509_V_OK as c_long {
             return Ok(());
         }
+        // The next handshake must look at the certificate again.
+        self.session.set(ptr::null_mut());
         // SAFETY: OpenSSL returns a static text for any number.
         let text = unsafe { CStr::from_ptr(X509_verify_cert_error_string(result)) };
         Err(format!("certificate verify error {result}: {}", text.to_string_lossy()))
+    }
+
+    /// Keeps the session that a connection has got.
+    ///
+    /// # Safety
+    /// `connection` is valid and secured by this configuration.
+    pub(super) unsafe fn keep_session(&self, connection: *mut ngx_connection_t) {
+        // SAFETY: the caller's contract. The reference that this returns is ours.
+        let session = unsafe { ngx_ssl_get_session(connection) };
+        if !session.is_null() {
+            self.session.set(session);
+        }
+    }
+}
+
+impl Session {
+    fn set(&self, session: *mut SSL_SESSION) {
+        let old = self.0.replace(session);
+        if !old.is_null() {
+            // SAFETY: the reference is ours.
+            unsafe { SSL_SESSION_free(old) };
+        }
     }
 }
 
 impl Drop for Tls {
     fn drop(&mut self) {
+        self.session.set(ptr::null_mut());
         if !self.ssl.ctx.is_null() {
             // SAFETY: the context was made by `ngx_ssl_create`, and connections hold their own
             // references to it.
             unsafe { ngx_ssl_cleanup_ctx((&raw mut *self.ssl).cast()) };
         }
     }
+}
+
+fn good(status: ngx_int_t) -> Option<()> {
+    (status == NGX_OK as ngx_int_t).then_some(())
 }

@@ -95,6 +95,20 @@ impl Method {
         }
     }
 
+    /// Whether it sends parameters.
+    pub(super) const fn needs_form(self) -> bool {
+        match self {
+            Self::None | Self::Basic | Self::ClientSecretBasic | Self::ClientCert => false,
+            Self::ClientSecretPost | Self::ClientSecretJwt | Self::PrivateKeyJwt => true,
+        }
+    }
+
+    /// Those whose credentials are no parameters of a form.
+    pub(super) fn list_without_form() -> String {
+        let without = Self::ALL.into_iter().filter(|method| !method.needs_form());
+        without.map(Self::name).collect::<Vec<_>>().join(", ")
+    }
+
     pub(super) fn list() -> String {
         Self::ALL.map(Self::name).join(", ")
     }

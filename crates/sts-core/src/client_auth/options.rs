@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use openssl::sha::sha256;
+
 use super::assertion::JWT_BEARER;
 use super::credential::Slot;
 use super::error::{ClientAuthError, CredentialError};
 use super::method::Method;
 use super::{ClientAuth, Credentials};
-use crate::digest::Digest;
+use crate::cache_key::Fields;
 use crate::options::{OptionError, Options};
 use crate::parameters::{CLIENT_ID, USERNAME};
 use crate::secret::Secret;
@@ -28,15 +30,14 @@ impl ClientAuth {
 
     fn build(method: Method, options: &mut Options) -> Result<Self, ClientAuthError> {
         let mut auth = Self { method, ..Self::none() };
-        let mut digest = Digest::new();
-        digest.field(method.name().as_bytes());
+        let mut fields = Fields::new(method.name().as_bytes());
         match method {
             Method::None => return Ok(auth),
             Method::ClientCert => {
                 let certificate = options.require_text("cert")?;
                 let key = options.require_text("key")?;
-                digest.field(certificate.as_bytes());
-                digest.field(key.as_bytes());
+                fields.push(certificate.as_bytes());
+                fields.push(key.as_bytes());
                 let (certificate, key) = (certificate.into(), key.into());
                 auth.credentials = Credentials::Certificate { certificate, key };
             }
@@ -45,47 +46,47 @@ impl ClientAuth {
                 if username.contains(':') {
                     return Err(ClientAuthError::Colon);
                 }
-                auth.take_id(username, &mut digest);
-                let source = Source::take(options, "password", "password_file", &mut digest)?;
+                auth.take_id(username, &mut fields);
+                let source = Source::take(options, "password", "password_file", &mut fields)?;
                 auth.credentials = Credentials::Header(source.slot(|it| auth.header(&it))?);
             }
             Method::ClientSecretBasic => {
-                auth.take_id(options.require_text(CLIENT_ID)?, &mut digest);
-                let source = Source::of_client_secret(options, &mut digest)?;
+                auth.take_id(options.require_text(CLIENT_ID)?, &mut fields);
+                let source = Source::of_client_secret(options, &mut fields)?;
                 auth.credentials = Credentials::Header(source.slot(|it| auth.header(&it))?);
             }
             Method::ClientSecretPost => {
-                auth.take_id(options.require_text(CLIENT_ID)?, &mut digest);
-                let source = Source::of_client_secret(options, &mut digest)?;
+                auth.take_id(options.require_text(CLIENT_ID)?, &mut fields);
+                let source = Source::of_client_secret(options, &mut fields)?;
                 auth.credentials = Credentials::Secret(source.slot(Ok)?);
             }
             Method::ClientSecretJwt => {
-                auth.take_id(options.require_text(CLIENT_ID)?, &mut digest);
-                let source = Source::of_client_secret(options, &mut digest)?;
+                auth.take_id(options.require_text(CLIENT_ID)?, &mut fields);
+                let source = Source::of_client_secret(options, &mut fields)?;
                 let key = source.slot(|it| auth.key(&it))?;
                 auth.credentials =
-                    Credentials::Key { key, audience: audience(options, &mut digest)? };
+                    Credentials::Key { key, audience: audience(options, &mut fields)? };
             }
             Method::PrivateKeyJwt => match options.take_text(ASSERTION_FILE)? {
-                Some(path) => auth.take_assertion_file(path, options, &mut digest)?,
+                Some(path) => auth.take_assertion_file(path, options, &mut fields)?,
                 None => {
                     if options.contains(ASSERTION_TYPE) {
                         return Err(OptionError::Missing { key: ASSERTION_FILE }.into());
                     }
-                    auth.take_id(options.require_text(CLIENT_ID)?, &mut digest);
-                    let source = Source::take(options, JWK, JWK_FILE, &mut digest)?;
+                    auth.take_id(options.require_text(CLIENT_ID)?, &mut fields);
+                    let source = Source::take(options, JWK, JWK_FILE, &mut fields)?;
                     let key = source.slot(|it| auth.key(&it))?;
-                    let audience = audience(options, &mut digest)?;
+                    let audience = audience(options, &mut fields)?;
                     auth.credentials = Credentials::Key { key, audience };
                 }
             },
         }
-        auth.fingerprint = digest.finish();
+        auth.fingerprint = fields.finish();
         Ok(auth)
     }
 
-    fn take_id(&mut self, id: String, digest: &mut Digest) {
-        digest.field(id.as_bytes());
+    fn take_id(&mut self, id: String, fields: &mut Fields) {
+        fields.push(id.as_bytes());
         self.id = Some(id);
     }
 
@@ -94,7 +95,7 @@ impl ClientAuth {
         &mut self,
         path: String,
         options: &mut Options,
-        digest: &mut Digest,
+        fields: &mut Fields,
     ) -> Result<(), ClientAuthError> {
         for second in [JWK, JWK_FILE, AUDIENCE] {
             if options.contains(second) {
@@ -103,19 +104,19 @@ impl ClientAuth {
         }
         self.id = options.take_text(CLIENT_ID)?;
         let kind = options.take_text(ASSERTION_TYPE)?.unwrap_or_else(|| JWT_BEARER.to_owned());
-        digest.optional(self.id.as_deref().map(str::as_bytes));
-        digest.field(ASSERTION_FILE.as_bytes());
-        digest.field(path.as_bytes());
-        digest.field(kind.as_bytes());
+        fields.push_optional(self.id.as_deref().map(str::as_bytes));
+        fields.push(ASSERTION_FILE.as_bytes());
+        fields.push(path.as_bytes());
+        fields.push(kind.as_bytes());
         let assertion = Slot::of_file(path.into());
         self.credentials = Credentials::Assertion { assertion, kind };
         Ok(())
     }
 }
 
-fn audience(options: &mut Options, digest: &mut Digest) -> Result<Option<String>, ClientAuthError> {
+fn audience(options: &mut Options, fields: &mut Fields) -> Result<Option<String>, ClientAuthError> {
     let audience = options.take_text(AUDIENCE)?;
-    digest.optional(audience.as_deref().map(str::as_bytes));
+    fields.push_optional(audience.as_deref().map(str::as_bytes));
     Ok(audience)
 }
 
@@ -131,27 +132,27 @@ impl Source {
         options: &mut Options,
         key: &'static str,
         file_key: &'static str,
-        digest: &mut Digest,
+        fields: &mut Fields,
     ) -> Result<Self, ClientAuthError> {
         if let Some(path) = options.take_text(file_key)? {
             if options.contains(key) {
                 return Err(ClientAuthError::Exclusive { first: key, second: file_key });
             }
-            digest.field(file_key.as_bytes());
-            digest.field(path.as_bytes());
+            fields.push(file_key.as_bytes());
+            fields.push(path.as_bytes());
             return Ok(Self::File(path.into()));
         }
         let value = options.require(key)?;
-        digest.field(key.as_bytes());
-        digest.secret(value.expose());
+        fields.push(key.as_bytes());
+        fields.push(&sha256(value.expose()));
         Ok(Self::Inline { key, value })
     }
 
     fn of_client_secret(
         options: &mut Options,
-        digest: &mut Digest,
+        fields: &mut Fields,
     ) -> Result<Self, ClientAuthError> {
-        let source = Self::take(options, CLIENT_SECRET, "client_secret_file", digest)?;
+        let source = Self::take(options, CLIENT_SECRET, "client_secret_file", fields)?;
         match source {
             Self::Inline { key, value } if value.is_empty() => {
                 Err(OptionError::Empty { key }.into())

@@ -55,6 +55,14 @@ impl ClientAuth {
             }
         })
     }
+
+    /// Adds the proof to a request without a form.
+    pub(crate) fn apply_to_headers(&self, headers: &mut HeaderMap) -> Result<(), Failure> {
+        if let Credentials::Header(slot) = &self.credentials {
+            headers.insert(AUTHORIZATION, slot.value()?.as_ref().clone());
+        }
+        Ok(())
+    }
 }
 
 impl Proof<'_> {

@@ -148,10 +148,8 @@ impl Jwk<'_> {
             None => None,
         };
         let made = self.x5c.as_ref().map(|chain| of_chain(chain, key)).transpose()?;
-        if let (Some(given), Some(made)) = (&given, &made) {
-            if given != made {
-                return Err(KeyError::CertificateMismatch);
-            }
+        if given.as_ref().zip(made.as_ref()).is_some_and(|(given, made)| given != made) {
+            return Err(KeyError::CertificateMismatch);
         }
         Ok(Labels { id: id.transpose()?, thumbprint: given.or(made) })
     }

@@ -75,6 +75,7 @@ impl Token<'_> {
             token: Secret::new(token),
             token_type: token_type(self.token_type.as_ref())?,
             expires_in: self.expires_in.as_ref().map(seconds),
+            expires_at: None,
         })
     }
 }

@@ -1,0 +1,170 @@
+//! What `nginx -t` says about settings that have to fit together, and what it warns of.
+
+use e2e::nginx::{Checked, Nginx};
+use e2e::parallel::in_parallel;
+
+/// An exchange that is complete.
+const EXCHANGE: &str = "
+    STSType otx;
+    STSOTXEndpoint http://127.0.0.1:9/token;
+    STSVariables $http_x_source $target;
+";
+
+/// Stands in each row's credentials, and in no message.
+const SECRET: &str = "s3cr3t";
+
+/// Checks a configuration whose server consists of this.
+fn check(server: &str) -> Checked {
+    Nginx::builder().server(server).check()
+}
+
+/// Each snippet stands in a location, alone; the message of its refusal has each of the parts.
+fn refused(rows: &[(&str, &[&str])]) {
+    all_hold(rows, |(snippet, parts)| {
+        let Checked { ok, output } = check(&format!("location / {{ {snippet} }}"));
+        if ok {
+            return Some(format!("accepted: {snippet}\n{output}"));
+        }
+        if output.contains(SECRET) {
+            return Some(format!("the refusal of {snippet} has the secret: {output}"));
+        }
+        let missing = parts.iter().chain(&["[emerg]"]).find(|part| !output.contains(**part));
+        missing.map(|part| format!("no {part:?} in the refusal of {snippet}\n{output}"))
+    });
+}
+
+/// Fails with the problems of all rows, not only with that of the first.
+fn all_hold<T: Sync>(rows: &[T], problem: impl Fn(&T) -> Option<String> + Sync) {
+    let problems = in_parallel(4, rows.len(), |number| rows.get(number).and_then(&problem));
+    let problems: Vec<String> = problems.into_iter().flatten().collect();
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn an_exchange_that_is_incomplete_is_refused_with_what_it_lacks() {
+    refused(&[
+        ("STSType otx;", &["STSOTXEndpoint"]),
+        ("STSType otx; STSVariables $http_a $target;", &["STSOTXEndpoint"]),
+        ("STSType otx; STSOTXEndpoint http://127.0.0.1/;", &["STSVariables"]),
+    ]);
+}
+
+#[test]
+fn what_is_incomplete_but_disabled_is_accepted() {
+    let checked = check("location / { STSType disabled; STSOTXEndpoint http://127.0.0.1/; }");
+    assert!(checked.ok, "{}", checked.output);
+}
+
+#[test]
+fn the_target_has_to_be_a_variable_of_this_modules_own() {
+    let exchange = "STSType otx; STSOTXEndpoint http://127.0.0.1/; STSVariables $http_a";
+    refused(&[
+        (&format!("{exchange} target;"), &["STSVariables", "target", "$"]),
+        (&format!("{exchange} $;"), &["STSVariables"]),
+        (&format!("{exchange} \"\";"), &["STSVariables"]),
+        (&format!("{exchange} prefix$target;"), &["STSVariables"]),
+        (&format!("{exchange} $a$b;"), &["STSVariables"]),
+        (&format!("{exchange} $host;"), &["STSVariables", "host"]),
+        (&format!("set $target x; {exchange} $target;"), &["STSVariables", "target"]),
+    ]);
+}
+
+#[test]
+fn a_target_that_a_map_defines_is_refused_and_both_are_named() {
+    for map_first in [true, false] {
+        let map = "map $http_b $target { default x; }";
+        let exchange = "server { location / { STSType otx; STSOTXEndpoint http://127.0.0.1/; \
+                        STSVariables $http_a $target; } }";
+        let (first, second) = if map_first { (map, exchange) } else { (exchange, map) };
+        let checked = Nginx::builder().http(first).http(second).check();
+        assert!(!checked.ok, "{}", checked.output);
+        assert!(checked.output.contains("target"), "{}", checked.output);
+        assert!(checked.output.contains("STSVariables"), "{}", checked.output);
+    }
+}
+
+#[test]
+fn a_source_that_nobody_defines_is_refused() {
+    refused(&[(
+        "STSType otx; STSOTXEndpoint http://127.0.0.1/; STSVariables $nobodys_variable $target;",
+        &["nobodys_variable"],
+    )]);
+}
+
+#[test]
+fn one_target_name_serves_several_locations_and_servers() {
+    let location = |path: &str| format!("location {path} {{ {EXCHANGE} }}");
+    let server = format!("server {{ {} }}", location("/c"));
+    let builder = Nginx::builder().http(&server).server(&location("/a")).server(&location("/b"));
+    let checked = builder.check();
+    assert!(checked.ok, "{}", checked.output);
+}
+
+#[test]
+fn an_exchange_of_its_own_within_if_cannot_run_in_the_rewrite_phase() {
+    let within = format!("STSPhase rewrite; if ($arg_a) {{ {EXCHANGE} }}");
+    refused(&[(&within, &["STSPhase", "if"])]);
+    let within = format!("if ($arg_a) {{ STSPhase rewrite; {EXCHANGE} }}");
+    refused(&[(&within, &["STSPhase", "if"])]);
+}
+
+#[test]
+fn authorities_that_cannot_be_read_are_refused() {
+    let exchange = "STSType otx; STSOTXEndpoint https://127.0.0.1/; STSVariables $http_a $target;";
+    let snippet = format!("{exchange} STSSSLTrustedCertificate /nowhere/ca.pem;");
+    refused(&[(&snippet, &["STSSSLTrustedCertificate", "/nowhere/ca.pem"])]);
+    let builder = Nginx::builder().file("ca.pem", "no certificate");
+    let snippet = format!("{exchange} STSSSLTrustedCertificate %%PREFIX%%/ca.pem;");
+    let checked = builder.server(&snippet).check();
+    assert!(!checked.ok && checked.output.contains("ca.pem"), "{}", checked.output);
+}
+
+#[test]
+fn what_is_risky_is_warned_of() {
+    let exchange = "STSType otx; STSVariables $http_a $target;";
+    let auth = "STSOTXEndpointAuth client_secret_basic client_id=a&client_secret=s3cr3t;";
+    let rows = [
+        (format!("{exchange} STSOTXEndpoint https://127.0.0.1/; STSSSLValidateServer Off;"), true),
+        (format!("{exchange} STSOTXEndpoint http://192.0.2.1/; {auth}"), true),
+        (format!("{exchange} STSOTXEndpoint http://[2001:db8::1]/; {auth}"), true),
+        (format!("{exchange} STSOTXEndpoint https://192.0.2.1/; {auth}"), false),
+        (format!("{exchange} STSOTXEndpoint http://127.0.0.1/; {auth}"), false),
+        (format!("{exchange} STSOTXEndpoint http://127.9.9.9/; {auth}"), false),
+        (format!("{exchange} STSOTXEndpoint http://[::1]/; {auth}"), false),
+        (format!("{exchange} STSOTXEndpoint http://localhost/; {auth}"), false),
+        (format!("{exchange} STSOTXEndpoint http://unix:/run/sts.sock:/; {auth}"), false),
+        (format!("{exchange} STSOTXEndpoint http://127.0.0.1/; STSSSLValidateServer On;"), false),
+    ];
+    for (snippet, warned) in rows {
+        let checked = check(&format!("location / {{ {snippet} }}"));
+        assert!(checked.ok, "{}", checked.output);
+        assert_eq!(checked.output.contains("[warn]"), warned, "{snippet}\n{}", checked.output);
+        assert!(!checked.output.contains(SECRET), "{}", checked.output);
+    }
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_a_warning_and_no_obstacle() {
+    let checked = check(
+        "location / {
+            STSType otx;
+            STSOTXEndpoint https://sts.invalid/token;
+            STSVariables $http_a $target;
+        }",
+    );
+    assert!(checked.ok, "{}", checked.output);
+    assert!(checked.output.contains("[warn]"), "{}", checked.output);
+    assert!(checked.output.contains("sts.invalid"), "{}", checked.output);
+}
+
+#[test]
+fn access_phase_with_satisfy_any_is_warned_of() {
+    let checked = check(&format!("location / {{ {EXCHANGE} STSPhase access; satisfy any; }}"));
+    assert!(checked.ok, "{}", checked.output);
+    let warned = checked.output.lines().any(|line| {
+        line.contains("[warn]") && line.contains("STSPhase") && line.contains("satisfy")
+    });
+    assert!(warned, "{}", checked.output);
+    let checked = check(&format!("location / {{ {EXCHANGE} STSPhase access; satisfy all; }}"));
+    assert!(checked.ok && !checked.output.contains("[warn]"), "{}", checked.output);
+}

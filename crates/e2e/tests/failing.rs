@@ -1,0 +1,394 @@
+//! What the client sees when it does not work: each row of the manual's table, with both policies,
+//! and with an error page outside and inside of what the exchange protects.
+
+use devsts::{Answer, Script, When};
+use e2e::nginx::Nginx;
+use e2e::response::Response;
+use e2e::scene::{Scene, Seen, assert_exchanged};
+use serde_json::{Value, json};
+
+/// A way to fail, what it is called, and the status of a client that is refused.
+struct Row {
+    name: &'static str,
+    error: &'static str,
+    status: u16,
+    script: Script,
+}
+
+fn row(name: &'static str, error: &'static str, status: u16, answer: Answer) -> Row {
+    Row { name, error, status, script: Script::new().answer(answer) }
+}
+
+/// An error of RFC 6749, section 5.2, whose description no client may see.
+fn oauth(status: u16, error: &str) -> Answer {
+    Answer::oauth_error(status, error, DESCRIPTION)
+}
+
+const DESCRIPTION: &str = "description-of-the-sts";
+
+fn token(value: &Value) -> Answer {
+    Answer::json(200, value)
+}
+
+/// Refusals of the source token, and of what the subject may do.
+fn refusals() -> Vec<Row> {
+    vec![
+        row("invalid-grant", "refused", 401, oauth(400, "invalid_grant")),
+        row("invalid-token", "refused", 401, oauth(400, "invalid_token")),
+        row("invalid-request", "refused", 401, oauth(400, "invalid_request")),
+        row("invalid-grant-as-401", "refused", 401, oauth(401, "invalid_grant")),
+        row("access-denied", "denied", 403, oauth(400, "access_denied")),
+        row("access-denied-as-403", "denied", 403, oauth(403, "access_denied")),
+        row("invalid-target", "denied", 403, oauth(400, "invalid_target")),
+        row("interaction-required", "denied", 403, oauth(400, "interaction_required")),
+        row("consent-required", "denied", 403, oauth(400, "consent_required")),
+        row("login-required", "denied", 403, oauth(400, "login_required")),
+    ]
+}
+
+/// What is the gateway's trouble, or the STS's.
+fn outages() -> Vec<Row> {
+    let gateway = "gateway_refused";
+    vec![
+        row("invalid-client", gateway, 502, oauth(401, "invalid_client")),
+        row("invalid-client-as-400", gateway, 502, oauth(400, "invalid_client")),
+        row("unauthorized-client", gateway, 502, oauth(400, "unauthorized_client")),
+        row("unsupported-grant-type", gateway, 502, oauth(400, "unsupported_grant_type")),
+        row("invalid-scope", gateway, 502, oauth(400, "invalid_scope")),
+        row("unknown-error", gateway, 502, oauth(400, "something_else")),
+        row("plain-401", gateway, 502, Answer::new(401)),
+        row("plain-400", gateway, 502, Answer::new(400).body("no JSON")),
+        row("plain-403", gateway, 502, Answer::new(403)),
+        row("plain-404", gateway, 502, Answer::new(404)),
+        row("plain-418", gateway, 502, Answer::new(418)),
+        row("busy-429", "busy", 503, Answer::new(429)),
+        row("busy-503", "busy", 503, Answer::new(503)),
+        row("error-500", "unreachable", 502, Answer::new(500)),
+        row("error-500-with-refusal", "unreachable", 502, oauth(500, "invalid_grant")),
+        row("error-502", "unreachable", 502, Answer::new(502)),
+        row("error-504", "unreachable", 502, Answer::new(504)),
+        Row { name: "reset", error: "unreachable", status: 502, script: Script::new().reset() },
+        Row { name: "closed", error: "unreachable", status: 502, script: Script::new().close() },
+        Row {
+            name: "half-a-body",
+            error: "unreachable",
+            status: 502,
+            script: Script::new().limit(200).usual().close(),
+        },
+        Row { name: "hang", error: "timeout", status: 504, script: Script::new().hang() },
+    ]
+}
+
+/// Answers that make no sense.
+fn nonsense() -> Vec<Row> {
+    let bad = |name, answer| row(name, "bad_answer", 502, answer);
+    let html = Answer::new(200).header("Content-Type", "text/html").body("<p>Sign in</p>");
+    let as_json =
+        |body: &str| Answer::new(200).header("Content-Type", "application/json").body(body);
+    vec![
+        bad("redirect-301", Answer::redirect(301, "http://127.0.0.1:9/")),
+        bad("redirect-302", Answer::redirect(302, "http://127.0.0.1:9/")),
+        bad("redirect-307", Answer::redirect(307, "http://127.0.0.1:9/")),
+        bad("html", html),
+        bad("empty", as_json("")),
+        bad("truncated-json", as_json(r#"{"access_token":"T""#)),
+        bad("more-than-json", as_json(r#"{"access_token":"T"} {}"#)),
+        bad("array", as_json(r#"["T"]"#)),
+        bad("no-token", token(&json!({"token_type": "Bearer"}))),
+        bad("empty-token", token(&json!({"access_token": "", "token_type": "Bearer"}))),
+        bad("number-token", token(&json!({"access_token": 1, "token_type": "Bearer"}))),
+        bad("null-token", token(&json!({"access_token": null, "token_type": "Bearer"}))),
+        bad("cr-token", token(&json!({"access_token": "a\rb", "token_type": "Bearer"}))),
+        bad("lf-token", token(&json!({"access_token": "a\nX: y", "token_type": "Bearer"}))),
+        bad("nul-token", token(&json!({"access_token": "a\0b", "token_type": "Bearer"}))),
+        bad("mac-token", token(&json!({"access_token": "T", "token_type": "mac"}))),
+        bad("dpop-token", token(&json!({"access_token": "T", "token_type": "DPoP"}))),
+        bad("no-http", Answer::new(200)).with(Script::new().send("SSH-2.0-server\r\n").close()),
+        bad("two-lengths", Answer::new(200)).with(
+            Script::new()
+                .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}x"),
+        ),
+    ]
+}
+
+impl Row {
+    fn with(self, script: Script) -> Self {
+        Self { script, ..self }
+    }
+}
+
+fn all_rows() -> Vec<Row> {
+    let mut rows = refusals();
+    rows.extend(outages());
+    rows.extend(nonsense());
+    rows
+}
+
+const FACTS: &str = "
+    add_header X-Sts-Status $sts_status always;
+    add_header X-Sts-Error $sts_error always;
+";
+
+/// The same exchange with each policy, and with error pages in several places.
+const SERVER: &str = "
+    %%OTX%%
+    STSHTTPTimeOut 1;
+    %%FACTS%%
+    location /return { %%PASS%% }
+    location /pass { STSOnError pass; %%PASS%% }
+    location /outside { %%PAGES%% /open-error; %%PASS%% }
+    location /inside { %%PAGES%% /error.html; %%PASS%% }
+    location /named { %%PAGES%% @closed-error; %%PASS%% }
+    location /proxied { %%PAGES%% /from-backend; %%PASS%% }
+    location /open-error { STSType disabled; return 200 open; }
+    location @closed-error { return 200 closed; }
+    location /from-backend { %%PASS%% }
+    location /error.html { }
+";
+
+fn start(scene: &Scene) -> Nginx {
+    for row in all_rows() {
+        scene.sts.script(When::subject(row.name), row.script);
+    }
+    let nginx = scene.nginx().server(SERVER).set("FACTS", FACTS).file("html/error.html", "sorry\n");
+    nginx.set("PAGES", "error_page 401 403 502 503 504").forbid_in_log("a-query").start()
+}
+
+/// The client is told nothing that the STS said.
+#[track_caller]
+fn assert_discreet(response: &Response, row: &Row) {
+    let mut said = response.text();
+    for (name, value) in &response.headers {
+        said.push_str(&format!("{name}: {value}\n"));
+    }
+    assert!(!said.contains(DESCRIPTION), "{}: {said}", row.name);
+    assert!(!said.contains("127.0.0.1"), "{}: {said}", row.name);
+}
+
+#[track_caller]
+fn assert_facts(response: &Response, status: &str, error: &str) {
+    assert_eq!(response.header("X-Sts-Status").unwrap_or_default(), status);
+    assert_eq!(response.header("X-Sts-Error").unwrap_or_default(), error);
+}
+
+#[test]
+fn with_return_the_client_gets_the_status_of_the_table() {
+    let scene = Scene::new();
+    let nginx = start(&scene);
+    for row in all_rows() {
+        let response = nginx.get("/return?a-query").bearer(row.name).send();
+        assert_eq!(response.status, row.status, "{}", row.name);
+        assert_facts(&response, "FAILED", row.error);
+        assert_discreet(&response, &row);
+        let challenge = response.header("WWW-Authenticate");
+        if row.status == 401 {
+            assert_eq!(challenge, Some("Bearer error=\"invalid_token\""), "{}", row.name);
+        } else {
+            assert_eq!(challenge, None, "{}", row.name);
+        }
+    }
+    assert!(scene.backend.requests().is_empty());
+}
+
+#[test]
+fn with_pass_the_request_goes_on_without_any_token() {
+    let scene = Scene::new();
+    let nginx = start(&scene);
+    for row in all_rows() {
+        let response = nginx.get("/pass?a-query").bearer(row.name).send();
+        assert_facts(&response, "PASSED", row.error);
+        assert_eq!(response.header("WWW-Authenticate"), None);
+        let seen = Seen::by_backend(response);
+        assert_eq!(seen.token(), "", "{}", row.name);
+        assert_eq!(seen.header("Authorization"), None, "{}", row.name);
+    }
+}
+
+#[test]
+fn an_error_page_outside_of_the_exchange_is_shown() {
+    let scene = Scene::new();
+    let nginx = start(&scene);
+    for row in all_rows() {
+        let response = nginx.get("/outside?a-query").bearer(row.name).send();
+        assert_eq!(response.status, row.status, "{}", row.name);
+        assert_eq!(response.text(), "open", "{}", row.name);
+    }
+    assert_eq!(scene.sts.call_count(), all_rows().len() as u64);
+}
+
+#[test]
+fn an_error_page_within_the_exchange_is_shown_without_another_call() {
+    let scene = Scene::new();
+    let nginx = start(&scene);
+    for row in all_rows() {
+        let response = nginx.get("/inside?a-query").bearer(row.name).send();
+        assert_eq!(response.status, row.status, "{}", row.name);
+        assert_eq!(response.text(), "sorry\n", "{}", row.name);
+        assert_facts(&response, "FAILED", row.error);
+        assert_eq!(response.header("WWW-Authenticate").is_some(), row.status == 401);
+    }
+    assert_eq!(scene.sts.call_count(), all_rows().len() as u64);
+}
+
+#[test]
+fn an_error_page_may_be_a_named_location_or_proxied_and_gets_no_token() {
+    let scene = Scene::new();
+    let nginx = start(&scene);
+    for row in all_rows().into_iter().filter(|row| row.name != "hang") {
+        let response = nginx.get("/named").bearer(row.name).send();
+        assert_eq!((response.status, response.text().as_str()), (row.status, "closed"));
+        let response = nginx.get("/proxied").bearer(row.name).send();
+        assert_eq!(response.status, row.status, "{}", row.name);
+        let seen = response.json();
+        assert_eq!(seen["uri"], "/from-backend");
+        assert!(seen["headers"].to_string().contains("\"STS_COOKIE=\""), "{seen}");
+    }
+}
+
+#[test]
+fn a_missing_token_is_401_with_a_challenge_and_no_error_code() {
+    let scene = Scene::new();
+    let nginx = start(&scene);
+    for (path, body) in
+        [("/return", None), ("/outside", Some("open")), ("/inside", Some("sorry\n"))]
+    {
+        let response = nginx.get(path).send().expect_status(401);
+        assert_eq!(response.header("WWW-Authenticate"), Some("Bearer"), "{path}");
+        assert_eq!(response.all("WWW-Authenticate").len(), 1);
+        if path != "/outside" {
+            assert_facts(&response, "FAILED", "missing_token");
+        }
+        assert!(body.is_none_or(|body| body == response.text()), "{path}");
+    }
+    let response = nginx.get("/pass").send();
+    assert_facts(&response, "PASSED", "missing_token");
+    assert_eq!(Seen::by_backend(response).token(), "");
+    assert_eq!(scene.sts.call_count(), 0);
+}
+
+#[test]
+fn every_method_is_refused_alike_and_the_connection_stays_usable() {
+    let scene = Scene::new();
+    let nginx = start(&scene);
+    let mut connection = nginx.connect();
+    for method in ["GET", "HEAD", "OPTIONS", "DELETE", "POST", "PUT"] {
+        let body = if matches!(method, "POST" | "PUT") { "a body" } else { "" };
+        let request = nginx.request(method, "/return").body(body);
+        request.send_on(&mut connection).expect_status(401);
+    }
+    assert_exchanged(nginx.get("/return").bearer("alice").send_on(&mut connection), "alice");
+}
+
+#[test]
+fn whom_on_missing_lets_in_is_its_own_matter() {
+    let scene = Scene::new();
+    let server = "
+        %%OTX%%
+        location /1 { %%PASS%% }
+        location /2 { STSOnError pass; %%PASS%% }
+        location /3 { STSOnMissing pass; %%PASS%% }
+        location /4 { STSOnError pass; STSOnMissing return; %%PASS%% }
+        location /5 { STSOnError return; STSOnMissing return; %%PASS%% }
+        location /6 { STSOnError pass; STSOnMissing pass; %%PASS%% }";
+    let nginx = scene.nginx().server(server).start();
+    let seen: Vec<_> = (1..=6)
+        .map(|number| {
+            let path = format!("/{number}");
+            let missing = nginx.get(&path).send().status;
+            let refused = nginx.get(&path).bearer("refuse").send().status;
+            (missing, refused)
+        })
+        .collect();
+    let expected = [(401, 401), (200, 200), (200, 401), (401, 200), (401, 401), (200, 200)];
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn retry_after_is_carried_over_when_it_is_one() {
+    let scene = Scene::new();
+    let nginx = start(&scene);
+    let date = "Wed, 21 Oct 2037 07:28:00 GMT";
+    let rows = [
+        (429, Some("7"), Some("7")),
+        (503, Some("120"), Some("120")),
+        (503, Some(date), Some(date)),
+        (503, None, None),
+        (429, Some("soon; or later"), None),
+        (503, Some("-1"), None),
+        (500, Some("7"), None),
+    ];
+    for (number, (status, given, carried)) in rows.into_iter().enumerate() {
+        let user = format!("user-{number}");
+        let mut answer = Answer::new(status);
+        if let Some(value) = given {
+            answer = answer.header("Retry-After", value);
+        }
+        scene.sts.script(When::subject(&user), Script::new().answer(answer));
+        let response = nginx.get("/return").bearer(&user).send();
+        assert_eq!(response.status, if status == 500 { 502 } else { 503 });
+        assert_eq!(response.header("Retry-After"), carried, "{given:?}");
+    }
+}
+
+#[test]
+fn nothing_is_told_of_an_exchange_where_there_is_none() {
+    let scene = Scene::new();
+    let server = "location / { %%FACTS%% return 200 open; }";
+    let nginx = scene.nginx().server(server).set("FACTS", FACTS).start();
+    let response = nginx.get("/").bearer("alice").send().expect_status(200);
+    assert_eq!(response.header("X-Sts-Status"), None);
+    assert_eq!(response.header("X-Sts-Error"), None);
+}
+
+#[test]
+fn a_success_is_told_as_a_miss_without_error() {
+    let scene = Scene::new();
+    let nginx = start(&scene);
+    let response = nginx.get("/return").bearer("alice").send();
+    assert_facts(&response, "MISS", "");
+    assert_exchanged(response, "alice");
+}
+
+#[test]
+fn the_access_log_has_status_and_error_also_of_what_was_refused() {
+    let scene = Scene::new();
+    let log = "log_format sts '$uri [$sts_status] [$sts_error] $status';
+               access_log %%PREFIX%%/sts.log sts;";
+    let server = "
+        %%OTX%%
+        location / { %%PASS%% }
+        location /pass { STSOnError pass; %%PASS%% }
+        location /open { STSType disabled; return 200 open; }
+        location /page { error_page 401 /error.html; %%PASS%% }
+        location /error.html { }";
+    let nginx = scene.nginx().http(log).server(server).file("html/error.html", "sorry").start();
+
+    nginx.get("/a").bearer("alice").send();
+    nginx.get("/b").send();
+    nginx.get("/pass").bearer("refuse").send();
+    nginx.get("/open").send();
+    nginx.get("/page").bearer("refuse").send();
+
+    e2e::wait::wait_for("the log", || nginx.read("sts.log").lines().count() == 5);
+    let log = nginx.read("sts.log").replace("[-]", "[]");
+    let expected = "/a [MISS] [] 200\n/b [FAILED] [missing_token] 401\n\
+                    /pass [PASSED] [refused] 200\n/open [] [] 200\n\
+                    /error.html [FAILED] [refused] 401\n";
+    assert_eq!(log, expected);
+}
+
+#[test]
+fn an_error_page_may_send_the_client_to_sign_in() {
+    let scene = Scene::new();
+    let server = "
+        location / {
+            %%OTX%%
+            error_page 401 =302 https://login.example/?from=$uri;
+            %%PASS%%
+        }";
+    let nginx = scene.nginx().server(server).start();
+    for request in [nginx.get("/page"), nginx.get("/page").bearer("refuse")] {
+        let response = request.send().expect_status(302);
+        assert_eq!(response.header("Location"), Some("https://login.example/?from=/page"));
+    }
+}

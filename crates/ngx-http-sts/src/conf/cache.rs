@@ -1,0 +1,128 @@
+//! `STSCache`: the shared memory zones of a configuration.
+
+use std::rc::Rc;
+
+use sts_core::options::Options;
+use sts_zone::zone::Capacity;
+
+use crate::cache::Cache;
+use crate::conf::argument::{self, Problem};
+use crate::nginx::conf::Conf;
+use crate::nginx::zone::SharedMemory;
+
+/// The name of the cache of those that name none.
+pub(crate) const DEFAULT_NAME: &str = "default";
+
+/// Bytes of a zone that has no size.
+const DEFAULT_SIZE: u64 = 16 * 1024 * 1024;
+const LEAST_SIZE: u64 = 1024 * 1024;
+const MOST_SIZE: u64 = 1 << 40;
+
+/// Bytes that an entry is reckoned with when only their number is given.
+const ENTRY_SIZE: u64 = 2 * 1024;
+
+/// Bytes that a token may have to be kept.
+const DEFAULT_MAX_VALUE: u64 = 128 * 1024;
+
+const OPTIONS: &[&str] =
+    &["name", "size", "max_entries", "max_val_size", "max_key_size", "key_hash_algo", "encrypt"];
+
+/// The caches by their names, which all blocks share.
+#[derive(Default)]
+pub(crate) struct Caches(Vec<(Definition, Rc<Cache>)>);
+
+/// What is written about a cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Definition {
+    name: String,
+    size: u64,
+    max_entries: Option<u64>,
+    max_value: u64,
+}
+
+impl Caches {
+    /// `STSCache type [options]`: defines a cache, and returns its name.
+    pub(crate) fn define(
+        &mut self,
+        conf: &Conf<'_>,
+        kind: &str,
+        options: Option<&str>,
+    ) -> Result<String, Problem> {
+        argument::word(kind, &[("shm", ())])?;
+        let definition = Definition::parse(options.unwrap_or_default())?;
+        let name = definition.name.clone();
+        if let Some((known, _)) = self.0.iter().find(|(known, _)| known.name == name) {
+            if *known != definition {
+                return Err(format!("the cache \"{name}\" is already defined with other options"));
+            }
+            return Ok(name);
+        }
+        self.add(conf, definition)?;
+        Ok(name)
+    }
+
+    /// The cache of a name. The default one need not be defined.
+    pub(crate) fn named(&mut self, conf: &Conf<'_>, name: &str) -> Result<Rc<Cache>, Problem> {
+        if let Some((_, cache)) = self.0.iter().find(|(known, _)| known.name == name) {
+            return Ok(cache.clone());
+        }
+        if name != DEFAULT_NAME {
+            return Err(format!("there is no \"STSCache\" with name=\"{name}\""));
+        }
+        self.add(conf, Definition::parse("")?)
+    }
+
+    fn add(&mut self, conf: &Conf<'_>, definition: Definition) -> Result<Rc<Cache>, Problem> {
+        let to_usize = |number: u64| usize::try_from(number).map_err(|error| error.to_string());
+        let memory = SharedMemory::declare(
+            conf,
+            &format!("sts:{}", definition.name),
+            to_usize(definition.size)?,
+        )
+        .map_err(|_| format!("the zone of the cache \"{}\" cannot be made", definition.name))?;
+        let capacity = Capacity {
+            entries: definition.max_entries.map_or(Ok(usize::MAX), to_usize)?,
+            value: to_usize(definition.max_value)?,
+        };
+        let cache = Rc::new(Cache::new(memory, capacity));
+        self.0.push((definition, cache.clone()));
+        Ok(cache)
+    }
+}
+
+impl Definition {
+    fn parse(options: &str) -> Result<Self, Problem> {
+        let mut options = Options::parse(options).map_err(|error| error.to_string())?;
+        let mut text = |key| options.take_text(key).map_err(|error| error.to_string());
+        let in_option = |key: &str, problem: Problem| format!("option \"{key}\": {problem}");
+        let number = |key: &str, text: Option<String>, least, most| {
+            text.map(|text| argument::number(&text, least, most))
+                .transpose()
+                .map_err(|problem| in_option(key, problem))
+        };
+        let size_of = |key: &str, text: Option<String>, least, most| {
+            text.map(|text| argument::size(&text, least, most))
+                .transpose()
+                .map_err(|problem| in_option(key, problem))
+        };
+        let name = text("name")?.unwrap_or_else(|| DEFAULT_NAME.to_owned());
+        let max_entries = number("max_entries", text("max_entries")?, 1, u64::from(u32::MAX))?;
+        let size = size_of("size", text("size")?, LEAST_SIZE, MOST_SIZE)?.unwrap_or_else(|| {
+            max_entries.map_or(DEFAULT_SIZE, |entries| (entries * ENTRY_SIZE).max(LEAST_SIZE))
+        });
+        let max_value = size_of("max_val_size", text("max_val_size")?, 1, MOST_SIZE)?;
+        // Keys are digests: their size is no question any more.
+        number("max_key_size", text("max_key_size")?, 0, u64::MAX)?;
+        if let Some(algorithm) = text("key_hash_algo")? {
+            argument::word(&algorithm, &[("sha256", ())])
+                .map_err(|problem| in_option("key_hash_algo", problem))?;
+        }
+        if let Some(switch) = text("encrypt")? {
+            // The zone is memory of the workers themselves, like the tokens of running requests.
+            argument::word(&switch, &[("false", ())])
+                .map_err(|problem| in_option("encrypt", problem))?;
+        }
+        options.finish(OPTIONS).map_err(|error| error.to_string())?;
+        Ok(Self { name, size, max_entries, max_value: max_value.unwrap_or(DEFAULT_MAX_VALUE) })
+    }
+}

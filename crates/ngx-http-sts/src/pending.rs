@@ -1,0 +1,163 @@
+//! A request that waits for a call.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use sts_core::error::{Failure, FailureKind};
+
+use crate::flow::{Ask, Granted, How};
+use crate::nginx::log::{self, Level};
+use crate::nginx::suspend::Resumer;
+use crate::nginx::task::{self, Task};
+use crate::nginx::timer::{self, Hold, Timer};
+
+/// What a request waits for, and how it ended.
+pub(crate) struct Pending {
+    pub(crate) ask: Ask,
+    /// Milliseconds of NGINX's clock.
+    started: u64,
+    outcome: RefCell<Option<Result<Granted, Failure>>>,
+    waiter: RefCell<Option<Resumer>>,
+    /// The request has gone.
+    abandoned: Cell<bool>,
+    /// Told when it goes.
+    on_leave: RefCell<Option<Box<dyn FnOnce()>>>,
+    deadline: RefCell<Option<Task>>,
+}
+
+impl Pending {
+    pub(crate) fn new(ask: Ask) -> Rc<Self> {
+        Rc::new(Self {
+            ask,
+            started: timer::now(),
+            outcome: RefCell::default(),
+            waiter: RefCell::default(),
+            abandoned: Cell::new(false),
+            on_leave: RefCell::default(),
+            deadline: RefCell::default(),
+        })
+    }
+
+    /// Calls the STS for this request alone: there is no cache, or the answer may not be shared.
+    pub(crate) fn call_alone(self: &Rc<Self>) {
+        let sent = Rc::new(Cell::new(false));
+        let hold = Hold::default();
+        let call = End(self.clone());
+        let (was_sent, held) = (sent.clone(), hold.clone());
+        let task = task::spawn(async move {
+            let outcome = call.0.ask.call(&sent, hold).await;
+            let granted = outcome.map(|(issued, life)| Granted::new(issued, life, How::Miss));
+            call.0.finish(granted);
+        });
+        self.set_on_leave(move || {
+            held.release();
+            // What still waits for its turn or its connection is of no use to anybody.
+            if !was_sent.get() {
+                task.cancel();
+            }
+        });
+    }
+
+    /// Ends the wait when the time of this request is over, whatever others wait for.
+    pub(crate) fn set_deadline(self: &Rc<Self>, on_end: impl FnOnce() + 'static) {
+        let waiting = Rc::downgrade(self);
+        let timeout = self.ask.callee.limit.timeout;
+        let passed = timer::now().saturating_sub(self.started);
+        let timer = Timer::new(timeout.saturating_sub(passed), Hold::default());
+        let task = task::spawn(async move {
+            timer.await;
+            if let Some(waiting) = waiting.upgrade() {
+                let reason = format!("no answer within {timeout} ms");
+                waiting.finish(Err(Failure::new(FailureKind::Timeout, reason)));
+                on_end();
+            }
+        });
+        self.deadline.replace(Some(task));
+    }
+
+    pub(crate) fn set_on_leave(&self, on_leave: impl FnOnce() + 'static) {
+        self.on_leave.replace(Some(Box::new(on_leave)));
+    }
+
+    /// Who is resumed when the wait ends.
+    pub(crate) fn set_waiter(&self, waiter: Resumer) {
+        self.waiter.replace(Some(waiter));
+    }
+
+    /// Ends the wait; the first end counts.
+    pub(crate) fn finish(&self, outcome: Result<Granted, Failure>) {
+        if self.abandoned.get() {
+            if let Err(failure) = outcome {
+                self.report_abandoned(&failure);
+            }
+            return;
+        }
+        if self.is_over() {
+            return;
+        }
+        self.outcome.replace(Some(outcome));
+        self.stop_clock();
+        self.on_leave.take();
+        if let Some(waiter) = self.waiter.take() {
+            waiter.resume();
+        }
+    }
+
+    /// How it ended, once it has.
+    pub(crate) fn take_outcome(&self) -> Option<Result<Granted, Failure>> {
+        self.outcome.take()
+    }
+
+    /// Whether nobody waits any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.abandoned.get() || self.outcome.borrow().is_some()
+    }
+
+    /// Milliseconds since the start.
+    pub(crate) fn took(&self) -> u64 {
+        timer::now().saturating_sub(self.started)
+    }
+
+    /// The request has gone.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.set(true);
+        self.stop_clock();
+        let on_leave = self.on_leave.take();
+        if let Some(on_leave) = on_leave {
+            on_leave();
+        }
+    }
+
+    fn stop_clock(&self) {
+        if let Some(deadline) = self.deadline.take() {
+            deadline.cancel();
+        }
+    }
+
+    fn report_abandoned(&self, failure: &Failure) {
+        let profile = &self.ask.callee.profile;
+        log::cycle(
+            Level::Info,
+            format_args!(
+                "sts: {} exchange at \"{}\" failed after its client had left: {}: {failure}, \
+                 took {} ms",
+                profile.protocol.name(),
+                profile.endpoint.authority(),
+                failure.kind.name(),
+                self.took(),
+            ),
+        );
+    }
+}
+
+/// The end of a call, however it comes: whoever waits must not wait for ever, even after a panic.
+struct End(Rc<Pending>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if !self.0.is_over() {
+            let reason = "the call ended without a result";
+            self.0.finish(Err(Failure::new(FailureKind::BadAnswer, reason)));
+        }
+    }
+}

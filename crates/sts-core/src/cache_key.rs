@@ -1,0 +1,294 @@
+//! The name that an issued token has in a cache.
+//!
+//! Two requests share a token only when everything is the same that the STS saw of them. Each field
+//! goes into the digest behind its length, so that no two lists of fields are one text.
+
+use openssl::sha::Sha256;
+
+use crate::profile::{Names, Profile, Protocol, Subject};
+
+/// A digest over all that makes a token what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CacheKey(pub [u8; 32]);
+
+/// What all requests of an exchange have in common.
+#[derive(Clone)]
+pub struct ExchangeKey {
+    digest: [u8; 32],
+    /// The source token of a grant that has none must not part its users.
+    has_source: bool,
+}
+
+/// Changes when the fields do, so that an old cache is not read wrongly.
+const LAYOUT: &[u8] = b"sts-cache-key-2";
+
+/// Fields, each behind its length.
+pub(crate) struct Fields(Sha256);
+
+impl Fields {
+    pub(crate) fn new(layout: &[u8]) -> Self {
+        let mut fields = Self(Sha256::new());
+        fields.push(layout);
+        fields
+    }
+
+    pub(crate) fn push(&mut self, field: &[u8]) {
+        self.0.update(&(field.len() as u64).to_le_bytes());
+        self.0.update(field);
+    }
+
+    pub(crate) fn push_optional(&mut self, field: Option<&[u8]>) {
+        match field {
+            Some(field) => {
+                self.push(b"some");
+                self.push(field);
+            }
+            None => self.push(b"none"),
+        }
+    }
+
+    pub(crate) fn finish(self) -> [u8; 32] {
+        self.0.finish()
+    }
+}
+
+impl ExchangeKey {
+    /// The part of the key that the configuration decides. `trust` says what of TLS is verified and
+    /// by which authorities.
+    pub fn new(profile: &Profile, trust: &[&[u8]]) -> Self {
+        let mut fields = Fields::new(LAYOUT);
+        fields.push(profile.protocol.name().as_bytes());
+        fields.push(profile.endpoint.url().as_bytes());
+        fields.push_optional(profile.client_id.as_deref().map(str::as_bytes));
+        profile.auth.identify(&mut fields);
+        if let Protocol::WsTrust(exchange) = &profile.protocol {
+            exchange.identify(&mut fields);
+        }
+        for field in trust {
+            fields.push(field);
+        }
+        let has_source = match &profile.protocol {
+            Protocol::ClientCredentials => false,
+            Protocol::Password | Protocol::TokenExchange | Protocol::WsTrust(_) => true,
+        };
+        Self { digest: fields.finish(), has_source }
+    }
+
+    /// The digest itself: all entries of the exchange are found by it.
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
+    /// The key of one request.
+    pub fn of(&self, subject: &Subject<'_>) -> CacheKey {
+        self.of_names(subject, &Names::default())
+    }
+
+    /// [`Self::of`], where names depend on the request.
+    pub fn of_names(&self, subject: &Subject<'_>, names: &Names<'_>) -> CacheKey {
+        let mut fields = Fields::new(&self.digest);
+        fields.push(&(subject.parameters.len() as u64).to_le_bytes());
+        for parameter in subject.parameters {
+            fields.push(parameter.name.as_bytes());
+            fields.push(parameter.value);
+        }
+        fields.push_optional(names.client_id);
+        if self.has_source {
+            fields.push_optional(names.username);
+            fields.push(subject.source.expose());
+        }
+        CacheKey(fields.finish())
+    }
+}
+
+/// A digest of a source token alone, by which all tokens that were issued for it are found.
+pub fn source_tag(source: &[u8]) -> [u8; 32] {
+    let mut fields = Fields::new(b"sts-source-1");
+    fields.push(source);
+    fields.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::client_auth::ClientAuth;
+    use crate::endpoint::Endpoint;
+    use crate::profile::{Parameter, Protocol};
+    use crate::secret::Secret;
+
+    fn profile(endpoint: &str, auth: &str, options: &str, client_id: Option<&str>) -> Profile {
+        profile_of(Protocol::TokenExchange, endpoint, auth, options, client_id)
+    }
+
+    fn profile_of(
+        protocol: Protocol,
+        endpoint: &str,
+        auth: &str,
+        options: &str,
+        client_id: Option<&str>,
+    ) -> Profile {
+        Profile {
+            protocol,
+            endpoint: Endpoint::parse(endpoint).unwrap(),
+            auth: ClientAuth::parse(auth, Some(options)).unwrap(),
+            client_id: client_id.map(str::to_owned),
+        }
+    }
+
+    fn key(exchange: &ExchangeKey, source: &str, parameters: &[(&str, &str)]) -> CacheKey {
+        let parameters: Vec<_> = parameters
+            .iter()
+            .map(|(name, value)| Parameter { name, value: value.as_bytes() })
+            .collect();
+        exchange.of(&Subject { source: &Secret::new(source), parameters: &parameters })
+    }
+
+    #[test]
+    fn every_part_of_the_configuration_changes_the_key() {
+        let post = "client_id=a&client_secret=b";
+        let profiles = [
+            profile("http://a/t", "none", "", None),
+            profile("http://a/u", "none", "", None),
+            profile("https://a/t", "none", "", None),
+            profile("http://a/t", "none", "", Some("id")),
+            profile("http://a/t", "client_secret_post", post, None),
+            profile("http://a/t", "client_secret_basic", post, None),
+            profile("http://a/t", "client_secret_post", "client_id=a&client_secret=c", None),
+            profile("http://a/t", "client_secret_post", "client_id=c&client_secret=b", None),
+            profile("http://a/t", "client_secret_post", "client_id=a&client_secret_file=b", None),
+            profile("http://a/t", "client_secret_post", "client_id=a&client_secret_file=c", None),
+            profile("http://a/t", "client_secret_jwt", post, None),
+            profile("http://a/t", "client_secret_jwt", "client_id=a&client_secret=b&aud=c", None),
+            profile("http://a/t", "client_cert", "cert=a&key=b", None),
+            profile_of(Protocol::Password, "http://a/t", "none", "", None),
+            profile_of(Protocol::ClientCredentials, "http://a/t", "none", "", None),
+        ];
+        let mut keys: Vec<_> =
+            profiles.iter().map(|profile| ExchangeKey::new(profile, &[b"on"]).digest).collect();
+        keys.push(ExchangeKey::new(&profiles[0], &[b"off"]).digest);
+        keys.push(ExchangeKey::new(&profiles[0], &[b"on", b"ca.pem"]).digest);
+        let count = keys.len();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), count);
+    }
+
+    #[test]
+    fn the_same_exchange_has_the_same_key_after_a_reload() {
+        let make = || ExchangeKey::new(&profile("http://a/t", "none", "", None), &[b"on"]);
+        assert_eq!(key(&make(), "s", &[("scope", "x")]), key(&make(), "s", &[("scope", "x")]));
+    }
+
+    #[test]
+    fn the_content_of_a_file_is_not_in_the_key() {
+        let profile =
+            profile("http://a/t", "client_secret_post", "client_id=a&client_secret_file=b", None);
+        let before = ExchangeKey::new(&profile, &[]).digest;
+        profile.auth.refresh(Ok(Secret::new("new")));
+        assert_eq!(ExchangeKey::new(&profile, &[]).digest, before);
+    }
+
+    #[test]
+    fn a_token_of_the_gateway_is_the_same_for_all_users() {
+        let exchange =
+            |protocol| ExchangeKey::new(&profile_of(protocol, "http://a/t", "none", "", None), &[]);
+        let of = |exchange: &ExchangeKey, source, parameters: &[_], user: Option<&str>| {
+            let source = Secret::new(source);
+            let subject = Subject { source: &source, parameters };
+            let names = Names { client_id: None, username: user.map(str::as_bytes) };
+            exchange.of_names(&subject, &names)
+        };
+        let cc = exchange(Protocol::ClientCredentials);
+        assert_eq!(of(&cc, "s", &[], Some("u")), of(&cc, "t", &[], None));
+        let scope = [Parameter { name: "scope", value: b"a" }];
+        assert_ne!(of(&cc, "s", &[], None), of(&cc, "s", &scope, None), "unless parameters differ");
+        for protocol in [Protocol::TokenExchange, Protocol::Password] {
+            let exchange = exchange(protocol);
+            assert_ne!(of(&exchange, "s", &[], None), of(&exchange, "t", &[], None));
+        }
+    }
+
+    #[test]
+    fn names_change_the_key() {
+        let exchange =
+            ExchangeKey::new(&profile_of(Protocol::Password, "http://a/t", "none", "", None), &[]);
+        let subject = Subject { source: &Secret::new("s"), parameters: &[] };
+        let names = [None, Some(&b""[..]), Some(b"u"), Some(b"v")];
+        let mut keys: Vec<_> = names
+            .into_iter()
+            .flat_map(|client_id| names.map(|username| Names { client_id, username }))
+            .map(|names| exchange.of_names(&subject, &names).0)
+            .collect();
+        assert_eq!(keys[0], exchange.of(&subject).0);
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), names.len() * names.len());
+    }
+
+    fn digest(list: &[Vec<u8>]) -> [u8; 32] {
+        let mut fields = Fields::new(b"");
+        for field in list {
+            fields.push(field);
+        }
+        fields.finish()
+    }
+
+    /// The same bytes, cut into fields at other places.
+    fn cut(bytes: &[u8], at: &[usize]) -> Vec<Vec<u8>> {
+        let mut at: Vec<_> = at.iter().map(|at| at % (bytes.len() + 1)).collect();
+        at.sort_unstable();
+        let (mut fields, mut start) = (Vec::new(), 0);
+        for end in at.into_iter().chain([bytes.len()]) {
+            fields.push(bytes[start..end].to_vec());
+            start = end;
+        }
+        fields
+    }
+
+    #[test]
+    fn absent_is_not_empty() {
+        let of = |field: Option<&[u8]>| {
+            let mut fields = Fields::new(b"");
+            fields.push_optional(field);
+            fields.finish()
+        };
+        assert_ne!(of(None), of(Some(b"")));
+        assert_ne!(of(None), of(Some(b"none")));
+        assert_ne!(of(Some(b"")), of(Some(b"some")));
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_lists_of_fields_collide(a: Vec<Vec<u8>>, b: Vec<Vec<u8>>) {
+            prop_assert_eq!(a == b, digest(&a) == digest(&b));
+        }
+
+        #[test]
+        fn the_same_bytes_cut_elsewhere_are_another_list(
+            // Also bytes that look like the length before a field.
+            bytes in prop::collection::vec(prop_oneof![Just(0_u8), 0..12_u8, any::<u8>()], 0..64),
+            a: Vec<usize>,
+            b: Vec<usize>,
+        ) {
+            let (a, b) = (cut(&bytes, &a), cut(&bytes, &b));
+            prop_assert_eq!(a == b, digest(&a) == digest(&b));
+        }
+
+        #[test]
+        fn different_requests_have_different_keys(
+            a in proptest::collection::vec(("[ab]{0,2}", "[ab]{0,2}"), 0..4), sa in "[ab]{0,3}",
+            b in proptest::collection::vec(("[ab]{0,2}", "[ab]{0,2}"), 0..4), sb in "[ab]{0,3}",
+        ) {
+            let exchange = ExchangeKey::new(&profile("http://a/t", "none", "", None), &[]);
+            let list = |of: &[(String, String)]| -> Vec<(String, String)> { of.to_vec() };
+            let pairs = |of: &[(String, String)], source: &str| {
+                let of: Vec<_> = of.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+                key(&exchange, source, &of)
+            };
+            let same = list(&a) == list(&b) && sa == sb;
+            prop_assert_eq!(pairs(&a, &sa) == pairs(&b, &sb), same);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The answer: a token or a fault, in an envelope.
+
+mod fault;
+mod lifetime;
+mod token;
+
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use roxmltree::{Document, Node};
+
+use super::names::{SOAP_1_1, SOAP_1_2, WST_2005_02, WST_200512, WST_200802};
+use super::settings::WsTrust;
+use super::xml::{self, Instructions};
+use crate::error::{Failure, FailureKind};
+use crate::excerpt::excerpt;
+use crate::issued::Issued;
+use crate::now::UnixTime;
+use crate::profile::Incoming;
+use crate::retry_after;
+pub use fault::Fault;
+pub(super) use lifetime::assertion_expiry;
+
+/// Reads an answer.
+///
+/// Faults come with a status of failure (SOAP 1.1, section 6.2; SOAP 1.2 part 2, section 7.5.2), so
+/// the fault says what happened, whatever the status; but a server that says 429 or 503 has not
+/// judged the token.
+///
+/// # Errors
+/// The STS refused, or the answer cannot be used.
+pub(crate) fn read(
+    answer: &Incoming<'_>,
+    exchange: &WsTrust,
+    now: UnixTime,
+) -> Result<Issued, Failure> {
+    let status = answer.status;
+    let reply = check_charset(answer).and_then(|()| parse(answer.body, exchange, now));
+    let http = format!("HTTP {}", status.as_u16());
+    let (kind, reason) = match reply {
+        Ok(Reply::Issued(issued)) if status.is_success() => return Ok(issued),
+        Ok(Reply::Fault(fault)) => (kind_of_fault(status, fault.kind), format!("{http}, {fault}")),
+        Ok(Reply::Issued(_)) => (kind_of_status(status), format!("{http} with a token")),
+        Err(unusable) => (kind_of_status(status), format!("{http}: {}", unusable.0)),
+    };
+    let retry_after = (kind == FailureKind::Busy).then(|| retry_after::read(answer.headers));
+    Err(Failure { kind, reason, retry_after: retry_after.flatten() })
+}
+
+fn kind_of_fault(status: StatusCode, kind: FailureKind) -> FailureKind {
+    match kind_of_status(status) {
+        // A redirect that claims to be a fault is none.
+        FailureKind::BadAnswer if !status.is_success() => FailureKind::BadAnswer,
+        FailureKind::Busy => FailureKind::Busy,
+        _ => kind,
+    }
+}
+
+/// What a status means by itself.
+fn kind_of_status(status: StatusCode) -> FailureKind {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => FailureKind::Busy,
+        status if status.is_server_error() => FailureKind::Unreachable,
+        status if status.is_client_error() => FailureKind::GatewayRefused,
+        _ => FailureKind::BadAnswer,
+    }
+}
+
+/// Refuses a character set that the body may not be in (RFC 7303, section 3.2). One that has ASCII
+/// in it does no harm as long as the body has nothing else: servers name one without being asked.
+fn check_charset(answer: &Incoming<'_>) -> Result<(), Unusable> {
+    let content_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let charset =
+        content_type.into_iter().flat_map(|value| value.split(';').skip(1)).find_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+        });
+    if charset.is_none_or(xml::is_utf8) || answer.body.is_ascii() {
+        Ok(())
+    } else {
+        Err(Unusable("the answer is in an encoding that is not UTF-8".to_owned()))
+    }
+}
+
+/// What an STS answered.
+pub enum Reply {
+    /// The token that was asked for.
+    Issued(Issued),
+    /// It refused or failed.
+    Fault(Fault),
+}
+
+/// Why an answer is neither, as a lower-case fragment without anything of a token in it.
+#[derive(Debug)]
+pub struct Unusable(pub(crate) String);
+
+/// Reads the body of an answer.
+///
+/// # Errors
+/// It is no envelope with a fault or the right token in it.
+pub fn parse(body: &[u8], exchange: &WsTrust, now: UnixTime) -> Result<Reply, Unusable> {
+    let document = xml::parse(body, Instructions::Allowed)
+        .map_err(|error| Unusable(format!("the answer {error}")))?;
+    let content = content(&document)?;
+    if is_soap(content) && content.tag_name().name() == "Fault" {
+        let token_as = exchange.settings().token_as;
+        return Ok(Reply::Fault(Fault::read(content, token_as)));
+    }
+    let responses = responses(content).ok_or_else(|| {
+        let name = excerpt(content.tag_name().name());
+        Unusable(format!("the body of the envelope has \"{name}\", not a response of WS-Trust"))
+    })?;
+    token::find(&responses, &exchange.settings().token_type, now)
+        .map(Reply::Issued)
+        .map_err(Unusable)
+}
+
+/// The first element in the body of the envelope.
+fn content<'a, 'input>(document: &'a Document<'input>) -> Result<Node<'a, 'input>, Unusable> {
+    let root = document.root_element();
+    if !is_soap(root) || root.tag_name().name() != "Envelope" {
+        let name = excerpt(root.tag_name().name());
+        return Err(Unusable(format!("the answer is \"{name}\", not an envelope of SOAP")));
+    }
+    let soap = root.tag_name().namespace();
+    let body = root
+        .children()
+        .find(|child| child.tag_name().name() == "Body" && child.tag_name().namespace() == soap);
+    let content = body.and_then(|body| body.first_element_child());
+    content.ok_or_else(|| Unusable("the envelope has nothing in its body".to_owned()))
+}
+
+fn is_soap(node: Node<'_, '_>) -> bool {
+    matches!(node.tag_name().namespace(), Some(SOAP_1_1 | SOAP_1_2))
+}
+
+/// The responses: those of a collection (WS-Trust 1.3, section 4.3), or the one that 1.2 has, which
+/// some servers of 1.3 send, too.
+fn responses<'a, 'input>(content: Node<'a, 'input>) -> Option<Vec<Node<'a, 'input>>> {
+    if is_trust(content, "RequestSecurityTokenResponse") {
+        return Some(vec![content]);
+    }
+    let is_collection = is_trust(content, "RequestSecurityTokenResponseCollection");
+    let is_response = |child: &Node<'_, '_>| is_trust(*child, "RequestSecurityTokenResponse");
+    is_collection.then(|| content.children().filter(is_response).collect())
+}
+
+/// Whether an element is this one of WS-Trust, of whatever version.
+fn is_trust(node: Node<'_, '_>, name: &str) -> bool {
+    node.tag_name().name() == name && is_trust_namespace(node.tag_name().namespace())
+}
+
+/// The schema of WS-Trust 1.3 had a slash at the end, its text none; servers have either.
+fn is_trust_namespace(namespace: Option<&str>) -> bool {
+    let namespace = namespace.map(|name| name.strip_suffix('/').unwrap_or(name));
+    matches!(namespace, Some(WST_2005_02 | WST_200512 | WST_200802))
+}
+
+/// The child of WS-Trust with this name.
+fn trust_child<'a, 'input>(node: Node<'a, 'input>, name: &str) -> Option<Node<'a, 'input>> {
+    node.children().find(|child| is_trust(*child, name))
+}
+
+/// All text in an element, whatever comments or CDATA it is cut by.
+fn text(node: Node<'_, '_>) -> String {
+    node.descendants().filter(Node::is_text).filter_map(|child| child.text()).collect()
+}

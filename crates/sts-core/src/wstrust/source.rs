@@ -1,0 +1,40 @@
+//! A source token that goes to the STS as it is.
+
+use super::words::SourceElement;
+use super::xml::{self, Instructions};
+use crate::error::{Failure, FailureKind};
+use crate::secret::Secret;
+
+/// Checks that a source token can be put into a message and changes nothing in it but its own place:
+/// one well-formed element that stands alone, of a kind that the operator allows.
+///
+/// Gives its bytes back. White space and an XML declaration around it are left out, since they cannot
+/// stand inside of a message; comments, processing instructions and a DOCTYPE cannot be left out
+/// without changing what the client said, so they are refused.
+///
+/// # Errors
+/// The token is something else ([`FailureKind::BadToken`]).
+pub fn check<'a>(source: &'a Secret, allowed: &[SourceElement]) -> Result<&'a str, Failure> {
+    let document = xml::parse(source.expose(), Instructions::Refused)
+        .map_err(|error| bad(&format!("the source token {error}")))?;
+    let root = document.root_element();
+    // All that is not in the tree is white space.
+    if root.has_siblings() {
+        return Err(bad("the source token has a comment beside its element"));
+    }
+    let name = root.tag_name();
+    let is_allowed = |element: &SourceElement| {
+        name.name() == element.name && name.namespace().unwrap_or_default() == element.namespace
+    };
+    if !allowed.iter().any(is_allowed) {
+        return Err(bad("the source token is not one of the elements that are allowed"));
+    }
+    document
+        .input_text()
+        .get(root.range())
+        .ok_or_else(|| bad("the source token cannot be taken out of its document"))
+}
+
+fn bad(reason: &str) -> Failure {
+    Failure::new(FailureKind::BadToken, reason)
+}

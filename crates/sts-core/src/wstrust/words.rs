@@ -1,0 +1,226 @@
+//! The words of the directives for WS-Trust.
+
+use thiserror::Error;
+
+use super::names::{
+    NO_PROOF_KEY, SAML_1, SAML_2, SOAP_1_1, SOAP_1_2, WSSE, WST_2005_02, WST_200512,
+};
+use super::xml::write::is_text;
+
+/// `STSWSTrustVersion`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// WS-Trust of February 2005.
+    Trust12,
+    /// WS-Trust 1.3.
+    #[default]
+    Trust13,
+    /// WS-Trust 1.4: the namespace of 1.3, and `ActAs` in one of its own.
+    Trust14,
+}
+
+impl Version {
+    /// Reads the value of the directive.
+    ///
+    /// # Errors
+    /// It is none of the versions.
+    pub fn parse(text: &str) -> Result<Self, WordError> {
+        word(text, &[("1.2", Self::Trust12), ("1.3", Self::Trust13), ("1.4", Self::Trust14)])
+    }
+
+    pub(super) const fn namespace(self) -> &'static str {
+        match self {
+            Self::Trust12 => WST_2005_02,
+            Self::Trust13 | Self::Trust14 => WST_200512,
+        }
+    }
+}
+
+/// `STSWSTrustSOAPVersion`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SoapVersion {
+    /// SOAP 1.1: `text/xml`, and the action in a header of HTTP.
+    Soap11,
+    /// SOAP 1.2: `application/soap+xml`, with the action as its parameter.
+    #[default]
+    Soap12,
+}
+
+impl SoapVersion {
+    /// Reads the value of the directive.
+    ///
+    /// # Errors
+    /// It is none of the versions.
+    pub fn parse(text: &str) -> Result<Self, WordError> {
+        word(text, &[("1.1", Self::Soap11), ("1.2", Self::Soap12)])
+    }
+
+    pub(super) const fn namespace(self) -> &'static str {
+        match self {
+            Self::Soap11 => SOAP_1_1,
+            Self::Soap12 => SOAP_1_2,
+        }
+    }
+}
+
+/// `STSWSTrustTokenAs`: what the source token is to the STS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TokenAs {
+    /// Proof of who asks: it stands in `wsse:Security`.
+    #[default]
+    Security,
+    /// Whom the gateway asks for (WS-Trust 1.3, section 9.1).
+    OnBehalfOf,
+    /// Whom the gateway acts as (WS-Trust 1.4, section 9.2).
+    ActAs,
+}
+
+impl TokenAs {
+    /// Reads the value of the directive.
+    ///
+    /// # Errors
+    /// It is none of the places.
+    pub fn parse(text: &str) -> Result<Self, WordError> {
+        word(
+            text,
+            &[Self::Security, Self::OnBehalfOf, Self::ActAs].map(|place| (place.name(), place)),
+        )
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Security => "security",
+            Self::OnBehalfOf => "onbehalfof",
+            Self::ActAs => "actas",
+        }
+    }
+}
+
+/// `STSWSTrustKeyType`: what shall prove the right to use the target token.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum KeyType {
+    /// Nothing: whoever has the token may use it.
+    #[default]
+    Bearer,
+    /// A secret key. The STS answers with it, and nobody would get it.
+    SymmetricKey,
+    /// A key pair, that of mutual TLS for one.
+    PublicKey,
+    /// The STS decides.
+    Unset,
+    /// Whatever it means to the STS.
+    Uri(String),
+}
+
+impl KeyType {
+    /// Reads the value of the directive.
+    ///
+    /// # Errors
+    /// It is neither one of the words nor an absolute URI.
+    pub fn parse(text: &str) -> Result<Self, WordError> {
+        let words = [
+            ("Bearer", Self::Bearer),
+            ("SymmetricKey", Self::SymmetricKey),
+            ("PublicKey", Self::PublicKey),
+            ("none", Self::Unset),
+        ];
+        if is_uri(text) {
+            return Ok(Self::Uri(text.to_owned()));
+        }
+        word(text, &words).map_err(|error| WordError { or: " or an absolute URI", ..error })
+    }
+
+    pub(super) fn uri(&self, version: Version) -> Option<&str> {
+        let is_1_2 = version == Version::Trust12;
+        Some(match self {
+            Self::Bearer if is_1_2 => NO_PROOF_KEY,
+            Self::Bearer => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/Bearer",
+            Self::SymmetricKey if is_1_2 => {
+                "http://schemas.xmlsoap.org/ws/2005/02/trust/SymmetricKey"
+            }
+            Self::SymmetricKey => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/SymmetricKey",
+            Self::PublicKey if is_1_2 => "http://schemas.xmlsoap.org/ws/2005/02/trust/PublicKey",
+            Self::PublicKey => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/PublicKey",
+            Self::Unset => return None,
+            Self::Uri(uri) => uri,
+        })
+    }
+}
+
+/// What a source token that goes verbatim may be.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SourceElement {
+    pub(super) namespace: String,
+    pub(super) name: String,
+}
+
+impl SourceElement {
+    /// Reads one value of the list: `saml2`, `saml1`, `usernametoken`, or any element as
+    /// `{namespace}name`.
+    ///
+    /// # Errors
+    /// It is none of them.
+    pub fn parse(text: &str) -> Result<Self, WordError> {
+        let words = [
+            ("saml2", Self::new(SAML_2, "Assertion")),
+            ("saml1", Self::new(SAML_1, "Assertion")),
+            ("usernametoken", Self::new(WSSE, "UsernameToken")),
+        ];
+        let other = |text: &str| {
+            let (namespace, name) = text.strip_prefix('{')?.split_once('}')?;
+            let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+            let fits = !name.is_empty() && name.chars().all(is_name) && is_text(namespace);
+            fits.then(|| Self::new(namespace, name))
+        };
+        word(text, &words).or_else(|WordError { allowed, .. }| {
+            other(text).ok_or(WordError { allowed, or: " or {namespace}name" })
+        })
+    }
+
+    /// An assertion of SAML 2.0 or 1.1, or a `wsse:UsernameToken`.
+    pub fn default_list() -> Vec<Self> {
+        vec![
+            Self::new(SAML_2, "Assertion"),
+            Self::new(SAML_1, "Assertion"),
+            Self::new(WSSE, "UsernameToken"),
+        ]
+    }
+
+    fn new(namespace: &str, name: &str) -> Self {
+        Self { namespace: namespace.to_owned(), name: name.to_owned() }
+    }
+}
+
+/// Which words a directive takes, when it got another.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("the value must be {}{or}", list(allowed))]
+pub struct WordError {
+    allowed: Vec<&'static str>,
+    or: &'static str,
+}
+
+fn word<T: Clone>(text: &str, words: &[(&'static str, T)]) -> Result<T, WordError> {
+    let known = words.iter().find(|(name, _)| *name == text).map(|(_, value)| value.clone());
+    known
+        .ok_or_else(|| WordError { allowed: words.iter().map(|(name, _)| *name).collect(), or: "" })
+}
+
+fn list(words: &[&str]) -> String {
+    let quoted: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// RFC 3986, section 4.3, as far as it matters here: a scheme, and nothing that no URI holds.
+fn is_uri(text: &str) -> bool {
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+    };
+    let scheme = text.split_once(':');
+    scheme.is_some_and(|(scheme, rest)| is_scheme(scheme) && !rest.is_empty())
+        && text.bytes().all(|b| b.is_ascii_graphic())
+}

@@ -1,0 +1,32 @@
+//! The cache that all workers share and the election of the one that calls for a key, as a structure
+//! in one region of memory that outlives its users.
+//!
+//! The caller maps the region, takes the lock that goes with it and [opens](zone::Zone::open) the
+//! zone for as long as it holds the lock. Everything in the region refers to everything else by
+//! number, every number read from it is checked, and a structure that contradicts itself is emptied:
+//! whatever stands in the region, an operation ends, in bounded time, and never answers with another
+//! key's value. Time is an argument, and so is randomness.
+//!
+//! Who reads on: [`zone`] is what others use. The region is laid out by `layout` and seen through
+//! `region`; it is handed out in `unit`s by `pool`, `value` keeps bytes of any length in them, `table`
+//! finds a key, `list` knows what was not used for the longest time and `schedule` what expires first.
+//! `entry` and `node` are what is kept: tokens, and calls that run or have failed.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod check;
+mod entry;
+mod layout;
+mod list;
+mod node;
+mod pool;
+mod region;
+mod schedule;
+mod table;
+mod unit;
+mod value;
+mod word;
+pub mod zone;
+
+/// Milliseconds of a wall clock that is the same in all processes. It may go back.
+pub type Millis = u64;

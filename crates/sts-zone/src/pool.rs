@@ -1,0 +1,90 @@
+//! Hands units out and takes them back.
+//!
+//! Tokens and running calls have a share of the units each, so that neither takes the other's room:
+//! what many unknown tokens cause can push no token out that is good.
+
+use crate::layout::header;
+use crate::region::{Broken, Region};
+use crate::unit::{self, At, Kind, Unit};
+use crate::word;
+
+/// Whose units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Share {
+    Entries,
+    Nodes,
+}
+
+/// Units that calls get of the largest zones: no machine runs more at once.
+const MOST_FOR_NODES: usize = 1 << 16;
+
+impl Share {
+    fn counter(self) -> usize {
+        match self {
+            Self::Entries => header::ENTRY_UNITS,
+            Self::Nodes => header::NODE_UNITS,
+        }
+    }
+}
+
+impl Region<'_> {
+    /// Units that a share consists of.
+    pub(crate) fn share(&self, share: Share) -> usize {
+        let nodes = (self.units.len() / 10).min(MOST_FOR_NODES);
+        match share {
+            Share::Entries => self.units.len() - nodes,
+            Share::Nodes => nodes,
+        }
+    }
+
+    /// Units of a share that are in use.
+    pub(crate) fn used(&self, share: Share) -> usize {
+        self.size_at(share.counter())
+    }
+
+    pub(crate) fn has_room(&self, share: Share, units: usize) -> bool {
+        self.used(share).saturating_add(units) <= self.share(share)
+    }
+
+    /// Takes a unit, of which there has to be one.
+    pub(crate) fn take(&mut self, share: Share, kind: Kind) -> Result<At, Broken> {
+        let at = match At::from_raw(self.size_at(header::FREE) as u32) {
+            Some(at) => {
+                let unit = self.unit(at)?;
+                if !unit::is(unit, Kind::Free) {
+                    return Err(Broken);
+                }
+                self.set(header::FREE, unit::raw(unit::next(unit)).into());
+                at
+            }
+            None => {
+                let number = self.size_at(header::TOUCHED).checked_add(1).ok_or(Broken)?;
+                let at = u32::try_from(number).ok().and_then(At::from_raw).ok_or(Broken)?;
+                if !unit::is(self.unit(at)?, Kind::Untouched) {
+                    return Err(Broken);
+                }
+                self.set(header::TOUCHED, number as u64);
+                at
+            }
+        };
+        unit::set_kind(self.unit(at)?, kind, None);
+        self.add(share.counter(), 1);
+        Ok(at)
+    }
+
+    /// Takes a unit back and wipes it.
+    pub(crate) fn give_back(&mut self, share: Share, at: At) -> Result<(), Broken> {
+        let unit = self.unit(at)?;
+        wipe(unit);
+        unit::set_kind(unit, Kind::Free, At::from_raw(self.size_at(header::FREE) as u32));
+        self.set(header::FREE, at.raw().into());
+        self.subtract(share.counter(), 1)
+    }
+}
+
+/// Atomic stores are never left out because nobody reads them.
+fn wipe(unit: &Unit) {
+    for one in unit {
+        word::store(one, 0);
+    }
+}

@@ -1,0 +1,414 @@
+//! What a worker does with the zone while it holds its lock.
+
+use std::sync::atomic::AtomicU64;
+
+use zeroize::Zeroizing;
+
+use crate::Millis;
+use crate::entry::{self, Stored};
+use crate::layout::header;
+use crate::node::{self, State};
+use crate::pool::Share;
+use crate::region::{Broken, Condition, Region};
+use crate::table::KeyWords;
+use crate::unit::{At, Kind, is};
+
+/// Milliseconds for which a caller need not show that it is alive.
+pub const LEASE: Millis = 2_000;
+
+/// Milliseconds after which it shows it.
+pub const HEARTBEAT: Millis = 500;
+
+/// Milliseconds for which those that wait can read how a call ended without a token.
+pub const REMEMBERED: Millis = 1_000;
+
+/// Expired entries that one insertion clears away.
+const CLEARED: usize = 2;
+
+/// Units that one step of a purge looks at.
+const PURGE_STEP: usize = 4096;
+
+/// A digest by which something is found.
+pub type Digest = [u8; 32];
+
+/// What the operator allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Entries at once.
+    pub entries: usize,
+    /// Bytes of one value.
+    pub value: usize,
+}
+
+/// The zone, for as long as its lock is held.
+pub struct Zone<'a> {
+    region: Region<'a>,
+    now: Millis,
+}
+
+/// What is kept with a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tags {
+    /// First bytes of the digest of the exchange.
+    pub exchange: u64,
+    /// First bytes of the digest of the source token.
+    pub source: u64,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Its process.
+    pub process: u32,
+    /// Since when it waits for another's call; `None` for a request that has just come.
+    pub since: Option<Millis>,
+}
+
+/// A value to be kept.
+pub struct Value<'v> {
+    /// By what it is found for a purge.
+    pub tags: Tags,
+    /// Kept with it.
+    pub flags: u32,
+    /// The value itself.
+    pub bytes: &'v [u8],
+    /// Milliseconds for which everybody may use it.
+    pub life: Millis,
+}
+
+/// A value with what is left of its life.
+pub struct Hit {
+    /// The bytes.
+    pub value: Zeroizing<Vec<u8>>,
+    /// What was stored with them.
+    pub flags: u32,
+    /// Milliseconds.
+    pub remaining: Millis,
+}
+
+/// What the zone says about a key.
+pub enum Found {
+    /// It has a value.
+    Hit(Hit),
+    /// This process has to call. The number tells its call from later ones.
+    Lead(u64),
+    /// Another process calls.
+    Wait,
+    /// The call for which this one waited failed; the bytes are what its caller left.
+    Failed(Zeroizing<Vec<u8>>),
+    /// The call for which this one waited had an answer that was for its caller only.
+    Unshared,
+}
+
+/// What is to be forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purge {
+    /// Everything.
+    All,
+    /// What an exchange issued, by [`Tags::exchange`].
+    Exchange(u64),
+    /// What was issued for a source token, by [`Tags::source`].
+    Source(u64),
+}
+
+/// How much stands in the zone, and what happened in it since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Entries now.
+    pub entries: u64,
+    /// Entries that were pushed out by others before their time.
+    pub evicted: u64,
+    /// Entries that were cleared away after it.
+    pub expired: u64,
+    /// How often the zone was emptied because it contradicted itself, or somebody died in it.
+    pub emptied: u64,
+}
+
+/// A tag from a digest.
+pub fn tag(digest: &Digest) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *digest;
+    u64::from_ne_bytes([a, b, c, d, e, f, g, h])
+}
+
+impl<'a> Zone<'a> {
+    /// Opens the zone in a region, the lock of which is held until this is dropped. A new region
+    /// becomes an empty zone, and so does one with a foreign layout or one in which somebody died
+    /// while changing it. `seed` is asked for random bytes when a zone is made.
+    ///
+    /// `None` when the region is too small.
+    pub fn open(
+        words: &'a [AtomicU64],
+        now: Millis,
+        seed: impl FnOnce() -> Digest,
+    ) -> Option<Self> {
+        let mut region = Region::new(words)?;
+        let condition = region.condition();
+        if condition != Condition::Sound {
+            region.make_empty(condition, &seed(), now);
+        }
+        Some(Self { region, now })
+    }
+
+    /// Looks for a value; where there is none, decides who calls for it. `is_alive` tells whether a
+    /// process still exists.
+    pub fn find(
+        &mut self,
+        key: &Digest,
+        claim: Claim,
+        is_alive: impl FnOnce(u32) -> bool,
+    ) -> Found {
+        let words = words_of(key);
+        match self.region.find(&words, Kind::Entry).and_then(|at| self.read(at)) {
+            Ok(Some(hit)) => return Found::Hit(hit),
+            Ok(None) => {}
+            Err(Broken) => self.empty(),
+        }
+        let elected = self.elect(&words, claim, is_alive);
+        elected.unwrap_or_else(|Broken| {
+            self.empty();
+            // The zone is empty now, and so this cannot fail again.
+            let lease = self.now.saturating_add(LEASE);
+            let noted = self.change(|region| region.insert_node(&words, claim.process, lease));
+            Found::Lead(noted.unwrap_or_default())
+        })
+    }
+
+    /// Shows that the caller is alive.
+    pub fn renew(&mut self, key: &Digest, call: u64) {
+        let lease = self.now.saturating_add(LEASE);
+        self.update(key, call, |region, at| {
+            node::set_time(region.unit(at)?, lease);
+            Ok(())
+        });
+    }
+
+    /// Ends a call with a value that everybody may use. Returns whether it is kept: not when it is too
+    /// large, and not when a purge came in between.
+    pub fn complete(
+        &mut self,
+        key: &Digest,
+        call: u64,
+        value: &Value<'_>,
+        capacity: Capacity,
+    ) -> bool {
+        let length = value.bytes.len();
+        let units = entry::units(length);
+        let fits = length <= capacity.value && units <= self.region.share(Share::Entries);
+        if !fits || value.life == 0 {
+            self.share_nothing(key, call);
+            return false;
+        }
+        let words = words_of(key);
+        let now = self.now;
+        let stored = Stored {
+            key: words,
+            tags: raw(value.tags),
+            sent: now,
+            expires: now.saturating_add(value.life),
+            flags: value.flags,
+            value: value.bytes,
+        };
+        let kept = self.change(|region| {
+            if let Some(at) = region.find(&words, Kind::Node)?
+                && node::sequence(region.unit(at)?) == call
+            {
+                region.remove_node(at)?;
+            }
+            if call <= region.at(header::PURGED) {
+                return Ok(false);
+            }
+            if let Some(at) = region.find(&words, Kind::Entry)? {
+                region.remove_entry(at)?;
+            }
+            // The schedule has a place for every two units: few tokens need only one.
+            let most_entries = capacity.entries.min(region.schedule.len());
+            region.make_room(units, most_entries, now)?;
+            region.insert_entry(&stored, now)?;
+            region.add(header::STORED, 1);
+            region.drop_expired(now, CLEARED)?;
+            Ok(true)
+        });
+        self.or_empty(kept).unwrap_or(false)
+    }
+
+    /// Ends a call without a token: those that wait for it can read `payload` for a while.
+    pub fn fail(&mut self, key: &Digest, call: u64, payload: &[u8]) {
+        let now = self.now;
+        self.update(key, call, |region, at| region.end_call(at, State::Failed, now, payload));
+    }
+
+    /// Ends a call with an answer that is for its caller only: those that wait call for themselves.
+    pub fn share_nothing(&mut self, key: &Digest, call: u64) {
+        let now = self.now;
+        self.update(key, call, |region, at| region.end_call(at, State::Unshared, now, &[]));
+    }
+
+    /// Gives a call up, unless it has ended: whoever asks next makes it.
+    pub fn release(&mut self, key: &Digest, call: u64) {
+        self.update(key, call, |region, at| match node::state(region.unit(at)?)? {
+            State::Calling => region.remove_node(at),
+            State::Failed | State::Unshared => Ok(()),
+        });
+    }
+
+    /// Forgets a part of what stands in the zone, beginning at `from`; calls that run now keep
+    /// nothing. Returns how many entries went, and where to go on, so that the lock can be released
+    /// in between.
+    pub fn purge(&mut self, what: Purge, from: usize) -> (usize, Option<usize>) {
+        let purged = self.change(|region| {
+            if from == 0 {
+                region.set(header::PURGED, region.at(header::SEQUENCE));
+            }
+            let touched = region.size_at(header::TOUCHED).min(region.units.len());
+            let end = touched.min(from.saturating_add(PURGE_STEP));
+            let mut removed = 0;
+            for number in from..end {
+                let at = u32::try_from(number + 1).ok().and_then(At::from_raw).ok_or(Broken)?;
+                let unit = region.unit(at)?;
+                let [exchange, source] = entry::tags(unit);
+                let meant = match what {
+                    Purge::All => true,
+                    Purge::Exchange(tag) => tag == exchange,
+                    Purge::Source(tag) => tag == source,
+                };
+                if meant && is(unit, Kind::Entry) {
+                    region.remove_entry(at)?;
+                    removed += 1;
+                }
+            }
+            region.add(header::PURGED_ENTRIES, removed);
+            Ok((removed, (end < touched).then_some(end)))
+        });
+        self.or_empty(purged).unwrap_or((0, None))
+    }
+
+    /// How much stands in the zone, and what happened in it.
+    pub fn statistics(&self) -> Statistics {
+        Statistics {
+            entries: self.region.at(header::ENTRIES),
+            evicted: self.region.at(header::EVICTED),
+            expired: self.region.at(header::EXPIRED),
+            emptied: self.region.at(header::EMPTIED),
+        }
+    }
+
+    /// Sets the mark as a worker does that begins to change something, and leaves it there, as one
+    /// does that dies then. For tests of what follows.
+    pub fn leave_changing(mut self) {
+        self.region.begin_change();
+    }
+
+    fn read(&mut self, at: Option<At>) -> Result<Option<Hit>, Broken> {
+        let Some(at) = at else { return Ok(None) };
+        let unit = self.region.unit(at)?;
+        let Some(remaining) = entry::remaining(unit, self.now) else {
+            self.change(|region| {
+                region.add(header::EXPIRED, 1);
+                region.remove_entry(at)
+            })?;
+            return Ok(None);
+        };
+        let mut value = Zeroizing::new(Vec::new());
+        self.region.read_entry(unit, &mut value)?;
+        // Once a second is often enough to know what was used lately, and spares the others the
+        // cache lines.
+        if !entry::is_used(unit, self.now) {
+            let now = self.now;
+            self.change(|region| {
+                entry::set_used(unit, now);
+                region.move_to_front(crate::list::List::Entries, at)
+            })?;
+        }
+        Ok(Some(Hit { value, flags: entry::flags(unit), remaining }))
+    }
+
+    fn elect(
+        &mut self,
+        key: &KeyWords,
+        claim: Claim,
+        is_alive: impl FnOnce(u32) -> bool,
+    ) -> Result<Found, Broken> {
+        let lease = self.now.saturating_add(LEASE);
+        let Some(at) = self.region.find(key, Kind::Node)? else {
+            let noted = self.change(|region| region.insert_node(key, claim.process, lease))?;
+            return Ok(Found::Lead(noted));
+        };
+        let unit = self.region.unit(at)?;
+        let time = node::time(unit);
+        // What ended before the claimant came is no answer for it.
+        let waited_for = claim.since.is_some_and(|since| since <= time)
+            && self.now <= time.saturating_add(REMEMBERED);
+        match node::state(unit)? {
+            State::Failed if waited_for => return Ok(Found::Failed(self.region.payload(unit)?)),
+            State::Unshared if waited_for => return Ok(Found::Unshared),
+            State::Calling => {
+                let caller = node::caller(unit);
+                // A clock that went back must not make a lease last.
+                let valid = self.now <= time && time <= lease;
+                if valid && caller != claim.process && is_alive(caller) {
+                    return Ok(Found::Wait);
+                }
+            }
+            State::Failed | State::Unshared => {}
+        }
+        self.change(|region| region.take_over(at, claim.process, lease)).map(Found::Lead)
+    }
+
+    /// Changes the note of a call, if it is still the same.
+    fn update(
+        &mut self,
+        key: &Digest,
+        call: u64,
+        update: impl FnOnce(&mut Region<'a>, At) -> Result<(), Broken>,
+    ) {
+        let words = words_of(key);
+        let updated = self.change(|region| match region.find(&words, Kind::Node)? {
+            Some(at) if node::sequence(region.unit(at)?) == call => update(region, at),
+            _ => Ok(()),
+        });
+        self.or_empty(updated);
+    }
+
+    fn change<R>(
+        &mut self,
+        change: impl FnOnce(&mut Region<'a>) -> Result<R, Broken>,
+    ) -> Result<R, Broken> {
+        self.region.begin_change();
+        let changed = change(&mut self.region);
+        // What is broken stays marked until it is emptied.
+        if changed.is_ok() {
+            self.region.end_change();
+        }
+        changed
+    }
+
+    fn or_empty<R>(&mut self, result: Result<R, Broken>) -> Option<R> {
+        if result.is_err() {
+            self.empty();
+        }
+        result.ok()
+    }
+
+    /// Starts anew: what contradicts itself is worth nothing.
+    fn empty(&mut self) {
+        // The key material is kept where it is whole; else it comes from what nobody outside knows.
+        let seed = [0; 32];
+        self.region.make_empty(Condition::Changing, &seed, self.now);
+    }
+}
+
+fn words_of(key: &Digest) -> KeyWords {
+    let mut words = KeyWords::default();
+    let (chunks, _) = key.as_chunks();
+    for (to, from) in words.iter_mut().zip(chunks) {
+        *to = u64::from_ne_bytes(*from);
+    }
+    words
+}
+
+fn raw(tags: Tags) -> [u64; 2] {
+    [tags.exchange, tags.source]
+}
+
+#[cfg(test)]
+mod tests;

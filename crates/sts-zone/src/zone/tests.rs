@@ -1,0 +1,394 @@
+//! The zone against a simple map with a clock, and against what happens to those that use it.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::layout::LEAST_WORDS;
+use crate::word::fuse;
+
+const TAGS: Tags = Tags { exchange: 1, source: 2 };
+const ROOMY: Capacity = Capacity { entries: usize::MAX, value: usize::MAX };
+const MEBIBYTE: usize = 1024 * 1024 / 8;
+
+struct Memory(Vec<AtomicU64>);
+
+impl Memory {
+    fn new(words: usize) -> Self {
+        Self((0..words).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    fn open(&self, now: Millis) -> Zone<'_> {
+        Zone::open(&self.0, now, || [7; 32]).unwrap()
+    }
+
+    fn holds(&self, bytes: &[u8]) -> bool {
+        let all: Vec<u8> =
+            self.0.iter().flat_map(|word| word.load(Ordering::Relaxed).to_ne_bytes()).collect();
+        all.windows(bytes.len()).any(|window| window == bytes)
+    }
+}
+
+fn key(number: u64) -> Digest {
+    let mut key = [0; 32];
+    let (chunks, _) = key.as_chunks_mut::<8>();
+    for (index, chunk) in (0u64..).zip(chunks) {
+        *chunk =
+            number.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(index as u32 * 7).to_ne_bytes();
+    }
+    key
+}
+
+fn claim(process: u32) -> Claim {
+    Claim { process, since: None }
+}
+
+fn find(zone: &mut Zone<'_>, number: u64) -> Found {
+    zone.find(&key(number), claim(1), |_| true)
+}
+
+fn lead(zone: &mut Zone<'_>, number: u64) -> u64 {
+    match find(zone, number) {
+        Found::Lead(call) => call,
+        _ => panic!("somebody else leads, or there is a value"),
+    }
+}
+
+fn hit(zone: &mut Zone<'_>, number: u64) -> Option<Vec<u8>> {
+    match find(zone, number) {
+        Found::Hit(hit) => Some(hit.value.to_vec()),
+        Found::Lead(call) => {
+            zone.release(&key(number), call);
+            None
+        }
+        _ => None,
+    }
+}
+
+fn value(bytes: &[u8], life: Millis) -> Value<'_> {
+    Value { tags: TAGS, flags: 0, bytes, life }
+}
+
+fn put(zone: &mut Zone<'_>, number: u64, bytes: &[u8], life: Millis) -> bool {
+    let call = lead(zone, number);
+    zone.complete(&key(number), call, &value(bytes, life), ROOMY)
+}
+
+#[test]
+fn a_value_is_found_until_it_expires() {
+    let memory = Memory::new(MEBIBYTE);
+    assert!(put(&mut memory.open(1000), 1, b"token", 500));
+    assert_eq!(hit(&mut memory.open(1499), 1).unwrap(), b"token");
+    assert_eq!(hit(&mut memory.open(1500), 1), None);
+}
+
+#[test]
+fn what_is_left_of_a_life_is_told() {
+    let memory = Memory::new(MEBIBYTE);
+    put(&mut memory.open(1000), 1, b"token", 500);
+    let Found::Hit(hit) = find(&mut memory.open(1200), 1) else { panic!("no hit") };
+    assert_eq!((hit.remaining, hit.flags), (300, 0));
+}
+
+#[test]
+fn a_clock_that_goes_back_makes_no_life_longer() {
+    let memory = Memory::new(MEBIBYTE);
+    put(&mut memory.open(1_000_000), 1, b"token", 500);
+    assert_eq!(hit(&mut memory.open(10_000), 1), None);
+}
+
+#[test]
+fn the_value_that_was_not_used_for_the_longest_time_makes_room() {
+    let memory = Memory::new(MEBIBYTE);
+    let two = Capacity { entries: 2, value: 100 };
+    let put = |now, number| {
+        let mut zone = memory.open(now);
+        let call = lead(&mut zone, number);
+        assert!(zone.complete(&key(number), call, &value(b"token", 100_000), two));
+    };
+    put(1000, 1);
+    put(2000, 2);
+    assert!(hit(&mut memory.open(3000), 1).is_some());
+    put(4000, 3);
+    assert!(hit(&mut memory.open(5000), 1).is_some());
+    assert_eq!(hit(&mut memory.open(5000), 2), None);
+    assert_eq!(memory.open(5000).statistics().evicted, 1);
+}
+
+#[test]
+fn a_value_that_is_too_large_is_not_kept_and_the_others_are_told() {
+    let memory = Memory::new(MEBIBYTE);
+    let small = Capacity { entries: 10, value: 4 };
+    let mut zone = memory.open(1000);
+    let call = lead(&mut zone, 1);
+    assert!(!zone.complete(&key(1), call, &value(b"token", 500), small));
+    let waiting = Claim { process: 2, since: Some(900) };
+    assert!(matches!(zone.find(&key(1), waiting, |_| true), Found::Unshared));
+}
+
+#[test]
+fn what_goes_is_wiped() {
+    let memory = Memory::new(MEBIBYTE);
+    let secret = b"a secret that is longer than one unit of the zone, and so lies in two of them; \
+                   nothing of it may be left when it has gone, wherever it was put down before";
+    put(&mut memory.open(1000), 1, secret, 500);
+    let pieces = || secret.chunks_exact(24).any(|piece| memory.holds(piece));
+    assert!(pieces());
+    assert_eq!(hit(&mut memory.open(2000), 1), None);
+    assert!(!pieces());
+    put(&mut memory.open(3000), 1, secret, 500);
+    assert!(pieces());
+    assert_eq!(memory.open(3000).purge(Purge::All, 0), (1, None));
+    assert!(!pieces());
+}
+
+#[test]
+fn the_memory_for_a_value_is_within_a_quarter_and_256_bytes() {
+    let units = |words: usize| Region::new(&Memory::new(words).0).unwrap().units.len();
+    let words = 64 * MEBIBYTE;
+    let per_unit = (words * 8) as f64 / units(words) as f64;
+    for bytes in [300, 1024, 2048, 8192, 65_536] {
+        let taken = entry::units(bytes) as f64 * per_unit;
+        eprintln!("{bytes} bytes take {taken:.0} bytes of the zone");
+        assert!(taken <= 1.25 * bytes as f64 + 256.0, "{bytes}: {taken}");
+    }
+}
+
+#[test]
+fn values_of_64_kib_fit_into_a_zone_that_is_full_of_short_ones() {
+    let memory = Memory::new(MEBIBYTE);
+    for number in 0..5000 {
+        assert!(put(&mut memory.open(1000), number, b"short", 100_000), "{number}");
+    }
+    let large = vec![b'x'; 65_536];
+    assert!(put(&mut memory.open(1000), 9000, &large, 100_000));
+    assert_eq!(hit(&mut memory.open(1000), 9000).unwrap(), large);
+}
+
+#[test]
+fn only_one_calls_and_the_others_wait_for_as_long_as_it_lives() {
+    let memory = Memory::new(MEBIBYTE);
+    let call = lead(&mut memory.open(1000), 1);
+    let other = |now, alive: bool| {
+        memory.open(now).find(&key(1), claim(2), move |process| process == 1 && alive)
+    };
+    assert!(matches!(other(1500, true), Found::Wait));
+    memory.open(2900).renew(&key(1), call);
+    assert!(matches!(other(4800, true), Found::Wait));
+    let Found::Lead(second) = other(4901, true) else { panic!("the lease ran out") };
+    // The first caller is late: its answer is good, its other words are about a call of the past.
+    memory.open(4902).fail(&key(1), call, b"late");
+    assert!(matches!(
+        memory.open(4903).find(&key(1), claim(3), |process| process == 2),
+        Found::Wait
+    ));
+    assert!(memory.open(4904).complete(&key(1), call, &value(b"token", 500), ROOMY));
+    assert!(memory.open(4905).complete(&key(1), second, &value(b"again", 500), ROOMY));
+    assert_eq!(hit(&mut memory.open(4906), 1).unwrap(), b"again");
+}
+
+#[test]
+fn a_caller_that_died_is_replaced_at_once() {
+    let memory = Memory::new(MEBIBYTE);
+    lead(&mut memory.open(1000), 1);
+    let found = memory.open(1001).find(&key(1), claim(2), |_| false);
+    assert!(matches!(found, Found::Lead(_)));
+}
+
+#[test]
+fn a_failure_is_for_those_that_waited_for_it_and_for_a_second() {
+    let memory = Memory::new(MEBIBYTE);
+    let call = lead(&mut memory.open(1000), 1);
+    memory.open(1100).fail(&key(1), call, &[b'r'; 300]);
+    let waited = |now| {
+        let claim = Claim { process: 2, since: Some(1050) };
+        memory.open(now).find(&key(1), claim, |_| true)
+    };
+    assert!(matches!(waited(2100), Found::Failed(reason) if *reason == [b'r'; 300]));
+    let late = Claim { process: 2, since: Some(1101) };
+    assert!(matches!(memory.open(1102).find(&key(1), late, |_| true), Found::Lead(_)));
+    let call = lead(&mut memory.open(3000), 2);
+    memory.open(3000).fail(&key(2), call, b"");
+    let gone = Claim { process: 2, since: Some(3000) };
+    assert!(matches!(memory.open(4001).find(&key(2), gone, |_| true), Found::Lead(_)));
+}
+
+#[test]
+fn running_and_failed_calls_push_no_value_out() {
+    let memory = Memory::new(MEBIBYTE);
+    put(&mut memory.open(1000), 0, b"token", 100_000);
+    for number in 1..20_000 {
+        let mut zone = memory.open(1000);
+        let call = lead(&mut zone, number);
+        if number % 2 == 0 {
+            zone.fail(&key(number), call, &[b'r'; 200]);
+        }
+    }
+    let zone = memory.open(1000);
+    assert!(zone.region.used(Share::Nodes) <= zone.region.units.len() / 10);
+    assert_eq!(hit(&mut memory.open(1000), 0).unwrap(), b"token");
+    assert_eq!(memory.open(1000).statistics().emptied, 0);
+}
+
+#[test]
+fn a_purge_takes_what_is_meant_and_nothing_comes_after_it_from_before() {
+    let memory = Memory::new(MEBIBYTE);
+    let mut zone = memory.open(1000);
+    for (number, tags) in [(1, (10, 20)), (2, (10, 21)), (3, (11, 20)), (4, (11, 21))]
+        .map(|(number, (e, s))| (number, Tags { exchange: e, source: s }))
+    {
+        let call = lead(&mut zone, number);
+        let value = Value { tags, ..value(b"token", 5000) };
+        assert!(zone.complete(&key(number), call, &value, ROOMY));
+    }
+    let running = lead(&mut zone, 5);
+    assert_eq!(zone.purge(Purge::Exchange(10), 0).0, 2);
+    assert_eq!(zone.purge(Purge::Source(20), 0).0, 1);
+    assert!(hit(&mut zone, 4).is_some() && hit(&mut zone, 3).is_none());
+    assert!(!zone.complete(&key(5), running, &value(b"token", 5000), ROOMY));
+    assert!(put(&mut zone, 5, b"token", 5000));
+}
+
+#[test]
+fn who_dies_while_changing_the_zone_leaves_an_empty_one() {
+    // One more store happens in each round, until the whole operation fits.
+    for stores in 0.. {
+        let memory = Memory::new(LEAST_WORDS);
+        put(&mut memory.open(1000), 1, b"first", 5000);
+        fuse::set(Some(stores));
+        let died = catch_unwind(AssertUnwindSafe(|| {
+            put(&mut memory.open(2000), 2, &[b'x'; 300], 5000);
+            memory.open(2500).purge(Purge::Source(2), 0);
+        }))
+        .is_err();
+        fuse::set(None);
+        let mut zone = memory.open(3000);
+        for number in [1, 2] {
+            if let Some(found) = hit(&mut zone, number) {
+                assert!(found == b"first" || found == [b'x'; 300], "{stores}");
+            }
+        }
+        assert!(put(&mut zone, 3, b"third", 5000));
+        assert_eq!(hit(&mut zone, 3).unwrap(), b"third");
+        if !died {
+            assert!(stores > 50);
+            return;
+        }
+    }
+}
+
+#[test]
+fn the_mark_of_a_change_empties_the_zone() {
+    let memory = Memory::new(MEBIBYTE);
+    put(&mut memory.open(1000), 1, b"token", 5000);
+    memory.open(1001).leave_changing();
+    assert_eq!(hit(&mut memory.open(1002), 1), None);
+    assert!(!memory.holds(b"token"));
+    assert_eq!(memory.open(1003).statistics().emptied, 1);
+}
+
+#[test]
+fn a_region_of_another_layout_is_not_read() {
+    let memory = Memory::new(MEBIBYTE);
+    put(&mut memory.open(1000), 1, b"token", 5000);
+    memory.0[header::LAYOUT].fetch_add(1, Ordering::Relaxed);
+    assert_eq!(hit(&mut memory.open(1001), 1), None);
+    assert!(!memory.holds(b"token"));
+}
+
+#[test]
+fn a_region_can_be_too_small() {
+    assert!(Zone::open(&Memory::new(LEAST_WORDS - 1).0, 0, || [0; 32]).is_none());
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Put { number: u64, length: usize, life: Millis },
+    Get { number: u64 },
+    Fail { number: u64 },
+    Purge { source: bool },
+    Wait { time: Millis },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (0..12u64, 0..900usize, 1..3000u64).prop_map(|(number, length, life)| Step::Put {
+            number,
+            length,
+            life
+        }),
+        (0..12u64).prop_map(|number| Step::Get { number }),
+        (0..12u64).prop_map(|number| Step::Fail { number }),
+        any::<bool>().prop_map(|source| Step::Purge { source }),
+        (0..1500u64).prop_map(|time| Step::Wait { time }),
+    ]
+}
+
+fn bytes(number: u64, length: usize) -> Vec<u8> {
+    (0..length).map(|at| (number as usize * 31 + at) as u8).collect()
+}
+
+proptest! {
+    #[test]
+    fn the_zone_agrees_with_a_map(steps in proptest::collection::vec(step(), 1..120)) {
+        let memory = Memory::new(MEBIBYTE);
+        let mut map: HashMap<u64, (Vec<u8>, Millis)> = HashMap::new();
+        let mut now = 10_000;
+        for step in steps {
+            let mut zone = memory.open(now);
+            match step {
+                Step::Put { number, length, life } => {
+                    if hit(&mut zone, number).is_none() {
+                        let bytes = bytes(number, length);
+                        prop_assert!(put(&mut zone, number, &bytes, life));
+                        map.insert(number, (bytes, now + life));
+                    }
+                }
+                Step::Get { number } => {
+                    let expected = map.get(&number).filter(|(_, until)| *until > now);
+                    let found = hit(&mut zone, number);
+                    prop_assert_eq!(found.as_ref(), expected.map(|(bytes, _)| bytes));
+                }
+                Step::Fail { number } => {
+                    if hit(&mut zone, number).is_none() {
+                        let call = lead(&mut zone, number);
+                        zone.fail(&key(number), call, &[b'f'; 200]);
+                    }
+                }
+                Step::Purge { source } => {
+                    let what = if source { Purge::Source(2) } else { Purge::All };
+                    zone.purge(what, 0);
+                    map.clear();
+                }
+                Step::Wait { time } => now += time,
+            }
+            prop_assert_eq!(memory.open(now).statistics().emptied, 0);
+        }
+    }
+
+    #[test]
+    fn a_damaged_region_never_answers_wrongly(
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u64>()), 1..8),
+        later in proptest::collection::vec(0..12u64, 1..30),
+    ) {
+        let memory = Memory::new(LEAST_WORDS * 4);
+        for number in 0..8 {
+            put(&mut memory.open(1000), number, &bytes(number, 200 + number as usize), 50_000);
+        }
+        for (place, word) in damage {
+            place.get(&memory.0).store(word, Ordering::Relaxed);
+        }
+        for number in later {
+            let mut zone = memory.open(2000);
+            if let Some(found) = hit(&mut zone, number) {
+                prop_assert_eq!(found, bytes(number, 200 + number as usize));
+            } else if let Found::Lead(call) = find(&mut zone, number) {
+                let bytes = bytes(number, 200 + number as usize);
+                zone.complete(&key(number), call, &value(&bytes, 50_000), ROOMY);
+            }
+        }
+    }
+}
