@@ -104,11 +104,8 @@ impl Zone {
     fn serve(&self, socket: &UdpSocket) {
         let mut question = [0; 512];
         while !self.over.load(Ordering::Relaxed) {
-            let (length, client) = match socket.recv_from(&mut question) {
-                Ok(received) => received,
-                // Nothing came, or a client that got an answer is gone.
-                Err(_) => continue,
-            };
+            // Nothing came, or a client that got an answer is gone.
+            let Ok((length, client)) = socket.recv_from(&mut question) else { continue };
             if let Some(answer) = self.answer(&question[..length]) {
                 // The client may be gone.
                 let _ = socket.send_to(&answer, client);

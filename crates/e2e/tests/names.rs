@@ -12,7 +12,7 @@ use e2e::ports::FullPort;
 use e2e::scene::{Scene, assert_exchanged};
 use e2e::wait::{DEADLINE, wait_for};
 
-const NAME: &str = "sts.example";
+const NAME: &str = "sts.corp.example";
 
 /// The address at which the STS of a scene listens, and others at which nobody does.
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -259,7 +259,7 @@ fn a_worker_that_quits_waits_for_a_client_whose_name_server_is_slow() {
 fn the_name_is_what_the_certificate_is_compared_with() {
     let ca = Identity::authority("the CA");
     for (subject, status) in
-        [("sts.example", 200), ("*.example", 200), ("*.sts.example", 502), ("example", 502)]
+        [(NAME, 200), ("*.corp.example", 200), ("*.example", 502), ("*.sts.corp.example", 502)]
     {
         let leaf = Leaf::server().dns(subject).ip(HERE);
         let scene = Scene::with(Sts::builder().tls(Tls::new(ca.issue(&leaf))));

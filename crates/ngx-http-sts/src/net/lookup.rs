@@ -87,7 +87,9 @@ impl Lookup {
     /// Nobody knows one, and why.
     pub(super) async fn addresses(&self, time: u64) -> Result<Vec<SocketAddress>, String> {
         let mut why = "no address was found when the configuration was read".to_owned();
-        if self.asked.is_some() && timer::now() >= self.again.get() {
+        // Who has no other address asks each time.
+        let due = self.configured.is_empty() || timer::now() >= self.again.get();
+        if self.asked.is_some() && due {
             // NGINX's `resolver_timeout` may be longer than the whole call.
             let timer = Timer::new(time, Hold::default());
             match timer::before(timer, self.ask()).await {

@@ -204,9 +204,12 @@ fn no_two_messages_have_the_same_ids() {
         ids.push(text(only(&document, WSSE, "Password")));
         ids
     };
-    let mut changed = NOW.entropy;
-    changed[0] ^= 1;
-    changed[31] ^= 1;
+    let changed = || {
+        let mut changed = (NOW.entropy)();
+        changed[0] ^= 1;
+        changed[31] ^= 1;
+        changed
+    };
     let all: Vec<_> = ids(NOW.entropy).into_iter().chain(ids(changed)).collect();
     assert_eq!(all.iter().collect::<HashSet<_>>().len(), 12, "{all:?}");
     assert_eq!(ids(NOW.entropy), ids(NOW.entropy));
@@ -214,7 +217,8 @@ fn no_two_messages_have_the_same_ids() {
 
 #[test]
 fn a_message_id_is_a_random_uuid() {
-    for entropy in [[0; 32], [0xff; 32], NOW.entropy] {
+    let same: [fn() -> [u8; 32]; 3] = [|| [0; 32], || [0xff; 32], NOW.entropy];
+    for entropy in same {
         let outgoing =
             send_at(&default_profile(|_| {}), assertion("_a"), &Now { entropy, ..NOW }).unwrap();
         let id = body(&outgoing).split("<wsa:MessageID>urn:uuid:").nth(1).unwrap();
