@@ -67,3 +67,54 @@ fn a_bound_token_that_one_location_allows_is_refused_by_the_next() {
     nginx.get("/allows").bearer("e30.eyJjbmYiOnt9fQ.s").send().expect_status(401);
     assert!(scene.backend.requests().is_empty());
 }
+
+#[test]
+fn a_location_that_asks_for_another_audience_never_gets_the_token_of_the_first() {
+    let scene = Scene::new();
+    let server = "
+        STSRequestParameter audience $aud;
+        location /a { set $aud A; %%OTX%% try_files /none /b; }
+        location /b { set $aud B; %%OTX%% add_header X-Early $early; %%PASS%% }
+        location /c { set $aud B; %%OTX%% try_files /none /b; }";
+    let nginx = scene.nginx().http("map $target_token $early { volatile; default $target_token; }");
+    let nginx = nginx.server(server).start();
+
+    let at_b = Seen::by_backend(nginx.get("/b").bearer("user").send()).header("Cookie");
+    let over_a = Seen::by_backend(nginx.get("/a").bearer("user").send()).header("Cookie");
+    assert_eq!(at_b, over_a, "the same audience, whatever way");
+    assert_eq!(scene.sts.call_count(), 2, "one for each audience");
+    let calls = scene.sts.calls();
+    let audiences: Vec<_> = calls.iter().map(|call| call.parameter("audience")).collect();
+    assert_eq!(audiences, [Some("B"), Some("A")]);
+
+    let over_c = Seen::by_backend(nginx.get("/c").bearer("user").send()).header("Cookie");
+    assert_eq!((at_b, scene.sts.call_count()), (over_c, 2), "no call for what is there");
+}
+
+#[test]
+fn a_location_with_a_shorter_cap_uses_no_older_token() {
+    let scene = Scene::new();
+    let server = "
+        location /long { %%OTX%% %%PASS%% }
+        location /short { STSCacheExpiresIn 1; %%OTX%% %%PASS%% }";
+    let nginx = scene.nginx().server(server).start();
+    let get = |path| Seen::by_backend(nginx.get(path).bearer("user").send()).header("Cookie");
+    let kept = get("/long");
+    let old = e2e::wait::wait_for_some("the token to be too old for one", || {
+        Some(get("/short")).filter(|token| *token != kept)
+    });
+    assert_ne!(old, kept);
+    assert_eq!(get("/long"), kept, "it is not too old for the other");
+}
+
+#[test]
+fn an_actor_token_that_the_sts_repeats_is_not_logged() {
+    let scene = Scene::new();
+    let answer = devsts::Answer::oauth_error(400, "invalid_grant", "actor ACTORSECRET123 unknown");
+    scene.sts.script(devsts::When::any(), devsts::Script::new().answer(answer));
+    let server = "location / { STSRequestParameter actor_token $http_x_actor; %%OTX%% %%PASS%% }";
+    let nginx = scene.nginx().server(server).forbid_in_log("ACTORSECRET123").start();
+    let request = nginx.get("/").bearer("user").header("X-Actor", "ACTORSECRET123");
+    request.send().expect_status(401);
+    nginx.wait_for_log("invalid_grant");
+}

@@ -140,11 +140,13 @@ impl Cache {
 
     /// Looks for a token; where there is none, decides who calls. `since` is when the one that asks
     /// began to wait for somebody else's call.
-    pub(crate) fn find(self: &Rc<Self>, key: &CacheKey, since: Option<u64>) -> Found {
+    pub(crate) fn find(self: &Rc<Self>, key: &CacheKey, since: Option<u64>, cap: u64) -> Found {
         let claim = Claim { process: process::id(), since };
         let found = self.with(|zone| zone.find(&key.0, claim, process::is_alive));
         match found {
             // What cannot be opened was sealed by somebody else: the caller asks for itself.
+            // Nor is a token used that was kept by a location with a longer STSCacheExpiresIn.
+            Some(zone::Found::Hit(hit)) if hit.age >= cap.saturating_mul(1000) => Found::Unshared,
             Some(zone::Found::Hit(hit)) => {
                 self.granted(key, &hit).map_or(Found::Unshared, Found::Token)
             }

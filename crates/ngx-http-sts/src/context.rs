@@ -3,6 +3,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
+use sts_core::cache_key::CacheKey;
 use sts_core::error::FailureKind;
 use sts_core::secret::Secret;
 
@@ -27,7 +28,12 @@ pub(crate) struct Pass {
     pub(crate) exchange: ExchangeId,
     pub(crate) target: usize,
     pub(crate) source: Source,
+    /// What was asked for: the same exchange may ask for something else in another location, when its
+    /// parameters hold variables.
+    pub(crate) key: CacheKey,
     pub(crate) outcome: Outcome,
+    /// The number of the request's pass in which this was found to hold.
+    judged: Cell<u32>,
     next: OnceCell<Box<Self>>,
 }
 
@@ -68,9 +74,12 @@ impl Context {
         exchange: ExchangeId,
         target: usize,
         source: Source,
+        key: CacheKey,
         outcome: Outcome,
+        judged: u32,
     ) {
-        let pass = Pass { exchange, target, source, outcome, next: OnceCell::new() };
+        let judged = Cell::new(judged);
+        let pass = Pass { exchange, target, source, key, outcome, judged, next: OnceCell::new() };
         let mut end = &self.first;
         while let Some(pass) = end.get() {
             end = &pass.next;
@@ -96,6 +105,16 @@ impl Context {
 }
 
 impl Pass {
+    /// Notes that this holds in another pass of the request, too.
+    pub(crate) fn judge(&self, pass: u32) {
+        self.judged.set(pass);
+    }
+
+    /// Whether this was found to hold in a pass of the request.
+    pub(crate) fn is_judged(&self, pass: u32) -> bool {
+        self.judged.get() == pass
+    }
+
     /// The target token, empty when there is none.
     pub(crate) fn token(&self) -> &[u8] {
         match &self.outcome {

@@ -44,15 +44,20 @@ pub(crate) enum Boarding {
 }
 
 /// Takes the token from the cache, or joins the call for it, or starts one.
-pub(crate) fn board(cache: &Rc<Cache>, key: CacheKey, ask: impl FnOnce() -> Ask) -> Boarding {
+pub(crate) fn board(
+    cache: &Rc<Cache>,
+    key: CacheKey,
+    cap: u64,
+    ask: impl FnOnce() -> Ask,
+) -> Boarding {
     let flying = FLIGHTS.with_borrow(|flights| flights.get(&key).cloned());
     if let Some(flight) = flying {
         let pending = Pending::new(ask());
         flight.join(&pending);
-        pending.set_deadline(leave(&flight, &pending));
+        pending.set_deadline();
         return Boarding::Later(pending);
     }
-    let found = match cache.find(&key, None) {
+    let found = match cache.find(&key, None, cap) {
         Found::Token(granted) => return Boarding::Now(Ok(granted)),
         Found::Failure(failure) => return Boarding::Now(Err(failure)),
         other => other,
@@ -74,7 +79,7 @@ pub(crate) fn board(cache: &Rc<Cache>, key: CacheKey, ask: impl FnOnce() -> Ask)
     flight.join(&pending);
     if matches!(found, Found::Elsewhere) {
         // The deadline of a call of our own is the call's.
-        pending.set_deadline(leave(&flight, &pending));
+        pending.set_deadline();
     }
     // Made here: a task that is cancelled before it first runs has to land, too.
     let task = task::spawn(fly(Landing(flight.clone()), found));
@@ -184,7 +189,7 @@ async fn fly(landing: Landing, mut found: Found) {
         if flight.waiting.borrow().is_empty() {
             return;
         }
-        found = flight.cache.find(&flight.key, Some(since));
+        found = flight.cache.find(&flight.key, Some(since), u64::MAX);
     }
 }
 

@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use sts_core::cache_key::source_tag;
+use sts_core::cache_key::{CacheKey, source_tag};
 use sts_core::error::Failure;
 use sts_core::issued::{Issued, TokenType};
 use sts_core::life;
@@ -28,6 +28,8 @@ use crate::nginx::timer::Hold;
 pub(crate) struct Ask {
     pub(crate) callee: Rc<Callee>,
     pub(crate) source: Source,
+    /// The name of what is asked for.
+    pub(crate) key: CacheKey,
     /// Names and evaluated values.
     pub(crate) parameters: Rc<Vec<(String, Secret)>>,
 }
@@ -74,6 +76,14 @@ impl Ask {
         use_it(&Subject { source: &self.source.token, parameters: &parameters })
     }
 
+    /// An STS may repeat what it was sent.
+    fn without_tokens(&self, failure: Failure) -> Failure {
+        let is_token = |name: &str| name.contains("token") && !name.ends_with("_type");
+        let others = self.parameters.iter().filter(|(name, _)| is_token(name));
+        others
+            .fold(failure.without(&self.source.token), |failure, (_, token)| failure.without(token))
+    }
+
     /// By what else its token is found in a cache.
     pub(crate) fn tags(&self) -> Tags {
         Tags {
@@ -100,10 +110,10 @@ impl Ask {
         let answer =
             Incoming { status: answer.status, headers: &answer.headers, body: &answer.body };
         let issued = callee.profile.response(&answer, &clock::now());
-        let issued = issued.map_err(|failure| failure.without(&self.source.token))?;
+        let issued = issued.map_err(|failure| self.without_tokens(failure))?;
         issued.check_unencoded()?;
         let source = self.source.token.expose();
-        let life = life::life(&issued, source, UnixTime(started / 1000), &callee.life);
+        let life = life::life(&issued, source, UnixTime(started.div_ceil(1000)), &callee.life);
         let passed = clock::milliseconds().saturating_sub(started);
         Ok((issued, life.saturating_sub(passed)))
     }

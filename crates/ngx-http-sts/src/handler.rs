@@ -1,8 +1,10 @@
 //! What happens to a request in the phase that it is exchanged in.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use sts_core::bound;
+use sts_core::cache_key::CacheKey;
 use sts_core::error::{Failure, FailureKind};
 use sts_core::profile::{Parameter, Subject};
 use sts_core::secret::Secret;
@@ -57,23 +59,31 @@ fn run(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
     let context = request.context_or_new()?;
     let pass = request.pass_number();
     if let Some(pending) = context.pending(pass) {
-        // NGINX enters a waiting phase again whenever the client's connection becomes writable.
+        // NGINX enters a waiting phase again whenever the client's connection becomes writable. An
+        // outcome that is there already is for when the request is resumed, and only once.
+        if pending.is_suspended() {
+            return Ok(Next::Wait);
+        }
         let Some(outcome) = pending.take_outcome() else { return Ok(Next::Wait) };
         context.set_pending(pass, None);
         let took = pending.took();
-        return settle(request, context, exchange, pending.ask.source.clone(), outcome, took);
-    }
-    if let Some(pass) = context.pass_of(exchange.id) {
-        return meet_again(request, context, exchange, pass);
+        let Ask { source, key, .. } = pending.ask.clone();
+        return settle(request, context, exchange, source, key, outcome, took);
     }
     let source = source(request, context, exchange)?;
-    match start(request, exchange, &source) {
-        Ok(Boarding::Later(pending)) => wait(request, context, exchange, pending),
-        Ok(Boarding::Now(outcome)) => settle(request, context, exchange, source, outcome, 0),
-        Err(Refusal::OutOfMemory) => Err(OutOfMemory),
-        Err(Refusal::Failure(failure)) => {
-            settle(request, context, exchange, source, Err(failure), 0)
+    let values = values(request, exchange)?;
+    let key = key(exchange, &source, &values);
+    if let Some(pass) = context.pass_of(exchange.id) {
+        // An error page is served whatever its location would ask for.
+        let is_refused = matches!(pass.outcome, Outcome::Failed(_));
+        if is_refused || pass.key == key {
+            return meet_again(request, context, exchange, pass);
         }
+    }
+    match start(request, exchange, &source, &values, key) {
+        Ok(Boarding::Later(pending)) => wait(request, context, exchange, pending),
+        Ok(Boarding::Now(outcome)) => settle(request, context, exchange, source, key, outcome, 0),
+        Err(failure) => settle(request, context, exchange, source, key, Err(failure), 0),
     }
 }
 
@@ -87,17 +97,22 @@ fn meet_again(
 ) -> Result<Next, OutOfMemory> {
     let failure = match &pass.outcome {
         // The error page of a request that was refused.
-        Outcome::Failed(_) => return Ok(Next::GoOn),
+        Outcome::Failed(_) => return Ok(go_on(request, pass)),
         Outcome::Granted(_) => match check_bound(request, exchange, pass.source.token.expose()) {
-            Ok(()) => return Ok(Next::GoOn),
+            Ok(()) => return Ok(go_on(request, pass)),
             Err(failure) => failure,
         },
         Outcome::Passed(kind) if exchange.policy(*kind) == OnFailure::Pass => {
-            return Ok(Next::GoOn);
+            return Ok(go_on(request, pass));
         }
         Outcome::Passed(kind) => Failure::new(*kind, "an earlier location let it pass"),
     };
-    settle(request, context, exchange, pass.source.clone(), Err(failure), 0)
+    settle(request, context, exchange, pass.source.clone(), pass.key, Err(failure), 0)
+}
+
+fn go_on(request: Request<'_>, pass: &Pass) -> Next {
+    pass.judge(request.pass_number());
+    Next::GoOn
 }
 
 fn check_bound(request: Request<'_>, exchange: &Exchange, token: &[u8]) -> Result<(), Failure> {
@@ -126,24 +141,6 @@ fn wait(
     Ok(Next::Wait)
 }
 
-/// Why no call was started.
-enum Refusal {
-    Failure(Failure),
-    OutOfMemory,
-}
-
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Self {
-        Self::Failure(failure)
-    }
-}
-
-impl From<OutOfMemory> for Refusal {
-    fn from(_: OutOfMemory) -> Self {
-        Self::OutOfMemory
-    }
-}
-
 /// The source token: what the same expression gave before, else what it gives now.
 fn source(
     request: Request<'_>,
@@ -159,12 +156,11 @@ fn source(
     Ok(Source { text: text.clone(), token: Rc::new(Secret::new(token)) })
 }
 
-fn start(request: Request<'_>, exchange: &Exchange, source: &Source) -> Result<Boarding, Refusal> {
-    let token = source.token.expose();
-    if token.is_empty() {
-        return Err(Failure::new(FailureKind::MissingToken, "no source token").into());
-    }
-    check_bound(request, exchange, token)?;
+/// The extra parameters, by name, as they are for this request.
+fn values<'e>(
+    request: Request<'e>,
+    exchange: &'e Exchange,
+) -> Result<Vec<(&'e str, Cow<'e, [u8]>)>, OutOfMemory> {
     let mut values = Vec::with_capacity(exchange.parameters.len());
     for parameter in exchange.parameters.iter() {
         let value = parameter.value.evaluate(request).ok_or(OutOfMemory)?;
@@ -173,9 +169,31 @@ fn start(request: Request<'_>, exchange: &Exchange, source: &Source) -> Result<B
             values.push((parameter.name.as_str(), value));
         }
     }
+    Ok(values)
+}
+
+/// The name of what is asked for.
+fn key(exchange: &Exchange, source: &Source, values: &[(&str, Cow<'_, [u8]>)]) -> CacheKey {
+    let parameters: Vec<_> = values.iter().map(|(name, value)| Parameter { name, value }).collect();
+    exchange.callee.key.of(&Subject { source: &source.token, parameters: &parameters })
+}
+
+fn start(
+    request: Request<'_>,
+    exchange: &Exchange,
+    source: &Source,
+    values: &[(&str, Cow<'_, [u8]>)],
+    key: CacheKey,
+) -> Result<Boarding, Failure> {
+    let token = source.token.expose();
+    if token.is_empty() {
+        return Err(Failure::new(FailureKind::MissingToken, "no source token"));
+    }
+    check_bound(request, exchange, token)?;
     let ask = || Ask {
         callee: exchange.callee.clone(),
         source: source.clone(),
+        key,
         parameters: values
             .iter()
             .map(|(name, value)| ((*name).to_owned(), Secret::new(&**value)))
@@ -187,9 +205,7 @@ fn start(request: Request<'_>, exchange: &Exchange, source: &Source) -> Result<B
         pending.call_alone();
         return Ok(Boarding::Later(pending));
     };
-    let parameters: Vec<_> = values.iter().map(|(name, value)| Parameter { name, value }).collect();
-    let subject = Subject { source: &source.token, parameters: &parameters };
-    Ok(flight::board(cache, exchange.callee.key.of(&subject), ask))
+    Ok(flight::board(cache, key, exchange.callee.life.cap, ask))
 }
 
 /// RFC 9449, section 7.1: a token that came with the scheme DPoP is bound, whatever it looks like.
@@ -207,13 +223,17 @@ fn settle(
     context: &Context,
     exchange: &Exchange,
     source: Source,
+    key: CacheKey,
     outcome: Result<Granted, Failure>,
     took: u64,
 ) -> Result<Next, OutOfMemory> {
-    let target = exchange.carrier.target;
+    let push = |outcome| {
+        let target = exchange.carrier.target;
+        context.push(exchange.id, target, source, key, outcome, request.pass_number());
+    };
     let failure = match outcome {
         Ok(granted) => {
-            context.push(exchange.id, target, source, Outcome::Granted(granted));
+            push(Outcome::Granted(granted));
             return Ok(Next::GoOn);
         }
         Err(failure) => failure,
@@ -222,11 +242,11 @@ fn settle(
     report(request, exchange, &failure, took);
     match exchange.policy(kind) {
         OnFailure::Pass => {
-            context.push(exchange.id, target, source, Outcome::Passed(kind));
+            push(Outcome::Passed(kind));
             Ok(Next::GoOn)
         }
         OnFailure::Return => {
-            context.push(exchange.id, target, source, Outcome::Failed(kind));
+            push(Outcome::Failed(kind));
             refusal::prepare(request, &exchange.challenge, &failure)?;
             Ok(Next::Answer(kind.status()))
         }

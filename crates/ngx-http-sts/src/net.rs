@@ -121,7 +121,10 @@ async fn run(
         sent.set(true);
         match send(connection, destination, request, limit).await {
             // Not a byte of it was written, so nothing of it can have been processed.
-            Err(SendError::Unsent(unsent)) => request = *unsent,
+            Err(SendError::Unsent(unsent)) => {
+                sent.set(false);
+                request = *unsent;
+            }
             Err(SendError::Call(error)) => return Err(error),
             Ok(answer) => return Ok(answer),
         }

@@ -59,7 +59,7 @@ impl Pending {
     }
 
     /// Ends the wait when the time of this request is over, whatever others wait for.
-    pub(crate) fn set_deadline(self: &Rc<Self>, on_end: impl FnOnce() + 'static) {
+    pub(crate) fn set_deadline(self: &Rc<Self>) {
         let waiting = Rc::downgrade(self);
         let timeout = self.ask.callee.limit.timeout;
         let passed = timer::now().saturating_sub(self.started);
@@ -68,8 +68,12 @@ impl Pending {
             timer.await;
             if let Some(waiting) = waiting.upgrade() {
                 let reason = format!("no answer within {timeout} ms");
+                let on_leave = waiting.on_leave.take();
                 waiting.finish(Err(Failure::new(FailureKind::Timeout, reason)));
-                on_end();
+                // As for what it waited for, it has left.
+                if let Some(on_leave) = on_leave {
+                    on_leave();
+                }
             }
         });
         self.deadline.replace(Some(task));
@@ -98,9 +102,14 @@ impl Pending {
         self.outcome.replace(Some(outcome));
         self.stop_clock();
         self.on_leave.take();
-        if let Some(waiter) = self.waiter.take() {
+        if let Some(waiter) = &*self.waiter.borrow() {
             waiter.resume();
         }
+    }
+
+    /// Whether the request is still to be resumed.
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.waiter.borrow().as_ref().is_some_and(Resumer::is_suspended)
     }
 
     /// How it ended, once it has.

@@ -36,8 +36,10 @@ pub(crate) fn target(request: Request<'_>, index: usize) -> Option<&[u8]> {
     let context = request.context();
     let pass = context.and_then(|context| match in_force {
         Some(exchange) => context.pass_of(exchange.id).filter(|pass| {
-            // A location with the same exchange may have another name for the target.
-            pass.target == index || exchange.carrier.target == index
+            // A location with the same exchange may have another name for the target. It may also
+            // ask for something else, which is not known before its phase.
+            let named = pass.target == index || exchange.carrier.target == index;
+            named && pass.is_judged(request.main().pass_number())
         }),
         None => context.passes().filter(|pass| pass.target == index).last(),
     });

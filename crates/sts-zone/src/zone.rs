@@ -84,6 +84,8 @@ pub struct Hit {
     pub flags: u32,
     /// Milliseconds.
     pub remaining: Millis,
+    /// Milliseconds since it was stored.
+    pub age: Millis,
 }
 
 /// What the zone says about a key.
@@ -326,7 +328,8 @@ impl<'a> Zone<'a> {
                 region.move_to_front(crate::list::List::Entries, at)
             })?;
         }
-        Ok(Some(Hit { value, flags: entry::flags(unit), remaining }))
+        let age = self.now.saturating_sub(entry::sent(unit));
+        Ok(Some(Hit { value, flags: entry::flags(unit), remaining, age }))
     }
 
     fn elect(

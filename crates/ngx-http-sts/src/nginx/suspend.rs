@@ -36,6 +36,11 @@ struct Suspension {
 }
 
 impl Resumer {
+    /// Whether the request still waits.
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.0.get().is_some()
+    }
+
     /// Lets the request go on, later in this iteration of the event loop. The request may be
     /// finalised then; nothing of it is touched on the caller's stack.
     pub(crate) fn resume(&self) {
