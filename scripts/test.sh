@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 kind=$1
-scripts/setup.sh build tools
+scripts/setup.sh build test tools
 
 # usage: nextest <argument>...
 nextest() {

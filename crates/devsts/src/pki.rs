@@ -4,6 +4,8 @@
     reason = "test support: OpenSSL makes these small certificates or the machine is broken"
 )]
 
+mod revocation;
+
 use std::fmt;
 use std::io;
 use std::net::IpAddr;

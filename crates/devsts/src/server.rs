@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use self::call::Call;
+use self::call::{Call, TlsInfo};
 use self::journal::Journal;
 pub use self::journal::{Connections, TlsFailure};
 use self::listen::{Listen, Listener};
@@ -192,6 +192,11 @@ impl Server {
         test: impl Fn(&Connections) -> bool,
     ) -> bool {
         self.shared.journal.wait(timeout, |noted| test(&noted.connections))
+    }
+
+    /// The TLS handshakes that came to an end, also on connections without any request.
+    pub fn handshakes(&self) -> Vec<TlsInfo> {
+        self.shared.journal.handshakes()
     }
 
     /// The connections whose TLS handshake failed, and what was sent on them.

@@ -12,6 +12,7 @@
 //! | [`http2`] | an HTTP/2 client, by prior knowledge over plain TCP |
 //! | [`scene`] | NGINX between a development STS and a backend, as most tests want it |
 //! | [`response`] | what a client got |
+//! | [`dns`] | a name server that knows a few names |
 //! | [`parallel`] | many requests at once |
 //! | [`ports`] | TCP ports nobody else uses |
 //! | [`wait`] | waiting for a condition, with a deadline |
@@ -23,6 +24,7 @@
 )]
 #![warn(missing_docs)]
 
+pub mod dns;
 pub mod http1;
 pub mod http2;
 pub mod nginx;

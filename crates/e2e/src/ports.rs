@@ -67,9 +67,16 @@ impl FullPort {
     /// # Panics
     /// When there is no port for it.
     pub fn new() -> Self {
+        Self::at((Ipv4Addr::LOCALHOST, 0).into())
+    }
+
+    /// The same at an address of its own.
+    ///
+    /// # Panics
+    /// When somebody else has it.
+    pub fn at(address: SocketAddr) -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        socket.bind(&any.into()).expect("a free port");
+        socket.bind(&address.into()).expect("a free port");
         socket.listen(0).expect("a listener");
         let listener = TcpListener::from(socket);
         let address = listener.local_addr().expect("an address");

@@ -1,6 +1,8 @@
 //! The tokens that all workers share, and who calls for one that is not there.
 
-use std::cell::RefCell;
+mod seal;
+
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use sts_core::cache_key::{CacheKey, ExchangeKey};
@@ -13,16 +15,32 @@ use crate::flow::{Granted, How};
 use crate::nginx::clock;
 use crate::nginx::process;
 use crate::nginx::zone::SharedMemory;
+pub(crate) use seal::Seal;
 
 /// Set in the flags of a token that is no bearer token.
 const NOT_APPLICABLE: u32 = 1;
 
-/// A cache in a shared memory zone.
-pub(crate) struct Cache {
+/// A shared memory zone that holds tokens.
+pub(crate) struct SharedZone {
     memory: SharedMemory,
     capacity: Capacity,
     /// Digests of the exchanges that use it, with their endpoints.
     exchanges: RefCell<Vec<(Digest, String)>>,
+}
+
+/// A cache in such a zone, as those see it that seal values alike.
+pub(crate) struct Cache {
+    zone: Rc<SharedZone>,
+    encryption: Encryption,
+}
+
+/// Whether what lies in a cache is encrypted.
+pub(crate) enum Encryption {
+    Off,
+    /// With a key of the operator's.
+    With(Seal),
+    /// With a key that the zone makes and keeps.
+    WithOwnKey(OnceCell<Seal>),
 }
 
 /// What is to be forgotten.
@@ -54,14 +72,40 @@ pub(crate) struct Lease {
     call: Option<u64>,
 }
 
-impl Cache {
+impl SharedZone {
     pub(crate) fn new(memory: SharedMemory, capacity: Capacity) -> Self {
         Self { memory, capacity, exchanges: RefCell::default() }
+    }
+}
+
+impl Cache {
+    pub(crate) fn new(zone: Rc<SharedZone>, encryption: Encryption) -> Self {
+        Self { zone, encryption }
+    }
+
+    /// Tells caches with different keys apart.
+    pub(crate) fn fingerprint(&self) -> [u8; 32] {
+        match &self.encryption {
+            Encryption::Off => [0; 32],
+            Encryption::With(seal) => seal.fingerprint(),
+            Encryption::WithOwnKey(_) => [1; 32],
+        }
+    }
+
+    fn seal(&self) -> Option<&Seal> {
+        match &self.encryption {
+            Encryption::Off => None,
+            Encryption::With(seal) => Some(seal),
+            Encryption::WithOwnKey(key) => Some(key.get_or_init(|| {
+                let own = self.with(|zone| zone.key_material());
+                Seal::from_secret(&own.unwrap_or_default())
+            })),
+        }
     }
 
     /// Notes that an exchange uses the cache.
     pub(crate) fn serves(&self, exchange: &ExchangeKey, endpoint: &str) {
-        let mut exchanges = self.exchanges.borrow_mut();
+        let mut exchanges = self.zone.exchanges.borrow_mut();
         if !exchanges.iter().any(|(known, _)| known == exchange.digest()) {
             exchanges.push((*exchange.digest(), endpoint.to_owned()));
         }
@@ -69,7 +113,7 @@ impl Cache {
 
     /// The exchanges of an endpoint that use the cache.
     pub(crate) fn exchanges_at(&self, endpoint: &str) -> Vec<Digest> {
-        let exchanges = self.exchanges.borrow();
+        let exchanges = self.zone.exchanges.borrow();
         exchanges.iter().filter(|(_, at)| at == endpoint).map(|(digest, _)| *digest).collect()
     }
 
@@ -100,7 +144,10 @@ impl Cache {
         let claim = Claim { process: process::id(), since };
         let found = self.with(|zone| zone.find(&key.0, claim, process::is_alive));
         match found {
-            Some(zone::Found::Hit(hit)) => Found::Token(granted(&hit)),
+            // What cannot be opened was sealed by somebody else: the caller asks for itself.
+            Some(zone::Found::Hit(hit)) => {
+                self.granted(key, &hit).map_or(Found::Unshared, Found::Token)
+            }
             Some(zone::Found::Wait) => Found::Elsewhere,
             Some(zone::Found::Failed(payload)) => Found::Failure(decode(&payload)),
             Some(zone::Found::Lead(call)) => {
@@ -110,9 +157,22 @@ impl Cache {
         }
     }
 
+    fn granted(&self, key: &CacheKey, hit: &Hit) -> Option<Granted> {
+        let token = match self.seal() {
+            None => Secret::new(hit.value.as_slice()),
+            Some(seal) => seal.open(&key.0, &hit.value)?,
+        };
+        let token_type = match hit.flags & NOT_APPLICABLE {
+            0 => TokenType::Bearer,
+            _ => TokenType::NotApplicable,
+        };
+        let until = clock::milliseconds().saturating_add(hit.remaining);
+        Some(Granted { token: Rc::new(token), token_type, how: How::Hit, until })
+    }
+
     fn with<R>(&self, use_it: impl FnOnce(&mut Zone<'_>) -> R) -> Option<R> {
         let now = clock::milliseconds();
-        self.memory.with(|words| {
+        self.zone.memory.with(|words| {
             let mut zone = Zone::open(words, now, clock::entropy)?;
             Some(use_it(&mut zone))
         })
@@ -132,16 +192,23 @@ impl Lease {
 
     /// Ends the call with a token for everybody who asks for the same.
     pub(crate) fn complete(mut self, granted: &Granted, tags: Tags) {
+        let token = granted.token.expose();
+        let sealed = match self.cache.seal().map(|seal| seal.close(&self.key.0, token)) {
+            None => None,
+            Some(Ok(sealed)) => Some(sealed),
+            // Nothing goes in clear into a cache that is to be encrypted.
+            Some(Err(_)) => return self.share_nothing(),
+        };
         let value = Value {
             tags,
             flags: match granted.token_type {
                 TokenType::Bearer => 0,
                 TokenType::NotApplicable => NOT_APPLICABLE,
             },
-            bytes: granted.token.expose(),
+            bytes: sealed.as_deref().unwrap_or(token),
             life: granted.until.saturating_sub(clock::milliseconds()),
         };
-        let capacity = self.cache.capacity;
+        let capacity = self.cache.zone.capacity;
         self.end(|zone, key, call| {
             zone.complete(key, call, &value, capacity);
         });
@@ -167,19 +234,6 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.end(|zone, key, call| zone.release(key, call));
-    }
-}
-
-fn granted(hit: &Hit) -> Granted {
-    let token_type = match hit.flags & NOT_APPLICABLE {
-        0 => TokenType::Bearer,
-        _ => TokenType::NotApplicable,
-    };
-    Granted {
-        token: Rc::new(Secret::new(hit.value.as_slice())),
-        token_type,
-        how: How::Hit,
-        until: clock::milliseconds().saturating_add(hit.remaining),
     }
 }
 

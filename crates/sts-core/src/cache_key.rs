@@ -5,7 +5,7 @@
 
 use openssl::sha::Sha256;
 
-use crate::profile::{Profile, Protocol, Subject};
+use crate::profile::{Names, Profile, Protocol, Subject};
 
 /// A digest over all that makes a token what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,7 +20,7 @@ pub struct ExchangeKey {
 }
 
 /// Changes when the fields do, so that an old cache is not read wrongly.
-const LAYOUT: &[u8] = b"sts-cache-key-1";
+const LAYOUT: &[u8] = b"sts-cache-key-2";
 
 /// Fields, each behind its length.
 pub(crate) struct Fields(Sha256);
@@ -67,7 +67,11 @@ impl ExchangeKey {
         for field in trust {
             fields.push(field);
         }
-        Self { digest: fields.finish(), has_source: true }
+        let has_source = match &profile.protocol {
+            Protocol::ClientCredentials => false,
+            Protocol::Password | Protocol::TokenExchange | Protocol::WsTrust(_) => true,
+        };
+        Self { digest: fields.finish(), has_source }
     }
 
     /// The digest itself: all entries of the exchange are found by it.
@@ -77,13 +81,20 @@ impl ExchangeKey {
 
     /// The key of one request.
     pub fn of(&self, subject: &Subject<'_>) -> CacheKey {
+        self.of_names(subject, &Names::default())
+    }
+
+    /// [`Self::of`], where names depend on the request.
+    pub fn of_names(&self, subject: &Subject<'_>, names: &Names<'_>) -> CacheKey {
         let mut fields = Fields::new(&self.digest);
         fields.push(&(subject.parameters.len() as u64).to_le_bytes());
         for parameter in subject.parameters {
             fields.push(parameter.name.as_bytes());
             fields.push(parameter.value);
         }
+        fields.push_optional(names.client_id);
         if self.has_source {
+            fields.push_optional(names.username);
             fields.push(subject.source.expose());
         }
         CacheKey(fields.finish())
@@ -108,8 +119,18 @@ mod tests {
     use crate::secret::Secret;
 
     fn profile(endpoint: &str, auth: &str, options: &str, client_id: Option<&str>) -> Profile {
+        profile_of(Protocol::TokenExchange, endpoint, auth, options, client_id)
+    }
+
+    fn profile_of(
+        protocol: Protocol,
+        endpoint: &str,
+        auth: &str,
+        options: &str,
+        client_id: Option<&str>,
+    ) -> Profile {
         Profile {
-            protocol: Protocol::TokenExchange,
+            protocol,
             endpoint: Endpoint::parse(endpoint).unwrap(),
             auth: ClientAuth::parse(auth, Some(options)).unwrap(),
             client_id: client_id.map(str::to_owned),
@@ -136,6 +157,13 @@ mod tests {
             profile("http://a/t", "client_secret_basic", post, None),
             profile("http://a/t", "client_secret_post", "client_id=a&client_secret=c", None),
             profile("http://a/t", "client_secret_post", "client_id=c&client_secret=b", None),
+            profile("http://a/t", "client_secret_post", "client_id=a&client_secret_file=b", None),
+            profile("http://a/t", "client_secret_post", "client_id=a&client_secret_file=c", None),
+            profile("http://a/t", "client_secret_jwt", post, None),
+            profile("http://a/t", "client_secret_jwt", "client_id=a&client_secret=b&aud=c", None),
+            profile("http://a/t", "client_cert", "cert=a&key=b", None),
+            profile_of(Protocol::Password, "http://a/t", "none", "", None),
+            profile_of(Protocol::ClientCredentials, "http://a/t", "none", "", None),
         ];
         let mut keys: Vec<_> =
             profiles.iter().map(|profile| ExchangeKey::new(profile, &[b"on"]).digest).collect();
@@ -153,7 +181,101 @@ mod tests {
         assert_eq!(key(&make(), "s", &[("scope", "x")]), key(&make(), "s", &[("scope", "x")]));
     }
 
+    #[test]
+    fn the_content_of_a_file_is_not_in_the_key() {
+        let profile =
+            profile("http://a/t", "client_secret_post", "client_id=a&client_secret_file=b", None);
+        let before = ExchangeKey::new(&profile, &[]).digest;
+        profile.auth.refresh(Ok(Secret::new("new")));
+        assert_eq!(ExchangeKey::new(&profile, &[]).digest, before);
+    }
+
+    #[test]
+    fn a_token_of_the_gateway_is_the_same_for_all_users() {
+        let exchange =
+            |protocol| ExchangeKey::new(&profile_of(protocol, "http://a/t", "none", "", None), &[]);
+        let of = |exchange: &ExchangeKey, source, parameters: &[_], user: Option<&str>| {
+            let source = Secret::new(source);
+            let subject = Subject { source: &source, parameters };
+            let names = Names { client_id: None, username: user.map(str::as_bytes) };
+            exchange.of_names(&subject, &names)
+        };
+        let cc = exchange(Protocol::ClientCredentials);
+        assert_eq!(of(&cc, "s", &[], Some("u")), of(&cc, "t", &[], None));
+        let scope = [Parameter { name: "scope", value: b"a" }];
+        assert_ne!(of(&cc, "s", &[], None), of(&cc, "s", &scope, None), "unless parameters differ");
+        for protocol in [Protocol::TokenExchange, Protocol::Password] {
+            let exchange = exchange(protocol);
+            assert_ne!(of(&exchange, "s", &[], None), of(&exchange, "t", &[], None));
+        }
+    }
+
+    #[test]
+    fn names_change_the_key() {
+        let exchange =
+            ExchangeKey::new(&profile_of(Protocol::Password, "http://a/t", "none", "", None), &[]);
+        let subject = Subject { source: &Secret::new("s"), parameters: &[] };
+        let names = [None, Some(&b""[..]), Some(b"u"), Some(b"v")];
+        let mut keys: Vec<_> = names
+            .into_iter()
+            .flat_map(|client_id| names.map(|username| Names { client_id, username }))
+            .map(|names| exchange.of_names(&subject, &names).0)
+            .collect();
+        assert_eq!(keys[0], exchange.of(&subject).0);
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), names.len() * names.len());
+    }
+
+    fn digest(list: &[Vec<u8>]) -> [u8; 32] {
+        let mut fields = Fields::new(b"");
+        for field in list {
+            fields.push(field);
+        }
+        fields.finish()
+    }
+
+    /// The same bytes, cut into fields at other places.
+    fn cut(bytes: &[u8], at: &[usize]) -> Vec<Vec<u8>> {
+        let mut at: Vec<_> = at.iter().map(|at| at % (bytes.len() + 1)).collect();
+        at.sort_unstable();
+        let (mut fields, mut start) = (Vec::new(), 0);
+        for end in at.into_iter().chain([bytes.len()]) {
+            fields.push(bytes[start..end].to_vec());
+            start = end;
+        }
+        fields
+    }
+
+    #[test]
+    fn absent_is_not_empty() {
+        let of = |field: Option<&[u8]>| {
+            let mut fields = Fields::new(b"");
+            fields.push_optional(field);
+            fields.finish()
+        };
+        assert_ne!(of(None), of(Some(b"")));
+        assert_ne!(of(None), of(Some(b"none")));
+        assert_ne!(of(Some(b"")), of(Some(b"some")));
+    }
+
     proptest! {
+        #[test]
+        fn no_two_lists_of_fields_collide(a: Vec<Vec<u8>>, b: Vec<Vec<u8>>) {
+            prop_assert_eq!(a == b, digest(&a) == digest(&b));
+        }
+
+        #[test]
+        fn the_same_bytes_cut_elsewhere_are_another_list(
+            // Also bytes that look like the length before a field.
+            bytes in prop::collection::vec(prop_oneof![Just(0_u8), 0..12_u8, any::<u8>()], 0..64),
+            a: Vec<usize>,
+            b: Vec<usize>,
+        ) {
+            let (a, b) = (cut(&bytes, &a), cut(&bytes, &b));
+            prop_assert_eq!(a == b, digest(&a) == digest(&b));
+        }
+
         #[test]
         fn different_requests_have_different_keys(
             a in proptest::collection::vec(("[ab]{0,2}", "[ab]{0,2}"), 0..4), sa in "[ab]{0,3}",

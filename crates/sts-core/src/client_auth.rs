@@ -1,35 +1,76 @@
 //! How the gateway proves to the STS who it is.
 
+mod assertion;
 mod basic;
+mod credential;
+mod error;
 mod method;
+mod options;
+mod proof;
 
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
-use openssl::sha::sha256;
-use thiserror::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use http::HeaderValue;
+
+pub use credential::Refresh;
+pub use error::{ClientAuthError, CredentialError};
+pub use method::Method;
 
 use crate::cache_key::Fields;
-use crate::form::Form;
-use crate::options::{OptionError, Options};
-use crate::parameters::CLIENT_ID;
+use crate::jose::SigningKey;
+use crate::now::UnixTime;
+use crate::options::Options;
 use crate::secret::Secret;
-use method::Method;
+use credential::Slot;
 
 /// A client authentication method with its credentials.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ClientAuth(Credentials);
+///
+/// A credential may be in a file, which is never read here: [`Self::file`] names it, and
+/// [`Self::refresh`] takes its content, at first and whenever it may have changed. Clones share what
+/// was read. Two are equal when they are configured alike, whatever is in their files.
+#[derive(Clone)]
+pub struct ClientAuth {
+    method: Method,
+    /// The client id, or the user name of `basic`.
+    id: Option<String>,
+    credentials: Credentials,
+    /// Of all that was configured.
+    fingerprint: [u8; 32],
+}
 
-/// The credentials in the form in which they are sent.
-#[derive(Clone, PartialEq, Eq)]
+/// The credentials in the form in which they are used.
+#[derive(Clone)]
 enum Credentials {
     None,
     /// `basic` and `client_secret_basic`: marked sensitive.
-    Header(HeaderValue),
+    Header(Slot<HeaderValue>),
     /// `client_secret_post`.
-    Form {
-        client_id: String,
-        client_secret: Secret,
+    Secret(Slot<Secret>),
+    /// `client_secret_jwt` and `private_key_jwt`.
+    Key {
+        key: Slot<SigningKey>,
+        audience: Option<String>,
     },
+    /// `private_key_jwt`, signed by somebody else.
+    Assertion {
+        assertion: Slot<Secret>,
+        kind: String,
+    },
+    /// `client_cert`.
+    Certificate {
+        certificate: PathBuf,
+        key: PathBuf,
+    },
+}
+
+/// The files of a certificate, in PEM, for TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientCertificate<'a> {
+    /// The certificate, and those of the authorities between it and what the STS trusts.
+    pub certificate: &'a Path,
+    /// Its private key.
+    pub key: &'a Path,
 }
 
 impl ClientAuth {
@@ -47,64 +88,88 @@ impl ClientAuth {
 
     /// No client authentication.
     pub const fn none() -> Self {
-        Self(Credentials::None)
+        Self {
+            method: Method::None,
+            id: None,
+            credentials: Credentials::None,
+            fingerprint: [0; 32],
+        }
+    }
+
+    /// The method.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// The client id, or the user name of `basic`, when the method has one.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
     }
 
     /// Whether what is sent is worth stealing.
     pub fn sends_credentials(&self) -> bool {
-        !matches!(self.0, Credentials::None)
+        !matches!(self.credentials, Credentials::None | Credentials::Certificate { .. })
     }
 
-    /// Takes what the method needs; other options stay.
-    fn from_options(method: Method, options: &mut Options) -> Result<Self, ClientAuthError> {
-        Ok(Self(match method {
-            Method::None => Credentials::None,
-            Method::Basic => {
-                let username = options.require_text("username")?;
-                let password = options.require("password")?;
-                Credentials::Header(basic::plain(&username, &password)?)
+    /// The certificate that TLS shows to the STS.
+    pub fn certificate(&self) -> Option<ClientCertificate<'_>> {
+        match &self.credentials {
+            Credentials::Certificate { certificate, key } => {
+                Some(ClientCertificate { certificate, key })
             }
-            Method::ClientSecretBasic => {
-                let client_id = options.require_text(CLIENT_ID)?;
-                let client_secret = require_secret(options)?;
-                Credentials::Header(basic::form_encoded(&client_id, &client_secret)?)
-            }
-            Method::ClientSecretPost => Credentials::Form {
-                client_id: options.require_text(CLIENT_ID)?,
-                client_secret: require_secret(options)?,
-            },
-        }))
+            _ => None,
+        }
     }
 
-    /// Whether the client id goes into the body by itself (RFC 6749, section 3.2.1).
+    /// The file that the credential is in, as configured.
+    pub fn file(&self) -> Option<&Path> {
+        self.credentials.file().map(|file| file.path())
+    }
+
+    /// Whether it is time to look at the file: true once a second, never without a file. Whoever
+    /// asks is expected to look.
+    pub fn is_file_due(&self, now: UnixTime) -> bool {
+        self.credentials.file().is_some_and(|file| file.is_due(now))
+    }
+
+    /// Takes the content of the file, or why it cannot be read. What cannot be used leaves in use
+    /// what was read before.
+    pub fn refresh(&self, content: Result<Secret, io::ErrorKind>) -> Refresh {
+        let content = content.map_err(CredentialError::Unreadable);
+        match self.credentials.file() {
+            Some(file) => file.refresh(content, |content| self.load(content)),
+            None => Refresh::Unchanged,
+        }
+    }
+
+    /// Whether the client id goes into the body by itself (RFC 6749, section 3.2.1; RFC 8705,
+    /// section 2).
     pub(crate) fn leaves_client_id_to_body(&self) -> bool {
-        matches!(self.0, Credentials::None)
+        match self.credentials {
+            Credentials::None | Credentials::Certificate { .. } => true,
+            Credentials::Assertion { .. } => self.id.is_none(),
+            Credentials::Header(_) | Credentials::Secret(_) | Credentials::Key { .. } => false,
+        }
     }
 
     /// Whether the method sends a `client_id` parameter of its own.
     pub(crate) fn sends_client_id(&self) -> bool {
-        matches!(self.0, Credentials::Form { .. })
+        match self.credentials {
+            Credentials::Secret(_) | Credentials::Key { .. } | Credentials::Assertion { .. } => {
+                self.id.is_some()
+            }
+            Credentials::None | Credentials::Header(_) | Credentials::Certificate { .. } => false,
+        }
     }
 
-    /// Everything that makes this another client, secrets only as digests.
+    /// Everything that makes this another client: of secrets only their digest, of files their name.
     pub(crate) fn identify(&self, fields: &mut Fields) {
-        match &self.0 {
-            Credentials::None => fields.push(b"none"),
-            Credentials::Header(value) => {
-                fields.push(b"header");
-                fields.push(&sha256(value.as_bytes()));
-            }
-            Credentials::Form { client_id, client_secret } => {
-                fields.push(b"form");
-                fields.push(client_id.as_bytes());
-                fields.push(&sha256(client_secret.expose()));
-            }
-        }
+        fields.push(&self.fingerprint);
     }
 
     /// Whether the method sends parameters, so that a request without a form cannot use it.
     pub(crate) fn needs_form(&self) -> bool {
-        matches!(self.0, Credentials::Form { .. })
+        self.method.needs_form()
     }
 
     /// The names of the methods that a request without a form can use.
@@ -112,198 +177,52 @@ impl ClientAuth {
         Method::list_without_form()
     }
 
-    /// Adds the credentials to a request without a form.
-    pub(crate) fn apply_to_headers(&self, headers: &mut HeaderMap) {
-        if let Credentials::Header(value) = &self.0 {
-            headers.insert(AUTHORIZATION, value.clone());
+    /// Puts the content of the file to use.
+    fn load(&self, content: Secret) -> Result<(), CredentialError> {
+        match &self.credentials {
+            Credentials::None | Credentials::Certificate { .. } => {}
+            Credentials::Header(slot) => slot.set(self.header(&content)?),
+            Credentials::Secret(slot) => slot.set(content),
+            Credentials::Key { key, .. } => key.set(self.key(&content)?),
+            Credentials::Assertion { assertion, .. } => assertion.set(assertion::check(content)?),
+        }
+        Ok(())
+    }
+
+    fn header(&self, secret: &Secret) -> Result<HeaderValue, CredentialError> {
+        let id = self.id.as_deref().unwrap_or_default();
+        match self.method {
+            Method::Basic => basic::plain(id, secret),
+            _ => basic::form_encoded(id, secret),
         }
     }
 
-    /// Adds the credentials to a request.
-    pub(crate) fn apply<'a>(&'a self, headers: &mut HeaderMap, form: &mut Form<'a>) {
-        match &self.0 {
-            Credentials::None => {}
-            Credentials::Header(value) => {
-                headers.insert(AUTHORIZATION, value.clone());
-            }
-            Credentials::Form { client_id, client_secret } => {
-                form.push(CLIENT_ID, client_id.as_bytes());
-                form.push("client_secret", client_secret.expose());
-            }
-        }
+    fn key(&self, secret: &Secret) -> Result<SigningKey, CredentialError> {
+        Ok(match self.method {
+            Method::ClientSecretJwt => SigningKey::symmetric(secret)?,
+            _ => SigningKey::import(secret)?,
+        })
     }
 }
 
-fn require_secret(options: &mut Options) -> Result<Secret, OptionError> {
-    let key = "client_secret";
-    let secret = options.require(key)?;
-    if secret.is_empty() { Err(OptionError::Empty { key }) } else { Ok(secret) }
+impl PartialEq for ClientAuth {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+    }
 }
 
-/// Why a client authentication cannot be used. No message holds a credential.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum ClientAuthError {
-    /// A user name that HTTP Basic cannot carry (RFC 7617, section 2).
-    #[error("the value of \"username\" must not hold a colon")]
-    Colon,
-    /// A password that HTTP Basic cannot carry (RFC 7617, section 2).
-    #[error("the value of \"password\" must not hold control characters")]
-    ControlCharacter,
-    /// The option string is wrong.
-    #[error(transparent)]
-    Option(#[from] OptionError),
-    /// The method is not known.
-    #[error(
-        "unknown client authentication method{}: allowed are {}",
-        quoted(method),
-        Method::list()
-    )]
-    UnknownMethod {
-        /// The method, if it looks like one: a forgotten method leaves the secret in its place.
-        method: Option<String>,
-    },
-}
+impl Eq for ClientAuth {}
 
-fn quoted(method: &Option<String>) -> String {
-    method.as_ref().map(|method| format!(" \"{method}\"")).unwrap_or_default()
+impl Credentials {
+    fn file(&self) -> Option<&credential::CredentialFile> {
+        match self {
+            Self::None | Self::Certificate { .. } => None,
+            Self::Header(slot) => slot.file(),
+            Self::Secret(slot) | Self::Assertion { assertion: slot, .. } => slot.file(),
+            Self::Key { key, .. } => key.file(),
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn authorization(method: &str, options: &str) -> String {
-        let auth = ClientAuth::parse(method, Some(options)).unwrap_or_else(|e| panic!("{e}"));
-        let (mut headers, mut form) = (HeaderMap::new(), Form::with_capacity(0));
-        auth.apply(&mut headers, &mut form);
-        assert!(form.encode().is_empty(), "RFC 6749, section 2.3: one method a request");
-        let value = headers.get(AUTHORIZATION).unwrap();
-        assert!(value.is_sensitive());
-        value.to_str().unwrap().to_owned()
-    }
-
-    fn error(method: &str, options: Option<&str>) -> ClientAuthError {
-        ClientAuth::parse(method, options).err().unwrap_or_else(|| panic!("{method} {options:?}"))
-    }
-
-    #[test]
-    fn rfc_6749_section_2_3_1() {
-        assert_eq!(
-            authorization(
-                "client_secret_basic",
-                "client_id=s6BhdRkqt3&client_secret=7Fjfp0ZBr1KtDRbnfVdmIw"
-            ),
-            "Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3"
-        );
-    }
-
-    #[test]
-    fn rfc_7617_section_2() {
-        assert_eq!(
-            authorization("basic", "username=Aladdin&password=open%20sesame"),
-            "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
-        );
-        // Section 2.1: the pound sign in UTF-8.
-        assert_eq!(
-            authorization("basic", "username=test&password=123%C2%A3"),
-            "Basic dGVzdDoxMjPCow=="
-        );
-    }
-
-    #[test]
-    fn only_client_secret_basic_form_encodes_first() {
-        // "a:b" and " %&+£€" of RFC 6749, appendix B.
-        let value = "+%25%26%2B%C2%A3%E2%82%AC";
-        let decoded = |header: String| {
-            use base64::Engine;
-            let encoded = header.strip_prefix("Basic ").unwrap().to_owned();
-            base64::engine::general_purpose::STANDARD.decode(encoded).unwrap()
-        };
-        let options = format!("client_id=a%3Ab&client_secret={value}");
-        assert_eq!(
-            decoded(authorization("client_secret_basic", &options)),
-            format!("a%3Ab:{value}").into_bytes()
-        );
-        let options = format!("username=a&password={value}");
-        assert_eq!(decoded(authorization("basic", &options)), "a: %&+£€".as_bytes());
-    }
-
-    #[test]
-    fn credentials_are_known_as_such() {
-        let secret = Some("client_id=a&client_secret=b");
-        assert!(!ClientAuth::none().sends_credentials());
-        assert!(!ClientAuth::parse("none", None).unwrap().sends_credentials());
-        assert!(!ClientAuth::parse("none", Some("")).unwrap().sends_credentials());
-        assert!(ClientAuth::parse("client_secret_post", secret).unwrap().sends_credentials());
-        assert!(ClientAuth::parse("client_secret_basic", secret).unwrap().sends_credentials());
-        let basic = ClientAuth::parse("basic", Some("username=a&password=")).unwrap();
-        assert!(basic.sends_credentials());
-    }
-
-    #[test]
-    fn options_of_the_method_are_needed_and_no_others() {
-        use OptionError as E;
-        let unknown = |key: &str, allowed: &[&'static str]| E::Unknown {
-            key: key.to_owned(),
-            allowed: allowed.to_vec(),
-        };
-        let of_secret = &["client_id", "client_secret"];
-        for (method, options, expected) in [
-            ("basic", None, E::Missing { key: "username" }),
-            ("basic", Some(""), E::Missing { key: "username" }),
-            ("basic", Some("username=a"), E::Missing { key: "password" }),
-            ("basic", Some("username=&password=b"), E::Empty { key: "username" }),
-            ("basic", Some("username=a%00&password=b"), E::NotText { key: "username" }),
-            ("client_secret_basic", Some("client_secret=b"), E::Missing { key: "client_id" }),
-            (
-                "client_secret_basic",
-                Some("client_id=&client_secret=b"),
-                E::Empty { key: "client_id" },
-            ),
-            ("client_secret_post", Some("client_id=a"), E::Missing { key: "client_secret" }),
-            (
-                "client_secret_post",
-                Some("client_id=a&client_secret="),
-                E::Empty { key: "client_secret" },
-            ),
-            (
-                "client_secret_post",
-                Some("client_id=a&client_secret=b&aud=c"),
-                unknown("aud", of_secret),
-            ),
-            (
-                "client_secret_basic",
-                Some("client_id=a&client_secret=b&username=c"),
-                unknown("username", of_secret),
-            ),
-            ("none", Some("client_id=a"), unknown("client_id", &[])),
-            ("none", Some("junk"), E::NoValue { position: 1 }),
-        ] {
-            assert_eq!(error(method, options), expected.into(), "{method} {options:?}");
-        }
-    }
-
-    #[test]
-    fn basic_refuses_what_http_cannot_carry() {
-        assert_eq!(error("basic", Some("username=a%3Ab&password=c")), ClientAuthError::Colon);
-        for password in ["a%0A", "%00", "%7F"] {
-            let options = format!("username=a&password={password}");
-            assert_eq!(error("basic", Some(&options)), ClientAuthError::ControlCharacter);
-        }
-        assert_eq!(authorization("basic", "username=a&password=b:c"), "Basic YTpiOmM=");
-    }
-
-    #[test]
-    fn an_unknown_method_is_named_only_if_it_looks_like_one() {
-        for (method, named) in [
-            ("client_secret_jwt", true),
-            ("Basic", true),
-            ("", false),
-            ("client_id=a&client_secret=s3cret", false),
-            ("username:s3cret", false),
-        ] {
-            let expected = named.then(|| method.to_owned());
-            assert_eq!(error(method, None), ClientAuthError::UnknownMethod { method: expected });
-        }
-    }
-}
+mod tests;

@@ -12,6 +12,7 @@
 //! | [`oauth`] | the OAuth 2.0 grants and their common answer |
 //! | [`wstrust`] | WS-Trust over SOAP |
 //! | [`options`] | the form-encoded option strings of directives |
+//! | [`jose`] | keys, and the signatures made with them |
 //! | [`issued`] | what an STS issued |
 //! | [`error`] | why an exchange failed, and who is at fault |
 //! | [`cache_key`] | the name that an issued token has in a cache |
@@ -31,6 +32,8 @@ pub mod error;
 mod excerpt;
 mod form;
 pub mod issued;
+pub mod jose;
+mod json;
 pub mod jwt;
 pub mod life;
 pub mod now;

@@ -43,6 +43,11 @@ impl Options {
         Some(self.entries.remove(index).value)
     }
 
+    /// Whether a key is there that nobody took.
+    pub fn contains(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key)
+    }
+
     /// Takes the value of a key that must be there.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::profile::Profile;
+use crate::profile::{Profile, Protocol};
 
 /// Checks the name of an extra request parameter.
 ///
@@ -35,6 +35,9 @@ pub fn check_all<'a>(
         check_name(name)?;
         if name == CLIENT_ID && profile.sends_client_id() {
             return Err(ParameterError::ClientId);
+        }
+        if name == USERNAME && profile.protocol == Protocol::Password {
+            return Err(ParameterError::Username);
         }
         if seen.contains(&name) && !may_repeat(name) {
             return Err(ParameterError::Repeated { name: name.to_owned() });
@@ -76,6 +79,9 @@ pub enum ParameterError {
         /// Which.
         name: String,
     },
+    /// `username`, when the grant sends it.
+    #[error("\"username\" is already sent by the exchange")]
+    Username,
 }
 
 /// What the grants and client authentication send; a second one would contradict the first.
@@ -90,13 +96,13 @@ const FORBIDDEN: [&str; 7] = [
 ];
 
 pub(crate) const CLIENT_ID: &str = "client_id";
+pub(crate) const USERNAME: &str = "username";
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::client_auth::ClientAuth;
     use crate::endpoint::Endpoint;
-    use crate::profile::Protocol;
 
     fn profile(auth: ClientAuth, client_id: Option<&str>) -> Profile {
         Profile {

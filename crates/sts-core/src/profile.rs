@@ -7,7 +7,7 @@ use crate::endpoint::Endpoint;
 use crate::error::Failure;
 use crate::issued::Issued;
 use crate::now::Now;
-use crate::oauth::token_exchange;
+use crate::oauth::{client_credentials, password, token_exchange};
 use crate::secret::Secret;
 use crate::wstrust;
 use crate::wstrust::settings::WsTrust;
@@ -15,6 +15,10 @@ use crate::wstrust::settings::WsTrust;
 /// The protocol spoken to the STS.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Protocol {
+    /// OAuth 2.0 client credentials, RFC 6749, section 4.4.
+    ClientCredentials,
+    /// OAuth 2.0 resource owner password credentials, RFC 6749, section 4.3.
+    Password,
     /// OAuth 2.0 Token Exchange, RFC 8693.
     TokenExchange,
     /// WS-Trust over SOAP.
@@ -25,6 +29,8 @@ impl Protocol {
     /// The name that `STSType` has for it.
     pub const fn name(&self) -> &'static str {
         match self {
+            Self::ClientCredentials => "cc",
+            Self::Password => "ropc",
             Self::TokenExchange => "otx",
             Self::WsTrust(_) => "wstrust",
         }
@@ -45,10 +51,20 @@ pub struct Profile {
 
 /// What a request brings to the exchange.
 pub struct Subject<'a> {
-    /// The token to be exchanged.
+    /// The token to be exchanged; not looked at by [`Protocol::ClientCredentials`].
     pub source: &'a Secret,
     /// Extra form parameters, evaluated, in the order of the configuration.
     pub parameters: &'a [Parameter<'a>],
+}
+
+/// Who is named to the STS, where the configuration leaves that to the request.
+#[derive(Clone, Copy, Default)]
+pub struct Names<'a> {
+    /// In place of [`Profile::client_id`]. When empty, no `client_id` is sent.
+    pub client_id: Option<&'a [u8]>,
+    /// The `username` of [`Protocol::Password`]; without it, the client id. When empty, there is
+    /// nobody to ask a token for.
+    pub username: Option<&'a [u8]>,
 }
 
 /// One evaluated extra parameter.
@@ -80,22 +96,45 @@ pub struct Incoming<'a> {
 impl Profile {
     /// The client id that goes into the body because the client authentication does not carry one
     /// (RFC 6749, section 3.2.1).
-    pub(crate) fn body_client_id(&self) -> Option<&str> {
-        self.client_id.as_deref().filter(|_| self.auth.leaves_client_id_to_body())
+    pub(crate) fn body_client_id<'a>(&'a self, names: &Names<'a>) -> Option<&'a [u8]> {
+        let configured = || self.client_id.as_deref().map(str::as_bytes);
+        let client_id = names.client_id.or_else(configured);
+        client_id.filter(|id| !id.is_empty() && self.auth.leaves_client_id_to_body())
+    }
+
+    /// The user that a password is of.
+    pub(crate) fn username<'a>(&'a self, names: &Names<'a>) -> Option<&'a [u8]> {
+        let configured = || self.client_id.as_deref().or_else(|| self.auth.id()).map(str::as_bytes);
+        names.username.or(names.client_id).or_else(configured)
     }
 
     /// Whether a request has a `client_id` parameter without the operator's doing.
     pub(crate) fn sends_client_id(&self) -> bool {
-        self.auth.sends_client_id() || self.body_client_id().is_some()
+        self.auth.sends_client_id() || self.body_client_id(&Names::default()).is_some()
     }
 
     /// Writes the request to the STS.
     ///
     /// # Errors
-    /// The source token cannot be used with this protocol.
+    /// The source token cannot be used with this protocol, or the gateway cannot prove who it is.
     pub fn request(&self, subject: &Subject<'_>, now: &Now) -> Result<Outgoing, Failure> {
+        self.request_as(subject, &Names::default(), now)
+    }
+
+    /// [`Self::request`], where names depend on the request.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn request_as(
+        &self,
+        subject: &Subject<'_>,
+        names: &Names<'_>,
+        now: &Now,
+    ) -> Result<Outgoing, Failure> {
         match &self.protocol {
-            Protocol::TokenExchange => token_exchange::request(self, subject, now),
+            Protocol::ClientCredentials => client_credentials::request(self, subject, names, now),
+            Protocol::Password => password::request(self, subject, names, now),
+            Protocol::TokenExchange => token_exchange::request(self, subject, names, now),
             Protocol::WsTrust(exchange) => wstrust::request::write(self, exchange, subject, now),
         }
     }
@@ -106,6 +145,8 @@ impl Profile {
     /// The STS refused, or the answer cannot be used.
     pub fn response(&self, answer: &Incoming<'_>, now: &Now) -> Result<Issued, Failure> {
         match &self.protocol {
+            Protocol::ClientCredentials => client_credentials::response(answer, now),
+            Protocol::Password => password::response(answer, now),
             Protocol::TokenExchange => token_exchange::response(answer, now),
             Protocol::WsTrust(exchange) => wstrust::response::read(answer, exchange, now.wall),
         }

@@ -2,9 +2,11 @@
 //! follow the name of a directive, say what is allowed, and hold no secret.
 
 use std::fmt::{Debug, Display};
+use std::io;
 
-use sts_core::client_auth::{ClientAuth, ClientAuthError};
+use sts_core::client_auth::{ClientAuth, ClientAuthError, CredentialError};
 use sts_core::endpoint::{Endpoint, EndpointError};
+use sts_core::jose::{Algorithm, KeyError};
 use sts_core::options::{OptionError, Options};
 use sts_core::parameters::{self, ParameterError};
 use sts_core::profile::{Profile, Protocol};
@@ -72,6 +74,7 @@ fn options() {
 #[test]
 fn client_authentication() {
     let mut messages = Messages::default();
+    let broken_key = format!("client_id=a&jwk={}", r#"{"kty":"RSA","s3":"s3cret"}"#);
     for (method, options) in [
         ("client_secret", ""),
         ("client_id=a&client_secret=s3cret", ""),
@@ -81,12 +84,20 @@ fn client_authentication() {
         ("client_secret_basic", "client_id=a&client_secret=s3cret&aud=b"),
         ("basic", "username=a%3Ab&password=s3cret"),
         ("basic", "username=a&password=s3cret%0A"),
+        ("basic", "username=a"),
+        ("client_secret_jwt", "client_id=a&client_secret=s3cret&client_secret_file=b"),
+        ("private_key_jwt", "client_id=a"),
+        ("private_key_jwt", &broken_key),
+        ("private_key_jwt", "client_id=a&jwk=s3cret"),
+        ("client_cert", "cert=a"),
     ] {
         let error = ClientAuth::parse(method, Some(options)).err().unwrap();
         // When this no longer compiles, the list above lacks a line.
         match error {
             ClientAuthError::Colon
-            | ClientAuthError::ControlCharacter
+            | ClientAuthError::Credential { .. }
+            | ClientAuthError::Exclusive { .. }
+            | ClientAuthError::Missing { .. }
             | ClientAuthError::Option(_)
             | ClientAuthError::UnknownMethod { .. } => {
                 messages.add(&format!("{method} {options}"), &error);
@@ -97,15 +108,67 @@ fn client_authentication() {
 }
 
 #[test]
+fn keys() {
+    let allowed = &[Algorithm::Es256];
+    let mut messages = Messages::default();
+    for error in [
+        KeyError::Algorithm { allowed },
+        KeyError::Certificate,
+        KeyError::CertificateMismatch,
+        KeyError::Curve,
+        KeyError::Encrypted,
+        KeyError::Inconsistent,
+        KeyError::Member { member: "d" },
+        KeyError::Missing { member: "kty" },
+        KeyError::NoKey,
+        KeyError::OtherPrimes,
+        KeyError::Public,
+        KeyError::Refused,
+        KeyError::Set,
+        KeyError::Short,
+        KeyError::Symmetric,
+        KeyError::Type,
+        KeyError::Use { member: "use" },
+    ] {
+        let credential = CredentialError::from(error);
+        messages.add("", &ClientAuthError::Credential { key: "jwk", error: credential });
+    }
+    insta::assert_snapshot!(messages.shown);
+}
+
+#[test]
+fn credentials_in_files() {
+    let mut messages = Messages::default();
+    for error in [
+        CredentialError::ControlCharacter,
+        CredentialError::Empty,
+        CredentialError::Key(KeyError::NoKey),
+        CredentialError::NoAssertion,
+        CredentialError::TooLarge,
+        CredentialError::Unreadable(io::ErrorKind::NotFound),
+    ] {
+        messages.add("", &error);
+    }
+    insta::assert_snapshot!(messages.shown);
+}
+
+#[test]
 fn parameters() {
     let profile = Profile {
-        protocol: Protocol::TokenExchange,
+        protocol: Protocol::Password,
         endpoint: Endpoint::parse("http://sts").unwrap(),
         auth: ClientAuth::none(),
         client_id: Some("a".to_owned()),
     };
     let mut messages = Messages::default();
-    for names in [&["client_secret"][..], &[""], &["a\n"], &["client_id"], &["scope", "scope"]] {
+    for names in [
+        &["client_secret"][..],
+        &[""],
+        &["a\n"],
+        &["client_id"],
+        &["scope", "scope"],
+        &["username"],
+    ] {
         let error = parameters::check_all(&profile, names.iter().copied()).unwrap_err();
         // When this no longer compiles, the list above lacks a line.
         match error {
@@ -113,7 +176,8 @@ fn parameters() {
             | ParameterError::ControlCharacter
             | ParameterError::Empty
             | ParameterError::Forbidden { .. }
-            | ParameterError::Repeated { .. } => {
+            | ParameterError::Repeated { .. }
+            | ParameterError::Username => {
                 messages.add(&names.join(", ").escape_debug().to_string(), &error);
             }
         }

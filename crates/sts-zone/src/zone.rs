@@ -282,6 +282,13 @@ impl<'a> Zone<'a> {
         self.or_empty(purged).unwrap_or((0, None))
     }
 
+    /// Random bytes that belong to the zone: made with it, and kept for as long as it is.
+    pub fn key_material(&mut self) -> Zeroizing<Vec<u8>> {
+        let words = self.region.key_material();
+        let words = self.or_empty(words).unwrap_or_default();
+        Zeroizing::new(words.iter().flat_map(|word| word.to_ne_bytes()).collect())
+    }
+
     /// How much stands in the zone, and what happened in it.
     pub fn statistics(&self) -> Statistics {
         Statistics {

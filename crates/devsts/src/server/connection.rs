@@ -114,6 +114,7 @@ impl Connection {
             Ok(()) => {
                 stream.get_mut().tap.turn_off();
                 let info = tls::info(stream.ssl());
+                self.shared.journal.handshake(info.clone());
                 Ok((Channel::new(Stream::Tls(stream), Vec::new()), info))
             }
             Err(error) => {

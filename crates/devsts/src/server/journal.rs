@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::call::Call;
+use super::call::{Call, TlsInfo};
 
 /// What became of a server's connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +48,7 @@ pub(crate) struct Noted {
     pub(crate) connections: Connections,
     pub(crate) call_count: u64,
     calls: Vec<Arc<Call>>,
+    handshakes: Vec<TlsInfo>,
     tls_failures: Vec<TlsFailure>,
     bad_requests: Vec<String>,
 }
@@ -68,6 +69,14 @@ impl Journal {
             }
             call
         })
+    }
+
+    pub(crate) fn handshake(&self, info: TlsInfo) {
+        self.change(|noted| {
+            if noted.handshakes.len() < self.remember {
+                noted.handshakes.push(info);
+            }
+        });
     }
 
     pub(crate) fn tls_failure(&self, failure: TlsFailure) {
@@ -101,6 +110,10 @@ impl Journal {
 
     pub(crate) fn call_count(&self) -> u64 {
         self.lock().call_count
+    }
+
+    pub(crate) fn handshakes(&self) -> Vec<TlsInfo> {
+        self.lock().handshakes.clone()
     }
 
     pub(crate) fn tls_failures(&self) -> Vec<TlsFailure> {

@@ -1,11 +1,13 @@
 //! `STSCache`: the shared memory zones of a configuration.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use sts_core::options::Options;
+use sts_core::secret::Secret;
 use sts_zone::zone::Capacity;
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Encryption, Seal, SharedZone};
 use crate::conf::argument::{self, Problem};
 use crate::nginx::conf::Conf;
 use crate::nginx::zone::SharedMemory;
@@ -29,15 +31,24 @@ const OPTIONS: &[&str] =
 
 /// The caches by their names, which all blocks share.
 #[derive(Default)]
-pub(crate) struct Caches(Vec<(Definition, Rc<Cache>)>);
+pub(crate) struct Caches(Vec<Defined>);
+
+/// A cache, once for each key that seals what is in it.
+struct Defined {
+    definition: Definition,
+    zone: Rc<SharedZone>,
+    sealed: Vec<(Option<Secret>, Rc<Cache>)>,
+}
 
 /// What is written about a cache.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 struct Definition {
     name: String,
     size: u64,
     max_entries: Option<u64>,
     max_value: u64,
+    encrypt: bool,
+    passphrase: Option<Secret>,
 }
 
 impl Caches {
@@ -51,8 +62,8 @@ impl Caches {
         argument::word(kind, &[("shm", ())])?;
         let definition = Definition::parse(options.unwrap_or_default())?;
         let name = definition.name.clone();
-        if let Some((known, _)) = self.0.iter().find(|(known, _)| known.name == name) {
-            if *known != definition {
+        if let Some(known) = self.0.iter().find(|known| known.definition.name == name) {
+            if known.definition != definition {
                 return Err(format!("the cache \"{name}\" is already defined with other options"));
             }
             return Ok(name);
@@ -61,32 +72,55 @@ impl Caches {
         Ok(name)
     }
 
-    /// The cache of a name. The default one need not be defined.
-    pub(crate) fn named(&mut self, conf: &Conf<'_>, name: &str) -> Result<Rc<Cache>, Problem> {
-        if let Some((_, cache)) = self.0.iter().find(|(known, _)| known.name == name) {
-            return Ok(cache.clone());
-        }
-        if name != DEFAULT_NAME {
-            return Err(format!("there is no \"STSCache\" with name=\"{name}\""));
-        }
-        self.add(conf, Definition::parse("")?)
+    /// The cache of a name, sealed with a passphrase where it is encrypted and has none of its own.
+    /// The default one need not be defined.
+    pub(crate) fn named(
+        &mut self,
+        conf: &Conf<'_>,
+        name: &str,
+        passphrase: Option<&Secret>,
+    ) -> Result<Rc<Cache>, Problem> {
+        let known = self.0.iter().position(|known| known.definition.name == name);
+        let index = match known {
+            Some(index) => index,
+            None if name == DEFAULT_NAME => self.add(conf, Definition::parse("")?)?,
+            None => return Err(format!("there is no \"STSCache\" with name=\"{name}\"")),
+        };
+        let defined = self.0.get_mut(index).ok_or_else(|| Problem::from("no such cache"))?;
+        Ok(defined.sealed_with(passphrase))
     }
 
-    fn add(&mut self, conf: &Conf<'_>, definition: Definition) -> Result<Rc<Cache>, Problem> {
+    fn add(&mut self, conf: &Conf<'_>, definition: Definition) -> Result<usize, Problem> {
         let to_usize = |number: u64| usize::try_from(number).map_err(|error| error.to_string());
-        let memory = SharedMemory::declare(
-            conf,
-            &format!("sts:{}", definition.name),
-            to_usize(definition.size)?,
-        )
-        .map_err(|_| format!("the zone of the cache \"{}\" cannot be made", definition.name))?;
+        let name = format!("sts:{}", definition.name);
+        let memory = SharedMemory::declare(conf, &name, to_usize(definition.size)?)
+            .map_err(|_| format!("the zone of the cache \"{}\" cannot be made", definition.name))?;
         let capacity = Capacity {
             entries: definition.max_entries.map_or(Ok(usize::MAX), to_usize)?,
             value: to_usize(definition.max_value)?,
         };
-        let cache = Rc::new(Cache::new(memory, capacity));
-        self.0.push((definition, cache.clone()));
-        Ok(cache)
+        let zone = Rc::new(SharedZone::new(memory, capacity));
+        self.0.push(Defined { definition, zone, sealed: Vec::new() });
+        Ok(self.0.len() - 1)
+    }
+}
+
+impl Defined {
+    fn sealed_with(&mut self, passphrase: Option<&Secret>) -> Rc<Cache> {
+        let definition = &self.definition;
+        let passphrase = definition.passphrase.as_ref().or(passphrase);
+        let passphrase = passphrase.filter(|_| definition.encrypt);
+        if let Some((_, cache)) = self.sealed.iter().find(|(of, _)| of.as_ref() == passphrase) {
+            return cache.clone();
+        }
+        let encryption = match passphrase {
+            Some(passphrase) => Encryption::With(Seal::from_secret(passphrase.expose())),
+            None if definition.encrypt => Encryption::WithOwnKey(OnceCell::new()),
+            None => Encryption::Off,
+        };
+        let cache = Rc::new(Cache::new(self.zone.clone(), encryption));
+        self.sealed.push((passphrase.cloned(), cache.clone()));
+        cache
     }
 }
 
@@ -117,12 +151,22 @@ impl Definition {
             argument::word(&algorithm, &[("sha256", ())])
                 .map_err(|problem| in_option("key_hash_algo", problem))?;
         }
-        if let Some(switch) = text("encrypt")? {
-            // The zone is memory of the workers themselves, like the tokens of running requests.
-            argument::word(&switch, &[("false", ())])
-                .map_err(|problem| in_option("encrypt", problem))?;
+        // The zone is memory of the workers themselves, like the tokens of running requests.
+        let encrypt = text("encrypt")?.map(|switch| argument::switch(&switch)).transpose();
+        let encrypt = encrypt.map_err(|problem| in_option("encrypt", problem))?.unwrap_or(false);
+        if let Some(algorithm) = text("passphrase_hash_algo")? {
+            argument::word(&algorithm, &[("sha256", ())])
+                .map_err(|problem| in_option("passphrase_hash_algo", problem))?;
         }
+        let passphrase = options.take("passphrase");
         options.finish(OPTIONS).map_err(|error| error.to_string())?;
-        Ok(Self { name, size, max_entries, max_value: max_value.unwrap_or(DEFAULT_MAX_VALUE) })
+        Ok(Self {
+            name,
+            size,
+            max_entries,
+            max_value: max_value.unwrap_or(DEFAULT_MAX_VALUE),
+            encrypt,
+            passphrase,
+        })
     }
 }

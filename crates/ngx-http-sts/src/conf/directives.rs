@@ -6,6 +6,7 @@ use std::rc::Rc;
 use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::Endpoint;
 use sts_core::parameters;
+use sts_core::secret::Secret;
 use sts_core::wstrust::endpoint_auth::EndpointAuth;
 use sts_core::wstrust::words::{KeyType, SoapVersion, TokenAs, Version, WordError};
 use sts_net::calls::CallLimits;
@@ -77,7 +78,7 @@ const fn directive(
 }
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 34] = [
+pub(crate) static DIRECTIVES: [Directive; 35] = [
     directive(c"STSType", (1, 1), |b, a| once(&mut b.settings.kind, kind(first(a)))),
     directive(c"STSOTXEndpoint", (1, 1), |b, a| once(&mut b.settings.otx.endpoint, endpoint(a))),
     directive(c"STSOTXEndpointAuth", (1, 2), |b, a| once(&mut b.settings.otx.auth, auth(a))),
@@ -152,6 +153,10 @@ pub(crate) static DIRECTIVES: [Directive; 34] = [
             Ok(())
         })
     },
+    directive(c"STSCryptoPassphrase", (1, 1), |b, a| {
+        let passphrase = text(a).map(|text| Rc::new(Secret::new(text)));
+        once(&mut b.settings.crypto_passphrase, passphrase)
+    }),
     directive(c"STSCacheExpiresIn", (1, 1), |b, a| {
         once(&mut b.settings.cache_expires_in, argument::number(first(a), 0, u64::from(u32::MAX)))
     }),

@@ -147,7 +147,7 @@ impl LocationConf {
         self.settings.inherit(&outer.settings);
         if self.settings.purge {
             let name = self.settings.cache.as_deref().unwrap_or(cache::DEFAULT_NAME);
-            self.purges = Some(main.caches.named(conf, name)?);
+            self.purges = Some(main.caches.named(conf, name, None)?);
             // Whoever purges needs no token.
             return Ok(());
         }
@@ -275,11 +275,14 @@ fn build(
         },
         calls: settings.max_calls.unwrap_or(CallLimits::DEFAULT),
     };
-    let key = ExchangeKey::new(&profile, &tls.identity());
     let cap = settings.cache_expires_in.unwrap_or(CACHE_EXPIRES_IN);
     let life = LifePolicy { cap, leeway: settings.expiry_leeway.unwrap_or(EXPIRY_LEEWAY) };
     let name = settings.cache.as_deref().unwrap_or(cache::DEFAULT_NAME);
-    let cache = (cap > 0).then(|| main.caches.named(conf, name)).transpose()?;
+    let passphrase = settings.crypto_passphrase.as_deref();
+    let cache = (cap > 0).then(|| main.caches.named(conf, name, passphrase)).transpose()?;
+    let sealed = cache.as_ref().map(|cache| cache.fingerprint()).unwrap_or_default();
+    let [verify, trusted, revoked] = tls.identity();
+    let key = ExchangeKey::new(&profile, &[verify, trusted, revoked, &sealed]);
     if let Some(cache) = &cache {
         cache.serves(&key, profile.endpoint.url());
     }

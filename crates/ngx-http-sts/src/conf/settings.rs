@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::Endpoint;
+use sts_core::secret::Secret;
 use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
@@ -44,6 +45,7 @@ pub(crate) struct Settings {
     pub(crate) cache: Option<String>,
     /// `STSCachePurge`; not inherited: a location inside answers otherwise.
     pub(crate) purge: bool,
+    pub(crate) crypto_passphrase: Option<Rc<Secret>>,
     /// Seconds.
     pub(crate) cache_expires_in: Option<u64>,
     /// Milliseconds.
@@ -119,6 +121,7 @@ impl Settings {
         inherit(&mut self.retries, &outer.retries);
         inherit(&mut self.retry_interval, &outer.retry_interval);
         inherit(&mut self.cache, &outer.cache);
+        inherit(&mut self.crypto_passphrase, &outer.crypto_passphrase);
         inherit(&mut self.cache_expires_in, &outer.cache_expires_in);
         inherit(&mut self.expiry_leeway, &outer.expiry_leeway);
     }

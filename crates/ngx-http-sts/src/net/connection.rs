@@ -55,7 +55,7 @@ impl Connection {
     /// Connects to the first address that takes the connection, and secures it. `time` is what all
     /// of it may take, in milliseconds: an address that hangs leaves some to the next.
     pub(super) async fn open(destination: &Rc<Destination>, time: u64) -> Result<Self, CallError> {
-        let addresses = destination.addresses().await.map_err(CallError::NoAddress)?;
+        let addresses = destination.addresses(time / 2).await.map_err(CallError::NoAddress)?;
         let share = time / (addresses.len() as u64 + 1);
         let patience = share.min(MAX_PATIENCE);
         let mut last = CallError::NoAddress("the name has none".into());

@@ -121,8 +121,8 @@ impl Destination {
     }
 
     /// Addresses to connect to, in this order; or why there are none.
-    pub(super) async fn addresses(&self) -> Result<Vec<SocketAddress>, String> {
-        self.lookup.addresses().await
+    pub(super) async fn addresses(&self, time: u64) -> Result<Vec<SocketAddress>, String> {
+        self.lookup.addresses(time).await
     }
 
     pub(super) fn tls(&self) -> Option<Rc<Tls>> {

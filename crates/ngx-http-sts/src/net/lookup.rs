@@ -12,8 +12,8 @@ use sts_net::names::{self, ResolvConf};
 
 use crate::nginx::address::SocketAddress;
 use crate::nginx::conf::Conf;
-use crate::nginx::resolve::Resolver;
-use crate::nginx::timer;
+use crate::nginx::resolve::{ResolveError, Resolver};
+use crate::nginx::timer::{self, Hold, Timer};
 
 /// Milliseconds that one question to the servers of `/etc/resolv.conf` may take.
 const TIMEOUT: u64 = 2_000;
@@ -81,24 +81,37 @@ impl Lookup {
         Self { asked, port, configured, again: Cell::new(0) }
     }
 
-    /// The addresses to try, in this order.
+    /// The addresses to try, in this order. Asking takes at most `time` milliseconds.
     ///
     /// # Errors
     /// Nobody knows one, and why.
-    pub(super) async fn addresses(&self) -> Result<Vec<SocketAddress>, String> {
+    pub(super) async fn addresses(&self, time: u64) -> Result<Vec<SocketAddress>, String> {
         let mut why = "no address was found when the configuration was read".to_owned();
-        if let Some((resolver, names)) = &self.asked
-            && timer::now() >= self.again.get()
-        {
-            for name in names {
-                match resolver.resolve(name, self.port).await {
-                    Ok(addresses) if !addresses.is_empty() => return Ok(addresses),
-                    Ok(_) => {}
-                    Err(error) => why = error.to_string(),
-                }
+        if self.asked.is_some() && timer::now() >= self.again.get() {
+            // NGINX's `resolver_timeout` may be longer than the whole call.
+            let timer = Timer::new(time, Hold::default());
+            match timer::before(timer, self.ask()).await {
+                Some(Ok(Some(addresses))) => return Ok(addresses),
+                Some(Ok(None)) => {}
+                Some(Err(error)) => why = error.to_string(),
+                None => why = format!("no name server answered within {time} ms"),
             }
             self.again.set(timer::now() + PAUSE);
         }
         if self.configured.is_empty() { Err(why) } else { Ok(self.configured.clone()) }
+    }
+
+    /// Asks for one name after the other. `None` when there is nobody to ask, or no address.
+    async fn ask(&self) -> Result<Option<Vec<SocketAddress>>, ResolveError> {
+        let Some((resolver, names)) = &self.asked else { return Ok(None) };
+        let mut last = Ok(None);
+        for name in names {
+            last = match resolver.resolve(name, self.port).await {
+                Ok(addresses) if !addresses.is_empty() => return Ok(Some(addresses)),
+                Ok(_) => Ok(None),
+                Err(error) => Err(error),
+            };
+        }
+        last
     }
 }

@@ -18,7 +18,7 @@ pub(crate) fn entropy() -> [u8; 32] {
     entropy
 }
 
-/// The current time, as of this iteration of the event loop, with fresh randomness.
+/// The current time, as of this iteration of the event loop, with fresh randomness for who asks.
 pub(crate) fn now() -> Now {
-    Now { wall: UnixTime(u64::try_from(ngx_time()).unwrap_or(0)), entropy: entropy() }
+    Now { wall: UnixTime(u64::try_from(ngx_time()).unwrap_or(0)), entropy }
 }

@@ -5,17 +5,15 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use super::ClientAuthError;
+use super::error::CredentialError;
 use crate::form;
 use crate::secret::Secret;
 
-/// User name and password as they are (RFC 7617, section 2, with UTF-8 as its charset).
-pub(super) fn plain(username: &str, password: &Secret) -> Result<HeaderValue, ClientAuthError> {
-    if username.contains(':') {
-        return Err(ClientAuthError::Colon);
-    }
+/// User name and password as they are (RFC 7617, section 2, with UTF-8 as its charset); that the name
+/// holds no colon was checked.
+pub(super) fn plain(username: &str, password: &Secret) -> Result<HeaderValue, CredentialError> {
     if password.expose().iter().any(u8::is_ascii_control) {
-        return Err(ClientAuthError::ControlCharacter);
+        return Err(CredentialError::ControlCharacter);
     }
     let mut pair = Secret::with_capacity(username.len() + 1 + password.len());
     pair.append(username.as_bytes());
@@ -28,7 +26,7 @@ pub(super) fn plain(username: &str, password: &Secret) -> Result<HeaderValue, Cl
 pub(super) fn form_encoded(
     client_id: &str,
     client_secret: &Secret,
-) -> Result<HeaderValue, ClientAuthError> {
+) -> Result<HeaderValue, CredentialError> {
     let (id, secret) = (client_id.as_bytes(), client_secret.expose());
     let capacity = form::encoded_len(id) + 1 + form::encoded_len(secret);
     let mut pair = Secret::with_capacity(capacity);
@@ -38,11 +36,11 @@ pub(super) fn form_encoded(
     header(pair.expose())
 }
 
-fn header(pair: &[u8]) -> Result<HeaderValue, ClientAuthError> {
+fn header(pair: &[u8]) -> Result<HeaderValue, CredentialError> {
     let encoded = Zeroizing::new(STANDARD.encode(pair));
     let value = Zeroizing::new(format!("Basic {}", *encoded));
     // Base64 is made of visible characters only, so this never fails.
-    let mut value = HeaderValue::from_str(&value).map_err(|_| ClientAuthError::ControlCharacter)?;
+    let mut value = HeaderValue::from_str(&value).map_err(|_| CredentialError::ControlCharacter)?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -1,21 +1,43 @@
-//! The names of the client authentication methods.
+//! The names of the client authentication methods, and of their options.
 
 use super::ClientAuthError;
 
 /// A client authentication method, without credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Method {
+pub enum Method {
+    /// The gateway does not say who it is, or only its id.
     None,
+    /// HTTP Basic (RFC 7617) with user name and password as they are.
     Basic,
+    /// HTTP Basic as RFC 6749, section 2.3.1 has it.
     ClientSecretBasic,
+    /// The secret as a parameter (RFC 6749, section 2.3.1).
     ClientSecretPost,
+    /// A JWT with a MAC of the secret (RFC 7523, section 2.2).
+    ClientSecretJwt,
+    /// A JWT signed with a private key (RFC 7523, section 2.2).
+    PrivateKeyJwt,
+    /// A certificate of TLS (RFC 8705, section 2).
+    ClientCert,
 }
 
 impl Method {
-    pub(super) const ALL: [Self; 4] =
-        [Self::None, Self::Basic, Self::ClientSecretBasic, Self::ClientSecretPost];
+    /// All of them, in the order of the manual.
+    pub const ALL: [Self; 7] = [
+        Self::None,
+        Self::Basic,
+        Self::ClientSecretBasic,
+        Self::ClientSecretPost,
+        Self::ClientSecretJwt,
+        Self::PrivateKeyJwt,
+        Self::ClientCert,
+    ];
 
-    pub(super) fn parse(name: &str) -> Result<Self, ClientAuthError> {
+    /// Reads the name of a method.
+    ///
+    /// # Errors
+    /// No method has it.
+    pub fn parse(name: &str) -> Result<Self, ClientAuthError> {
         Self::ALL.into_iter().find(|method| method.name() == name).ok_or_else(|| {
             let is_word = (1..=40).contains(&name.len())
                 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
@@ -25,27 +47,65 @@ impl Method {
 
     /// The name by which an operator knows it; those of OpenID Connect Core, section 9, where it
     /// has one.
-    pub(super) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Basic => "basic",
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::ClientSecretJwt => "client_secret_jwt",
+            Self::PrivateKeyJwt => "private_key_jwt",
+            Self::ClientCert => "client_cert",
         }
     }
 
     /// The keys of its options.
-    pub(super) const fn options(self) -> &'static [&'static str] {
+    pub const fn options(self) -> &'static [&'static str] {
         match self {
             Self::None => &[],
-            Self::Basic => &["username", "password"],
-            Self::ClientSecretBasic | Self::ClientSecretPost => &["client_id", "client_secret"],
+            Self::Basic => &["username", "password", "password_file"],
+            Self::ClientSecretBasic | Self::ClientSecretPost => {
+                &["client_id", "client_secret", "client_secret_file"]
+            }
+            Self::ClientSecretJwt => &["client_id", "client_secret", "client_secret_file", "aud"],
+            Self::PrivateKeyJwt => &[
+                "client_id",
+                "jwk",
+                "jwk_file",
+                "aud",
+                "client_assertion_file",
+                "client_assertion_type",
+            ],
+            Self::ClientCert => &["cert", "key"],
+        }
+    }
+
+    /// What it cannot do without, for messages.
+    pub(super) const fn needs(self) -> &'static str {
+        match self {
+            Self::None => "nothing",
+            Self::Basic => "username, and password or password_file",
+            Self::ClientSecretBasic | Self::ClientSecretPost | Self::ClientSecretJwt => {
+                "client_id, and client_secret or client_secret_file"
+            }
+            Self::PrivateKeyJwt => {
+                "client_id and one of jwk and jwk_file, or client_assertion_file"
+            }
+            Self::ClientCert => "cert and key",
+        }
+    }
+
+    /// Whether it sends parameters.
+    pub(super) const fn needs_form(self) -> bool {
+        match self {
+            Self::None | Self::Basic | Self::ClientSecretBasic | Self::ClientCert => false,
+            Self::ClientSecretPost | Self::ClientSecretJwt | Self::PrivateKeyJwt => true,
         }
     }
 
     /// Those whose credentials are no parameters of a form.
     pub(super) fn list_without_form() -> String {
-        let without = Self::ALL.into_iter().filter(|method| *method != Self::ClientSecretPost);
+        let without = Self::ALL.into_iter().filter(|method| !method.needs_form());
         without.map(Self::name).collect::<Vec<_>>().join(", ")
     }
 

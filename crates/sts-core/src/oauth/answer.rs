@@ -1,7 +1,6 @@
 //! The answer of a token endpoint (RFC 6749, sections 5.1 and 5.2), shared by all grants.
 
 mod body;
-mod member;
 
 use std::fmt::Write;
 

@@ -5,6 +5,8 @@ use crate::error::FailureKind;
 /// Whose fault a refusal may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Grant {
+    /// The grant presents nothing of the client: whatever is refused is the gateway's.
+    OfClient,
     /// The grant presents a token of the client, so that may be what is refused.
     OfSubject,
 }
@@ -29,7 +31,10 @@ pub(crate) fn classify(code: &str, grant: Grant) -> FailureKind {
         // whatever else: nothing that another token of the client could change.
         _ => FailureKind::GatewayRefused,
     };
-    match grant {
-        Grant::OfSubject => kind,
+    match (grant, kind) {
+        (Grant::OfClient, FailureKind::Refused | FailureKind::Denied) => {
+            FailureKind::GatewayRefused
+        }
+        (Grant::OfClient | Grant::OfSubject, kind) => kind,
     }
 }

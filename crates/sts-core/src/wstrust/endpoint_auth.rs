@@ -138,6 +138,7 @@ const USERNAME_TOKEN: &str = "username_token";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client_auth::Method;
 
     fn parse(options: &str) -> Result<UsernameToken, EndpointAuthError> {
         match EndpointAuth::parse("username_token", Some(options))? {
@@ -189,7 +190,7 @@ mod tests {
         let form = parse("client_secret_post", "client_id=a&client_secret=b");
         assert!(form == Err(EndpointAuthError::NeedsForm));
         assert!(parse("Basic", "") == Err(EndpointAuthError::UnknownMethod));
-        let missing = ClientAuthError::from(OptionError::Missing { key: "username" });
+        let missing = ClientAuthError::Missing { key: "username", method: Method::Basic };
         assert!(parse("basic", "") == Err(EndpointAuthError::Credentials(missing)));
     }
 }

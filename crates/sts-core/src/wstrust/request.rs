@@ -41,7 +41,7 @@ pub(crate) fn write(
     let to = address(&profile.endpoint);
     let envelope = Envelope { settings, to: &to, token, fresh: &fresh };
     let mut headers = headers(settings);
-    profile.auth.apply_to_headers(&mut headers);
+    profile.auth.apply_to_headers(&mut headers)?;
     Ok(Outgoing { headers, body: envelope.write() })
 }
 
@@ -127,7 +127,8 @@ impl Fresh {
     fn new(now: &Now, username_token: Option<&UsernameToken>) -> Self {
         // What is sent as an identifier tells nothing of the nonce.
         let (mut uuid, mut nonce) = ([0; 16], [0; 16]);
-        let (first, second) = now.entropy.split_at(16);
+        let random = now.random();
+        let (first, second) = random.split_at(16);
         uuid.copy_from_slice(first);
         nonce.copy_from_slice(second);
         let created = time::format(now.wall);

@@ -15,7 +15,7 @@ use crate::exchange::{
 
 /// What a document of a megabyte may take, with a wide margin for a slow machine and a build that
 /// is not optimised; without bounds these took minutes, or all memory.
-const TIME: Duration = Duration::from_secs(20);
+const TIME: Duration = Duration::from_secs(60);
 
 fn parse(body: &[u8]) -> Result<Reply, String> {
     response::parse(body, &exchange(|_| {}), UnixTime(0)).map_err(|error| error.to_string())

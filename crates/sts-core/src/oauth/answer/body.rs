@@ -6,9 +6,9 @@ use memchr::memchr3;
 use serde::Deserialize;
 use serde_json::error::Category;
 
-use super::member::Member;
 use crate::excerpt::excerpt;
 use crate::issued::{Issued, TokenType};
+use crate::json::Member;
 use crate::secret::Secret;
 
 /// What the body of an answer says.

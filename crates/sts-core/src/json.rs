@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 /// Any value. That one has the wrong type is noticed by us and not by the JSON reader, whose
 /// messages repeat what they complain about.
-pub(super) enum Member<'a> {
+pub(crate) enum Member<'a> {
     /// As it stands in the body.
     Text(&'a str),
     /// With its escapes undone. The JSON reader does that in a buffer of its own, which nobody
@@ -20,7 +20,7 @@ pub(super) enum Member<'a> {
 }
 
 impl Member<'_> {
-    pub(super) fn as_text(&self) -> Option<&str> {
+    pub(crate) fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
             Self::Unescaped(text) => Some(text),

@@ -1,0 +1,49 @@
+//! JWTs by which the gateway proves who it is (RFC 7523, section 3).
+
+use std::rc::Rc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+
+use super::error::CredentialError;
+use crate::error::{Failure, FailureKind};
+use crate::jose::SigningKey;
+use crate::now::Now;
+use crate::secret::Secret;
+
+/// Makes one for a single use.
+pub(super) fn sign(
+    key: &SigningKey,
+    client_id: &str,
+    audience: &str,
+    now: &Now,
+) -> Result<Rc<Secret>, Failure> {
+    let issued = now.wall.0;
+    let claims = json!({
+        "iss": client_id,
+        "sub": client_id,
+        "aud": audience,
+        "jti": URL_SAFE_NO_PAD.encode(now.random()),
+        "iat": issued,
+        "exp": issued.saturating_add(LIFE),
+    });
+    let assertion = key.sign_compact(claims.to_string().as_bytes());
+    assertion.map(Rc::new).map_err(|error| Failure::new(FailureKind::BadAnswer, error.to_string()))
+}
+
+/// Takes one that somebody else has made (RFC 7519, section 3).
+pub(super) fn check(assertion: Secret) -> Result<Secret, CredentialError> {
+    let is_part = |part: &[u8]| {
+        !part.is_empty() && part.iter().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(b))
+    };
+    let mut parts = assertion.expose().split(|b| *b == b'.');
+    let is_jwt = parts.by_ref().take(3).filter(|part| is_part(part)).count() == 3;
+    if is_jwt && parts.next().is_none() { Ok(assertion) } else { Err(CredentialError::NoAssertion) }
+}
+
+/// In seconds: as short as the strictest servers want it, and longer than clocks differ.
+const LIFE: u64 = 60;
+
+/// What an assertion is unless its option says otherwise (RFC 7523, section 2.2).
+pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

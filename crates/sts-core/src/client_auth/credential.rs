@@ -1,0 +1,149 @@
+//! A credential: fixed by the configuration, or in a file whose content changes while it is used.
+
+use std::cell::{Cell, RefCell};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::error::CredentialError;
+use crate::error::{Failure, FailureKind};
+use crate::now::UnixTime;
+use crate::secret::Secret;
+
+/// Where a credential is; clones share what was read from the file.
+pub(super) enum Slot<T> {
+    Fixed(Rc<T>),
+    File(Rc<FileSlot<T>>),
+}
+
+/// A credential that is read from a file.
+pub(super) struct FileSlot<T> {
+    file: CredentialFile,
+    value: RefCell<Option<Rc<T>>>,
+}
+
+impl<T> Slot<T> {
+    pub(super) fn fixed(value: T) -> Self {
+        Self::Fixed(Rc::new(value))
+    }
+
+    /// Has no value until one is set.
+    pub(super) fn of_file(path: PathBuf) -> Self {
+        let file = CredentialFile {
+            path,
+            looked: Cell::default(),
+            loaded: Cell::default(),
+            problem: RefCell::default(),
+        };
+        Self::File(Rc::new(FileSlot { file, value: RefCell::default() }))
+    }
+
+    /// The credential as of now.
+    pub(super) fn value(&self) -> Result<Rc<T>, Failure> {
+        match self {
+            Self::Fixed(value) => Ok(value.clone()),
+            Self::File(slot) => slot.value.borrow().clone().ok_or_else(|| {
+                let path = slot.file.path.display();
+                let reason = format!("nothing usable was read from the credential file \"{path}\"");
+                Failure::new(FailureKind::BadAnswer, reason)
+            }),
+        }
+    }
+
+    pub(super) fn set(&self, value: T) {
+        if let Self::File(slot) = self {
+            slot.value.replace(Some(Rc::new(value)));
+        }
+    }
+
+    pub(super) fn file(&self) -> Option<&CredentialFile> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::File(slot) => Some(&slot.file),
+        }
+    }
+}
+
+impl<T> Clone for Slot<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Fixed(value) => Self::Fixed(value.clone()),
+            Self::File(slot) => Self::File(slot.clone()),
+        }
+    }
+}
+
+/// What is known of the file of a credential.
+pub(super) struct CredentialFile {
+    path: PathBuf,
+    looked: Cell<Option<UnixTime>>,
+    /// Digest of the content that is in use.
+    loaded: Cell<Option<[u8; 32]>>,
+    /// What was wrong with the content that was read last.
+    problem: RefCell<Option<CredentialError>>,
+}
+
+impl CredentialFile {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether nobody has looked in this second.
+    pub(super) fn is_due(&self, now: UnixTime) -> bool {
+        self.looked.replace(Some(now)) != Some(now)
+    }
+
+    /// Takes what was read, and lets `load` put it to use if it is new.
+    pub(super) fn refresh(
+        &self,
+        content: Result<Secret, CredentialError>,
+        load: impl FnOnce(Secret) -> Result<(), CredentialError>,
+    ) -> Refresh {
+        let loaded = content.and_then(|content| {
+            let digest = Some(openssl::sha::sha256(content.expose()));
+            if digest != self.loaded.get() {
+                load(trimmed(&content)?)?;
+                self.loaded.set(digest);
+                return Ok(Refresh::Changed);
+            }
+            Ok(Refresh::Unchanged)
+        });
+        let problem = loaded.as_ref().err().cloned();
+        let before = self.problem.replace(problem.clone());
+        match loaded {
+            // Said once.
+            Err(_) if before == problem => Refresh::Unchanged,
+            Err(error) => Refresh::Failed(error),
+            // The old content is back.
+            Ok(Refresh::Unchanged) if before.is_some() => Refresh::Changed,
+            Ok(refresh) => refresh,
+        }
+    }
+}
+
+/// What a look at the file of a credential led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    /// New content is in use, or the old one can be read again.
+    Changed,
+    /// The content cannot be used; what was read before stays in use. Not told again while nothing
+    /// changes.
+    Failed(CredentialError),
+    /// Nothing new.
+    Unchanged,
+}
+
+/// The content without the line break that editors and `echo` put at the end.
+fn trimmed(content: &Secret) -> Result<Secret, CredentialError> {
+    if content.len() > MAX_CONTENT {
+        return Err(CredentialError::TooLarge);
+    }
+    let content = content.expose();
+    let end = content.iter().rposition(|b| !matches!(b, b'\r' | b'\n')).map_or(0, |last| last + 1);
+    match content.get(..end) {
+        Some(content) if !content.is_empty() => Ok(Secret::new(content)),
+        _ => Err(CredentialError::Empty),
+    }
+}
+
+/// In bytes: a key with a chain of certificates has a few thousand.
+pub(super) const MAX_CONTENT: usize = 64 * 1024;

@@ -1,0 +1,82 @@
+//! Why a client authentication cannot be used.
+
+use std::io;
+
+use thiserror::Error;
+
+use super::credential::MAX_CONTENT;
+use super::method::Method;
+use crate::jose::KeyError;
+use crate::options::OptionError;
+
+/// Why a client authentication cannot be used. No message holds a credential.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ClientAuthError {
+    /// A user name that HTTP Basic cannot carry (RFC 7617, section 2).
+    #[error("the value of \"username\" must not hold a colon")]
+    Colon,
+    /// A credential that the method cannot use.
+    #[error("the value of \"{key}\" cannot be used: {error}")]
+    Credential {
+        /// Whose value it is.
+        key: &'static str,
+        /// Why.
+        error: CredentialError,
+    },
+    /// Two options of which one makes the other meaningless.
+    #[error("\"{first}\" and \"{second}\" exclude each other")]
+    Exclusive {
+        /// One of them.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+    /// An option that the method cannot do without is not there.
+    #[error("\"{key}\" is missing: {} needs {}", method.name(), method.needs())]
+    Missing {
+        /// Which.
+        key: &'static str,
+        /// The method.
+        method: Method,
+    },
+    /// The option string is wrong.
+    #[error(transparent)]
+    Option(#[from] OptionError),
+    /// The method is not known.
+    #[error(
+        "unknown client authentication method{}: allowed are {}",
+        quoted(method),
+        Method::list()
+    )]
+    UnknownMethod {
+        /// The method, if it looks like one: a forgotten method leaves the secret in its place.
+        method: Option<String>,
+    },
+}
+
+fn quoted(method: &Option<String>) -> String {
+    method.as_ref().map(|method| format!(" \"{method}\"")).unwrap_or_default()
+}
+
+/// Why a credential cannot be used, wherever it comes from; a fragment that follows its name.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum CredentialError {
+    /// A password that HTTP Basic cannot carry (RFC 7617, section 2).
+    #[error("it must not hold control characters")]
+    ControlCharacter,
+    /// There is nothing in it.
+    #[error("it is empty")]
+    Empty,
+    /// A private key that cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// An assertion of another form.
+    #[error("it is no JWT: three parts in base64url, with dots between them")]
+    NoAssertion,
+    /// More than any credential has.
+    #[error("it is larger than {} bytes", MAX_CONTENT)]
+    TooLarge,
+    /// The file cannot be read.
+    #[error("it cannot be read: {0}")]
+    Unreadable(io::ErrorKind),
+}

@@ -1,0 +1,89 @@
+//! What one request brings to prove who the gateway is.
+
+use std::rc::Rc;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+
+use super::assertion::{self, JWT_BEARER};
+use super::{ClientAuth, Credentials};
+use crate::endpoint::Endpoint;
+use crate::error::Failure;
+use crate::form::Form;
+use crate::now::Now;
+use crate::parameters::CLIENT_ID;
+use crate::secret::Secret;
+
+/// Proof for one request.
+pub(crate) enum Proof<'a> {
+    /// Nothing, or what TLS shows.
+    None,
+    Header(HeaderValue),
+    /// RFC 6749, section 2.3.1.
+    Secret {
+        client_id: &'a str,
+        secret: Rc<Secret>,
+    },
+    /// RFC 7521, section 4.2.
+    Assertion {
+        client_id: Option<&'a str>,
+        kind: &'a str,
+        assertion: Rc<Secret>,
+    },
+}
+
+impl ClientAuth {
+    /// Makes the proof for a request.
+    pub(crate) fn prove(&self, endpoint: &Endpoint, now: &Now) -> Result<Proof<'_>, Failure> {
+        let id = self.id.as_deref();
+        Ok(match &self.credentials {
+            Credentials::None | Credentials::Certificate { .. } => Proof::None,
+            Credentials::Header(slot) => Proof::Header(slot.value()?.as_ref().clone()),
+            Credentials::Secret(slot) => {
+                Proof::Secret { client_id: id.unwrap_or_default(), secret: slot.value()? }
+            }
+            Credentials::Key { key, audience } => {
+                let client_id = id.unwrap_or_default();
+                let audience = audience.as_deref().unwrap_or_else(|| endpoint.url());
+                let assertion = assertion::sign(&*key.value()?, client_id, audience, now)?;
+                // RFC 7521, section 4.2 leaves the client id to the assertion, but some servers look
+                // for the client first.
+                Proof::Assertion { client_id: id, kind: JWT_BEARER, assertion }
+            }
+            Credentials::Assertion { assertion, kind } => {
+                Proof::Assertion { client_id: id, kind, assertion: assertion.value()? }
+            }
+        })
+    }
+
+    /// Adds the proof to a request without a form.
+    pub(crate) fn apply_to_headers(&self, headers: &mut HeaderMap) -> Result<(), Failure> {
+        if let Credentials::Header(slot) = &self.credentials {
+            headers.insert(AUTHORIZATION, slot.value()?.as_ref().clone());
+        }
+        Ok(())
+    }
+}
+
+impl Proof<'_> {
+    /// Adds it to a request.
+    pub(crate) fn apply<'a>(&'a self, headers: &mut HeaderMap, form: &mut Form<'a>) {
+        match self {
+            Self::None => {}
+            Self::Header(value) => {
+                headers.insert(AUTHORIZATION, value.clone());
+            }
+            Self::Secret { client_id, secret } => {
+                form.push(CLIENT_ID, client_id.as_bytes());
+                form.push("client_secret", secret.expose());
+            }
+            Self::Assertion { client_id, kind, assertion } => {
+                if let Some(client_id) = client_id {
+                    form.push(CLIENT_ID, client_id.as_bytes());
+                }
+                form.push("client_assertion_type", kind.as_bytes());
+                form.push("client_assertion", assertion.expose());
+            }
+        }
+    }
+}

@@ -1,0 +1,465 @@
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use serde_json::{Value, json};
+
+use super::proof::Proof;
+use super::*;
+use crate::endpoint::Endpoint;
+use crate::error::{Failure, FailureKind};
+use crate::form::Form;
+use crate::jose::KeyError;
+use crate::now::Now;
+use crate::options::OptionError;
+
+const NOW: Now = Now { wall: UnixTime(1_700_000_000), entropy: || [7; 32] };
+
+fn parse(method: &str, options: &str) -> ClientAuth {
+    ClientAuth::parse(method, Some(options)).unwrap_or_else(|e| panic!("{method} {options}: {e}"))
+}
+
+/// Header and body of a request that has nothing but the client authentication.
+fn sent(auth: &ClientAuth) -> Result<(HeaderMap, String), Failure> {
+    let endpoint = Endpoint::parse("https://as.example.com/token").unwrap();
+    let proof = auth.prove(&endpoint, &NOW)?;
+    let (mut headers, mut form) = (HeaderMap::new(), Form::with_capacity(0));
+    proof.apply(&mut headers, &mut form);
+    Ok((headers, String::from_utf8(form.encode().expose().to_vec()).unwrap()))
+}
+
+fn authorization(method: &str, options: &str) -> String {
+    let (headers, body) = sent(&parse(method, options)).unwrap();
+    assert!(body.is_empty(), "RFC 6749, section 2.3: one method a request");
+    let value = headers.get(AUTHORIZATION).unwrap();
+    assert!(value.is_sensitive());
+    value.to_str().unwrap().to_owned()
+}
+
+fn error(method: &str, options: Option<&str>) -> ClientAuthError {
+    ClientAuth::parse(method, options).err().unwrap_or_else(|| panic!("{method} {options:?}"))
+}
+
+#[test]
+fn rfc_6749_section_2_3_1() {
+    assert_eq!(
+        authorization(
+            "client_secret_basic",
+            "client_id=s6BhdRkqt3&client_secret=7Fjfp0ZBr1KtDRbnfVdmIw"
+        ),
+        "Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3"
+    );
+}
+
+#[test]
+fn rfc_7617_section_2() {
+    assert_eq!(
+        authorization("basic", "username=Aladdin&password=open%20sesame"),
+        "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
+    );
+    // Section 2.1: the pound sign in UTF-8.
+    assert_eq!(
+        authorization("basic", "username=test&password=123%C2%A3"),
+        "Basic dGVzdDoxMjPCow=="
+    );
+}
+
+#[test]
+fn only_client_secret_basic_form_encodes_first() {
+    // "a:b" and " %&+£€" of RFC 6749, appendix B.
+    let value = "+%25%26%2B%C2%A3%E2%82%AC";
+    let decoded = |header: String| {
+        use base64::Engine;
+        let encoded = header.strip_prefix("Basic ").unwrap().to_owned();
+        base64::engine::general_purpose::STANDARD.decode(encoded).unwrap()
+    };
+    let options = format!("client_id=a%3Ab&client_secret={value}");
+    assert_eq!(
+        decoded(authorization("client_secret_basic", &options)),
+        format!("a%3Ab:{value}").into_bytes()
+    );
+    let options = format!("username=a&password={value}");
+    assert_eq!(decoded(authorization("basic", &options)), "a: %&+£€".as_bytes());
+}
+
+/// RFC 8037, appendix A.1.
+const JWK: &str = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+
+#[test]
+fn what_each_method_says_of_itself() {
+    let jwk = format!("client_id=a&jwk={JWK}");
+    // Method, options, id, worth stealing, sends client_id, leaves it to the body, the body alone.
+    for (method, options, id, stealing, sends, leaves, alone) in [
+        ("none", "", None, false, false, true, true),
+        ("basic", "username=a&password=", Some("a"), true, false, false, true),
+        ("client_secret_basic", "client_id=a&client_secret=b", Some("a"), true, false, false, true),
+        ("client_secret_post", "client_id=a&client_secret=b", Some("a"), true, true, false, false),
+        ("client_secret_jwt", "client_id=a&client_secret=b", Some("a"), true, true, false, false),
+        ("private_key_jwt", &jwk, Some("a"), true, true, false, false),
+        ("private_key_jwt", "client_assertion_file=f", None, true, false, true, false),
+        (
+            "private_key_jwt",
+            "client_assertion_file=f&client_id=a",
+            Some("a"),
+            true,
+            true,
+            false,
+            false,
+        ),
+        ("client_cert", "cert=c&key=k", None, false, false, true, true),
+    ] {
+        let auth = parse(method, options);
+        assert_eq!(auth.method().name(), method);
+        assert_eq!(auth.id(), id, "{method}");
+        assert_eq!(auth.sends_credentials(), stealing, "{method}");
+        assert_eq!(auth.sends_client_id(), sends, "{method}");
+        assert_eq!(auth.leaves_client_id_to_body(), leaves, "{method}");
+        assert_eq!(auth.needs_form(), !alone, "{method}");
+        assert_eq!(auth.certificate().is_some(), method == "client_cert");
+        assert_eq!(auth.file().is_some(), options.contains("_file"), "{method}");
+    }
+    assert!(parse("none", "") == ClientAuth::none());
+    assert!(ClientAuth::parse("none", None).unwrap() == ClientAuth::none());
+}
+
+#[test]
+fn a_certificate_is_left_to_the_transport() {
+    let auth = parse("client_cert", "cert=/etc/ssl/a%26b.pem&key=key.pem");
+    let files =
+        ClientCertificate { certificate: Path::new("/etc/ssl/a&b.pem"), key: Path::new("key.pem") };
+    assert_eq!(auth.certificate(), Some(files));
+    let (headers, body) = sent(&auth).unwrap();
+    assert!(headers.is_empty() && body.is_empty());
+}
+
+#[test]
+fn options_of_the_method_are_needed_and_no_others() {
+    use ClientAuthError::{Exclusive, Missing};
+    use OptionError as E;
+    for method in Method::ALL {
+        let options = Some("nonsense=1");
+        let missing = error(method.name(), options);
+        match method {
+            Method::None => assert_eq!(
+                missing,
+                E::Unknown { key: "nonsense".to_owned(), allowed: vec![] }.into()
+            ),
+            method => {
+                let key = method.options()[0];
+                assert_eq!(missing, Missing { key, method });
+                let shown = missing.to_string();
+                assert!(shown.contains(method.name()) && shown.contains(key), "{shown}");
+            }
+        }
+    }
+    let missing = |key, method| Missing { key, method };
+    let unknown = |key: &str, method: Method| -> ClientAuthError {
+        E::Unknown { key: key.to_owned(), allowed: method.options().to_vec() }.into()
+    };
+    let exclusive = |first, second| Exclusive { first, second };
+    use Method::{
+        Basic, ClientCert, ClientSecretBasic, ClientSecretJwt, ClientSecretPost, PrivateKeyJwt,
+    };
+    for (method, options, expected) in [
+        (Basic, "username=a", missing("password", Basic)),
+        (Basic, "username=&password=b", E::Empty { key: "username" }.into()),
+        (Basic, "username=a%00&password=b", E::NotText { key: "username" }.into()),
+        (Basic, "username=a&password=b&password_file=c", exclusive("password", "password_file")),
+        (Basic, "username=a&password_file=", E::Empty { key: "password_file" }.into()),
+        (Basic, "client_id=a&client_secret=b", missing("username", Basic)),
+        (ClientSecretBasic, "client_secret=b", missing("client_id", ClientSecretBasic)),
+        (ClientSecretBasic, "client_id=&client_secret=b", E::Empty { key: "client_id" }.into()),
+        (
+            ClientSecretBasic,
+            "client_id=a&client_secret=b&username=c",
+            unknown("username", ClientSecretBasic),
+        ),
+        (ClientSecretPost, "client_id=a", missing("client_secret", ClientSecretPost)),
+        (ClientSecretPost, "client_id=a&client_secret=", E::Empty { key: "client_secret" }.into()),
+        (ClientSecretPost, "client_id=a&client_secret=b&aud=c", unknown("aud", ClientSecretPost)),
+        (
+            ClientSecretPost,
+            "client_id=a&client_secret=b&client_secret_file=c",
+            exclusive("client_secret", "client_secret_file"),
+        ),
+        (ClientSecretJwt, "client_id=a&aud=b", missing("client_secret", ClientSecretJwt)),
+        (ClientSecretJwt, "client_id=a&client_secret=b&aud=", E::Empty { key: "aud" }.into()),
+        (PrivateKeyJwt, "client_id=a", missing("jwk", PrivateKeyJwt)),
+        (PrivateKeyJwt, "jwk_file=a", missing("client_id", PrivateKeyJwt)),
+        (PrivateKeyJwt, "client_id=a&jwk=b&jwk_file=c", exclusive("jwk", "jwk_file")),
+        (
+            PrivateKeyJwt,
+            "client_assertion_file=a&jwk_file=b",
+            exclusive("client_assertion_file", "jwk_file"),
+        ),
+        (PrivateKeyJwt, "client_assertion_file=a&aud=b", exclusive("client_assertion_file", "aud")),
+        (
+            PrivateKeyJwt,
+            "client_id=a&jwk_file=b&client_assertion_type=c",
+            missing("client_assertion_file", PrivateKeyJwt),
+        ),
+        (
+            PrivateKeyJwt,
+            "client_id=a&jwk_file=b&client_secret=c",
+            unknown("client_secret", PrivateKeyJwt),
+        ),
+        (ClientCert, "cert=a", missing("key", ClientCert)),
+        (ClientCert, "key=a", missing("cert", ClientCert)),
+        (ClientCert, "cert=a&key=b&client_id=c", unknown("client_id", ClientCert)),
+    ] {
+        assert_eq!(error(method.name(), Some(options)), expected, "{options}");
+    }
+    assert_eq!(error("none", Some("junk")), E::NoValue { position: 1 }.into());
+    assert_eq!(error("basic", None), missing("username", Basic));
+}
+
+#[test]
+fn basic_refuses_what_http_cannot_carry() {
+    assert_eq!(error("basic", Some("username=a%3Ab&password=c")), ClientAuthError::Colon);
+    assert_eq!(error("basic", Some("username=a%3Ab&password_file=c")), ClientAuthError::Colon);
+    for password in ["a%0A", "%00", "%7F"] {
+        let options = format!("username=a&password={password}");
+        let error = error("basic", Some(&options));
+        let expected = CredentialError::ControlCharacter;
+        assert_eq!(error, ClientAuthError::Credential { key: "password", error: expected });
+    }
+    assert_eq!(authorization("basic", "username=a&password=b:c"), "Basic YTpiOmM=");
+}
+
+/// Header and claims of the assertion in a body.
+fn assertion_in(body: &str) -> (Value, Value) {
+    let assertion = body.split("&client_assertion=").nth(1).unwrap();
+    let parts: Vec<_> = assertion.split('.').collect();
+    assert_eq!(parts.len(), 3);
+    let part = |index: usize| {
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[index]).unwrap()).unwrap()
+    };
+    (part(0), part(1))
+}
+
+#[test]
+fn an_assertion_is_for_the_endpoint_or_whom_the_operator_names() {
+    for (options, audience) in [
+        ("", "https://as.example.com/token"),
+        ("&aud=https://as.example.com/", "https://as.example.com/"),
+        ("&aud=a%22b", "a\"b"),
+    ] {
+        for (method, algorithm, credential) in [
+            ("client_secret_jwt", "HS256", "client_secret=2Federate"),
+            ("private_key_jwt", "EdDSA", &format!("jwk={JWK}")),
+        ] {
+            let (headers, body) =
+                sent(&parse(method, &format!("client_id=a%20b&{credential}{options}"))).unwrap();
+            assert!(headers.is_empty());
+            let type_of = "urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer";
+            let start =
+                format!("client_id=a+b&client_assertion_type={type_of}&client_assertion=ey");
+            assert!(body.starts_with(&start), "{body}");
+            let (header, claims) = assertion_in(&body);
+            assert_eq!(header, json!({ "alg": algorithm, "typ": "JWT" }));
+            let expected = json!({
+                "iss": "a b", "sub": "a b", "aud": audience, "iat": 1_700_000_000,
+                "exp": 1_700_000_060, "jti": URL_SAFE_NO_PAD.encode([7; 32]),
+            });
+            assert_eq!(claims, expected, "{method}");
+        }
+    }
+}
+
+#[test]
+fn no_assertion_is_made_twice() {
+    static COUNTER: AtomicU8 = AtomicU8::new(0);
+    let entropy = || [COUNTER.fetch_add(1, Ordering::Relaxed); 32];
+    let endpoint = Endpoint::parse("https://sts").unwrap();
+    let auth = parse("client_secret_jwt", "client_id=a&client_secret=b");
+    let make = || match auth.prove(&endpoint, &Now { entropy, ..NOW }) {
+        Ok(Proof::Assertion { assertion, .. }) => assertion.expose().to_vec(),
+        _ => panic!("no assertion"),
+    };
+    assert!(make() != make());
+}
+
+#[test]
+fn a_bad_key_is_told_apart_from_a_missing_one() {
+    for (jwk, expected) in [
+        ("no%20key", KeyError::NoKey),
+        ("%7B%22kty%22:%22oct%22,%22k%22:%22AA%22%7D", KeyError::Symmetric),
+    ] {
+        let options = format!("client_id=a&jwk={jwk}");
+        let error = error("private_key_jwt", Some(&options));
+        assert_eq!(error, ClientAuthError::Credential { key: "jwk", error: expected.into() });
+    }
+}
+
+const FILE_OPTIONS: [(&str, &str); 6] = [
+    ("basic", "username=a&password_file=/f"),
+    ("client_secret_basic", "client_id=a&client_secret_file=/f"),
+    ("client_secret_post", "client_id=a&client_secret_file=/f"),
+    ("client_secret_jwt", "client_id=a&client_secret_file=/f"),
+    ("private_key_jwt", "client_id=a&jwk_file=/f"),
+    ("private_key_jwt", "client_id=a&client_assertion_file=/f"),
+];
+
+/// A content that the method can use, another one, and one that it cannot.
+fn contents(method: &str, options: &str) -> (String, String, String) {
+    if options.contains("jwk_file") {
+        let other = openssl::pkey::PKey::generate_ed25519().unwrap();
+        let other = String::from_utf8(other.private_key_to_pem_pkcs8().unwrap()).unwrap();
+        return (JWK.to_owned(), other, JWK.replace("nWG", "nWH"));
+    }
+    if options.contains("assertion") {
+        return ("e.e.s".to_owned(), "e.f.s".to_owned(), "e.f".to_owned());
+    }
+    let bad = if method == "basic" { "a\tb" } else { "" };
+    ("s3cret".to_owned(), "0ther".to_owned(), bad.to_owned())
+}
+
+fn read(content: &str) -> Result<Secret, io::ErrorKind> {
+    Ok(Secret::new(content))
+}
+
+#[test]
+fn a_credential_in_a_file_is_like_one_in_the_option() {
+    for (method, options) in FILE_OPTIONS {
+        let auth = parse(method, options);
+        assert_eq!(auth.file(), Some(Path::new("/f")));
+        let failure = sent(&auth).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::BadAnswer, "nothing read yet");
+        assert!(failure.reason.contains("\"/f\""), "{failure}");
+
+        let (content, ..) = contents(method, options);
+        for end in ["", "\n", "\r\n", "\n\n"] {
+            let auth = parse(method, options);
+            assert_eq!(auth.refresh(read(&format!("{content}{end}"))), Refresh::Changed);
+            let (headers, body) = sent(&auth).unwrap();
+            if options.contains("assertion") {
+                assert!(body.ends_with("&client_assertion=e.e.s"), "{body}");
+            } else {
+                let inline = options.replace("_file=/f", &format!("={content}"));
+                assert_eq!((headers, body), sent(&parse(method, &inline)).unwrap(), "{method}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_used_leaves_the_old_credential_in_use_and_is_told_once() {
+    for (method, options) in FILE_OPTIONS {
+        let auth = parse(method, options);
+        let (good, other, bad) = contents(method, options);
+        let shared = auth.clone();
+        assert_eq!(auth.refresh(read(&good)), Refresh::Changed, "{method}");
+        assert_eq!(auth.refresh(read(&good)), Refresh::Unchanged);
+        let first = sent(&auth).unwrap();
+
+        let Refresh::Failed(error) = auth.refresh(read(&bad)) else { panic!("{method}") };
+        assert!(!error.to_string().contains("nWH"), "{error}");
+        assert_eq!(auth.refresh(read(&bad)), Refresh::Unchanged, "told already");
+        let unreadable = || Err(io::ErrorKind::PermissionDenied);
+        let error = CredentialError::Unreadable(io::ErrorKind::PermissionDenied);
+        assert_eq!(error.to_string(), "it cannot be read: permission denied");
+        assert_eq!(auth.refresh(unreadable()), Refresh::Failed(error));
+        assert_eq!(auth.refresh(unreadable()), Refresh::Unchanged);
+        assert_eq!(sent(&auth).unwrap(), first, "still in use");
+
+        assert_eq!(auth.refresh(read(&good)), Refresh::Changed, "readable again");
+        assert_eq!(auth.refresh(read(&good)), Refresh::Unchanged);
+        assert_eq!(auth.refresh(read(&other)), Refresh::Changed);
+        assert_ne!(sent(&auth).unwrap(), first, "{method}");
+        assert_eq!(sent(&shared).unwrap(), sent(&auth).unwrap(), "clones share it");
+    }
+}
+
+#[test]
+fn contents_that_no_credential_has() {
+    let auth = parse("client_secret_post", "client_id=a&client_secret_file=/f");
+    for content in ["", "\n", "\r\n\n"] {
+        let refresh =
+            parse("client_secret_post", "client_id=a&client_secret_file=/f").refresh(read(content));
+        assert_eq!(refresh, Refresh::Failed(CredentialError::Empty), "{content:?}");
+    }
+    let large = "x".repeat(64 * 1024 + 1);
+    assert_eq!(auth.refresh(read(&large)), Refresh::Failed(CredentialError::TooLarge));
+    let auth = parse("private_key_jwt", "client_assertion_file=/f");
+    for content in ["a", "a.b", "a..c", "a.b.c.d", "a.b.c d", ".b.c", "a.b.c\nd", "a.b.c="] {
+        let content = read(content);
+        let auth = parse("private_key_jwt", "client_assertion_file=/f");
+        assert_eq!(auth.refresh(content), Refresh::Failed(CredentialError::NoAssertion));
+    }
+    assert_eq!(auth.refresh(read("a-_.b.c")), Refresh::Changed);
+}
+
+#[test]
+fn an_assertion_of_somebody_else_may_have_a_type_of_its_own() {
+    let auth = parse("private_key_jwt", "client_assertion_file=/f&client_assertion_type=urn:x");
+    auth.refresh(read("a.b.c"));
+    let (_, body) = sent(&auth).unwrap();
+    assert_eq!(body, "client_assertion_type=urn%3Ax&client_assertion=a.b.c");
+}
+
+#[test]
+fn a_file_is_looked_at_once_a_second() {
+    let auth = parse("client_secret_post", "client_id=a&client_secret_file=/f");
+    let due = [10, 10, 10, 11, 11, 9, 9, 60].map(|second| auth.is_file_due(UnixTime(second)));
+    // A clock that was put back is no reason never to look again.
+    assert_eq!(due, [true, false, false, true, false, true, false, true]);
+    assert!(!auth.clone().is_file_due(UnixTime(60)), "clones share that too");
+    let inline = parse("client_secret_post", "client_id=a&client_secret=b");
+    assert!(!inline.is_file_due(UnixTime(10)) && inline.file().is_none());
+    assert_eq!(inline.refresh(read("c")), Refresh::Unchanged);
+}
+
+#[test]
+fn two_are_equal_when_they_are_configured_alike() {
+    let jwk = format!("client_id=a&jwk={JWK}");
+    let jwk_aud = format!("client_id=a&jwk={JWK}&aud=b");
+    let all: Vec<_> = [
+        ("none", ""),
+        ("basic", "username=a&password=b"),
+        ("basic", "username=a&password_file=b"),
+        ("client_secret_basic", "client_id=a&client_secret=b"),
+        ("client_secret_basic", "client_id=a&client_secret=c"),
+        ("client_secret_basic", "client_id=b&client_secret=b"),
+        ("client_secret_basic", "client_id=a&client_secret_file=b"),
+        ("client_secret_basic", "client_id=a&client_secret_file=c"),
+        ("client_secret_post", "client_id=a&client_secret=b"),
+        ("client_secret_jwt", "client_id=a&client_secret=b"),
+        ("client_secret_jwt", "client_id=a&client_secret=b&aud=c"),
+        ("private_key_jwt", &jwk),
+        ("private_key_jwt", &jwk_aud),
+        ("private_key_jwt", "client_id=a&jwk_file=b"),
+        ("private_key_jwt", "client_assertion_file=b"),
+        ("private_key_jwt", "client_id=a&client_assertion_file=b"),
+        ("private_key_jwt", "client_assertion_file=b&client_assertion_type=c"),
+        ("client_cert", "cert=a&key=b"),
+        ("client_cert", "cert=b&key=a"),
+    ]
+    .into_iter()
+    .map(|(method, options)| (options, parse(method, options), parse(method, options)))
+    .collect();
+    for (i, (options, one, again)) in all.iter().enumerate() {
+        assert!(one == again && one == &one.clone(), "{options}");
+        for (other_options, other, _) in &all[i + 1..] {
+            assert!(one != other, "{options} {other_options}");
+        }
+    }
+    let (options, one, again) = &all[2];
+    one.refresh(read("c"));
+    assert!(one == again, "{options}: its content does not count");
+}
+
+#[test]
+fn an_unknown_method_is_named_only_if_it_looks_like_one() {
+    for (method, named) in [
+        ("client_secret_hmac", true),
+        ("Basic", true),
+        ("", false),
+        ("client_id=a&client_secret=s3cret", false),
+        ("username:s3cret", false),
+    ] {
+        let expected = named.then(|| method.to_owned());
+        assert_eq!(error(method, None), ClientAuthError::UnknownMethod { method: expected });
+    }
+}

@@ -1,0 +1,171 @@
+//! Keys that the gateway signs with, and the signatures (JOSE: RFC 7515, 7517 and 7518, 8037).
+
+mod algorithm;
+mod error;
+mod jwk;
+mod pem;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use openssl::ecdsa::EcdsaSig;
+use openssl::error::ErrorStack;
+use openssl::pkey::{PKey, Private};
+use openssl::rsa::Padding;
+use openssl::sign::{RsaPssSaltlen, Signer, Verifier};
+use serde_json::{Map, Value};
+
+pub use algorithm::Algorithm;
+pub use error::{KeyError, SigningError};
+
+use crate::secret::Secret;
+
+/// A key with the algorithm that it is used with.
+pub struct SigningKey {
+    key: PKey<Private>,
+    algorithm: Algorithm,
+    /// The header of what is signed, encoded.
+    header: String,
+}
+
+/// What else a header says of a key (RFC 7515, section 4.1).
+#[derive(Default)]
+struct Labels {
+    /// `kid`
+    id: Option<String>,
+    /// `x5t#S256`, encoded.
+    thumbprint: Option<String>,
+}
+
+impl SigningKey {
+    /// Reads a private key: a JWK (RFC 7517), or PEM with the key and perhaps its certificate.
+    ///
+    /// # Errors
+    /// It is no such key, or not one to sign with. The error never shows any of it.
+    pub fn import(text: &Secret) -> Result<Self, KeyError> {
+        let imported = if text.expose().trim_ascii_start().starts_with(b"{") {
+            jwk::import(text.expose())
+        } else {
+            pem::import(text.expose())
+        };
+        // NGINX complains of errors that it finds left behind.
+        drop(ErrorStack::get());
+        let (key, algorithm, labels) = imported?;
+        let key = Self::new(key, algorithm, &labels);
+        key.prove_itself()?;
+        Ok(key)
+    }
+
+    /// A secret that both sides know, for HS256 (RFC 7518, section 3.2).
+    ///
+    /// # Errors
+    /// OpenSSL does not take it.
+    pub fn symmetric(secret: &Secret) -> Result<Self, KeyError> {
+        let key = PKey::hmac(secret.expose()).map_err(|_| KeyError::Refused)?;
+        Ok(Self::new(key, Algorithm::Hs256, &Labels::default()))
+    }
+
+    /// What the key is used with.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Signs a payload, and writes it all in the compact serialization (RFC 7515, section 7.1).
+    ///
+    /// # Errors
+    /// OpenSSL failed.
+    pub fn sign_compact(&self, payload: &[u8]) -> Result<Secret, SigningError> {
+        let mut input = self.header.clone();
+        input.push('.');
+        URL_SAFE_NO_PAD.encode_string(payload, &mut input);
+        let signature = self.sign(input.as_bytes())?;
+        let signature = URL_SAFE_NO_PAD.encode(signature);
+        let mut compact = Secret::with_capacity(input.len() + 1 + signature.len());
+        compact.append(input.as_bytes());
+        compact.append(b".");
+        compact.append(signature.as_bytes());
+        Ok(compact)
+    }
+
+    /// The signature of some bytes, in the form that JOSE has for it.
+    ///
+    /// # Errors
+    /// OpenSSL failed.
+    pub fn sign(&self, input: &[u8]) -> Result<Vec<u8>, SigningError> {
+        let signature = self.signature(input).map_err(|_| SigningError(self.algorithm))?;
+        match self.algorithm.coordinate_len() {
+            Some(length) => {
+                raw_of_der(&signature, length).map_err(|_| SigningError(self.algorithm))
+            }
+            None => Ok(signature),
+        }
+    }
+
+    fn new(key: PKey<Private>, algorithm: Algorithm, labels: &Labels) -> Self {
+        let mut header = Map::new();
+        let mut insert = |name: &str, value: &str| header.insert(name.to_owned(), value.into());
+        insert("alg", algorithm.name());
+        insert("typ", "JWT");
+        if let Some(id) = &labels.id {
+            insert("kid", id);
+        }
+        if let Some(thumbprint) = &labels.thumbprint {
+            insert("x5t#S256", thumbprint);
+        }
+        let header = URL_SAFE_NO_PAD.encode(Value::Object(header).to_string());
+        Self { key, algorithm, header }
+    }
+
+    /// The signature in OpenSSL's form.
+    fn signature(&self, input: &[u8]) -> Result<Vec<u8>, ErrorStack> {
+        let Some(digest) = self.algorithm.digest() else {
+            return Signer::new_without_digest(&self.key)?.sign_oneshot_to_vec(input);
+        };
+        let mut signer = Signer::new(digest, &self.key)?;
+        if self.algorithm.is_pss() {
+            signer.set_rsa_padding(Padding::PKCS1_PSS)?;
+            signer.set_rsa_mgf1_md(digest)?;
+            signer.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)?;
+        }
+        signer.update(input)?;
+        signer.sign_to_vec()
+    }
+
+    /// A key whose parts do not belong together signs, but nobody can verify it.
+    fn prove_itself(&self) -> Result<(), KeyError> {
+        const INPUT: &[u8] = b"probe";
+        let proved = self.signature(INPUT).and_then(|signature| self.verify(INPUT, &signature));
+        drop(ErrorStack::get());
+        if proved.unwrap_or(false) { Ok(()) } else { Err(KeyError::Inconsistent) }
+    }
+
+    fn verify(&self, input: &[u8], signature: &[u8]) -> Result<bool, ErrorStack> {
+        let Some(digest) = self.algorithm.digest() else {
+            return Verifier::new_without_digest(&self.key)?.verify_oneshot(signature, input);
+        };
+        let mut verifier = Verifier::new(digest, &self.key)?;
+        if self.algorithm.is_pss() {
+            verifier.set_rsa_padding(Padding::PKCS1_PSS)?;
+            verifier.set_rsa_mgf1_md(digest)?;
+            verifier.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)?;
+        }
+        verifier.update(input)?;
+        verifier.verify(signature)
+    }
+}
+
+/// RFC 7518, section 3.4: both integers, each as long as the order of the curve.
+fn raw_of_der(der: &[u8], length: usize) -> Result<Vec<u8>, ErrorStack> {
+    let length = i32::try_from(length).unwrap_or(i32::MAX);
+    let signature = EcdsaSig::from_der(der)?;
+    let mut raw = signature.r().to_vec_padded(length)?;
+    raw.extend(signature.s().to_vec_padded(length)?);
+    Ok(raw)
+}
+
+/// The digest that certificates are named by in `x5t#S256` (RFC 7515, section 4.1.8).
+fn thumbprint(der: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(openssl::sha::sha256(der))
+}
+
+#[cfg(test)]
+mod tests;

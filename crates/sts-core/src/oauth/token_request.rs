@@ -1,0 +1,59 @@
+//! The request to a token endpoint (RFC 6749, section 3.2), as far as all grants share it.
+
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
+
+use crate::error::Failure;
+use crate::form::Form;
+use crate::now::Now;
+use crate::parameters::CLIENT_ID;
+use crate::profile::{Names, Outgoing, Profile, Subject};
+
+/// Collects the parameters of a request: those of the grant, then the extra ones, then those of the
+/// client authentication.
+pub(super) struct TokenRequest<'a> {
+    form: Form<'a>,
+}
+
+impl<'a> TokenRequest<'a> {
+    /// The request of a grant that itself sends at most `of_grant` parameters.
+    pub(super) fn new(grant_type: &'static [u8], of_grant: usize, subject: &Subject<'a>) -> Self {
+        let capacity = of_grant + subject.parameters.len() + OF_CLIENT;
+        let mut form = Form::with_capacity(capacity);
+        form.push("grant_type", grant_type);
+        Self { form }
+    }
+
+    pub(super) fn push(&mut self, name: &'a str, value: &'a [u8]) {
+        self.form.push(name, value);
+    }
+
+    /// Adds the extra parameters and the client authentication, and writes it all.
+    pub(super) fn finish(
+        mut self,
+        profile: &'a Profile,
+        subject: &Subject<'a>,
+        names: &Names<'a>,
+        now: &Now,
+    ) -> Result<Outgoing, Failure> {
+        for parameter in subject.parameters {
+            self.form.push(parameter.name, parameter.value);
+        }
+        if let Some(client_id) = profile.body_client_id(names) {
+            self.form.push(CLIENT_ID, client_id);
+        }
+        let mut headers = HeaderMap::with_capacity(3);
+        headers.insert(CONTENT_TYPE, FORM);
+        headers.insert(ACCEPT, JSON);
+        let proof = profile.auth.prove(&profile.endpoint, now)?;
+        let mut form = self.form;
+        proof.apply(&mut headers, &mut form);
+        Ok(Outgoing { headers, body: form.encode() })
+    }
+}
+
+/// The parameters of a client authentication: an id, and two that prove it.
+const OF_CLIENT: usize = 3;
+
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
