@@ -171,6 +171,8 @@ fn prefixes_of_an_inclusive_list_are_declared() {
     check(&declarations, &token("", ""), "");
     // At the top of what is signed it counts, although it is declared once more where it is used.
     check(&declarations, &token("xs", &format!("<a:V xmlns:xs='{XS}' x='xs:y'/>")), &xs);
+    let inner = token("xs", "").replace("PrefixList", &format!("xmlns:xs='{XS}' PrefixList"));
+    check(&declarations, &inner, &xs);
     let own = token("xs", "").replace("xmlns:a", "xmlns:xs='urn:own' xmlns:a");
     check(&declarations, &own, "");
 }

@@ -33,6 +33,8 @@ pub(super) fn check(text: &str, instructions: Instructions) -> Result<(), XmlErr
 struct Open {
     elements: Vec<usize>,
     in_scope: usize,
+    /// In the whole document so far.
+    declared: usize,
 }
 
 impl Open {
@@ -45,7 +47,8 @@ impl Open {
             }
             declared += 1;
         }
-        if self.in_scope + declared > MAX_IN_SCOPE {
+        self.declared += declared;
+        if self.in_scope + declared > MAX_IN_SCOPE || self.declared > MAX_DECLARED {
             return Err(XmlError::TooLarge);
         }
         if self.elements.len() == MAX_DEPTH {
@@ -84,6 +87,10 @@ const MAX_DEPTH: usize = 100;
 
 /// Of one element. Envelopes that declare all their namespaces at once have about twenty.
 pub(super) const MAX_ATTRIBUTES: usize = 64;
+
+/// Namespaces declared anywhere, each time that they are: those of ten thousand groups, each with
+/// `xs` and `xsi`. The parser keeps them sorted, which takes the longer the more there are.
+const MAX_DECLARED: usize = 20_000;
 
 /// Namespaces declared by an element and those around it.
 const MAX_IN_SCOPE: usize = 128;
