@@ -156,11 +156,11 @@ fn source(
     Ok(Source { text: text.clone(), token: Rc::new(Secret::new(token)) })
 }
 
-/// The extra parameters, by name, as they are for this request.
-fn values<'e>(
-    request: Request<'e>,
-    exchange: &'e Exchange,
-) -> Result<Vec<(&'e str, Cow<'e, [u8]>)>, OutOfMemory> {
+/// Extra parameters by name.
+type Values<'e> = Vec<(&'e str, Cow<'e, [u8]>)>;
+
+/// The extra parameters as they are for this request.
+fn values<'e>(request: Request<'e>, exchange: &'e Exchange) -> Result<Values<'e>, OutOfMemory> {
     let mut values = Vec::with_capacity(exchange.parameters.len());
     for parameter in exchange.parameters.iter() {
         let value = parameter.value.evaluate(request).ok_or(OutOfMemory)?;

@@ -313,7 +313,7 @@ fn contents(method: &str, options: &str) -> (String, String, String) {
         return ("e.e.s".to_owned(), "e.f.s".to_owned(), "e.f".to_owned());
     }
     let bad = if method == "basic" { "a\tb" } else { "" };
-    ("s3cret".to_owned(), "0ther".to_owned(), bad.to_owned())
+    ("s3cret".to_owned(), "s3cond".to_owned(), bad.to_owned())
 }
 
 fn read(content: &str) -> Result<Secret, io::ErrorKind> {
