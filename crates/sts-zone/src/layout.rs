@@ -3,7 +3,7 @@
 
 /// Changes whenever anything changes that one process writes and another reads: a zone is kept over
 /// an upgrade of the module only if both mean the same by it.
-pub(crate) const LAYOUT: u64 = 1;
+pub(crate) const LAYOUT: u64 = 2;
 
 /// First word of a zone.
 pub(crate) const MAGIC: u64 = u64::from_be_bytes(*b"STS zone");
@@ -70,6 +70,9 @@ pub(crate) mod header {
     pub(crate) const SEQUENCE: usize = 11;
     /// Number of the last purge.
     pub(crate) const PURGED: usize = 12;
+    /// Units beyond [`TOUCHED`] and up to this number hold what stood in the zone before it was
+    /// emptied.
+    pub(crate) const STALE: usize = 13;
 
     pub(crate) const FREE: usize = 16;
     /// Units that have ever been used.
