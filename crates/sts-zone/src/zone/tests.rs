@@ -215,12 +215,7 @@ fn only_one_calls_and_the_others_wait_for_as_long_as_it_lives() {
     let memory = Memory::new(MEBIBYTE);
     let call = lead(&mut memory.open(1000), 1);
     let other = |now, alive: bool| {
-        memory.open(now).find(
-            &key(1),
-            claim(2),
-            |_| true,
-            move |process| process == 1 && alive,
-        )
+        memory.open(now).find(&key(1), claim(2), |_| true, move |process| process == 1 && alive)
     };
     assert!(matches!(other(1500, true), Found::Wait(awaited) if awaited == call));
     memory.open(2900).renew(&key(1), call);
