@@ -14,6 +14,7 @@
 //! | [`response`] | what a client got |
 //! | [`dns`] | a name server that knows a few names |
 //! | [`parallel`] | many requests at once |
+//! | [`memory`] | the zones in a worker's memory, as a debugger sees them |
 //! | [`ports`] | TCP ports nobody else uses |
 //! | [`wait`] | waiting for a condition, with a deadline |
 #![expect(
@@ -27,6 +28,7 @@
 pub mod dns;
 pub mod http1;
 pub mod http2;
+pub mod memory;
 pub mod nginx;
 pub mod parallel;
 pub mod ports;

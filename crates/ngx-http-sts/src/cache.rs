@@ -155,11 +155,7 @@ impl Cache {
     }
 
     /// Looks for a token that suits, and for nothing else.
-    pub(crate) fn look(
-        &self,
-        key: &CacheKey,
-        suits: impl Fn(&Validity) -> bool,
-    ) -> Option<Token> {
+    pub(crate) fn look(&self, key: &CacheKey, suits: impl Fn(&Validity) -> bool) -> Option<Token> {
         let hit = self.with(|zone| zone.look(&key.0, |kept| suits(&validity(kept))))?;
         self.open(key, hit?)
     }

@@ -156,11 +156,7 @@ impl Ask {
 impl Token {
     /// As a request gets it.
     pub(crate) fn granted(&self, policy: &LifePolicy, how: How) -> Granted {
-        Granted {
-            token: self.secret.clone(),
-            how,
-            until: self.validity.until(policy),
-        }
+        Granted { token: self.secret.clone(), how, until: self.validity.until(policy) }
     }
 }
 

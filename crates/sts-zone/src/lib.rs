@@ -29,5 +29,12 @@ mod value;
 mod word;
 pub mod zone;
 
+/// How a zone is known from outside, for tools and tests: its first word, and the numbers of some
+/// others.
+pub mod outside {
+    pub use crate::layout::MAGIC;
+    pub use crate::layout::header::{CHANGING, ENTRIES, LAYOUT, SIZE};
+}
+
 /// Milliseconds of a wall clock that is the same in all processes. It may go back.
 pub type Millis = u64;
