@@ -1,4 +1,5 @@
 //! The recipes of `docs/recipes.md`, as they stand there.
+#![expect(clippy::expect_used, reason = "what fails here is a test")]
 
 use std::net::SocketAddr;
 
