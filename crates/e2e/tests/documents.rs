@@ -1,5 +1,4 @@
 //! Every block of configuration in the documents is one that NGINX accepts.
-#![expect(clippy::expect_used, reason = "what fails here is a test")]
 
 use std::fs;
 
