@@ -26,7 +26,7 @@ pub(crate) struct Context {
 /// An exchange that has ended.
 pub(crate) struct Pass {
     pub(crate) exchange: ExchangeId,
-    pub(crate) target: usize,
+    pub(crate) target: Option<usize>,
     pub(crate) source: Source,
     /// What was asked for: the same exchange may ask for something else in another location, when its
     /// parameters hold variables.
@@ -72,7 +72,7 @@ impl Context {
     pub(crate) fn push(
         &self,
         exchange: ExchangeId,
-        target: usize,
+        target: Option<usize>,
         source: Source,
         key: CacheKey,
         outcome: Outcome,

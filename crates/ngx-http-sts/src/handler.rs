@@ -6,10 +6,11 @@ use std::rc::Rc;
 use sts_core::bound;
 use sts_core::cache_key::CacheKey;
 use sts_core::error::{Failure, FailureKind};
-use sts_core::profile::{Parameter, Subject};
+use sts_core::profile::{Names, Parameter, Subject};
 use sts_core::secret::Secret;
 
 use crate::conf::settings::BoundTokens;
+use crate::conf::text::Text;
 use crate::conf::{Exchange, OnFailure, Phase, State};
 use crate::context::{Context, Outcome, Pass, Source};
 use crate::flight::{self, Boarding};
@@ -116,7 +117,8 @@ fn go_on(request: Request<'_>, pass: &Pass) -> Next {
 }
 
 fn check_bound(request: Request<'_>, exchange: &Exchange, token: &[u8]) -> Result<(), Failure> {
-    if exchange.bound_tokens == BoundTokens::Allow || !is_bound(request, token) {
+    let allowed = exchange.bound_tokens == BoundTokens::Allow || !exchange.has_source();
+    if allowed || !is_bound(request, token) {
         return Ok(());
     }
     let reason = "the source token is bound to a key of the client (STSBoundTokens)";
@@ -148,6 +150,9 @@ fn source(
     exchange: &Exchange,
 ) -> Result<Source, OutOfMemory> {
     let text = &exchange.carrier.source_text;
+    if !exchange.has_source() {
+        return Ok(Source { text: text.clone(), token: Rc::default() });
+    }
     let known = context.passes().find(|pass| pass.source.text == *text);
     if let Some(pass) = known {
         return Ok(pass.source.clone());
@@ -156,49 +161,72 @@ fn source(
     Ok(Source { text: text.clone(), token: Rc::new(Secret::new(token)) })
 }
 
-/// Extra parameters by name.
-type Values<'e> = Vec<(&'e str, Cow<'e, [u8]>)>;
+/// What a request brings to the exchange besides its token.
+struct Values<'e> {
+    /// Extra parameters by name.
+    parameters: Vec<(&'e str, Cow<'e, [u8]>)>,
+    client_id: Option<Cow<'e, [u8]>>,
+    username: Option<Cow<'e, [u8]>>,
+}
 
-/// The extra parameters as they are for this request.
+/// The values as they are for this request.
 fn values<'e>(request: Request<'e>, exchange: &'e Exchange) -> Result<Values<'e>, OutOfMemory> {
-    let mut values = Vec::with_capacity(exchange.parameters.len());
+    let mut parameters = Vec::with_capacity(exchange.parameters.len());
     for parameter in exchange.parameters.iter() {
-        let value = parameter.value.evaluate(request).ok_or(OutOfMemory)?;
+        let value = parameter.text.evaluate(request)?;
         // A variable that is empty for this request means that there is no such parameter.
-        if parameter.literal || !value.is_empty() {
-            values.push((parameter.name.as_str(), value));
+        if !value.is_empty() || !parameter.text.template.has_variables() {
+            parameters.push((parameter.name.as_str(), value));
         }
     }
-    Ok(values)
+    let evaluate = |text: Option<&Text>| text.map(|text| text.evaluate(request)).transpose();
+    Ok(Values {
+        parameters,
+        client_id: evaluate(exchange.client_id.as_deref())?,
+        username: evaluate(exchange.username.as_deref().map(|username| &username.text))?,
+    })
 }
 
 /// The name of what is asked for.
-fn key(exchange: &Exchange, source: &Source, values: &[(&str, Cow<'_, [u8]>)]) -> CacheKey {
-    let parameters: Vec<_> = values.iter().map(|(name, value)| Parameter { name, value }).collect();
-    exchange.callee.key.of(&Subject { source: &source.token, parameters: &parameters })
+fn key(exchange: &Exchange, source: &Source, values: &Values<'_>) -> CacheKey {
+    let parameters: Vec<_> =
+        values.parameters.iter().map(|(name, value)| Parameter { name, value }).collect();
+    let subject = Subject { source: &source.token, parameters: &parameters };
+    let names =
+        Names { client_id: values.client_id.as_deref(), username: values.username.as_deref() };
+    exchange.callee.key.of_names(&subject, &names)
 }
 
 fn start(
     request: Request<'_>,
     exchange: &Exchange,
     source: &Source,
-    values: &[(&str, Cow<'_, [u8]>)],
+    values: &Values<'_>,
     key: CacheKey,
 ) -> Result<Boarding, Failure> {
-    let token = source.token.expose();
-    if token.is_empty() {
-        return Err(Failure::new(FailureKind::MissingToken, "no source token"));
+    let missing = |reason| Err(Failure::new(FailureKind::MissingToken, reason));
+    if exchange.has_source() {
+        let token = source.token.expose();
+        if token.is_empty() {
+            return missing("no source token");
+        }
+        check_bound(request, exchange, token)?;
     }
-    check_bound(request, exchange, token)?;
+    if values.username.as_ref().is_some_and(|name| name.is_empty()) {
+        return missing("there is nobody whose password the source token could be");
+    }
     let ask = || Ask {
         callee: exchange.callee.clone(),
         source: source.clone(),
         key,
         parameters: values
+            .parameters
             .iter()
             .map(|(name, value)| ((*name).to_owned(), Secret::new(&**value)))
             .collect::<Vec<_>>()
             .into(),
+        client_id: values.client_id.as_deref().map(Rc::from),
+        username: values.username.as_deref().map(Rc::from),
     };
     let Some(cache) = &exchange.cache else {
         let pending = Pending::new(ask());
