@@ -13,6 +13,8 @@
 //! | [`scene`] | NGINX between a development STS and a backend, as most tests want it |
 //! | [`response`] | what a client got |
 //! | [`dns`] | a name server that knows a few names |
+//! | [`documents`] | the examples of the documents |
+//! | [`php`] | a PHP that tells what it received |
 //! | [`parallel`] | many requests at once |
 //! | [`ports`] | TCP ports nobody else uses |
 //! | [`wait`] | waiting for a condition, with a deadline |
@@ -25,10 +27,12 @@
 #![warn(missing_docs)]
 
 pub mod dns;
+pub mod documents;
 pub mod http1;
 pub mod http2;
 pub mod nginx;
 pub mod parallel;
+pub mod php;
 pub mod ports;
 pub mod response;
 pub mod scene;

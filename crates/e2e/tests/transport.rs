@@ -302,6 +302,8 @@ fn a_connection_on_which_more_came_than_an_answer_is_not_used_again() {
     let nginx = trusting(&scene, &Identity::authority("any")).start();
 
     assert_exchanged(nginx.get("/").bearer("alice").send(), "alice");
+    // What comes after the next request was sent is its answer, as far as anybody can tell.
+    assert!(scene.sts.wait_for_connections(DEADLINE, |c| c.idle == 1 || c.open == 0));
     for number in 0..5 {
         let user = format!("user-{number}");
         assert_exchanged(nginx.get("/").bearer(&user).send(), &user);

@@ -8,7 +8,7 @@ use sts_core::encoding::Encoding;
 use sts_core::error::FailureKind;
 use sts_core::secret::Secret;
 
-use crate::conf::ExchangeId;
+use crate::conf::{Exchange, ExchangeId};
 use crate::flow::Granted;
 use crate::pending::Pending;
 
@@ -71,20 +71,25 @@ impl Context {
         self.pending.replace(pending.map(|pending| (pass, pending)));
     }
 
-    /// Notes how an exchange ended.
+    /// Notes how an exchange ended, and the number of the request's pass in which it did.
     pub(crate) fn push(
         &self,
-        exchange: ExchangeId,
-        target: usize,
-        encoding: Option<Encoding>,
+        exchange: &Exchange,
         source: Source,
         key: CacheKey,
         outcome: Outcome,
         judged: u32,
     ) {
-        let judged = Cell::new(judged);
-        let next = OnceCell::new();
-        let pass = Pass { exchange, target, encoding, source, key, outcome, judged, next };
+        let pass = Pass {
+            exchange: exchange.id,
+            target: exchange.carrier.target,
+            encoding: exchange.target_encoding,
+            source,
+            key,
+            outcome,
+            judged: Cell::new(judged),
+            next: OnceCell::new(),
+        };
         let mut end = &self.first;
         while let Some(pass) = end.get() {
             end = &pass.next;

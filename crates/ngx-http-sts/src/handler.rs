@@ -262,11 +262,7 @@ fn settle(
     outcome: Result<Granted, Failure>,
     took: u64,
 ) -> Result<Next, OutOfMemory> {
-    let push = |outcome| {
-        let target = exchange.carrier.target;
-        let encoding = exchange.target_encoding;
-        context.push(exchange.id, target, encoding, source, key, outcome, request.pass_number());
-    };
+    let push = |outcome| context.push(exchange, source, key, outcome, request.pass_number());
     let passable = outcome.and_then(|granted| check_target(exchange, &granted).map(|()| granted));
     let failure = match passable {
         Ok(granted) => {
