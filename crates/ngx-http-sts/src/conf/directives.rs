@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::rc::Rc;
 
 use sts_core::client_auth::ClientAuth;
+use sts_core::encoding::Encoding;
 use sts_core::endpoint::Endpoint;
 use sts_core::parameters;
 use sts_core::secret::Secret;
@@ -78,7 +79,7 @@ const fn directive(
 }
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 35] = [
+pub(crate) static DIRECTIVES: [Directive; 37] = [
     directive(c"STSType", (1, 1), |b, a| once(&mut b.settings.kind, kind(first(a)))),
     directive(c"STSOTXEndpoint", (1, 1), |b, a| once(&mut b.settings.otx.endpoint, endpoint(a))),
     directive(c"STSOTXEndpointAuth", (1, 2), |b, a| once(&mut b.settings.otx.auth, auth(a))),
@@ -113,6 +114,12 @@ pub(crate) static DIRECTIVES: [Directive; 35] = [
     }),
     directive(c"STSRequestParameter", (1, 2), request_parameter),
     directive(c"STSVariables", (2, 2), variables),
+    directive(c"STSSourceEncoding", (1, 1), |b, a| {
+        once(&mut b.settings.source_encoding, argument::word(first(a), &Encoding::WORDS))
+    }),
+    directive(c"STSTargetEncoding", (1, 1), |b, a| {
+        once(&mut b.settings.target_encoding, argument::word(first(a), &Encoding::WORDS))
+    }),
     directive(c"STSSSLValidateServer", (1, 1), |b, a| once(&mut b.settings.verify, switch(a))),
     directive(c"STSSSLTrustedCertificate", (1, 1), |b, a| {
         once(&mut b.settings.trusted_certificate, text(a))

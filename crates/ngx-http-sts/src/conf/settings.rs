@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use sts_core::client_auth::ClientAuth;
+use sts_core::encoding::Encoding;
 use sts_core::endpoint::Endpoint;
 use sts_core::secret::Secret;
 use sts_net::calls::CallLimits;
@@ -21,6 +22,8 @@ pub(crate) struct Settings {
     pub(crate) wstrust: WsTrustSettings,
     pub(crate) parameters: Option<Rc<Vec<Parameter>>>,
     pub(crate) carrier: Option<Rc<Variables>>,
+    pub(crate) source_encoding: Option<Option<Encoding>>,
+    pub(crate) target_encoding: Option<Option<Encoding>>,
     pub(crate) verify: Option<bool>,
     pub(crate) trusted_certificate: Option<String>,
     pub(crate) crl: Option<String>,
@@ -102,6 +105,8 @@ impl Settings {
         self.wstrust.inherit(&outer.wstrust);
         inherit(&mut self.parameters, &outer.parameters);
         inherit(&mut self.carrier, &outer.carrier);
+        inherit(&mut self.source_encoding, &outer.source_encoding);
+        inherit(&mut self.target_encoding, &outer.target_encoding);
         inherit(&mut self.verify, &outer.verify);
         inherit(&mut self.trusted_certificate, &outer.trusted_certificate);
         inherit(&mut self.crl, &outer.crl);
@@ -135,6 +140,8 @@ impl Settings {
             || self.wstrust.has_exchange()
             || self.parameters.is_some()
             || self.carrier.is_some()
+            || self.source_encoding.is_some()
+            || self.target_encoding.is_some()
     }
 }
 
