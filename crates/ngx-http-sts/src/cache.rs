@@ -15,6 +15,7 @@ use crate::flow::{Granted, How};
 use crate::nginx::clock;
 use crate::nginx::process;
 use crate::nginx::zone::SharedMemory;
+use crate::target::Target;
 pub(crate) use seal::Seal;
 
 /// Set in the flags of a token that is no bearer token.
@@ -169,7 +170,7 @@ impl Cache {
             _ => TokenType::NotApplicable,
         };
         let until = clock::milliseconds().saturating_add(hit.remaining);
-        Some(Granted { token: Rc::new(token), token_type, how: How::Hit, until })
+        Some(Granted { token: Rc::new(Target::new(token)), token_type, how: How::Hit, until })
     }
 
     fn with<R>(&self, use_it: impl FnOnce(&mut Zone<'_>) -> R) -> Option<R> {
@@ -194,7 +195,7 @@ impl Lease {
 
     /// Ends the call with a token for everybody who asks for the same.
     pub(crate) fn complete(mut self, granted: &Granted, tags: Tags) {
-        let token = granted.token.expose();
+        let token = granted.token.issued().expose();
         let sealed = match self.cache.seal().map(|seal| seal.close(&self.key.0, token)) {
             None => None,
             Some(Ok(sealed)) => Some(sealed),

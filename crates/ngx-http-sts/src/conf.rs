@@ -34,6 +34,7 @@ use std::rc::Rc;
 
 pub(crate) use exchange::{Challenge, Exchange, ExchangeId, OnFailure, Phase};
 pub(crate) use main::MainConf;
+use settings::Settings;
 use written::{InForce, Written};
 
 use crate::cache::Cache;
@@ -63,6 +64,11 @@ pub(crate) enum State {
 }
 
 impl LocationConf {
+    /// What holds in a block below `http`.
+    pub(crate) fn settings(&self) -> Option<&Settings> {
+        self.in_force.as_ref().map(|in_force| &in_force.settings)
+    }
+
     /// The exchange, when there is one.
     pub(crate) fn exchange(&self) -> Option<&Exchange> {
         match &self.state {

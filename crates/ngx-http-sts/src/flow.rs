@@ -22,12 +22,15 @@ use crate::context::Source;
 use crate::net;
 use crate::nginx::clock;
 use crate::nginx::timer::Hold;
+use crate::target::Target;
 
 /// What a request asks an STS for.
 #[derive(Clone)]
 pub(crate) struct Ask {
     pub(crate) callee: Rc<Callee>,
     pub(crate) source: Source,
+    /// The source token, decoded.
+    pub(crate) token: Rc<Secret>,
     /// The name of what is asked for.
     pub(crate) key: CacheKey,
     /// Names and evaluated values.
@@ -39,7 +42,7 @@ pub(crate) struct Ask {
 /// A token that a request may use.
 #[derive(Clone)]
 pub(crate) struct Granted {
-    pub(crate) token: Rc<Secret>,
+    pub(crate) token: Rc<Target>,
     pub(crate) token_type: TokenType,
     pub(crate) how: How,
     /// Milliseconds since 1970 up to which others may use it too.
@@ -75,7 +78,7 @@ impl Ask {
             .iter()
             .map(|(name, value)| Parameter { name, value: value.expose() })
             .collect();
-        let subject = Subject { source: &self.source.token, parameters: &parameters };
+        let subject = Subject { source: &self.token, parameters: &parameters };
         let names =
             Names { client_id: self.client_id.as_deref(), username: self.username.as_deref() };
         use_it(&subject, &names)
@@ -85,15 +88,14 @@ impl Ask {
     fn without_tokens(&self, failure: Failure) -> Failure {
         let is_token = |name: &str| name.contains("token") && !name.ends_with("_type");
         let others = self.parameters.iter().filter(|(name, _)| is_token(name));
-        others
-            .fold(failure.without(&self.source.token), |failure, (_, token)| failure.without(token))
+        others.fold(failure.without(&self.token), |failure, (_, token)| failure.without(token))
     }
 
     /// By what else its token is found in a cache.
     pub(crate) fn tags(&self) -> Tags {
         Tags {
             exchange: tag(self.callee.key.digest()),
-            source: tag(&source_tag(self.source.token.expose())),
+            source: tag(&source_tag(self.token.expose())),
         }
     }
 
@@ -117,9 +119,12 @@ impl Ask {
             Incoming { status: answer.status, headers: &answer.headers, body: &answer.body };
         let issued = callee.profile.response(&answer, &clock::now());
         let issued = issued.map_err(|failure| self.without_tokens(failure))?;
-        issued.check_unencoded()?;
-        let source = self.source.token.expose();
-        let life = life::life(&issued, source, UnixTime(started.div_ceil(1000)), &callee.life);
+        let life = life::life(
+            &issued,
+            self.token.expose(),
+            UnixTime(started.div_ceil(1000)),
+            &callee.life,
+        );
         let passed = clock::milliseconds().saturating_sub(started);
         Ok((issued, life.saturating_sub(passed)))
     }
@@ -128,7 +133,7 @@ impl Ask {
 impl Granted {
     pub(crate) fn new(issued: Issued, life: u64, how: How) -> Self {
         Self {
-            token: Rc::new(issued.token),
+            token: Rc::new(Target::new(issued.token)),
             token_type: issued.token_type,
             how,
             until: clock::milliseconds().saturating_add(life),

@@ -72,8 +72,9 @@ fn run(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
         return settle(request, context, exchange, source, key, outcome, took);
     }
     let source = source(request, context, exchange)?;
+    let token = decode(exchange, &source);
     let values = values(request, exchange)?;
-    let key = key(exchange, &source, &values);
+    let key = key(exchange, token.as_ref().unwrap_or(&source.token), &values);
     if let Some(pass) = context.pass_of(exchange.id) {
         // An error page is served whatever its location would ask for.
         let is_refused = matches!(pass.outcome, Outcome::Failed(_));
@@ -81,7 +82,7 @@ fn run(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
             return meet_again(request, context, exchange, pass);
         }
     }
-    match start(request, exchange, &source, &values, key) {
+    match token.and_then(|token| start(request, exchange, &source, &token, &values, key)) {
         Ok(Boarding::Later(pending)) => wait(request, context, exchange, pending),
         Ok(Boarding::Now(outcome)) => settle(request, context, exchange, source, key, outcome, 0),
         Err(failure) => settle(request, context, exchange, source, key, Err(failure), 0),
@@ -99,10 +100,16 @@ fn meet_again(
     let failure = match &pass.outcome {
         // The error page of a request that was refused.
         Outcome::Failed(_) => return Ok(go_on(request, pass)),
-        Outcome::Granted(_) => match check_bound(request, exchange, pass.source.token.expose()) {
-            Ok(()) => return Ok(go_on(request, pass)),
-            Err(failure) => failure,
-        },
+        Outcome::Granted(granted) => {
+            let token = decode(exchange, &pass.source);
+            let good = token
+                .and_then(|token| check_bound(request, exchange, &pass.source, token.expose()))
+                .and_then(|()| check_target(exchange, granted));
+            match good {
+                Ok(()) => return Ok(go_on(request, pass)),
+                Err(failure) => failure,
+            }
+        }
         Outcome::Passed(kind) if exchange.policy(*kind) == OnFailure::Pass => {
             return Ok(go_on(request, pass));
         }
@@ -116,9 +123,15 @@ fn go_on(request: Request<'_>, pass: &Pass) -> Next {
     Next::GoOn
 }
 
-fn check_bound(request: Request<'_>, exchange: &Exchange, token: &[u8]) -> Result<(), Failure> {
+fn check_bound(
+    request: Request<'_>,
+    exchange: &Exchange,
+    source: &Source,
+    token: &[u8],
+) -> Result<(), Failure> {
+    let bound = || bound::is_bound(token) || came_with_dpop(request, source.token.expose());
     let allowed = exchange.bound_tokens == BoundTokens::Allow || !exchange.has_source();
-    if allowed || !is_bound(request, token) {
+    if allowed || !bound() {
         return Ok(());
     }
     let reason = "the source token is bound to a key of the client (STSBoundTokens)";
@@ -161,6 +174,28 @@ fn source(
     Ok(Source { text: text.clone(), token: Rc::new(Secret::new(token)) })
 }
 
+/// The source token out of what it is encoded in.
+fn decode(exchange: &Exchange, source: &Source) -> Result<Rc<Secret>, Failure> {
+    let encoding = exchange.source_encoding.filter(|_| exchange.has_source());
+    let Some(encoding) = encoding else { return Ok(source.token.clone()) };
+    encoding.decode(source.token.expose()).map(Rc::new).map_err(|problem| {
+        let reason = format!("the source token {problem} (STSSourceEncoding)");
+        Failure::new(FailureKind::BadToken, reason)
+    })
+}
+
+/// Whether the target token can be passed on as this location has it.
+fn check_target(exchange: &Exchange, granted: &Granted) -> Result<(), Failure> {
+    if granted.token.encoded(exchange.target_encoding).is_some() {
+        return Ok(());
+    }
+    let reason = match exchange.target_encoding {
+        None => "the token holds CR, LF or NUL: \"STSTargetEncoding\" has to encode it",
+        Some(_) => "the token cannot be encoded (STSTargetEncoding)",
+    };
+    Err(Failure::new(FailureKind::BadAnswer, reason))
+}
+
 /// What a request brings to the exchange besides its token.
 struct Values<'e> {
     /// Extra parameters by name.
@@ -188,10 +223,10 @@ fn values<'e>(request: Request<'e>, exchange: &'e Exchange) -> Result<Values<'e>
 }
 
 /// The name of what is asked for.
-fn key(exchange: &Exchange, source: &Source, values: &Values<'_>) -> CacheKey {
+fn key(exchange: &Exchange, token: &Secret, values: &Values<'_>) -> CacheKey {
     let parameters: Vec<_> =
         values.parameters.iter().map(|(name, value)| Parameter { name, value }).collect();
-    let subject = Subject { source: &source.token, parameters: &parameters };
+    let subject = Subject { source: token, parameters: &parameters };
     let names =
         Names { client_id: values.client_id.as_deref(), username: values.username.as_deref() };
     exchange.callee.key.of_names(&subject, &names)
@@ -201,16 +236,16 @@ fn start(
     request: Request<'_>,
     exchange: &Exchange,
     source: &Source,
+    token: &Rc<Secret>,
     values: &Values<'_>,
     key: CacheKey,
 ) -> Result<Boarding, Failure> {
     let missing = |reason| Err(Failure::new(FailureKind::MissingToken, reason));
     if exchange.has_source() {
-        let token = source.token.expose();
         if token.is_empty() {
             return missing("no source token");
         }
-        check_bound(request, exchange, token)?;
+        check_bound(request, exchange, source, token.expose())?;
     }
     if values.username.as_ref().is_some_and(|name| name.is_empty()) {
         return missing("there is nobody whose password the source token could be");
@@ -218,6 +253,7 @@ fn start(
     let ask = || Ask {
         callee: exchange.callee.clone(),
         source: source.clone(),
+        token: token.clone(),
         key,
         parameters: values
             .parameters
@@ -237,13 +273,13 @@ fn start(
 }
 
 /// RFC 9449, section 7.1: a token that came with the scheme DPoP is bound, whatever it looks like.
-fn is_bound(request: Request<'_>, token: &[u8]) -> bool {
-    let came_with_dpop = || {
+fn came_with_dpop(request: Request<'_>, source: &[u8]) -> bool {
+    let is_so = || {
         let (scheme, credentials) = request.authorization()?.split_at_checked(5)?;
-        let same = credentials.trim_ascii() == token;
+        let same = credentials.trim_ascii() == source;
         Some(scheme.eq_ignore_ascii_case(b"DPoP ") && same)
     };
-    bound::is_bound(token) || came_with_dpop() == Some(true)
+    is_so() == Some(true)
 }
 
 fn settle(
@@ -255,11 +291,9 @@ fn settle(
     outcome: Result<Granted, Failure>,
     took: u64,
 ) -> Result<Next, OutOfMemory> {
-    let push = |outcome| {
-        let target = exchange.carrier.target;
-        context.push(exchange.id, target, source, key, outcome, request.pass_number());
-    };
-    let failure = match outcome {
+    let push = |outcome| context.push(exchange, source, key, outcome, request.pass_number());
+    let passable = outcome.and_then(|granted| check_target(exchange, &granted).map(|()| granted));
+    let failure = match passable {
         Ok(granted) => {
             push(Outcome::Granted(granted));
             return Ok(Next::GoOn);

@@ -16,11 +16,23 @@ pub(crate) fn handle(request: Request<'_>) -> Answer {
     if request.method() != b"POST" {
         return answer(405, "only POST purges\n");
     }
-    let Some(cache) = request.location().and_then(|location| location.purges.as_ref()) else {
+    let location = request.location();
+    let Some((location, cache)) =
+        location.and_then(|location| Some((location, location.purges.as_ref()?)))
+    else {
         return answer(404, "no cache to purge\n");
     };
     let what = match (request.header(SOURCE), exchange(request)) {
-        (Some(source), _) => Purge::Source(source_tag(source)),
+        // It stands there as it stands in what it is read from.
+        (Some(source), _) => {
+            match location.settings().and_then(|settings| settings.source_encoding.flatten()) {
+                None => Purge::Source(source_tag(source)),
+                Some(encoding) => match encoding.decode(source) {
+                    Ok(token) => Purge::Source(source_tag(token.expose())),
+                    Err(problem) => return answer(400, &format!("the source token {problem}\n")),
+                },
+            }
+        }
         (None, Some(endpoint)) => match cache.exchanges_at(&endpoint) {
             exchanges if exchanges.is_empty() => return answer(404, "no such exchange\n"),
             exchanges => Purge::Exchanges(exchanges),

@@ -46,7 +46,11 @@ pub(crate) fn target(request: Request<'_>, index: usize) -> Option<&[u8]> {
     if pass.is_none() && in_force.is_some_and(|exchange| exchange.carrier.target == Some(index)) {
         warn_of_early_reader(request);
     }
-    pass.map(|pass| pass.token()).filter(|token| !token.is_empty())
+    let token = pass.and_then(|pass| match in_force {
+        Some(exchange) => pass.token_as(exchange.target_encoding),
+        None => pass.token(),
+    });
+    token.filter(|token| !token.is_empty())
 }
 
 fn warn_of_early_reader(request: Request<'_>) {

@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::rc::Rc;
 
 use sts_core::client_auth::ClientAuth;
+use sts_core::encoding::Encoding;
 use sts_core::endpoint::{Endpoint, Scheme};
 use sts_core::options::Template;
 use sts_core::secret::Secret;
@@ -129,7 +130,7 @@ impl Directive {
 }
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 46] = [
+pub(crate) static DIRECTIVES: [Directive; 48] = [
     directive(c"STSExchange", (2, 4), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::WORDS))
@@ -202,6 +203,14 @@ pub(crate) static DIRECTIVES: [Directive; 46] = [
     }),
     directive(c"STSRequestParameter", (1, 2), request_parameter).of_exchange(),
     directive(c"STSVariables", (2, 2), variables),
+    directive(c"STSSourceEncoding", (1, 1), |b, a| {
+        once(&mut b.settings.source_encoding, argument::word(first(a), &Encoding::WORDS))
+    })
+    .key("source_encoding"),
+    directive(c"STSTargetEncoding", (1, 1), |b, a| {
+        once(&mut b.settings.target_encoding, argument::word(first(a), &Encoding::WORDS))
+    })
+    .key("target_encoding"),
     directive(c"STSSSLValidateServer", (1, 1), |b, a| once(&mut b.settings.verify, switch(a)))
         .of_exchange()
         .key("ssl_verify"),

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use sts_core::cache_key::ExchangeKey;
 use sts_core::client_auth::ClientAuth;
+use sts_core::encoding::Encoding;
 use sts_core::endpoint::{Endpoint, Scheme};
 use sts_core::error::FailureKind;
 use sts_core::life::LifePolicy;
@@ -46,6 +47,10 @@ pub(crate) struct Exchange {
     pub(crate) id: ExchangeId,
     pub(crate) callee: Rc<Callee>,
     pub(crate) carrier: Rc<Variables>,
+    /// How the source token stands in what it is read from.
+    pub(crate) source_encoding: Option<Encoding>,
+    /// How the target token is passed on.
+    pub(crate) target_encoding: Option<Encoding>,
     pub(crate) parameters: Rc<Vec<Parameter>>,
     /// Where it depends on the request.
     pub(crate) client_id: Option<Rc<Text>>,
@@ -100,6 +105,7 @@ pub(crate) struct Identity {
     parameters: Vec<(String, Template)>,
     tls: TlsSettings,
     source: Rc<str>,
+    source_encoding: Option<Encoding>,
 }
 
 /// `STSPhase`.
@@ -250,6 +256,7 @@ fn build(
     };
     let destination =
         main.destinations.of(conf, &endpoint, &tls, settings.outgoing_proxy.as_ref())?;
+    let source_encoding = settings.source_encoding.flatten();
     let identity = Identity {
         protocol: profile.protocol.clone(),
         endpoint,
@@ -259,6 +266,7 @@ fn build(
         parameters: parameters.iter().map(|p| (p.name.clone(), p.text.template.clone())).collect(),
         tls: tls.clone(),
         source: carrier.source_text.clone(),
+        source_encoding,
     };
     let (id, is_new) = main.identify(identity);
     if is_new {
@@ -290,6 +298,8 @@ fn build(
         id: ExchangeId(id),
         callee: Rc::new(Callee { profile, destination, limit, key, life }),
         carrier,
+        source_encoding,
+        target_encoding: settings.target_encoding.flatten(),
         parameters,
         // A fixed one is part of the profile.
         client_id: asked.client_id.filter(|text| text.template.has_variables()),

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use sts_core::encoding::Encoding;
 use sts_core::endpoint::Endpoint;
 use sts_core::secret::Secret;
 use sts_net::calls::CallLimits;
@@ -24,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) wstrust: WsTrustSettings,
     pub(crate) parameters: Option<Rc<Vec<Parameter>>>,
     pub(crate) carrier: Option<Rc<Variables>>,
+    pub(crate) source_encoding: Option<Option<Encoding>>,
+    pub(crate) target_encoding: Option<Option<Encoding>>,
     pub(crate) verify: Option<bool>,
     pub(crate) trusted_certificate: Option<String>,
     pub(crate) crl: Option<String>,
@@ -127,6 +130,8 @@ impl Settings {
     pub(crate) fn inherit_common(&mut self, outer: &Self) {
         self.wstrust.inherit_common(&outer.wstrust);
         inherit(&mut self.carrier, &outer.carrier);
+        inherit(&mut self.source_encoding, &outer.source_encoding);
+        inherit(&mut self.target_encoding, &outer.target_encoding);
         inherit(&mut self.trusted_certificate, &outer.trusted_certificate);
         inherit(&mut self.crl, &outer.crl);
         inherit(&mut self.protocols, &outer.protocols);

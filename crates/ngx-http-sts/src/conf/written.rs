@@ -74,6 +74,8 @@ impl Written {
         self.whole.is_some()
             || self.names.iter().any(|directive| directive.part == Part::Exchange)
             || self.settings.carrier.is_some()
+            || self.settings.source_encoding.is_some()
+            || self.settings.target_encoding.is_some()
             || self.settings.phase.is_some()
     }
 

@@ -279,15 +279,20 @@ fn handle(request: *mut ngx_http_request_t, phase: Phase, wait: ngx_int_t) -> ng
     })
 }
 
-/// A new configuration is in force: in a single process the old one's connections must go, they
-/// would keep it alive. In a master there are none.
+/// A new configuration is in force. In a single process calls and connections of the old one must go:
+/// they use what it owns, and NGINX frees it when its own connections are closed. In a master there
+/// are none.
 extern "C" fn init_module(_cycle: *mut ngx_cycle_t) -> ngx_int_t {
-    guard((), net::shutdown);
+    end_all();
     NGX_OK as ngx_int_t
 }
 
 /// The worker ends: nothing that is queued will run, and no socket may be left open.
 extern "C" fn exit_process(_cycle: *mut ngx_cycle_t) {
+    end_all();
+}
+
+fn end_all() {
     guard((), || {
         task::shutdown();
         net::shutdown();
