@@ -13,8 +13,10 @@ packages() {
     build) echo ca-certificates gcc libc6-dev libclang-dev libpcre2-dev libssl-dev make pkgconf zlib1g-dev ;;
     nginx) echo nginx nginx-dev ;;
     demo) echo curl ;;
-    # An independent eye on signatures of SAML assertions.
-    test) echo xmlsec1 ;;
+    # An independent eye on signatures of SAML assertions, and what the recipes have beside NGINX: a
+    # PHP, and a module that sets variables (Debian's, which loads into Debian's NGINX only).
+    test) echo php-fpm xmlsec1 ;;
+    modules) echo libnginx-mod-http-set-misc ;;
     lint) echo shellcheck ;;
     tools) tools_are_current || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv ;;
     *) die "setup.sh: no group '$1'" ;;

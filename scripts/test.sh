@@ -27,6 +27,7 @@ unit() {
 }
 
 e2e() {
+    [[ $flavour != debian ]] || scripts/setup.sh modules
     scripts/build.sh --only-flavour
     say "end-to-end tests on $("$out/nginx" -v 2>&1 | sed 's/^nginx version: //') ($flavour)"
     STS_TEST_NGINX=$root/$out/nginx STS_TEST_MODULE=$root/$out/ngx_http_sts_module.so \

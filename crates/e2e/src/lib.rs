@@ -13,6 +13,8 @@
 //! | [`scene`] | NGINX between a development STS and a backend, as most tests want it |
 //! | [`response`] | what a client got |
 //! | [`dns`] | a name server that knows a few names |
+//! | [`documents`] | the examples of the documents |
+//! | [`php`] | a PHP that tells what it received |
 //! | [`parallel`] | many requests at once |
 //! | [`memory`] | the zones in a worker's memory, as a debugger sees them |
 //! | [`ports`] | TCP ports nobody else uses |
@@ -26,11 +28,13 @@
 #![warn(missing_docs)]
 
 pub mod dns;
+pub mod documents;
 pub mod http1;
 pub mod http2;
 pub mod memory;
 pub mod nginx;
 pub mod parallel;
+pub mod php;
 pub mod ports;
 pub mod response;
 pub mod scene;

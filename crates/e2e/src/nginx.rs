@@ -18,11 +18,11 @@ use tempfile::TempDir;
 
 use crate::http1::{Connection, Request};
 use crate::http2;
-use crate::nginx::process::Group;
 use crate::wait::holds_within;
 
-pub use binary::{About, Version, about, module, nginx as binary_path, workspace};
+pub use binary::{About, Version, about, debian_modules, module, nginx as binary_path, workspace};
 pub use builder::{Builder, Checked};
+pub(crate) use process::{Group, in_own_group};
 pub use process::{is_running, open_files};
 
 /// How long a graceful quit may take when nothing is at work any more.

@@ -211,6 +211,7 @@ fn an_answer_that_is_for_one_request_only_is_shared_with_nobody() {
     let mut clients: Vec<_> =
         (0..20).map(|_| nginx.get("/").bearer("life-0.alice").start()).collect();
     wait_until_waiting(&nginx, "/status", 20);
+    assert!(scene.sts.wait_for_calls(1, DEADLINE));
     assert_eq!(scene.sts.call_count(), 1, "the others wait for it");
 
     gate.open();

@@ -1,65 +1,22 @@
 //! Every block of configuration in the documents is one that NGINX accepts.
-#![expect(clippy::expect_used, reason = "what fails here is a test")]
 
 use std::fs;
-use std::path::PathBuf;
 
 use devsts::pki::Identity;
-use e2e::nginx::{Nginx, module, workspace};
+use e2e::documents::{Example, documents, examples};
+use e2e::nginx::{Nginx, debian_modules, module, workspace};
 use e2e::parallel::in_parallel;
+use e2e::php::FASTCGI_PARAMS;
 
 /// What documents take for granted where they do not show it.
 const SOURCE: &str = "map $http_authorization $source_token { default ''; }";
 
-/// A block of a document: what follows its fence, and its text.
-struct Example {
-    place: String,
-    context: String,
-    text: String,
-}
-
-/// The README and all under `docs/`.
-fn documents() -> Vec<PathBuf> {
-    let root = workspace();
-    let mut files = vec![root.join("README.md")];
-    let directory = fs::read_dir(root.join("docs")).expect("the documents");
-    files.extend(directory.map(|entry| entry.expect("a document").path()));
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "md"));
-    files
-}
-
-/// The blocks that are fenced as configuration.
-fn examples() -> Vec<Example> {
-    let mut examples = Vec::new();
-    for file in documents() {
-        let document = fs::read_to_string(&file).expect("a document");
-        let mut open: Option<Example> = None;
-        for (number, line) in document.lines().enumerate() {
-            let fence = line.strip_prefix("```");
-            match (&mut open, fence) {
-                (None, Some(words)) if words.starts_with("nginx") => {
-                    let place = format!("{}:{}", file.display(), number + 1);
-                    let context = words.trim_start_matches("nginx").trim().to_owned();
-                    open = Some(Example { place, context, text: String::new() });
-                }
-                (Some(_), Some(_)) => examples.extend(open.take()),
-                (Some(example), None) => {
-                    example.text.push_str(line);
-                    example.text.push('\n');
-                }
-                (None, _) => {}
-            }
-        }
-        assert!(open.is_none(), "a block of {} has no end", file.display());
-    }
-    examples
-}
-
 /// What is wrong with an example.
 fn problem(example: &Example) -> Option<String> {
-    let Example { place, context, text } = example;
+    let Example { place, context, text, .. } = example;
     let ca = Identity::authority("the document's CA").certificate_pem();
     let builder = Nginx::builder().file("sts-ca.pem", ca).file("logs/access.log", "");
+    let builder = builder.file("fastcgi_params", FASTCGI_PARAMS);
     let builder = match context.as_str() {
         "main" => {
             let module = module().display().to_string();
@@ -69,6 +26,10 @@ fn problem(example: &Example) -> Option<String> {
         "http" if text.contains("$source_token {") => builder.http(text),
         "http" => builder.http(SOURCE).http(text),
         "server" => builder.http(SOURCE).server(text),
+        "server set-misc" => match debian_modules() {
+            Some(modules) => builder.main(&modules).server(text),
+            None => return None,
+        },
         _ => return Some(format!("{place}: \"nginx {context}\" is no place in a configuration")),
     };
     let checked = builder.check();
@@ -77,7 +38,7 @@ fn problem(example: &Example) -> Option<String> {
 
 #[test]
 fn every_example_is_a_valid_configuration() {
-    let examples = examples();
+    let examples: Vec<_> = documents().iter().flat_map(|file| examples(file)).collect();
     assert!(examples.len() > 10, "only {} examples were found", examples.len());
     let problems = in_parallel(4, examples.len(), |number| problem(&examples[number]));
     let problems: Vec<String> = problems.into_iter().flatten().collect();

@@ -217,6 +217,24 @@ fn only_the_ciphers_that_are_asked_for_are_used() {
 }
 
 #[test]
+fn an_sts_without_any_certificate_is_not_trusted() {
+    let ca = Identity::authority("the CA");
+    let anonymous = "aNULL:@SECLEVEL=0";
+    let tls = speaking(ca.issue(&here()), SslVersion::TLS1_2).cipher_list(anonymous);
+    let scene = Scene::with(Sts::builder().tls(tls));
+    let more = format!("STSSSLCiphers {anonymous}; STSSSLProtocols TLSv1.2; STSKeepalive 0;");
+    let nginx = trusting(&scene, &ca, &more).start();
+    for number in 0..3 {
+        nginx.get("/").bearer(format!("user-{number}")).send().expect_status(502);
+    }
+    assert_silent(&scene, "no certificate");
+    // It is the missing certificate, and not that they found no cipher.
+    assert!(!scene.sts.handshakes().is_empty());
+    assert!(!scene.sts.handshakes().iter().any(|tls| tls.resumed));
+    nginx.wait_for_log("no certificate");
+}
+
+#[test]
 fn ciphers_that_there_are_not_are_refused_at_the_start() {
     let scene = Scene::new();
     let endpoint = format!("https://127.0.0.1:{}/token", scene.sts.port());

@@ -194,6 +194,7 @@ fn a_purge_of_many_tokens_lets_the_worker_serve_others_meanwhile() {
     let scene = Scene::new();
     let server = format!(
         "STSCache shm size=64m;
+        keepalive_requests 1000000;
         {LOCATION} {PURGE}
         location = /static {{ return 200; }}"
     );

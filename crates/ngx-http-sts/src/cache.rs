@@ -17,6 +17,7 @@ use crate::flow::{Failed, Token, Validity};
 use crate::nginx::clock;
 use crate::nginx::process;
 use crate::nginx::zone::SharedMemory;
+use crate::target::Target;
 pub(crate) use seal::Seal;
 
 /// Set in the note of a token that is no bearer token.
@@ -169,7 +170,8 @@ impl Cache {
             0 => TokenType::Bearer,
             _ => TokenType::NotApplicable,
         };
-        Some(Token { secret: Rc::new(secret), token_type, validity: validity(&hit.kept) })
+        let token = Rc::new(Target::new(secret));
+        Some(Token { token, token_type, validity: validity(&hit.kept) })
     }
 
     fn with<R>(&self, use_it: impl FnOnce(&mut Zone<'_>) -> R) -> Option<R> {
@@ -195,7 +197,7 @@ impl Lease {
     /// Ends the call with a token for everybody who asks for the same, and keeps it for as long as
     /// the policy of the one that called has it.
     pub(crate) fn complete(mut self, token: &Token, policy: &LifePolicy, tags: Tags) {
-        let secret = token.secret.expose();
+        let secret = token.token.issued().expose();
         let sealed = match self.cache.seal().map(|seal| seal.close(&self.key.0, secret)) {
             None => None,
             Some(Ok(sealed)) => Some(sealed),

@@ -4,10 +4,11 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use sts_core::cache_key::CacheKey;
+use sts_core::encoding::Encoding;
 use sts_core::error::FailureKind;
 use sts_core::secret::Secret;
 
-use crate::conf::ExchangeId;
+use crate::conf::{Exchange, ExchangeId};
 use crate::flow::Granted;
 use crate::pending::Pending;
 use crate::purge::Purging;
@@ -29,7 +30,9 @@ pub(crate) struct Context {
 /// An exchange that has ended.
 pub(crate) struct Pass {
     pub(crate) exchange: ExchangeId,
-    pub(crate) target: usize,
+    pub(crate) target: Option<usize>,
+    /// How the location passes the token on.
+    encoding: Option<Encoding>,
     pub(crate) source: Source,
     /// What was asked for: the same exchange may ask for something else in another location, when its
     /// parameters hold variables.
@@ -40,8 +43,8 @@ pub(crate) struct Pass {
     next: OnceCell<Box<Self>>,
 }
 
-/// A source token with the expression that gave it. A later pass may see a request from which it has
-/// been removed.
+/// A source token as it was found, with the expression that gave it. A later pass may see a request
+/// from which it has been removed.
 #[derive(Clone)]
 pub(crate) struct Source {
     pub(crate) text: Rc<str>,
@@ -80,18 +83,25 @@ impl Context {
         self.purging.replace(Some(purging));
     }
 
-    /// Notes how an exchange ended.
+    /// Notes how an exchange ended, and the number of the request's pass in which it did.
     pub(crate) fn push(
         &self,
-        exchange: ExchangeId,
-        target: usize,
+        exchange: &Exchange,
         source: Source,
         key: CacheKey,
         outcome: Outcome,
         judged: u32,
     ) {
-        let judged = Cell::new(judged);
-        let pass = Pass { exchange, target, source, key, outcome, judged, next: OnceCell::new() };
+        let pass = Pass {
+            exchange: exchange.id,
+            target: exchange.carrier.target,
+            encoding: exchange.target_encoding,
+            source,
+            key,
+            outcome,
+            judged: Cell::new(judged),
+            next: OnceCell::new(),
+        };
         let mut end = &self.first;
         while let Some(pass) = end.get() {
             end = &pass.next;
@@ -127,11 +137,16 @@ impl Pass {
         self.judged.get() == pass
     }
 
-    /// The target token, empty when there is none.
-    pub(crate) fn token(&self) -> &[u8] {
+    /// The target token as the location that it was issued in passes it on; nothing when there is none.
+    pub(crate) fn token(&self) -> Option<&[u8]> {
+        self.token_as(self.encoding)
+    }
+
+    /// The target token, encoded in another way.
+    pub(crate) fn token_as(&self, encoding: Option<Encoding>) -> Option<&[u8]> {
         match &self.outcome {
-            Outcome::Granted(granted) => granted.token.expose(),
-            Outcome::Passed(_) | Outcome::Failed(_) => &[],
+            Outcome::Granted(granted) => granted.token.encoded(encoding).map(Secret::expose),
+            Outcome::Passed(_) | Outcome::Failed(_) => None,
         }
     }
 }

@@ -220,7 +220,8 @@ impl Drop for Landing {
 
 async fn fly(landing: Landing, mut found: Found) {
     let flight = &landing.0;
-    let mut caller = flight.first();
+    // Who boarded to call has nothing but the call to end its wait.
+    let mut caller = flight.first().filter(|_| matches!(found, Found::Lead(_)));
     let mut look = FIRST_LOOK;
     loop {
         let mut awaits = None;

@@ -13,7 +13,7 @@ use sts_core::error::Failure;
 use sts_core::issued::TokenType;
 use sts_core::life::{self, LifePolicy};
 use sts_core::now::UnixTime;
-use sts_core::profile::{Incoming, Parameter, Subject};
+use sts_core::profile::{Incoming, Names, Parameter, Subject};
 use sts_core::secret::Secret;
 use sts_net::calls::CallLimits;
 use sts_zone::zone::{Tags, tag};
@@ -23,22 +23,27 @@ use crate::context::Source;
 use crate::net::{self, CallError, Limit};
 use crate::nginx::clock;
 use crate::nginx::timer::Hold;
+use crate::target::Target;
 
 /// What a request asks an STS for.
 #[derive(Clone)]
 pub(crate) struct Ask {
     pub(crate) callee: Rc<Callee>,
     pub(crate) source: Source,
+    /// The source token, decoded.
+    pub(crate) token: Rc<Secret>,
     /// The name of what is asked for.
     pub(crate) key: CacheKey,
     /// Names and evaluated values.
     pub(crate) parameters: Rc<Vec<(String, Secret)>>,
+    pub(crate) client_id: Option<Rc<[u8]>>,
+    pub(crate) username: Option<Rc<[u8]>>,
 }
 
 /// A token, and for how long it is good.
 #[derive(Clone)]
 pub(crate) struct Token {
-    pub(crate) secret: Rc<Secret>,
+    pub(crate) token: Rc<Target>,
     pub(crate) token_type: TokenType,
     pub(crate) validity: Validity,
 }
@@ -57,7 +62,7 @@ pub(crate) struct Validity {
 /// A token that a request may use.
 #[derive(Clone)]
 pub(crate) struct Granted {
-    pub(crate) token: Rc<Secret>,
+    pub(crate) token: Rc<Target>,
     pub(crate) how: How,
     /// Milliseconds since 1970 up to which others may use it too.
     pub(crate) until: u64,
@@ -104,28 +109,30 @@ impl How {
 
 impl Ask {
     /// Calls `use_it` with what the protocol needs of the request.
-    pub(crate) fn with_subject<R>(&self, use_it: impl FnOnce(&Subject<'_>) -> R) -> R {
+    fn with_subject<R>(&self, use_it: impl FnOnce(&Subject<'_>, &Names<'_>) -> R) -> R {
         let parameters: Vec<_> = self
             .parameters
             .iter()
             .map(|(name, value)| Parameter { name, value: value.expose() })
             .collect();
-        use_it(&Subject { source: &self.source.token, parameters: &parameters })
+        let subject = Subject { source: &self.token, parameters: &parameters };
+        let names =
+            Names { client_id: self.client_id.as_deref(), username: self.username.as_deref() };
+        use_it(&subject, &names)
     }
 
     /// An STS may repeat what it was sent.
     fn without_tokens(&self, failure: Failure) -> Failure {
         let is_token = |name: &str| name.contains("token") && !name.ends_with("_type");
         let others = self.parameters.iter().filter(|(name, _)| is_token(name));
-        others
-            .fold(failure.without(&self.source.token), |failure, (_, token)| failure.without(token))
+        others.fold(failure.without(&self.token), |failure, (_, token)| failure.without(token))
     }
 
     /// By what else its token is found in a cache.
     pub(crate) fn tags(&self) -> Tags {
         Tags {
             exchange: tag(self.callee.key.digest()),
-            source: tag(&source_tag(self.source.token.expose())),
+            source: tag(&source_tag(self.token.expose())),
         }
     }
 
@@ -134,19 +141,19 @@ impl Ask {
     pub(crate) async fn call(&self, sent: &Cell<bool>, hold: Hold) -> Result<Token, Failed> {
         let callee = &self.callee;
         let started = clock::milliseconds();
-        let outgoing =
-            self.with_subject(|subject| callee.profile.request(subject, &clock::now()))?;
+        let outgoing = self.with_subject(|subject, names| {
+            callee.profile.request_as(subject, names, &clock::now())
+        })?;
         let answer = net::call(&callee.destination, outgoing, &callee.limit, sent, hold).await;
         let answer = answer.map_err(|error| Failed::of(error, &callee.limit))?;
         let answer =
             Incoming { status: answer.status, headers: &answer.headers, body: &answer.body };
         let issued = callee.profile.response(&answer, &clock::now());
         let issued = issued.map_err(|failure| self.without_tokens(failure))?;
-        issued.check_unencoded()?;
-        let source = self.source.token.expose();
-        let good_for = life::good_for(&issued, source, UnixTime(started.div_ceil(1000)));
+        let sent = UnixTime(started.div_ceil(1000));
+        let good_for = life::good_for(&issued, self.token.expose(), sent);
         Ok(Token {
-            secret: Rc::new(issued.token),
+            token: Rc::new(Target::new(issued.token)),
             token_type: issued.token_type,
             validity: Validity { sent: started, good_for, at_most: u64::MAX },
         })
@@ -156,7 +163,7 @@ impl Ask {
 impl Token {
     /// As a request gets it.
     pub(crate) fn granted(&self, policy: &LifePolicy, how: How) -> Granted {
-        Granted { token: self.secret.clone(), how, until: self.validity.until(policy) }
+        Granted { token: self.token.clone(), how, until: self.validity.until(policy) }
     }
 }
 

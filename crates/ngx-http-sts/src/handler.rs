@@ -6,10 +6,11 @@ use std::rc::Rc;
 use sts_core::bound;
 use sts_core::cache_key::CacheKey;
 use sts_core::error::{Failure, FailureKind};
-use sts_core::profile::{Parameter, Subject};
+use sts_core::profile::{Names, Parameter, Subject};
 use sts_core::secret::Secret;
 
 use crate::conf::settings::BoundTokens;
+use crate::conf::text::Text;
 use crate::conf::{Exchange, OnFailure, Phase, State};
 use crate::context::{Context, Outcome, Pass, Source};
 use crate::flight::{self, Boarding};
@@ -71,8 +72,9 @@ fn run(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
         return settle(request, context, exchange, source, key, outcome, took);
     }
     let source = source(request, context, exchange)?;
+    let token = decode(exchange, &source);
     let values = values(request, exchange)?;
-    let key = key(exchange, &source, &values);
+    let key = key(exchange, token.as_ref().unwrap_or(&source.token), &values);
     if let Some(pass) = context.pass_of(exchange.id) {
         // An error page is served whatever its location would ask for.
         let is_refused = matches!(pass.outcome, Outcome::Failed(_));
@@ -80,7 +82,7 @@ fn run(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
             return meet_again(request, context, exchange, pass);
         }
     }
-    match start(request, exchange, &source, &values, key) {
+    match token.and_then(|token| start(request, exchange, &source, &token, &values, key)) {
         Ok(Boarding::Later(pending)) => wait(request, context, exchange, pending),
         Ok(Boarding::Now(granted)) => {
             settle(request, context, exchange, source, key, Ok(granted), 0)
@@ -100,10 +102,16 @@ fn meet_again(
     let failure = match &pass.outcome {
         // The error page of a request that was refused.
         Outcome::Failed(_) => return Ok(go_on(request, pass)),
-        Outcome::Granted(_) => match check_bound(request, exchange, pass.source.token.expose()) {
-            Ok(()) => return Ok(go_on(request, pass)),
-            Err(failure) => failure,
-        },
+        Outcome::Granted(granted) => {
+            let token = decode(exchange, &pass.source);
+            let good = token
+                .and_then(|token| check_bound(request, exchange, &pass.source, token.expose()))
+                .and_then(|()| check_target(exchange, granted));
+            match good {
+                Ok(()) => return Ok(go_on(request, pass)),
+                Err(failure) => failure,
+            }
+        }
         Outcome::Passed(kind) if exchange.policy(*kind) == OnFailure::Pass => {
             return Ok(go_on(request, pass));
         }
@@ -117,8 +125,15 @@ fn go_on(request: Request<'_>, pass: &Pass) -> Next {
     Next::GoOn
 }
 
-fn check_bound(request: Request<'_>, exchange: &Exchange, token: &[u8]) -> Result<(), Failure> {
-    if exchange.bound_tokens == BoundTokens::Allow || !is_bound(request, token) {
+fn check_bound(
+    request: Request<'_>,
+    exchange: &Exchange,
+    source: &Source,
+    token: &[u8],
+) -> Result<(), Failure> {
+    let bound = || bound::is_bound(token) || came_with_dpop(request, source.token.expose());
+    let allowed = exchange.bound_tokens == BoundTokens::Allow || !exchange.has_source();
+    if allowed || !bound() {
         return Ok(());
     }
     let reason = "the source token is bound to a key of the client (STSBoundTokens)";
@@ -150,6 +165,9 @@ fn source(
     exchange: &Exchange,
 ) -> Result<Source, OutOfMemory> {
     let text = &exchange.carrier.source_text;
+    if !exchange.has_source() {
+        return Ok(Source { text: text.clone(), token: Rc::default() });
+    }
     let known = context.passes().find(|pass| pass.source.text == *text);
     if let Some(pass) = known {
         return Ok(pass.source.clone());
@@ -158,49 +176,95 @@ fn source(
     Ok(Source { text: text.clone(), token: Rc::new(Secret::new(token)) })
 }
 
-/// Extra parameters by name.
-type Values<'e> = Vec<(&'e str, Cow<'e, [u8]>)>;
+/// The source token out of what it is encoded in.
+fn decode(exchange: &Exchange, source: &Source) -> Result<Rc<Secret>, Failure> {
+    let encoding = exchange.source_encoding.filter(|_| exchange.has_source());
+    let Some(encoding) = encoding else { return Ok(source.token.clone()) };
+    encoding.decode(source.token.expose()).map(Rc::new).map_err(|problem| {
+        let reason = format!("the source token {problem} (STSSourceEncoding)");
+        Failure::new(FailureKind::BadToken, reason)
+    })
+}
 
-/// The extra parameters as they are for this request.
+/// Whether the target token can be passed on as this location has it.
+fn check_target(exchange: &Exchange, granted: &Granted) -> Result<(), Failure> {
+    if granted.token.encoded(exchange.target_encoding).is_some() {
+        return Ok(());
+    }
+    let reason = match exchange.target_encoding {
+        None => "the token holds CR, LF or NUL: \"STSTargetEncoding\" has to encode it",
+        Some(_) => "the token cannot be encoded (STSTargetEncoding)",
+    };
+    Err(Failure::new(FailureKind::BadAnswer, reason))
+}
+
+/// What a request brings to the exchange besides its token.
+struct Values<'e> {
+    /// Extra parameters by name.
+    parameters: Vec<(&'e str, Cow<'e, [u8]>)>,
+    client_id: Option<Cow<'e, [u8]>>,
+    username: Option<Cow<'e, [u8]>>,
+}
+
+/// The values as they are for this request.
 fn values<'e>(request: Request<'e>, exchange: &'e Exchange) -> Result<Values<'e>, OutOfMemory> {
-    let mut values = Vec::with_capacity(exchange.parameters.len());
+    let mut parameters = Vec::with_capacity(exchange.parameters.len());
     for parameter in exchange.parameters.iter() {
-        let value = parameter.value.evaluate(request).ok_or(OutOfMemory)?;
+        let value = parameter.text.evaluate(request)?;
         // A variable that is empty for this request means that there is no such parameter.
-        if parameter.literal || !value.is_empty() {
-            values.push((parameter.name.as_str(), value));
+        if !value.is_empty() || !parameter.text.template.has_variables() {
+            parameters.push((parameter.name.as_str(), value));
         }
     }
-    Ok(values)
+    let evaluate = |text: Option<&Text>| text.map(|text| text.evaluate(request)).transpose();
+    Ok(Values {
+        parameters,
+        client_id: evaluate(exchange.client_id.as_deref())?,
+        username: evaluate(exchange.username.as_deref().map(|username| &username.text))?,
+    })
 }
 
 /// The name of what is asked for.
-fn key(exchange: &Exchange, source: &Source, values: &[(&str, Cow<'_, [u8]>)]) -> CacheKey {
-    let parameters: Vec<_> = values.iter().map(|(name, value)| Parameter { name, value }).collect();
-    exchange.callee.key.of(&Subject { source: &source.token, parameters: &parameters })
+fn key(exchange: &Exchange, token: &Secret, values: &Values<'_>) -> CacheKey {
+    let parameters: Vec<_> =
+        values.parameters.iter().map(|(name, value)| Parameter { name, value }).collect();
+    let subject = Subject { source: token, parameters: &parameters };
+    let names =
+        Names { client_id: values.client_id.as_deref(), username: values.username.as_deref() };
+    exchange.callee.key.of_names(&subject, &names)
 }
 
 fn start(
     request: Request<'_>,
     exchange: &Exchange,
     source: &Source,
-    values: &[(&str, Cow<'_, [u8]>)],
+    token: &Rc<Secret>,
+    values: &Values<'_>,
     key: CacheKey,
 ) -> Result<Boarding, Failure> {
-    let token = source.token.expose();
-    if token.is_empty() {
-        return Err(Failure::new(FailureKind::MissingToken, "no source token"));
+    let missing = |reason| Err(Failure::new(FailureKind::MissingToken, reason));
+    if exchange.has_source() {
+        if token.is_empty() {
+            return missing("no source token");
+        }
+        check_bound(request, exchange, source, token.expose())?;
     }
-    check_bound(request, exchange, token)?;
+    if values.username.as_ref().is_some_and(|name| name.is_empty()) {
+        return missing("there is nobody whose password the source token could be");
+    }
     let ask = || Ask {
         callee: exchange.callee.clone(),
         source: source.clone(),
+        token: token.clone(),
         key,
         parameters: values
+            .parameters
             .iter()
             .map(|(name, value)| ((*name).to_owned(), Secret::new(&**value)))
             .collect::<Vec<_>>()
             .into(),
+        client_id: values.client_id.as_deref().map(Rc::from),
+        username: values.username.as_deref().map(Rc::from),
     };
     let Some(cache) = &exchange.cache else {
         let pending = Pending::new(ask());
@@ -211,13 +275,13 @@ fn start(
 }
 
 /// RFC 9449, section 7.1: a token that came with the scheme DPoP is bound, whatever it looks like.
-fn is_bound(request: Request<'_>, token: &[u8]) -> bool {
-    let came_with_dpop = || {
+fn came_with_dpop(request: Request<'_>, source: &[u8]) -> bool {
+    let is_so = || {
         let (scheme, credentials) = request.authorization()?.split_at_checked(5)?;
-        let same = credentials.trim_ascii() == token;
+        let same = credentials.trim_ascii() == source;
         Some(scheme.eq_ignore_ascii_case(b"DPoP ") && same)
     };
-    bound::is_bound(token) || came_with_dpop() == Some(true)
+    is_so() == Some(true)
 }
 
 fn settle(
@@ -229,11 +293,9 @@ fn settle(
     outcome: Result<Granted, Failure>,
     took: u64,
 ) -> Result<Next, OutOfMemory> {
-    let push = |outcome| {
-        let target = exchange.carrier.target;
-        context.push(exchange.id, target, source, key, outcome, request.pass_number());
-    };
-    let failure = match outcome {
+    let push = |outcome| context.push(exchange, source, key, outcome, request.pass_number());
+    let passable = outcome.and_then(|granted| check_target(exchange, &granted).map(|()| granted));
+    let failure = match passable {
         Ok(granted) => {
             push(Outcome::Granted(granted));
             return Ok(Next::GoOn);

@@ -12,6 +12,7 @@
 //! | [`cache`] | the tokens that all workers share |
 //! | [`flight`] | one call for a key, however many wait for it |
 //! | [`pending`] | a request that waits |
+//! | [`target`] | a target token in the forms that it is passed on in |
 //! | [`purge`] | forgetting tokens |
 //! | [`refusal`] | what the client gets when it does not work |
 //! | [`variables`] | `$sts_status`, `$sts_error` and the target variables |
@@ -31,4 +32,5 @@ mod nginx;
 mod pending;
 mod purge;
 mod refusal;
+mod target;
 mod variables;

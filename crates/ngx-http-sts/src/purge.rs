@@ -79,13 +79,26 @@ fn purge(request: Request<'_>) -> Result<Purging, Answer> {
     if request.method() != b"POST" {
         return Err(answer(405, "only POST purges\n"));
     }
-    let cache = request.location().and_then(|location| location.purges.as_ref());
-    // A subrequest has no body of its own to be answered, and its client asked for something else.
-    let Some(cache) = cache.filter(|_| request.is_main()) else {
+    // A subrequest's client asked for something else.
+    let location = request.location().filter(|_| request.is_main());
+    let Some((location, cache)) =
+        location.and_then(|location| Some((location, location.purges.as_ref()?)))
+    else {
         return Err(answer(404, "no cache to purge\n"));
     };
     let what = match (request.header(SOURCE), exchange(request)) {
-        (Some(source), _) => What::Source(tag(&source_tag(source))),
+        // It stands there as it stands in what it is read from.
+        (Some(source), _) => {
+            match location.settings().and_then(|settings| settings.source_encoding.flatten()) {
+                None => What::Source(tag(&source_tag(source))),
+                Some(encoding) => match encoding.decode(source) {
+                    Ok(token) => What::Source(tag(&source_tag(token.expose()))),
+                    Err(problem) => {
+                        return Err(answer(400, &format!("the source token {problem}\n")));
+                    }
+                },
+            }
+        }
         (None, Some(endpoint)) => match cache.exchanges_at(&endpoint) {
             exchanges if exchanges.is_empty() => return Err(answer(404, "no such exchange\n")),
             exchanges => What::Exchanges(exchanges.iter().map(tag).collect()),

@@ -15,6 +15,7 @@
 //! | [`jose`] | keys, and the signatures made with them |
 //! | [`issued`] | what an STS issued |
 //! | [`error`] | why an exchange failed, and who is at fault |
+//! | [`encoding`] | how a token stands in what it is read from, or passed in |
 //! | [`cache_key`] | the name that an issued token has in a cache |
 //! | [`life`] | how long an issued token may be used again |
 //! | [`jwt`] | what a JWT says of itself |
@@ -27,6 +28,7 @@
 pub mod bound;
 pub mod cache_key;
 pub mod client_auth;
+pub mod encoding;
 pub mod endpoint;
 pub mod error;
 mod excerpt;

@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use devsts::{Backend, is_for};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::wire::{Request, Wire};
 
@@ -36,9 +38,9 @@ impl Process {
     }
 
     /// Stops it by this signal; whether it says that it went well.
-    fn stop(&mut self, signal: &str) -> bool {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    fn stop(&mut self, signal: Signal) -> bool {
+        let pid = Pid::from_raw(self.child.id().try_into().unwrap());
+        kill(pid, signal).unwrap();
         self.child.wait().unwrap().success()
     }
 }
@@ -53,7 +55,7 @@ impl Drop for Process {
 
 #[test]
 fn the_sts_answers_logs_without_tokens_and_stops() {
-    for signal in ["-INT", "-TERM"] {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let mut process = Process::start(&["sts", "--client", "otxclient:2Federate"]);
         let mut wire = process.connect();
         let token = wire.ask(&Request::exchange("alice-the-source")).token();
@@ -87,7 +89,7 @@ fn the_ready_file_holds_the_address() {
     let body = wire.ask(&Request::get("/some/path?token=secret")).json();
     assert_eq!(body["uri"], "/some/path?token=secret");
     assert_eq!(process.line(), "#1 GET /some/path");
-    assert!(process.stop("-TERM"));
+    assert!(process.stop(Signal::SIGTERM));
     let address = fs::read_to_string(&file).unwrap();
     assert!(address.starts_with("127.0.0.1:") && address.ends_with('\n'), "{address:?}");
 }

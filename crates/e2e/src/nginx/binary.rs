@@ -27,6 +27,14 @@ pub fn module() -> PathBuf {
     existing(MODULE, "build/ngx_http_sts_module.so")
 }
 
+/// Loads a module that Debian has beside its NGINX, set-misc; nothing where another NGINX is tested,
+/// into which it does not load.
+pub fn debian_modules() -> Option<String> {
+    let is_debians = nginx().canonicalize().is_ok_and(|path| path == Path::new("/usr/sbin/nginx"));
+    let load = |name: &str| format!("load_module /usr/lib/nginx/modules/{name}.so;\n");
+    is_debians.then(|| load("ndk_http_module") + &load("ngx_http_set_misc_module"))
+}
+
 fn existing(variable: &str, default: &str) -> PathBuf {
     let path = env::var_os(variable).map_or_else(|| workspace().join(default), PathBuf::from);
     assert!(

@@ -9,9 +9,8 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 use crate::nginx::configuration::Configuration;
-use crate::nginx::process::{self, Group};
 use crate::nginx::verdict::Expectations;
-use crate::nginx::{Nginx, binary};
+use crate::nginx::{Group, Nginx, binary, in_own_group};
 use crate::ports::free_port;
 use crate::wait::DEADLINE;
 
@@ -235,6 +234,6 @@ fn command(prefix: &Path) -> Command {
     command.arg("-e").arg(prefix.join("error.log"));
     // NGINX takes sockets over from the variable of its own name.
     command.env_remove("NGINX");
-    process::in_own_group(&mut command);
+    in_own_group(&mut command);
     command
 }

@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 use crate::wait::{wait_for, wait_for_some};
 
 /// A process group whose leader was started by the test.
-pub(super) struct Group {
+pub(crate) struct Group {
     leader: Pid,
     /// The master that gets the signals: another one after an upgrade.
     master: AtomicI32,
@@ -25,7 +25,7 @@ pub(super) struct Group {
 }
 
 /// Puts the process into a process group of its own, so that all of it can be found and ended.
-pub(super) fn in_own_group(command: &mut Command) {
+pub(crate) fn in_own_group(command: &mut Command) {
     command.process_group(0);
 }
 
@@ -49,7 +49,7 @@ impl Group {
     /// Starts the leader, which has to be in a group of its own.
     ///
     /// It is told to stop when the test process dies, however that dies.
-    pub(super) fn spawn(command: Command) -> Self {
+    pub(crate) fn spawn(command: Command) -> Self {
         Self::led_by(spawn(command).as_raw())
     }
 
@@ -85,7 +85,7 @@ impl Group {
         self.master.store(pid, Ordering::Relaxed);
     }
 
-    pub(super) fn master_has_exited(&self) -> bool {
+    pub(crate) fn master_has_exited(&self) -> bool {
         self.reap();
         !is_running(self.master())
     }
@@ -96,13 +96,13 @@ impl Group {
             .unwrap_or_else(|error| panic!("cannot send {signal} to the master {master}: {error}"));
     }
 
-    pub(super) fn kill_all(&self) {
+    pub(crate) fn kill_all(&self) {
         // There may be none left.
         let _ = killpg(self.leader, Signal::SIGKILL);
     }
 
     /// Whether no process of the group is left, not even one that nobody has waited for.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.reap();
         killpg(self.leader, None) == Err(Errno::ESRCH)
     }
@@ -137,7 +137,7 @@ fn spawn(mut command: Command) -> Pid {
     let orders = SPAWNER.lock().expect("nobody panics while sending");
     orders.send((command, answer)).expect("the spawner runs for ever");
     drop(orders);
-    let pid = answered.recv().expect("the spawner answers").expect("NGINX can be run");
+    let pid = answered.recv().expect("the spawner answers").expect("the program can be run");
     Pid::from_raw(i32::try_from(pid).expect("a pid is an int"))
 }
 

@@ -7,12 +7,13 @@ use std::net::IpAddr;
 use std::ptr;
 
 use nginx_sys::{
-    NGX_OK, NGX_SSL_BUFFER, NGX_SSL_CLIENT, SSL_CTX_set_default_verify_paths, SSL_SESSION,
-    SSL_SESSION_free, SSL_ctrl, SSL_get_verify_result, SSL_get0_param, X509_V_OK,
-    X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip, X509_verify_cert_error_string,
-    ngx_connection_t, ngx_int_t, ngx_ssl_ciphers, ngx_ssl_cleanup_ctx,
-    ngx_ssl_client_session_cache, ngx_ssl_create, ngx_ssl_create_connection, ngx_ssl_crl,
-    ngx_ssl_get_session, ngx_ssl_set_session, ngx_ssl_t, ngx_ssl_trusted_certificate, ngx_uint_t,
+    NGX_OK, NGX_SSL_BUFFER, NGX_SSL_CLIENT, SSL, SSL_CTX_set_default_verify_paths, SSL_SESSION,
+    SSL_SESSION_free, SSL_ctrl, SSL_get_peer_cert_chain, SSL_get_verify_result, SSL_get0_param,
+    X509_V_OK, X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip,
+    X509_verify_cert_error_string, ngx_connection_t, ngx_int_t, ngx_ssl_ciphers,
+    ngx_ssl_cleanup_ctx, ngx_ssl_client_session_cache, ngx_ssl_create, ngx_ssl_create_connection,
+    ngx_ssl_crl, ngx_ssl_get_session, ngx_ssl_set_session, ngx_ssl_t, ngx_ssl_trusted_certificate,
+    ngx_uint_t,
 };
 use sts_core::endpoint::Host;
 
@@ -190,7 +191,7 @@ impl Tls {
     /// handshake end all the same, as in NGINX's own upstreams.
     ///
     /// # Safety
-    /// `connection` is valid and its handshake is done.
+    /// `connection` is valid, secured by this configuration, and has seen the certificate.
     pub(super) unsafe fn check(&self, connection: *mut ngx_connection_t) -> Result<(), String> {
         if !self.verify {
             return Ok(());
@@ -199,21 +200,26 @@ impl Tls {
         let ssl = unsafe { (*(*connection).ssl).connection };
         // SAFETY: as above.
         let result = unsafe { SSL_get_verify_result(ssl) };
-        if result == X509_V_OK as c_long {
-            return Ok(());
+        if result != X509_V_OK as c_long {
+            // SAFETY: OpenSSL returns a static text for any number.
+            let text = unsafe { CStr::from_ptr(X509_verify_cert_error_string(result)) };
+            return Err(format!("certificate verify error {result}: {}", text.to_string_lossy()));
         }
-        // The next handshake must look at the certificate again.
-        self.session.set(ptr::null_mut());
-        // SAFETY: OpenSSL returns a static text for any number.
-        let text = unsafe { CStr::from_ptr(X509_verify_cert_error_string(result)) };
-        Err(format!("certificate verify error {result}: {}", text.to_string_lossy()))
+        // SAFETY: the caller's contract.
+        if unsafe { has_certificate(ssl) } { Ok(()) } else { Err("no certificate".to_owned()) }
     }
 
-    /// Keeps the session that a connection has got.
+    /// Keeps the session that a connection has got, for the next one. OpenSSL calls this within the
+    /// handshake with TLS 1.2, and after it with TLS 1.3; what is wrong with the certificate is known
+    /// by then, and a session with one that is refused is never seen by another connection.
     ///
     /// # Safety
-    /// `connection` is valid and secured by this configuration.
+    /// `connection` is valid and secured by this configuration, and has seen the certificate.
     pub(super) unsafe fn keep_session(&self, connection: *mut ngx_connection_t) {
+        // SAFETY: the caller's contract.
+        if unsafe { self.check(connection) }.is_err() {
+            return;
+        }
         // SAFETY: the caller's contract. The reference that this returns is ours.
         let session = unsafe { ngx_ssl_get_session(connection) };
         if !session.is_null() {
@@ -241,6 +247,15 @@ impl Drop for Tls {
             unsafe { ngx_ssl_cleanup_ctx((&raw mut *self.ssl).cast()) };
         }
     }
+}
+
+/// With ciphers that the operator chose there may be no certificate, and nothing to find fault with.
+///
+/// # Safety
+/// `ssl` is valid.
+unsafe fn has_certificate(ssl: *const SSL) -> bool {
+    // SAFETY: the caller's contract. The chain is the session's; a resumed one has it too.
+    !unsafe { SSL_get_peer_cert_chain(ssl) }.is_null()
 }
 
 fn good(status: ngx_int_t) -> Option<()> {
