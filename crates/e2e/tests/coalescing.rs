@@ -1,5 +1,5 @@
 //! One call for a key, however many requests of however many workers want its token.
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test reports by panicking")]
+#![expect(clippy::expect_used, reason = "a test reports by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
 //! What happens to the zone: workers that die, memory that is not what it should be, purges.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test reports by panicking")]
 
 use devsts::{Gate, Script, When};
 use e2e::http1::Connection;
