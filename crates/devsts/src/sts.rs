@@ -21,6 +21,8 @@
 
 pub mod client;
 mod client_auth;
+mod client_credentials;
+mod password;
 mod steer;
 mod token;
 mod token_endpoint;

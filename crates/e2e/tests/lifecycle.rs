@@ -2,14 +2,24 @@
 
 use std::time::{Duration, Instant};
 
-use devsts::{Gate, Script, When};
+use devsts::pki::{Identity, Leaf};
+use devsts::{Gate, Script, Sts, Tls, When};
 use e2e::http1::Connection;
-use e2e::nginx::{Nginx, is_running};
+use e2e::nginx::{Nginx, is_running, open_files};
 use e2e::parallel::in_parallel;
+use e2e::ports::FullPort;
 use e2e::scene::{Scene, assert_exchanged};
 use e2e::wait::{DEADLINE, wait_for};
 
 const SERVER: &str = "location / { %%OTX%% %%PASS%% }";
+
+/// The same exchange at a port that takes no connection.
+const OTX_FULL: &str = "
+    STSType otx;
+    STSOTXEndpoint http://127.0.0.1:%%FULL%%/token;
+    STSOTXEndpointAuth client_secret_basic client_id=otxclient&client_secret=2Federate;
+    STSVariables $source_token $target_token;
+";
 
 /// How many exchanges are under way when something happens.
 const WAITING: u64 = 20;
@@ -198,6 +208,33 @@ fn the_time_to_shut_down_ends_a_quit_as_well() {
 }
 
 #[test]
+fn the_time_to_shut_down_ends_handshakes_and_connects_as_well() {
+    let scene = Scene::with(Sts::builder().tls(Tls::new(Identity::self_signed(&Leaf::server()))));
+    scene.sts.on_accept(None, Script::new().hang());
+    let full = FullPort::new();
+    let server = "
+        location /handshake { %%OTX%% %%PASS%% }
+        location /connect { %%OTX_FULL%% %%PASS%% }";
+    let nginx = scene.nginx().main("worker_shutdown_timeout 1s;").server(server);
+    let nginx = nginx.set("OTX_FULL", OTX_FULL).set("FULL", full.number()).start();
+    let old = nginx.worker();
+    let _clients: Vec<_> = (0..8)
+        .map(|number| {
+            let path = if number % 2 == 0 { "/handshake" } else { "/connect" };
+            nginx.get(path).bearer(format!("user-{number}")).start()
+        })
+        .collect();
+    assert!(scene.sts.wait_for_connections(DEADLINE, |connections| connections.open == 4));
+
+    let start = Instant::now();
+    nginx.reload();
+    nginx.wait_until_process_is_gone(old);
+
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    assert!(scene.sts.wait_for_connections(DEADLINE, |connections| connections.open == 0));
+}
+
+#[test]
 fn a_stop_ends_exchanges_at_once() {
     let (scene, _gate) = held();
     let nginx = scene.nginx().server(SERVER).start();
@@ -280,16 +317,33 @@ fn without_a_master_exchanges_are_made_as_well() {
 fn without_a_master_a_reload_with_exchanges_under_way_is_survived() {
     let (scene, gate) = held();
     let nginx = scene.nginx().main("master_process off;").server(SERVER).start();
-    let mut clients = start_all(&scene, &nginx);
+    let clients = start_all(&scene, &nginx);
 
     reload_single(&nginx);
+    assert!(scene.sts.wait_for_connections(DEADLINE, |connections| connections.open == 0));
     gate.open();
 
-    // NGINX by itself answers nothing right after such a reload, so only that it is alive counts.
-    for client in &mut clients {
-        let _ = client.try_read_response();
-    }
+    // NGINX by itself answers nothing after such a reload, so only that it is alive counts.
+    let before = open_files(nginx.master());
+    clients.into_iter().for_each(Connection::reset);
+    wait_for("NGINX to be done with them", || open_files(nginx.master()) <= before - 20);
     assert!(is_running(nginx.master()));
+}
+
+#[test]
+fn without_a_master_a_reload_ends_the_calls_of_the_former_configuration() {
+    let (scene, gate) = held();
+    let nginx = scene.nginx().main("master_process off;").server(SERVER).start();
+    start_all(&scene, &nginx).into_iter().for_each(Connection::reset);
+    let gone = || nginx.error_log().matches("prematurely closed").count();
+    wait_for("NGINX to notice", || gone() == 20);
+
+    // Nobody waits for these calls. They use what the configuration owns.
+    reload_single(&nginx);
+
+    assert!(scene.sts.wait_for_connections(DEADLINE, |connections| connections.open == 0));
+    assert!(is_running(nginx.master()));
+    gate.open();
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use devsts::{Answer, Gate, Script, Sts, When};
 use e2e::http1::Connection;
-use e2e::nginx::Nginx;
+use e2e::nginx::{Nginx, open_files};
 use e2e::ports::FullPort;
 use e2e::scene::{Scene, Seen, assert_exchanged};
 use e2e::wait::{DEADLINE, wait_for};
@@ -105,6 +105,59 @@ fn a_connection_that_takes_too_long_is_given_up() {
 
     let took = start.elapsed();
     assert!(took >= Duration::from_millis(900) && took < Duration::from_secs(4), "{took:?}");
+}
+
+#[test]
+fn a_worker_without_free_connections_answers_that_it_is_busy_and_recovers() {
+    let scene = Scene::new();
+    let gate = Gate::new();
+    scene.sts.script(When::subject_prefix("user-"), Script::new().hold(&gate).usual());
+    let server = "
+        %%OTX%%
+        add_header X-STS-Error $sts_error always;
+        add_header X-Token $target_token;
+        location / { }
+        location /open { STSType disabled; return 200 open; }";
+    // A client needs one, its exchange another one, and NGINX two.
+    let nginx = scene.nginx().server(server).worker_connections(32).start();
+    let worker = nginx.worker();
+    let before = open_files(worker);
+
+    // NGINX makes room by closing clients that have not sent anything yet.
+    let mut clients: Vec<_> = (0..20).map(|_| nginx.connect()).collect();
+    clients.iter_mut().for_each(|client| client.send("GET / HTTP/1.1\r\n"));
+    // It is accepted after all of them.
+    nginx.get("/open").send().expect_status(200);
+    let (mut calls, mut busy) = (0, 0);
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.send(format!("Host: localhost\r\nAuthorization: Bearer user-{number}\r\n\r\n"));
+        wait_for("a call or a refusal", || scene.sts.call_count() > calls || !client.is_waiting());
+        calls = scene.sts.call_count();
+        busy += usize::from(!client.is_waiting());
+    }
+    gate.open();
+
+    let mut turned_away = 0;
+    for (number, client) in clients.iter_mut().enumerate() {
+        let response = client.read_response();
+        if response.status == 503 {
+            assert_eq!(response.header("X-STS-Error"), Some("busy"));
+            turned_away += 1;
+        } else {
+            let response = response.expect_status(200);
+            let token = response.header("X-Token").expect("a token");
+            assert!(devsts::is_for(token, &format!("user-{number}")), "{token}");
+        }
+    }
+    assert!(busy > 0 && calls > 0 && turned_away == busy, "{busy} {calls} {turned_away}");
+    drop(clients);
+    nginx.wait_for_log("raise worker_connections");
+
+    let response = nginx.get("/").bearer("afterwards").send().expect_status(200);
+    assert!(devsts::is_for(response.header("X-Token").expect("a token"), "afterwards"));
+    assert_eq!(nginx.worker(), worker);
+    let idle = || usize::try_from(scene.sts.connections().open).unwrap_or(usize::MAX);
+    wait_for("everything else to be closed", || open_files(worker) <= before + idle() + 1);
 }
 
 /// Starts so many exchanges of different tokens.

@@ -202,6 +202,34 @@ fn without_an_answer_from_dns_the_addresses_of_the_configuration_are_used() {
 }
 
 #[test]
+fn a_name_server_that_falls_silent_does_not_hide_the_addresses_that_it_gave() {
+    let scene = Scene::new();
+    let dns = Dns::new();
+    dns.set(NAME, 1, &[HERE]);
+    let nginx = asking(&scene, &dns, "STSHTTPTimeOut 20;").start();
+    assert_exchanged(nginx.get("/").bearer("alice").send(), "alice");
+    let before = dns.questions(NAME);
+    dns.set_silent(true);
+
+    let mut slowest = Duration::ZERO;
+    wait_for("another question", || {
+        let start = Instant::now();
+        assert_exchanged(nginx.get("/").bearer("bob").send(), "bob");
+        slowest = slowest.max(start.elapsed());
+        dns.questions(NAME) > before
+    });
+
+    // One call waits a while for the answer, and not for half of what it may take.
+    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
+    let start = Instant::now();
+    for number in 0..5 {
+        let user = format!("user-{number}");
+        assert_exchanged(nginx.get("/").bearer(&user).send(), &user);
+    }
+    assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
+}
+
+#[test]
 fn without_an_answer_from_dns_and_without_an_address_the_call_ends_in_time() {
     let scene = Scene::new();
     let dns = Dns::new();

@@ -1,5 +1,5 @@
-//! The first users' own configuration: the OAuth 2.0 Token Exchange location that the module is known
-//! by, with nothing changed but host names, ports and a missing brace.
+//! The first users' own configuration: the OAuth 2.0 locations that the module is known by, with
+//! nothing changed but host names, ports and a missing brace.
 
 use devsts::pki::{Identity, Leaf};
 use devsts::{Client, Sts, Tls};
@@ -15,6 +15,19 @@ const LOCATION: &str = "
 
             STSVariables $source_token $otx_target_token;
             proxy_set_header Cookie STS_COOKIE=$otx_target_token;
+            proxy_pass http://127.0.0.1:%%BACKEND_PORT%%/headers$is_args$args;
+        }
+";
+
+const PASSWORD_LOCATION: &str = "
+        location /sts/ropc {
+            STSType ropc;
+            STSSSLValidateServer Off;
+            STSROPCEndpoint https://127.0.0.1:%%STS_PORT%%/as/token.oauth2;
+            STSROPCEndpointAuth client_secret_basic client_id=sts0&client_secret=2Federate;
+            STSROPCUsername dummy;
+            STSVariables $source_token $ropc_target_token;
+            proxy_set_header Cookie STS_COOKIE=$ropc_target_token;
             proxy_pass http://127.0.0.1:%%BACKEND_PORT%%/headers$is_args$args;
         }
 ";
@@ -37,9 +50,13 @@ fn keycloak() -> devsts::sts::Builder {
 }
 
 fn start(scene: &Scene) -> Nginx {
+    start_with(scene, LOCATION)
+}
+
+fn start_with(scene: &Scene, location: &str) -> Nginx {
     Nginx::builder()
         .http(SOURCE)
-        .server(LOCATION)
+        .server(location)
         .set("STS_PORT", scene.sts.port())
         .set("BACKEND_PORT", scene.backend.port())
         .forbid_in_log(CLIENT_SECRET)
@@ -105,4 +122,35 @@ fn an_sts_that_does_not_know_the_client_is_the_gateways_trouble() {
     nginx.get("/sts/otx").bearer("the-source-token").send().expect_status(502);
 
     assert_eq!(scene.backend.requests().len(), 0);
+}
+
+fn ping_federate() -> devsts::sts::Builder {
+    let identity = Identity::self_signed(&Leaf::server().dns("pingfed"));
+    let client = Client::new("sts0", CLIENT_SECRET);
+    Sts::builder().tls(Tls::new(identity)).path("/as/token.oauth2").client(client)
+}
+
+#[test]
+fn the_password_location_sends_the_token_as_a_password_and_passes_the_new_one_on() {
+    let scene = Scene::with(ping_federate());
+    let nginx = start_with(&scene, PASSWORD_LOCATION);
+
+    let response = nginx.get("/sts/ropc?colour=blue").bearer("the-source-token").send();
+
+    let seen = Seen::by_backend(response);
+    assert_eq!(seen.uri(), "/headers?colour=blue");
+    let target = scene.sts.issued()[0].target.clone();
+    assert_eq!(seen.header("Cookie"), Some(format!("STS_COOKIE={target}")));
+    assert_eq!(scene.sts.source_of(&target).as_deref(), Some("the-source-token"));
+    let call = scene.only_call();
+    // sts0:2Federate
+    assert_eq!(call.header("Authorization").as_deref(), Some("Basic c3RzMDoyRmVkZXJhdGU="));
+    let sent: Vec<_> = call.parameters().iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    assert_eq!(
+        sent,
+        [("grant_type", "password"), ("username", "dummy"), ("password", "the-source-token")]
+    );
+    nginx.get("/sts/ropc").send().expect_status(401);
+    nginx.forbid_in_log("the-source-token");
+    nginx.forbid_in_log(&target);
 }

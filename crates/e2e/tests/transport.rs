@@ -282,6 +282,27 @@ fn a_connection_that_the_sts_has_closed_is_not_used_again() {
 }
 
 #[test]
+fn a_connection_stays_idle_for_as_long_as_the_location_says_that_used_it_last() {
+    let scene = Scene::new();
+    let server = "
+        location /long { %%OTX%% STSKeepalive 8 1d; %%PASS%% }
+        location /short { %%OTX%% STSKeepalive 8 300ms; %%PASS%% }";
+    let nginx = scene.nginx().server(server).start();
+
+    assert_exchanged(nginx.get("/long").bearer("alice").send(), "alice");
+    assert_exchanged(nginx.get("/short").bearer("bob").send(), "bob");
+    assert_eq!(scene.sts.connections().accepted, 1);
+    assert!(scene.sts.wait_for_connections(DEADLINE, |c| c.open == 0));
+
+    assert_exchanged(nginx.get("/short").bearer("carol").send(), "carol");
+    assert_exchanged(nginx.get("/long").bearer("dave").send(), "dave");
+    // What is kept for long is still there when what is kept for a short time would be closed.
+    std::thread::sleep(Duration::from_millis(600));
+    assert_exchanged(nginx.get("/long").bearer("erin").send(), "erin");
+    assert!(scene.sts.connections().accepted <= 3, "{:?}", scene.sts.connections());
+}
+
+#[test]
 fn a_connection_that_the_sts_wants_closed_is_closed() {
     let scene = Scene::new();
     scene.sts.script(When::any(), Script::new().usual_as(Answer::closing));

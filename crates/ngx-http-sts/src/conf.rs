@@ -3,34 +3,48 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`directives`] | the table of directives, and what each accepts |
+//! | [`keys`] | the same as options of `STSExchange` |
+//! | [`exchange_directive`] | `STSExchange` |
 //! | [`argument`] | the forms that arguments have: switches, numbers, sizes, times |
-//! | [`cache`] | the shared memory zones |
-//! | [`settings`] | what was written in one block, and how blocks inherit |
-//! | [`wstrust`] | those of WS-Trust |
+//! | [`written`] | what was written in one block, and how blocks inherit |
+//! | [`settings`] | the settings that both syntaxes fill |
+//! | [`grant`], [`wstrust`] | those of one protocol |
+//! | [`parameter`], [`text`] | values that may hold variables |
+//! | [`asked`] | what the settings of a protocol ask the STS for |
 //! | [`exchange`] | what a location does with a request, made of its settings |
+//! | [`cache`] | the shared memory zones |
 //! | [`main`] | what all locations share: targets, destinations, phases |
 
 pub(crate) mod argument;
+mod asked;
 pub(crate) mod cache;
 pub(crate) mod directives;
 pub(crate) mod exchange;
+mod exchange_directive;
+mod grant;
+mod keys;
 pub(crate) mod main;
+mod parameter;
 pub(crate) mod settings;
-pub(crate) mod wstrust;
+pub(crate) mod text;
+mod written;
+mod wstrust;
 
 use std::rc::Rc;
 
 pub(crate) use exchange::{Challenge, Exchange, ExchangeId, OnFailure, Phase};
 pub(crate) use main::MainConf;
 use settings::Settings;
+use written::{InForce, Written};
 
 use crate::cache::Cache;
 
 /// What one block (`http`, `server`, `location`, `if`) has of this module.
 #[derive(Default)]
 pub(crate) struct LocationConf {
-    /// What was written in the block; after the merge, with what it inherits.
-    pub(crate) settings: Settings,
+    pub(crate) written: Written,
+    /// Known after the merge; `http` itself has none.
+    in_force: Option<InForce>,
     /// What happens to its requests.
     pub(crate) state: State,
     /// The cache that requests to this location empty.
@@ -50,6 +64,11 @@ pub(crate) enum State {
 }
 
 impl LocationConf {
+    /// What holds in a block below `http`.
+    pub(crate) fn settings(&self) -> Option<&Settings> {
+        self.in_force.as_ref().map(|in_force| &in_force.settings)
+    }
+
     /// The exchange, when there is one.
     pub(crate) fn exchange(&self) -> Option<&Exchange> {
         match &self.state {

@@ -27,7 +27,7 @@ pub(crate) struct Context {
 /// An exchange that has ended.
 pub(crate) struct Pass {
     pub(crate) exchange: ExchangeId,
-    pub(crate) target: usize,
+    pub(crate) target: Option<usize>,
     /// How the location passes the token on.
     encoding: Option<Encoding>,
     pub(crate) source: Source,

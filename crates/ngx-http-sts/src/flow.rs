@@ -13,7 +13,7 @@ use sts_core::error::Failure;
 use sts_core::issued::{Issued, TokenType};
 use sts_core::life;
 use sts_core::now::UnixTime;
-use sts_core::profile::{Incoming, Parameter, Subject};
+use sts_core::profile::{Incoming, Names, Parameter, Subject};
 use sts_core::secret::Secret;
 use sts_zone::zone::{Tags, tag};
 
@@ -35,6 +35,8 @@ pub(crate) struct Ask {
     pub(crate) key: CacheKey,
     /// Names and evaluated values.
     pub(crate) parameters: Rc<Vec<(String, Secret)>>,
+    pub(crate) client_id: Option<Rc<[u8]>>,
+    pub(crate) username: Option<Rc<[u8]>>,
 }
 
 /// A token that a request may use.
@@ -70,13 +72,16 @@ impl How {
 
 impl Ask {
     /// Calls `use_it` with what the protocol needs of the request.
-    pub(crate) fn with_subject<R>(&self, use_it: impl FnOnce(&Subject<'_>) -> R) -> R {
+    fn with_subject<R>(&self, use_it: impl FnOnce(&Subject<'_>, &Names<'_>) -> R) -> R {
         let parameters: Vec<_> = self
             .parameters
             .iter()
             .map(|(name, value)| Parameter { name, value: value.expose() })
             .collect();
-        use_it(&Subject { source: &self.token, parameters: &parameters })
+        let subject = Subject { source: &self.token, parameters: &parameters };
+        let names =
+            Names { client_id: self.client_id.as_deref(), username: self.username.as_deref() };
+        use_it(&subject, &names)
     }
 
     /// An STS may repeat what it was sent.
@@ -106,8 +111,9 @@ impl Ask {
     ) -> Result<(Issued, u64), Failure> {
         let callee = &self.callee;
         let started = clock::milliseconds();
-        let outgoing =
-            self.with_subject(|subject| callee.profile.request(subject, &clock::now()))?;
+        let outgoing = self.with_subject(|subject, names| {
+            callee.profile.request_as(subject, names, &clock::now())
+        })?;
         let answer = net::call(&callee.destination, outgoing, &callee.limit, sent, hold).await?;
         let answer =
             Incoming { status: answer.status, headers: &answer.headers, body: &answer.body };

@@ -6,10 +6,11 @@ use std::rc::Rc;
 use sts_core::bound;
 use sts_core::cache_key::CacheKey;
 use sts_core::error::{Failure, FailureKind};
-use sts_core::profile::{Parameter, Subject};
+use sts_core::profile::{Names, Parameter, Subject};
 use sts_core::secret::Secret;
 
 use crate::conf::settings::BoundTokens;
+use crate::conf::text::Text;
 use crate::conf::{Exchange, OnFailure, Phase, State};
 use crate::context::{Context, Outcome, Pass, Source};
 use crate::flight::{self, Boarding};
@@ -129,7 +130,8 @@ fn check_bound(
     token: &[u8],
 ) -> Result<(), Failure> {
     let bound = || bound::is_bound(token) || came_with_dpop(request, source.token.expose());
-    if exchange.bound_tokens == BoundTokens::Allow || !bound() {
+    let allowed = exchange.bound_tokens == BoundTokens::Allow || !exchange.has_source();
+    if allowed || !bound() {
         return Ok(());
     }
     let reason = "the source token is bound to a key of the client (STSBoundTokens)";
@@ -161,6 +163,9 @@ fn source(
     exchange: &Exchange,
 ) -> Result<Source, OutOfMemory> {
     let text = &exchange.carrier.source_text;
+    if !exchange.has_source() {
+        return Ok(Source { text: text.clone(), token: Rc::default() });
+    }
     let known = context.passes().find(|pass| pass.source.text == *text);
     if let Some(pass) = known {
         return Ok(pass.source.clone());
@@ -171,7 +176,8 @@ fn source(
 
 /// The source token out of what it is encoded in.
 fn decode(exchange: &Exchange, source: &Source) -> Result<Rc<Secret>, Failure> {
-    let Some(encoding) = exchange.source_encoding else { return Ok(source.token.clone()) };
+    let encoding = exchange.source_encoding.filter(|_| exchange.has_source());
+    let Some(encoding) = encoding else { return Ok(source.token.clone()) };
     encoding.decode(source.token.expose()).map(Rc::new).map_err(|problem| {
         let reason = format!("the source token {problem} (STSSourceEncoding)");
         Failure::new(FailureKind::BadToken, reason)
@@ -190,26 +196,40 @@ fn check_target(exchange: &Exchange, granted: &Granted) -> Result<(), Failure> {
     Err(Failure::new(FailureKind::BadAnswer, reason))
 }
 
-/// Extra parameters by name.
-type Values<'e> = Vec<(&'e str, Cow<'e, [u8]>)>;
+/// What a request brings to the exchange besides its token.
+struct Values<'e> {
+    /// Extra parameters by name.
+    parameters: Vec<(&'e str, Cow<'e, [u8]>)>,
+    client_id: Option<Cow<'e, [u8]>>,
+    username: Option<Cow<'e, [u8]>>,
+}
 
-/// The extra parameters as they are for this request.
+/// The values as they are for this request.
 fn values<'e>(request: Request<'e>, exchange: &'e Exchange) -> Result<Values<'e>, OutOfMemory> {
-    let mut values = Vec::with_capacity(exchange.parameters.len());
+    let mut parameters = Vec::with_capacity(exchange.parameters.len());
     for parameter in exchange.parameters.iter() {
-        let value = parameter.value.evaluate(request).ok_or(OutOfMemory)?;
+        let value = parameter.text.evaluate(request)?;
         // A variable that is empty for this request means that there is no such parameter.
-        if parameter.literal || !value.is_empty() {
-            values.push((parameter.name.as_str(), value));
+        if !value.is_empty() || !parameter.text.template.has_variables() {
+            parameters.push((parameter.name.as_str(), value));
         }
     }
-    Ok(values)
+    let evaluate = |text: Option<&Text>| text.map(|text| text.evaluate(request)).transpose();
+    Ok(Values {
+        parameters,
+        client_id: evaluate(exchange.client_id.as_deref())?,
+        username: evaluate(exchange.username.as_deref().map(|username| &username.text))?,
+    })
 }
 
 /// The name of what is asked for.
-fn key(exchange: &Exchange, token: &Secret, values: &[(&str, Cow<'_, [u8]>)]) -> CacheKey {
-    let parameters: Vec<_> = values.iter().map(|(name, value)| Parameter { name, value }).collect();
-    exchange.callee.key.of(&Subject { source: token, parameters: &parameters })
+fn key(exchange: &Exchange, token: &Secret, values: &Values<'_>) -> CacheKey {
+    let parameters: Vec<_> =
+        values.parameters.iter().map(|(name, value)| Parameter { name, value }).collect();
+    let subject = Subject { source: token, parameters: &parameters };
+    let names =
+        Names { client_id: values.client_id.as_deref(), username: values.username.as_deref() };
+    exchange.callee.key.of_names(&subject, &names)
 }
 
 fn start(
@@ -217,23 +237,32 @@ fn start(
     exchange: &Exchange,
     source: &Source,
     token: &Rc<Secret>,
-    values: &[(&str, Cow<'_, [u8]>)],
+    values: &Values<'_>,
     key: CacheKey,
 ) -> Result<Boarding, Failure> {
-    if token.is_empty() {
-        return Err(Failure::new(FailureKind::MissingToken, "no source token"));
+    let missing = |reason| Err(Failure::new(FailureKind::MissingToken, reason));
+    if exchange.has_source() {
+        if token.is_empty() {
+            return missing("no source token");
+        }
+        check_bound(request, exchange, source, token.expose())?;
     }
-    check_bound(request, exchange, source, token.expose())?;
+    if values.username.as_ref().is_some_and(|name| name.is_empty()) {
+        return missing("there is nobody whose password the source token could be");
+    }
     let ask = || Ask {
         callee: exchange.callee.clone(),
         source: source.clone(),
         token: token.clone(),
         key,
         parameters: values
+            .parameters
             .iter()
             .map(|(name, value)| ((*name).to_owned(), Secret::new(&**value)))
             .collect::<Vec<_>>()
             .into(),
+        client_id: values.client_id.as_deref().map(Rc::from),
+        username: values.username.as_deref().map(Rc::from),
     };
     let Some(cache) = &exchange.cache else {
         let pending = Pending::new(ask());

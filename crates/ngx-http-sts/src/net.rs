@@ -117,7 +117,7 @@ async fn run(
 ) -> Result<Answer, CallError> {
     let _turn = destination.calls().turn(limit.calls).await?;
     let mut request = request(destination, outgoing);
-    if let Some(connection) = pool::take(destination, limit.keepalive) {
+    if let Some(connection) = pool::take(destination) {
         sent.set(true);
         match send(connection, destination, request, limit).await {
             // Not a byte of it was written, so nothing of it can have been processed.

@@ -24,13 +24,15 @@ pub(crate) fn handle(request: Request<'_>) -> Answer {
     };
     let what = match (request.header(SOURCE), exchange(request)) {
         // It stands there as it stands in what it is read from.
-        (Some(source), _) => match location.settings.source_encoding.flatten() {
-            None => Purge::Source(source_tag(source)),
-            Some(encoding) => match encoding.decode(source) {
-                Ok(token) => Purge::Source(source_tag(token.expose())),
-                Err(problem) => return answer(400, &format!("the source token {problem}\n")),
-            },
-        },
+        (Some(source), _) => {
+            match location.settings().and_then(|settings| settings.source_encoding.flatten()) {
+                None => Purge::Source(source_tag(source)),
+                Some(encoding) => match encoding.decode(source) {
+                    Ok(token) => Purge::Source(source_tag(token.expose())),
+                    Err(problem) => return answer(400, &format!("the source token {problem}\n")),
+                },
+            }
+        }
         (None, Some(endpoint)) => match cache.exchanges_at(&endpoint) {
             exchanges if exchanges.is_empty() => return answer(404, "no such exchange\n"),
             exchanges => Purge::Exchanges(exchanges),

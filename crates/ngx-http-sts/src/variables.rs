@@ -38,12 +38,12 @@ pub(crate) fn target(request: Request<'_>, index: usize) -> Option<&[u8]> {
         Some(exchange) => context.pass_of(exchange.id).filter(|pass| {
             // A location with the same exchange may have another name for the target. It may also
             // ask for something else, which is not known before its phase.
-            let named = pass.target == index || exchange.carrier.target == index;
+            let named = pass.target == Some(index) || exchange.carrier.target == Some(index);
             named && pass.is_judged(request.main().pass_number())
         }),
-        None => context.passes().filter(|pass| pass.target == index).last(),
+        None => context.passes().filter(|pass| pass.target == Some(index)).last(),
     });
-    if pass.is_none() && in_force.is_some_and(|exchange| exchange.carrier.target == index) {
+    if pass.is_none() && in_force.is_some_and(|exchange| exchange.carrier.target == Some(index)) {
         warn_of_early_reader(request);
     }
     let token = pass.and_then(|pass| match in_force {

@@ -67,11 +67,7 @@ impl ExchangeKey {
         for field in trust {
             fields.push(field);
         }
-        let has_source = match &profile.protocol {
-            Protocol::ClientCredentials => false,
-            Protocol::Password | Protocol::TokenExchange | Protocol::WsTrust(_) => true,
-        };
-        Self { digest: fields.finish(), has_source }
+        Self { digest: fields.finish(), has_source: profile.protocol.has_source() }
     }
 
     /// The digest itself: all entries of the exchange are found by it.

@@ -1,6 +1,10 @@
 //! The form-encoded option strings of directives, such as `client_id=sts&client_secret=a%26b`.
 
+mod template;
+
 use thiserror::Error;
+
+pub use template::Template;
 
 use crate::form;
 use crate::secret::Secret;
@@ -14,6 +18,8 @@ pub struct Options {
 struct Entry {
     key: String,
     value: Secret,
+    /// The value as it was written.
+    encoded: Secret,
 }
 
 impl Options {
@@ -71,6 +77,57 @@ impl Options {
         }
     }
 
+    /// Takes the value of a key whose value is text that may hold variables.
+    ///
+    /// # Errors
+    /// As [`Self::take_text`].
+    pub fn take_template(&mut self, key: &'static str) -> Result<Option<Template>, OptionError> {
+        let Some(encoded) = self.take_encoded(key) else { return Ok(None) };
+        let template = Template::of_encoded(encoded.expose());
+        let template = template.filter(|template| !template.has_control_characters());
+        match template.ok_or(OptionError::NotText { key })? {
+            template if template.is_empty() => Err(OptionError::Empty { key }),
+            template => Ok(Some(template)),
+        }
+    }
+
+    /// Whether the value of a key holds variables.
+    pub fn has_variables(&self, key: &str) -> bool {
+        let entry = self.entries.iter().find(|entry| entry.key == key);
+        entry.is_some_and(|entry| entry.encoded.expose().contains(&b'$'))
+    }
+
+    /// Takes the value of a key that holds a form of its own, encoded once more: names, and values
+    /// that may hold variables, in their order. A name without `=` has an empty value.
+    ///
+    /// # Errors
+    /// The form is not form-encoded, or not UTF-8.
+    pub fn take_form(
+        &mut self,
+        key: &'static str,
+    ) -> Result<Option<Vec<(String, Template)>>, OptionError> {
+        let Some(encoded) = self.take_encoded(key) else { return Ok(None) };
+        let form = template::decode_outer(encoded.expose());
+        let form = form.ok_or(OptionError::Form { key })?;
+        if form.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let pairs = form.split(|byte| *byte == b'&').map(|pair| {
+            let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+            let (name, value) = pair.split_at_checked(at)?;
+            let name = form::decode(name)?;
+            let name = std::str::from_utf8(name.expose()).ok()?.to_owned();
+            Some((name, Template::of_encoded(value.get(1..).unwrap_or_default())?))
+        });
+        let pairs: Option<Vec<_>> = pairs.collect();
+        pairs.map(Some).ok_or(OptionError::Form { key })
+    }
+
+    fn take_encoded(&mut self, key: &str) -> Option<Secret> {
+        let index = self.entries.iter().position(|entry| entry.key == key)?;
+        Some(self.entries.remove(index).encoded)
+    }
+
     /// [`Self::take_text`] for a key that must be there.
     ///
     /// # Errors
@@ -97,13 +154,14 @@ impl Entry {
         let decode = |text: &str| {
             form::decode(text.as_bytes()).ok_or(OptionError::PercentEncoding { position })
         };
+        let encoded = Secret::new(value);
         let (key, value) = (decode(key)?, decode(value)?);
         let is_key_byte = |b: &u8| b.is_ascii_alphanumeric() || b"_.-".contains(b);
         match std::str::from_utf8(key.expose()) {
             Ok(key)
                 if (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|b| is_key_byte(&b)) =>
             {
-                Ok(Self { key: key.to_owned(), value })
+                Ok(Self { key: key.to_owned(), value, encoded })
             }
             _ => Err(OptionError::Key { position }),
         }
@@ -116,6 +174,15 @@ pub enum OptionError {
     /// A value that must say something is empty.
     #[error("the value of \"{key}\" must not be empty")]
     Empty {
+        /// Whose value it is.
+        key: &'static str,
+    },
+    /// A value that must be a form is none.
+    #[error(
+        "the value of \"{key}\" is no form: it is written name=value&name=value, and then encoded \
+         once more, so that = is %3D and & is %26"
+    )]
+    Form {
         /// Whose value it is.
         key: &'static str,
     },
@@ -259,6 +326,42 @@ mod tests {
         }
         assert_eq!(Options::parse("a=%C3%BC").unwrap().take_text("a"), Ok(Some("ü".to_owned())));
         assert_eq!(Options::parse("").unwrap().take_text("a"), Ok(None));
+    }
+
+    #[test]
+    fn a_value_with_variables_is_text_too() {
+        let take = |text: &str| Options::parse(text).unwrap().take_template("a");
+        assert_eq!(take("a=x+%24$y"), Ok(Some(Template::of_argument("x %24$y"))));
+        assert_eq!(take(""), Ok(None));
+        assert_eq!(take("a="), Err(OptionError::Empty { key: "a" }));
+        assert_eq!(take("a=%FF"), Err(OptionError::NotText { key: "a" }));
+        assert_eq!(take("a=$x%0A"), Err(OptionError::NotText { key: "a" }));
+        let options = Options::parse("a=%24&b=$x").unwrap();
+        assert!(!options.has_variables("a") && options.has_variables("b"));
+        assert!(!options.has_variables("c"));
+    }
+
+    #[test]
+    fn a_form_within_the_string_is_encoded_once_more() {
+        let take = |text: &str| Options::parse(text).unwrap().take_form("params");
+        let pair = |name: &str, value: &str| (name.to_owned(), Template::of_argument(value));
+        let written = "params=scope%3Da%2Bb%26audience%3D%24%2524$host%26empty%3D%26none";
+        assert_eq!(
+            take(written),
+            Ok(Some(vec![
+                pair("scope", "a b"),
+                pair("audience", "%24%24$host"),
+                pair("empty", ""),
+                pair("none", ""),
+            ]))
+        );
+        assert_eq!(take("params="), Ok(Some(Vec::new())));
+        assert_eq!(take(""), Ok(None));
+        // Not encoded once more: what it holds is an option of its own.
+        assert_eq!(take("params=a%3Db&c=d"), Ok(Some(vec![pair("a", "b")])));
+        for form in ["params=a%3D%25", "params=a%3D%25FF", "params=%25zz%3Da"] {
+            assert_eq!(take(form), Err(OptionError::Form { key: "params" }), "{form}");
+        }
     }
 
     #[test]

@@ -35,6 +35,14 @@ impl Protocol {
             Self::WsTrust(_) => "wstrust",
         }
     }
+
+    /// Whether it exchanges a token of the client; else the token that it asks for is the gateway's.
+    pub const fn has_source(&self) -> bool {
+        match self {
+            Self::ClientCredentials => false,
+            Self::Password | Self::TokenExchange | Self::WsTrust(_) => true,
+        }
+    }
 }
 
 /// Everything about an exchange that does not depend on the request.

@@ -47,11 +47,20 @@ fn endpoints() {
 #[test]
 fn options() {
     let mut messages = Messages::default();
-    for text in
-        ["s3cret", "s3 cret=1", "a=s3cret%", "a=s3cret&a=s3cret", "b=", "b=%00", "", "b=1&c=2"]
-    {
+    for text in [
+        "s3cret",
+        "s3 cret=1",
+        "a=s3cret%",
+        "a=s3cret&a=s3cret",
+        "b=",
+        "b=%00",
+        "",
+        "b=1&c=2",
+        "f=s3cret%25",
+    ] {
         let read = || {
             let mut options = Options::parse(text)?;
+            options.take_form("f")?;
             options.require_text("b")?;
             options.finish(&["a", "b"])
         };
@@ -59,6 +68,7 @@ fn options() {
         // When this no longer compiles, the list above lacks a line.
         match error {
             OptionError::Empty { .. }
+            | OptionError::Form { .. }
             | OptionError::Key { .. }
             | OptionError::Missing { .. }
             | OptionError::NoValue { .. }

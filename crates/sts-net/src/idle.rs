@@ -17,6 +17,11 @@ pub struct Limits {
 impl Limits {
     /// What holds when nothing is configured.
     pub const DEFAULT: Self = Self { connections: 32, idle: 60_000 };
+
+    /// Up to when a connection may be used that is parked now.
+    pub fn until(&self, now: Millis) -> Millis {
+        now.saturating_add(self.idle)
+    }
 }
 
 /// Names one parked connection.
@@ -34,7 +39,8 @@ pub struct Idle<T> {
 
 struct Parked<T> {
     id: ParkedId,
-    since: Millis,
+    /// When it has been unused for too long.
+    until: Millis,
     connection: T,
 }
 
@@ -51,8 +57,9 @@ impl<T> Idle<T> {
         ParkedId(self.next)
     }
 
-    /// Keeps a connection. What has to go for it is returned and dropped by the caller: the one that
-    /// was unused the longest when there are too many, or the connection itself when none is kept.
+    /// Keeps a connection for as long as the limits of the call that it served allow. What has to go
+    /// for it is returned and dropped by the caller: the one that was unused the longest when there
+    /// are too many, or the connection itself when none is kept.
     #[must_use]
     pub fn park(
         &mut self,
@@ -67,13 +74,15 @@ impl<T> Idle<T> {
         }
         let parked = self.destinations.entry(destination).or_default();
         let evicted = (parked.len() >= limits.connections).then(|| parked.remove(0).connection);
-        parked.push(Parked { id, since: now, connection });
+        parked.push(Parked { id, until: limits.until(now), connection });
         evicted
     }
 
-    /// Takes the connection that was used last.
-    pub fn take(&mut self, destination: u64) -> Option<T> {
-        Some(self.destinations.get_mut(&destination)?.pop()?.connection)
+    /// Takes the connection that was used last, of those whose time is not over.
+    pub fn take(&mut self, destination: u64, now: Millis) -> Option<T> {
+        let parked = self.destinations.get_mut(&destination)?;
+        let last = parked.iter().rposition(|one| now < one.until)?;
+        Some(parked.remove(last).connection)
     }
 
     /// Removes one connection, because its peer closed it.
@@ -84,10 +93,15 @@ impl<T> Idle<T> {
     }
 
     /// Removes what was unused for too long.
-    pub fn expire(&mut self, destination: u64, now: Millis, limits: Limits) -> Vec<T> {
-        let Some(parked) = self.destinations.get_mut(&destination) else { return Vec::new() };
-        let old = parked.partition_point(|one| now.saturating_sub(one.since) >= limits.idle);
-        parked.drain(..old).map(|one| one.connection).collect()
+    pub fn expire(&mut self, now: Millis) -> Vec<T> {
+        let all = self.destinations.values_mut();
+        let old = all.flat_map(|parked| parked.extract_if(.., |one| one.until <= now));
+        old.map(|one| one.connection).collect()
+    }
+
+    /// When the first connection will have been unused for too long.
+    pub fn earliest(&self) -> Option<Millis> {
+        self.destinations.values().flatten().map(|one| one.until).min()
     }
 
     /// Removes everything.
@@ -124,16 +138,16 @@ mod tests {
         let mut idle = Idle::new();
         park(&mut idle, 1, "older", 0);
         park(&mut idle, 1, "newer", 5);
-        assert_eq!(idle.take(1), Some("newer"));
-        assert_eq!(idle.take(1), Some("older"));
-        assert_eq!(idle.take(1), None);
+        assert_eq!(idle.take(1, 10), Some("newer"));
+        assert_eq!(idle.take(1, 10), Some("older"));
+        assert_eq!(idle.take(1, 10), None);
     }
 
     #[test]
     fn a_connection_is_never_given_to_another_destination() {
         let mut idle = Idle::new();
         park(&mut idle, 1, "one", 0);
-        assert_eq!(idle.take(2), None);
+        assert_eq!(idle.take(2, 10), None);
         assert_eq!(idle.len(1), 1);
     }
 
@@ -163,16 +177,30 @@ mod tests {
         park(&mut idle, 1, "b", 1);
         assert_eq!(idle.remove(1, a), Some("a"));
         assert_eq!(idle.remove(1, a), None);
-        assert_eq!(idle.take(1), Some("b"));
+        assert_eq!(idle.take(1, 10), Some("b"));
     }
 
     #[test]
     fn only_what_was_unused_for_too_long_expires() {
         let mut idle = Idle::new();
         park(&mut idle, 1, "a", 0);
-        park(&mut idle, 1, "b", 600);
-        assert_eq!(idle.expire(1, 999, TWO), Vec::<&str>::new());
-        assert_eq!(idle.expire(1, 1000, TWO), ["a"]);
+        park(&mut idle, 2, "b", 600);
+        assert_eq!(idle.expire(999), Vec::<&str>::new());
+        assert_eq!(idle.expire(1000), ["a"]);
         assert_eq!(idle.clear(), ["b"]);
+    }
+
+    #[test]
+    fn each_connection_has_the_time_of_the_call_that_it_served() {
+        let mut idle = Idle::new();
+        let short = Limits { connections: 2, idle: 100 };
+        park(&mut idle, 1, "long", 0);
+        let id = idle.next_id();
+        assert_eq!(idle.park(1, id, "short", 0, short), None);
+        assert_eq!(idle.earliest(), Some(100));
+        // It is over, even when nobody has looked yet.
+        assert_eq!(idle.take(1, 100), Some("long"));
+        assert_eq!(idle.expire(100), ["short"]);
+        assert_eq!(idle.earliest(), None);
     }
 }

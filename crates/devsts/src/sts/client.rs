@@ -44,6 +44,11 @@ impl Client {
         Self { methods: methods.into_iter().collect(), ..self }
     }
 
+    /// Whether it cannot prove who it is.
+    pub(crate) fn is_public(&self) -> bool {
+        self.methods == [Method::None]
+    }
+
     pub(crate) fn allows(&self, method: Method) -> bool {
         self.methods.contains(&method)
     }

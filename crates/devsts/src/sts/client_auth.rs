@@ -8,12 +8,12 @@ use super::token_endpoint::Refusal;
 use crate::http::form::decode_value;
 use crate::server::call::Call;
 
-/// The client's id; `None` for one that did not say, where that is allowed.
-pub(super) fn authenticate(
+/// The client; `None` for one that did not say, where that is allowed.
+pub(super) fn authenticate<'a>(
     call: &Call,
-    clients: &[Client],
+    clients: &'a [Client],
     anonymous: bool,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<&'a Client>, Refusal> {
     let id = present(call, "client_id");
     let secret = present(call, "client_secret");
     let headers = call.header_values("authorization");
@@ -27,13 +27,13 @@ pub(super) fn authenticate(
             if id.is_some_and(|id| id != client.id) {
                 return Err(Refusal::invalid_request("client_id is not the authenticated client"));
             }
-            Ok(Some(client.id.clone()))
+            Ok(Some(client))
         }
         ([], Some(id), Some(secret)) => {
-            find(clients, Method::ClientSecretPost, id, Some(secret)).map(|c| Some(c.id.clone()))
+            find(clients, Method::ClientSecretPost, id, Some(secret)).map(Some)
         }
         ([], None, Some(_)) => Err(Refusal::invalid_request("client_secret without client_id")),
-        ([], Some(id), None) => find(clients, Method::None, id, None).map(|c| Some(c.id.clone())),
+        ([], Some(id), None) => find(clients, Method::None, id, None).map(Some),
         ([], None, None) if anonymous => Ok(None),
         ([], None, None) => Err(Refusal::invalid_client("no client authentication")),
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::client::Client;
 use super::steer::{self, Steered};
 use super::token::Issuer;
-use super::{Noted, OnCall, client_auth, token_exchange, wstrust};
+use super::{Noted, OnCall, client_auth, client_credentials, password, token_exchange, wstrust};
 use crate::http::answer::Answer;
 use crate::script::Script;
 use crate::server::Service;
@@ -35,7 +35,8 @@ pub(super) struct Refusal {
 /// A request that is to be granted, were it not for what the subject token asks for.
 pub(super) struct Grant<'a> {
     pub(super) source: &'a str,
-    pub(super) issued_token_type: &'a str,
+    /// Told by token exchange alone.
+    pub(super) issued_token_type: Option<&'a str>,
     pub(super) scope: Option<&'a str>,
 }
 
@@ -79,12 +80,22 @@ impl Service for TokenEndpoint {
 }
 
 impl TokenEndpoint {
-    fn grant<'a>(&self, call: &'a Call, client: &mut Option<String>) -> Result<Grant<'a>, Refusal> {
+    fn grant<'a>(
+        &'a self,
+        call: &'a Call,
+        client: &mut Option<String>,
+    ) -> Result<Grant<'a>, Refusal> {
         check_form(call)?;
         let grant_type = one_value(call, "grant_type")?
             .ok_or_else(|| Refusal::invalid_request("grant_type is missing"))?;
-        *client = client_auth::authenticate(call, &self.clients, self.anonymous)?;
+        let known = client_auth::authenticate(call, &self.clients, self.anonymous)?;
+        *client = known.map(|client| client.id.clone());
         match grant_type {
+            client_credentials::GRANT_TYPE => {
+                let confidential = known.filter(|client| !client.is_public());
+                client_credentials::check(call, confidential.map(|client| client.id.as_str()))
+            }
+            password::GRANT_TYPE => password::check(call),
             token_exchange::GRANT_TYPE => token_exchange::check(call),
             _ => Err(Refusal::new(400, "unsupported_grant_type", "not a grant type known here")),
         }
@@ -105,10 +116,12 @@ impl TokenEndpoint {
         let (target, expires_in) = self.issuer.issue(call.number, grant.source, &steered);
         let mut body = serde_json::json!({
             "access_token": target,
-            "issued_token_type": grant.issued_token_type,
             "token_type": "Bearer",
         });
         if let Value::Object(members) = &mut body {
+            if let Some(kind) = grant.issued_token_type {
+                members.insert("issued_token_type".to_owned(), kind.into());
+            }
             if let Some(seconds) = expires_in {
                 members.insert("expires_in".to_owned(), seconds.into());
             }
@@ -171,6 +184,23 @@ pub(super) fn one_value<'a>(call: &'a Call, name: &str) -> Result<Option<&'a str
         [value] => Ok(Some(value)),
         _ => Err(Refusal::invalid_request(&format!("{name} is repeated"))),
     }
+}
+
+/// The scope that is asked for.
+pub(super) fn scope(call: &Call) -> Result<Option<&str>, Refusal> {
+    let scope = one_value(call, "scope")?;
+    if scope.is_some_and(|scope| !is_scope(scope)) {
+        return Err(Refusal::new(400, "invalid_scope", "scope is malformed"));
+    }
+    Ok(scope)
+}
+
+/// RFC 6749 section 3.3.
+fn is_scope(value: &str) -> bool {
+    value.split(' ').all(|token| {
+        !token.is_empty()
+            && token.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+    })
 }
 
 impl Refusal {

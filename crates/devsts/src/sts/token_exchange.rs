@@ -1,6 +1,6 @@
 //! OAuth 2.0 Token Exchange: the request of RFC 8693 section 2.1.
 
-use super::token_endpoint::{Grant, Refusal, one_value};
+use super::token_endpoint::{Grant, Refusal, one_value, scope};
 use crate::server::call::Call;
 
 pub(super) const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -44,11 +44,7 @@ pub(super) fn check(call: &Call) -> Result<Grant<'_>, Refusal> {
         let description = "resource is no absolute URI without fragment";
         return Err(Refusal::new(400, "invalid_target", description));
     }
-    let scope = one_value(call, "scope")?;
-    if scope.is_some_and(|scope| !is_scope(scope)) {
-        return Err(Refusal::new(400, "invalid_scope", "scope is malformed"));
-    }
-    Ok(Grant { source, issued_token_type, scope })
+    Ok(Grant { source, issued_token_type: Some(issued_token_type), scope: scope(call)? })
 }
 
 fn check_type(name: &str, value: &str) -> Result<(), Refusal> {
@@ -65,12 +61,4 @@ fn is_resource(value: &str) -> bool {
         && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
         && !rest.is_empty()
         && rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"#\"<>\\^`{|}".contains(&byte))
-}
-
-/// RFC 6749 section 3.3.
-fn is_scope(value: &str) -> bool {
-    value.split(' ').all(|token| {
-        !token.is_empty()
-            && token.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
-    })
 }

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use sts_core::client_auth::ClientAuth;
 use sts_core::encoding::Encoding;
-use sts_core::endpoint::Endpoint;
-use sts_core::parameters;
+use sts_core::endpoint::{Endpoint, Scheme};
+use sts_core::options::Template;
 use sts_core::secret::Secret;
 use sts_core::wstrust::endpoint_auth::EndpointAuth;
 use sts_core::wstrust::words::{KeyType, SoapVersion, TokenAs, Version, WordError};
@@ -16,7 +16,13 @@ use sts_net::idle::Limits;
 use crate::conf::MainConf;
 use crate::conf::argument::{self, Problem};
 use crate::conf::exchange::{Challenge, OnFailure, Phase};
-use crate::conf::settings::{BoundTokens, Kind, Parameter, Settings, Variables};
+use crate::conf::exchange_directive;
+use crate::conf::grant::Username;
+use crate::conf::keys::Key;
+use crate::conf::parameter;
+use crate::conf::settings::{BoundTokens, Kind, Settings, Variables};
+use crate::conf::text::Text;
+use crate::conf::written::Whole;
 use crate::nginx::conf::Conf;
 use crate::nginx::content;
 use crate::nginx::tls::Protocols;
@@ -29,7 +35,10 @@ pub(crate) struct Directive {
     /// How many arguments it takes at least and at most.
     pub(crate) arguments: (u8, u8),
     pub(crate) levels: Levels,
-    pub(crate) set: fn(&mut Block<'_>, &[&str]) -> Result<(), Refusal>,
+    pub(crate) part: Part,
+    /// The option of `STSExchange` that says the same.
+    pub(crate) key: Option<Key>,
+    pub(crate) set: fn(&mut Block<'_>, &[&str]) -> Accepted,
 }
 
 /// Where a directive may stand.
@@ -40,11 +49,24 @@ pub(crate) enum Levels {
     Location,
 }
 
-/// What a directive may change.
+/// What a directive is a part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// What goes with an exchange in either syntax.
+    Common,
+    /// An exchange that is written in directives: not to be mixed with `STSExchange`.
+    Exchange,
+}
+
+/// What a directive may change, and what it may look at.
 pub(crate) struct Block<'a> {
     pub(crate) conf: &'a Conf<'a>,
     pub(crate) main: &'a mut MainConf,
     pub(crate) settings: &'a mut Settings,
+    /// The directives that stand before it in its block.
+    pub(crate) names: &'a [&'static Directive],
+    /// What the `STSExchange` of its block says.
+    pub(crate) whole: &'a mut Option<Whole>,
 }
 
 /// Why a directive is not accepted.
@@ -54,6 +76,17 @@ pub(crate) enum Refusal {
     Invalid(Problem),
     /// NGINX has said why.
     Reported,
+}
+
+impl Refusal {
+    /// As part of the refusal of a directive that has this as an option.
+    pub(crate) fn within(self, option: &str) -> Self {
+        match self {
+            Self::Invalid(problem) => Self::Invalid(format!("option \"{option}\": {problem}")),
+            Self::Duplicate => Self::Invalid(format!("option \"{option}\" is given twice")),
+            Self::Reported => Self::Reported,
+        }
+    }
 }
 
 impl From<Problem> for Refusal {
@@ -68,38 +101,94 @@ impl From<Reported> for Refusal {
     }
 }
 
-type Accepted = Result<(), Refusal>;
+pub(crate) type Accepted = Result<(), Refusal>;
 
 const fn directive(
     name: &'static CStr,
     arguments: (u8, u8),
     set: fn(&mut Block<'_>, &[&str]) -> Accepted,
 ) -> Directive {
-    Directive { name, arguments, levels: Levels::All, set }
+    Directive { name, arguments, levels: Levels::All, part: Part::Common, key: None, set }
+}
+
+impl Directive {
+    /// It is part of an exchange that is written in directives.
+    const fn of_exchange(self) -> Self {
+        Self { part: Part::Exchange, ..self }
+    }
+
+    /// Every type of `STSExchange` has it as an option: by the rule, `foo_bar` for `STSFooBar`.
+    const fn key(self, name: &'static str) -> Self {
+        Self { key: Some(Key { name, of: None }), ..self }
+    }
+
+    /// One type of `STSExchange` has it as an option.
+    #[expect(dead_code, reason = "for the types that are to come")]
+    const fn key_of(self, kind: Kind, name: &'static str) -> Self {
+        Self { key: Some(Key { name, of: Some(kind) }), ..self }
+    }
 }
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 37] = [
-    directive(c"STSType", (1, 1), |b, a| once(&mut b.settings.kind, kind(first(a)))),
-    directive(c"STSOTXEndpoint", (1, 1), |b, a| once(&mut b.settings.otx.endpoint, endpoint(a))),
-    directive(c"STSOTXEndpointAuth", (1, 2), |b, a| once(&mut b.settings.otx.auth, auth(a))),
-    directive(c"STSOTXClientID", (1, 1), |b, a| once(&mut b.settings.otx.client_id, text(a))),
+pub(crate) static DIRECTIVES: [Directive; 48] = [
+    directive(c"STSExchange", (2, 4), exchange_directive::set),
+    directive(c"STSType", (1, 1), |b, a| {
+        once(&mut b.settings.kind, argument::word(first(a), &Kind::WORDS))
+    })
+    .of_exchange(),
+    directive(c"STSOTXEndpoint", (1, 1), |b, a| once(&mut b.settings.otx.endpoint, endpoint(a)))
+        .of_exchange(),
+    directive(c"STSOTXEndpointAuth", (1, 2), |b, a| once(&mut b.settings.otx.auth, auth(a)))
+        .of_exchange(),
+    directive(c"STSOTXClientID", (1, 1), |b, a| {
+        let client_id = template(b.conf, a)?;
+        once(&mut b.settings.otx.client_id, Ok(client_id))
+    })
+    .of_exchange(),
+    directive(c"STSROPCEndpoint", (1, 1), |b, a| once(&mut b.settings.ropc.endpoint, endpoint(a)))
+        .of_exchange(),
+    directive(c"STSROPCEndpointAuth", (1, 2), |b, a| once(&mut b.settings.ropc.auth, auth(a)))
+        .of_exchange(),
+    directive(c"STSROPCClientID", (1, 1), |b, a| {
+        let client_id = template(b.conf, a)?;
+        once(&mut b.settings.ropc.client_id, Ok(client_id))
+    })
+    .of_exchange(),
+    directive(c"STSROPCUsername", (1, 1), |b, a| {
+        let username = Username::compile(b.conf, Template::of_argument(&text(a)?))?;
+        once(&mut b.settings.ropc.username, Ok(Rc::new(username)))
+    })
+    .of_exchange(),
+    directive(c"STSCCEndpoint", (1, 1), |b, a| once(&mut b.settings.cc.endpoint, endpoint(a)))
+        .of_exchange(),
+    directive(c"STSCCEndpointAuth", (1, 2), |b, a| once(&mut b.settings.cc.auth, auth(a)))
+        .of_exchange(),
+    directive(c"STSCCClientID", (1, 1), |b, a| {
+        let client_id = template(b.conf, a)?;
+        once(&mut b.settings.cc.client_id, Ok(client_id))
+    })
+    .of_exchange(),
     directive(c"STSWSTrustEndpoint", (1, 1), |b, a| {
         once(&mut b.settings.wstrust.endpoint, endpoint(a))
-    }),
+    })
+    .of_exchange(),
     directive(c"STSWSTrustEndpointAuth", (1, 2), |b, a| {
         let auth = EndpointAuth::parse(first(a), a.get(1).copied());
         once(&mut b.settings.wstrust.auth, auth.map_err(|error| error.to_string()))
-    }),
+    })
+    .of_exchange(),
     directive(c"STSWSTrustAppliesTo", (1, 1), |b, a| {
         once(&mut b.settings.wstrust.applies_to, text(a))
-    }),
+    })
+    .of_exchange(),
     directive(c"STSWSTrustTokenType", (1, 1), |b, a| {
         once(&mut b.settings.wstrust.token_type, text(a))
-    }),
+    })
+    .of_exchange(),
     directive(c"STSWSTrustValueType", (1, 1), |b, a| {
         once(&mut b.settings.wstrust.value_type, text(a))
-    }),
+    })
+    .of_exchange(),
     directive(c"STSWSTrustVersion", (1, 1), |b, a| {
         once(&mut b.settings.wstrust.version, word(Version::parse, a))
     }),
@@ -112,36 +201,64 @@ pub(crate) static DIRECTIVES: [Directive; 37] = [
     directive(c"STSWSTrustTokenAs", (1, 1), |b, a| {
         once(&mut b.settings.wstrust.token_as, word(TokenAs::parse, a))
     }),
-    directive(c"STSRequestParameter", (1, 2), request_parameter),
+    directive(c"STSRequestParameter", (1, 2), request_parameter).of_exchange(),
     directive(c"STSVariables", (2, 2), variables),
     directive(c"STSSourceEncoding", (1, 1), |b, a| {
         once(&mut b.settings.source_encoding, argument::word(first(a), &Encoding::WORDS))
-    }),
+    })
+    .key("source_encoding"),
     directive(c"STSTargetEncoding", (1, 1), |b, a| {
         once(&mut b.settings.target_encoding, argument::word(first(a), &Encoding::WORDS))
-    }),
-    directive(c"STSSSLValidateServer", (1, 1), |b, a| once(&mut b.settings.verify, switch(a))),
+    })
+    .key("target_encoding"),
+    directive(c"STSSSLValidateServer", (1, 1), |b, a| once(&mut b.settings.verify, switch(a)))
+        .of_exchange()
+        .key("ssl_verify"),
     directive(c"STSSSLTrustedCertificate", (1, 1), |b, a| {
         once(&mut b.settings.trusted_certificate, text(a))
-    }),
-    directive(c"STSSSLCRL", (1, 1), |b, a| once(&mut b.settings.crl, text(a))),
-    directive(c"STSSSLProtocols", (1, 4), |b, a| once(&mut b.settings.protocols, protocols(a))),
-    directive(c"STSSSLCiphers", (1, 1), |b, a| once(&mut b.settings.ciphers, text(a))),
+    })
+    .key("ssl_trusted_certificate"),
+    directive(c"STSSSLCRL", (1, 1), |b, a| once(&mut b.settings.crl, text(a))).key("ssl_crl"),
+    directive(c"STSSSLProtocols", (1, 4), |b, a| once(&mut b.settings.protocols, protocols(a)))
+        .key("ssl_protocols"),
+    directive(c"STSSSLCiphers", (1, 1), |b, a| once(&mut b.settings.ciphers, text(a)))
+        .key("ssl_ciphers"),
     directive(c"STSHTTPTimeOut", (1, 1), |b, a| {
         let seconds = argument::number(first(a), 1, 3600);
         once(&mut b.settings.timeout, seconds.map(|seconds| seconds * 1000))
-    }),
+    })
+    .of_exchange()
+    .key("http_timeout"),
+    directive(c"STSHTTPRetries", (1, 1), |b, a| {
+        let times = argument::number(first(a), 0, 10);
+        once(&mut b.settings.retries, times.and_then(to_u32))
+    })
+    .key("http_retries"),
+    directive(c"STSHTTPRetryInterval", (1, 1), |b, a| {
+        once(&mut b.settings.retry_interval, argument::number(first(a), 0, 60_000))
+    })
+    .key("http_retry_interval"),
+    directive(c"STSOutgoingProxy", (1, 1), |b, a| {
+        once(&mut b.settings.outgoing_proxy, proxy(first(a)))
+    })
+    .key("outgoing_proxy"),
     directive(c"STSPhase", (1, 1), |b, a| {
         once(&mut b.settings.phase, argument::word(first(a), &Phase::WORDS))
-    }),
-    directive(c"STSOnError", (1, 1), |b, a| once(&mut b.settings.on_error, on_failure(a))),
-    directive(c"STSOnMissing", (1, 1), |b, a| once(&mut b.settings.on_missing, on_failure(a))),
+    })
+    .key("phase"),
+    directive(c"STSOnError", (1, 1), |b, a| once(&mut b.settings.on_error, on_failure(a)))
+        .key("on_error"),
+    directive(c"STSOnMissing", (1, 1), |b, a| once(&mut b.settings.on_missing, on_failure(a)))
+        .key("on_missing"),
     directive(c"STSMaxResponse", (1, 1), |b, a| {
         let bytes = argument::size(first(a), 1024, 64 * 1024 * 1024);
         once(&mut b.settings.max_response, bytes.and_then(to_usize))
-    }),
-    directive(c"STSKeepalive", (1, 3), |b, a| once(&mut b.settings.keepalive, keepalive(a))),
-    directive(c"STSMaxCalls", (1, 3), |b, a| once(&mut b.settings.max_calls, max_calls(a))),
+    })
+    .key("max_response"),
+    directive(c"STSKeepalive", (1, 3), |b, a| once(&mut b.settings.keepalive, keepalive(a)))
+        .key("keepalive"),
+    directive(c"STSMaxCalls", (1, 3), |b, a| once(&mut b.settings.max_calls, max_calls(a)))
+        .key("max_calls"),
     directive(c"STSCache", (1, 2), |b, a| {
         if b.settings.cache.is_some() {
             return Err(Refusal::Duplicate);
@@ -166,21 +283,27 @@ pub(crate) static DIRECTIVES: [Directive; 37] = [
     }),
     directive(c"STSCacheExpiresIn", (1, 1), |b, a| {
         once(&mut b.settings.cache_expires_in, argument::number(first(a), 0, u64::from(u32::MAX)))
-    }),
+    })
+    .of_exchange()
+    .key("cache.expiry"),
     directive(c"STSExpiryLeeway", (1, 1), |b, a| {
         once(&mut b.settings.expiry_leeway, argument::time(first(a), 0, 24 * 60 * 60 * 1000))
-    }),
+    })
+    .key("expiry_leeway"),
     directive(c"STSBoundTokens", (1, 1), |b, a| {
         let words = [("refuse", BoundTokens::Refuse), ("allow", BoundTokens::Allow)];
         once(&mut b.settings.bound_tokens, argument::word(first(a), &words))
-    }),
+    })
+    .key("bound_tokens"),
     directive(c"STSIgnoreClientAbort", (1, 1), |b, a| {
         once(&mut b.settings.ignore_client_abort, switch(a))
-    }),
+    })
+    .key("ignore_client_abort"),
     directive(c"STSChallenge", (1, 1), |b, a| {
         let challenge = Challenge::parse(b.conf, first(a))?;
         once(&mut b.settings.challenge, Ok(Rc::new(challenge)))
-    }),
+    })
+    .key("challenge"),
 ];
 
 fn first<'a>(arguments: &[&'a str]) -> &'a str {
@@ -210,10 +333,10 @@ fn word<T>(parse: fn(&str) -> Result<T, WordError>, arguments: &[&str]) -> Resul
     parse(first(arguments)).map_err(|error| error.to_string())
 }
 
-fn kind(word: &str) -> Result<Kind, Problem> {
-    let words =
-        [("wstrust", Kind::WsTrust), ("otx", Kind::TokenExchange), ("disabled", Kind::Disabled)];
-    argument::word(word, &words)
+/// A text that may hold variables.
+fn template(conf: &Conf<'_>, arguments: &[&str]) -> Result<Rc<Text>, Refusal> {
+    let template = Template::of_argument(&text(arguments)?);
+    Ok(Rc::new(Text::compile(conf, template)?))
 }
 
 fn on_failure(arguments: &[&str]) -> Result<OnFailure, Problem> {
@@ -227,6 +350,20 @@ fn endpoint(arguments: &[&str]) -> Result<Endpoint, Problem> {
 fn auth(arguments: &[&str]) -> Result<ClientAuth, Problem> {
     let options = arguments.get(1).copied();
     ClientAuth::parse(first(arguments), options).map_err(|error| error.to_string())
+}
+
+/// `host[:port]`, with `http://` before it or not.
+fn proxy(text: &str) -> Result<Endpoint, Problem> {
+    let url = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let proxy = Endpoint::parse(&url).map_err(|error| error.to_string())?;
+    if proxy.scheme() != Scheme::Http || proxy.target() != "/" {
+        return Err("a proxy is written http://host:port, without a path".into());
+    }
+    Ok(proxy)
+}
+
+fn to_u32(number: u64) -> Result<u32, Problem> {
+    u32::try_from(number).map_err(|error| error.to_string())
 }
 
 fn to_usize(number: u64) -> Result<usize, Problem> {
@@ -267,22 +404,8 @@ fn max_calls(arguments: &[&str]) -> Result<CallLimits, Problem> {
 
 /// `key [value]`, repeatable.
 fn request_parameter(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
-    let name = first(arguments);
-    let text = arguments.get(1).copied().unwrap_or_default();
-    parameters::check_name(name).map_err(|error| error.to_string())?;
-    let parameter = Parameter {
-        name: name.to_owned(),
-        text: text.to_owned(),
-        value: Value::compile_with_dollars(block.conf, text)?,
-        literal: !text.contains('$'),
-    };
-    let list = block.settings.parameters.get_or_insert_default();
-    let list = Rc::get_mut(list).ok_or_else(|| Problem::from("the list is in use"))?;
-    if list.iter().any(|known| known.name == name) && !parameters::may_repeat(name) {
-        return Err(format!("the parameter \"{name}\" is given twice").into());
-    }
-    list.push(parameter);
-    Ok(())
+    let value = Template::of_argument(arguments.get(1).copied().unwrap_or_default());
+    parameter::add(block.conf, &mut block.settings.parameters, first(arguments), value)
 }
 
 /// `source $target`
@@ -292,9 +415,6 @@ fn variables(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
     }
     let source = first(arguments);
     let target = arguments.get(1).copied().unwrap_or_default();
-    if source.is_empty() {
-        return Err(Problem::from("the source must not be empty").into());
-    }
     let Some(name) = target.strip_prefix('$').filter(|name| is_variable_name(name)) else {
         return Err(format!(
             "invalid target \"{}\": it must be a variable, as in $sts_target_token",
@@ -306,7 +426,7 @@ fn variables(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
     block.settings.carrier = Some(Rc::new(Variables {
         source_text: source.into(),
         source: Value::compile(block.conf, source)?,
-        target,
+        target: Some(target),
     }));
     Ok(())
 }

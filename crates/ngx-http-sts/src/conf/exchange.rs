@@ -8,6 +8,7 @@ use sts_core::encoding::Encoding;
 use sts_core::endpoint::{Endpoint, Scheme};
 use sts_core::error::FailureKind;
 use sts_core::life::LifePolicy;
+use sts_core::options::Template;
 use sts_core::parameters;
 use sts_core::profile::{Profile, Protocol};
 use sts_net::calls::CallLimits;
@@ -15,9 +16,14 @@ use sts_net::idle::Limits;
 
 use crate::cache::Cache;
 use crate::conf::argument::{self, Problem};
+use crate::conf::asked::Asked;
 use crate::conf::cache;
+use crate::conf::grant::Username;
 use crate::conf::main::MainConf;
-use crate::conf::settings::{BoundTokens, Kind, Parameter, Settings, Variables};
+use crate::conf::parameter::Parameter;
+use crate::conf::settings::{BoundTokens, Settings, Variables};
+use crate::conf::text::Text;
+use crate::conf::written::InForce;
 use crate::conf::{LocationConf, State};
 use crate::net::{Destination, Limit, Retries};
 use crate::nginx::conf::{Block, Conf};
@@ -46,6 +52,9 @@ pub(crate) struct Exchange {
     /// How the target token is passed on.
     pub(crate) target_encoding: Option<Encoding>,
     pub(crate) parameters: Rc<Vec<Parameter>>,
+    /// Where it depends on the request.
+    pub(crate) client_id: Option<Rc<Text>>,
+    pub(crate) username: Option<Rc<Username>>,
     pub(crate) phase: Phase,
     pub(crate) on_error: OnFailure,
     pub(crate) on_missing: OnFailure,
@@ -57,6 +66,11 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
+    /// Whether it exchanges a token of the client.
+    pub(crate) fn has_source(&self) -> bool {
+        self.callee.profile.protocol.has_source()
+    }
+
     /// What happens to a request whose exchange fails.
     pub(crate) fn policy(&self, kind: FailureKind) -> OnFailure {
         match kind {
@@ -86,8 +100,9 @@ pub(crate) struct Identity {
     protocol: Protocol,
     endpoint: Endpoint,
     auth: ClientAuth,
-    client_id: Option<String>,
-    parameters: Vec<(String, String)>,
+    client_id: Option<Template>,
+    username: Option<Template>,
+    parameters: Vec<(String, Template)>,
     tls: TlsSettings,
     source: Rc<str>,
     source_encoding: Option<Encoding>,
@@ -149,16 +164,21 @@ impl LocationConf {
         main: &mut MainConf,
         outer: &Self,
     ) -> Result<(), Problem> {
-        let own_exchange = self.settings.has_exchange() || self.settings.phase.is_some();
-        self.settings.inherit(&outer.settings);
-        if self.settings.purge {
-            let name = self.settings.cache.as_deref().unwrap_or(cache::DEFAULT_NAME);
+        let own_exchange = self.written.changes_exchange();
+        let in_force = match &outer.in_force {
+            Some(outer) => self.written.inside(outer),
+            // Nobody merges what stands in `http` itself.
+            None => self.written.inside(&outer.written.inside(&InForce::default())),
+        };
+        let settings = &self.in_force.insert(in_force).settings;
+        if self.written.settings.purge {
+            let name = settings.cache.as_deref().unwrap_or(cache::DEFAULT_NAME);
             self.purges = Some(main.caches.named(conf, name, None)?);
             // Whoever purges needs no token.
             return Ok(());
         }
         let block = conf.block();
-        let built = build(conf, main, &self.settings);
+        let built = build(conf, main, settings);
         let problem = match built {
             Err(problem) => problem,
             Ok(None) => return Ok(()),
@@ -200,51 +220,29 @@ fn check_phase(conf: &Conf<'_>, exchange: &Exchange) {
     }
 }
 
-/// What the directives of a protocol say.
-struct Asked {
-    /// Those that name the protocol and the endpoint.
-    directives: (&'static str, &'static str),
-    protocol: Protocol,
-    endpoint: Option<Endpoint>,
-    auth: ClientAuth,
-    client_id: Option<String>,
-}
-
 /// The exchange of a block; `None` where there is none.
 fn build(
     conf: &Conf<'_>,
     main: &mut MainConf,
     settings: &Settings,
 ) -> Result<Option<Exchange>, Problem> {
-    let asked = match settings.kind {
-        None | Some(Kind::Disabled) => return Ok(None),
-        Some(Kind::TokenExchange) => Asked {
-            directives: ("STSType otx", "STSOTXEndpoint"),
-            protocol: Protocol::TokenExchange,
-            endpoint: settings.otx.endpoint.clone(),
-            auth: settings.otx.auth.clone().unwrap_or(ClientAuth::none()),
-            client_id: settings.otx.client_id.clone(),
-        },
-        Some(Kind::WsTrust) => {
-            let (protocol, auth) = settings.wstrust.protocol()?;
-            Asked {
-                directives: ("STSType wstrust", "STSWSTrustEndpoint"),
-                protocol,
-                endpoint: settings.wstrust.endpoint.clone(),
-                auth,
-                client_id: None,
-            }
+    let Some(asked) = Asked::of(settings)? else { return Ok(None) };
+    let missing = |what: &str| format!("\"{}\" needs \"{what}\"", asked.type_directive());
+    let endpoint = asked.endpoint.clone().ok_or_else(|| missing(asked.endpoint_directive()))?;
+    let carrier = match (&settings.carrier, asked.protocol.has_source()) {
+        (None, true) => return Err(missing("STSVariables")),
+        (Some(carrier), true) if carrier.source_text.is_empty() => {
+            return Err("\"STSVariables\": the source must not be empty".into());
         }
+        // Whatever stands there as source, such an exchange has none.
+        (carrier, false) => Rc::new(Variables::without_source(carrier.as_deref())),
+        (Some(carrier), true) => carrier.clone(),
     };
-    let (kind, endpoint_directive) = asked.directives;
-    let missing = |what: &str| format!("\"{kind}\" needs \"{what}\"");
-    let endpoint = asked.endpoint.ok_or_else(|| missing(endpoint_directive))?;
-    let carrier = settings.carrier.clone().ok_or_else(|| missing("STSVariables"))?;
     let profile = Profile {
         protocol: asked.protocol,
         endpoint: endpoint.clone(),
         auth: asked.auth,
-        client_id: asked.client_id,
+        client_id: asked.client_id.as_ref().map(|text| text.to_string()),
     };
     let parameters = settings.parameters.clone().unwrap_or_default();
     parameters::check_all(&profile, parameters.iter().map(|parameter| parameter.name.as_str()))
@@ -263,8 +261,9 @@ fn build(
         protocol: profile.protocol.clone(),
         endpoint,
         auth: profile.auth.clone(),
-        client_id: profile.client_id.clone(),
-        parameters: parameters.iter().map(|p| (p.name.clone(), p.text.clone())).collect(),
+        client_id: asked.client_id.as_ref().map(|text| text.template.clone()),
+        username: asked.username.as_ref().map(|username| username.text.template.clone()),
+        parameters: parameters.iter().map(|p| (p.name.clone(), p.text.template.clone())).collect(),
         tls: tls.clone(),
         source: carrier.source_text.clone(),
         source_encoding,
@@ -302,6 +301,9 @@ fn build(
         source_encoding,
         target_encoding: settings.target_encoding.flatten(),
         parameters,
+        // A fixed one is part of the profile.
+        client_id: asked.client_id.filter(|text| text.template.has_variables()),
+        username: asked.username,
         phase: settings.phase.unwrap_or(Phase::PreContent),
         on_error,
         on_missing: settings.on_missing.unwrap_or(on_error),

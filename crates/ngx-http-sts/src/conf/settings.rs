@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use sts_core::client_auth::ClientAuth;
 use sts_core::encoding::Encoding;
 use sts_core::endpoint::Endpoint;
 use sts_core::secret::Secret;
@@ -10,6 +9,8 @@ use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
 use crate::conf::exchange::{Challenge, OnFailure, Phase};
+use crate::conf::grant::Grant;
+use crate::conf::parameter::Parameter;
 use crate::conf::wstrust::WsTrustSettings;
 use crate::nginx::tls::Protocols;
 use crate::nginx::value::Value;
@@ -19,6 +20,8 @@ use crate::nginx::value::Value;
 pub(crate) struct Settings {
     pub(crate) kind: Option<Kind>,
     pub(crate) otx: Grant,
+    pub(crate) ropc: Grant,
+    pub(crate) cc: Grant,
     pub(crate) wstrust: WsTrustSettings,
     pub(crate) parameters: Option<Rc<Vec<Parameter>>>,
     pub(crate) carrier: Option<Rc<Variables>>,
@@ -58,27 +61,25 @@ pub(crate) struct Settings {
 /// `STSType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    ClientCredentials,
     Disabled,
+    Password,
     TokenExchange,
     WsTrust,
 }
 
-/// The directives that each OAuth grant has for itself.
-#[derive(Clone, Default)]
-pub(crate) struct Grant {
-    pub(crate) endpoint: Option<Endpoint>,
-    pub(crate) auth: Option<ClientAuth>,
-    pub(crate) client_id: Option<String>,
-}
-
-/// `STSRequestParameter`.
-pub(crate) struct Parameter {
-    pub(crate) name: String,
-    /// As written: two exchanges are the same when this is the same.
-    pub(crate) text: String,
-    pub(crate) value: Value,
-    /// A literal value is sent even when it is empty.
-    pub(crate) literal: bool,
+impl Kind {
+    /// The words of `STSType`.
+    pub(crate) const WORDS: [(&str, Self); 5] = [
+        ("wstrust", Self::WsTrust),
+        ("ropc", Self::Password),
+        ("otx", Self::TokenExchange),
+        ("cc", Self::ClientCredentials),
+        ("disabled", Self::Disabled),
+    ];
+    /// The types of `STSExchange`.
+    pub(crate) const OF_EXCHANGES: [(&str, Self); 3] =
+        [("otx", Self::TokenExchange), ("ropc", Self::Password), ("cc", Self::ClientCredentials)];
 }
 
 /// `STSVariables`.
@@ -87,7 +88,15 @@ pub(crate) struct Variables {
     pub(crate) source_text: Rc<str>,
     pub(crate) source: Value,
     /// Index of the target's name among those of the configuration.
-    pub(crate) target: usize,
+    pub(crate) target: Option<usize>,
+}
+
+impl Variables {
+    /// For an exchange that has no source token: only the target, where there is one.
+    pub(crate) fn without_source(written: Option<&Self>) -> Self {
+        let target = written.and_then(|written| written.target);
+        Self { source_text: "".into(), source: Value::empty(), target }
+    }
 }
 
 /// `STSBoundTokens`.
@@ -100,19 +109,33 @@ pub(crate) enum BoundTokens {
 impl Settings {
     /// Takes from `outer` what was not written here. Lists are replaced as a whole.
     pub(crate) fn inherit(&mut self, outer: &Self) {
+        self.inherit_exchange(outer);
+        self.inherit_common(outer);
+    }
+
+    /// What `STSExchange` takes the place of.
+    fn inherit_exchange(&mut self, outer: &Self) {
         inherit(&mut self.kind, &outer.kind);
         self.otx.inherit(&outer.otx);
-        self.wstrust.inherit(&outer.wstrust);
+        self.ropc.inherit(&outer.ropc);
+        self.cc.inherit(&outer.cc);
+        self.wstrust.inherit_exchange(&outer.wstrust);
         inherit(&mut self.parameters, &outer.parameters);
+        inherit(&mut self.verify, &outer.verify);
+        inherit(&mut self.timeout, &outer.timeout);
+        inherit(&mut self.cache_expires_in, &outer.cache_expires_in);
+    }
+
+    /// What goes with either syntax.
+    pub(crate) fn inherit_common(&mut self, outer: &Self) {
+        self.wstrust.inherit_common(&outer.wstrust);
         inherit(&mut self.carrier, &outer.carrier);
         inherit(&mut self.source_encoding, &outer.source_encoding);
         inherit(&mut self.target_encoding, &outer.target_encoding);
-        inherit(&mut self.verify, &outer.verify);
         inherit(&mut self.trusted_certificate, &outer.trusted_certificate);
         inherit(&mut self.crl, &outer.crl);
         inherit(&mut self.protocols, &outer.protocols);
         inherit(&mut self.ciphers, &outer.ciphers);
-        inherit(&mut self.timeout, &outer.timeout);
         inherit(&mut self.phase, &outer.phase);
         inherit(&mut self.on_error, &outer.on_error);
         inherit(&mut self.on_missing, &outer.on_missing);
@@ -127,29 +150,7 @@ impl Settings {
         inherit(&mut self.retry_interval, &outer.retry_interval);
         inherit(&mut self.cache, &outer.cache);
         inherit(&mut self.crypto_passphrase, &outer.crypto_passphrase);
-        inherit(&mut self.cache_expires_in, &outer.cache_expires_in);
         inherit(&mut self.expiry_leeway, &outer.expiry_leeway);
-    }
-
-    /// Whether the block itself says something of what is exchanged, and where.
-    pub(crate) fn has_exchange(&self) -> bool {
-        self.kind.is_some_and(|kind| kind != Kind::Disabled)
-            || self.otx.endpoint.is_some()
-            || self.otx.auth.is_some()
-            || self.otx.client_id.is_some()
-            || self.wstrust.has_exchange()
-            || self.parameters.is_some()
-            || self.carrier.is_some()
-            || self.source_encoding.is_some()
-            || self.target_encoding.is_some()
-    }
-}
-
-impl Grant {
-    fn inherit(&mut self, outer: &Self) {
-        inherit(&mut self.endpoint, &outer.endpoint);
-        inherit(&mut self.auth, &outer.auth);
-        inherit(&mut self.client_id, &outer.client_id);
     }
 }
 

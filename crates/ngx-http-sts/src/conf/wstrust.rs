@@ -25,29 +25,21 @@ pub(crate) struct WsTrustSettings {
 }
 
 impl WsTrustSettings {
-    pub(crate) fn inherit(&mut self, outer: &Self) {
+    /// What `STSExchange` takes the place of.
+    pub(crate) fn inherit_exchange(&mut self, outer: &Self) {
         inherit(&mut self.endpoint, &outer.endpoint);
         inherit(&mut self.auth, &outer.auth);
         inherit(&mut self.applies_to, &outer.applies_to);
         inherit(&mut self.token_type, &outer.token_type);
         inherit(&mut self.value_type, &outer.value_type);
+    }
+
+    /// What goes with either syntax.
+    pub(crate) fn inherit_common(&mut self, outer: &Self) {
         inherit(&mut self.version, &outer.version);
         inherit(&mut self.soap_version, &outer.soap_version);
         inherit(&mut self.key_type, &outer.key_type);
         inherit(&mut self.token_as, &outer.token_as);
-    }
-
-    /// Whether the block itself says something of what is exchanged, and where.
-    pub(crate) fn has_exchange(&self) -> bool {
-        self.endpoint.is_some()
-            || self.auth.is_some()
-            || self.applies_to.is_some()
-            || self.token_type.is_some()
-            || self.value_type.is_some()
-            || self.version.is_some()
-            || self.soap_version.is_some()
-            || self.key_type.is_some()
-            || self.token_as.is_some()
     }
 
     /// The protocol, and how the gateway proves who it is outside of the message.

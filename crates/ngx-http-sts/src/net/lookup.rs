@@ -1,10 +1,10 @@
 //! The addresses of an STS at run time: its name may move.
 //!
 //! Asked is NGINX's `resolver` when the location has one, else the servers of `/etc/resolv.conf`.
-//! Names of `/etc/hosts` are not asked for. When nobody answers, the addresses that the name had
-//! when the configuration was read are used (ADR 6).
+//! Names of `/etc/hosts` are not asked for. When nobody answers, the addresses that the name had last
+//! are used: by the last answer, or when the configuration was read (ADR 6).
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 
 use sts_core::endpoint::Host;
@@ -18,6 +18,9 @@ use crate::nginx::timer::{self, Hold, Timer};
 /// Milliseconds that one question to the servers of `/etc/resolv.conf` may take.
 const TIMEOUT: u64 = 2_000;
 
+/// Milliseconds that a call waits for an answer when it has other addresses.
+const PATIENCE: u64 = 1_000;
+
 /// Milliseconds for which nobody is asked again after nobody answered: a DNS that is away must not
 /// delay each call.
 const PAUSE: u64 = 5_000;
@@ -27,10 +30,10 @@ pub(super) struct Lookup {
     /// Whom to ask, and for which names, one after the other.
     asked: Option<(Resolver, Vec<String>)>,
     port: u16,
-    /// What the name had when the configuration was read.
-    configured: Vec<SocketAddress>,
+    /// What the name had last.
+    known: RefCell<Vec<SocketAddress>>,
     /// When to ask again, after nobody answered.
-    again: Cell<u64>,
+    again: Cell<Option<u64>>,
 }
 
 /// What all destinations of a configuration share.
@@ -78,7 +81,7 @@ impl Lookup {
                 resolver.map(|resolver| (resolver, system.conf().candidates(name)))
             }
         };
-        Self { asked, port, configured, again: Cell::new(0) }
+        Self { asked, port, known: RefCell::new(configured), again: Cell::default() }
     }
 
     /// The addresses to try, in this order. Asking takes at most `time` milliseconds.
@@ -86,33 +89,59 @@ impl Lookup {
     /// # Errors
     /// Nobody knows one, and why.
     pub(super) async fn addresses(&self, time: u64) -> Result<Vec<SocketAddress>, String> {
-        let mut why = "no address was found when the configuration was read".to_owned();
-        // Who has no other address asks each time.
-        let due = self.configured.is_empty() || timer::now() >= self.again.get();
-        if self.asked.is_some() && due {
-            // NGINX's `resolver_timeout` may be longer than the whole call.
-            let timer = Timer::new(time, Hold::default());
-            match timer::before(timer, self.ask()).await {
-                Some(Ok(Some(addresses))) => return Ok(addresses),
-                Some(Ok(None)) => {}
-                Some(Err(error)) => why = error.to_string(),
-                None => why = format!("no name server answered within {time} ms"),
-            }
-            self.again.set(timer::now() + PAUSE);
-        }
-        if self.configured.is_empty() { Err(why) } else { Ok(self.configured.clone()) }
+        let known = self.known.borrow().clone();
+        let why = match self.patience(time, !known.is_empty()) {
+            Some(time) => match self.ask_within(time).await {
+                Ok(addresses) => return Ok(addresses),
+                Err(why) => why,
+            },
+            None => "no address was found when the configuration was read".to_owned(),
+        };
+        if known.is_empty() { Err(why) } else { Ok(known) }
     }
 
-    /// Asks for one name after the other. `None` when there is nobody to ask, or no address.
-    async fn ask(&self) -> Result<Option<Vec<SocketAddress>>, ResolveError> {
-        let Some((resolver, names)) = &self.asked else { return Ok(None) };
-        let mut last = Ok(None);
+    /// Milliseconds to wait for an answer; `None` when nobody is asked.
+    fn patience(&self, time: u64, has_others: bool) -> Option<u64> {
+        self.asked.as_ref()?;
+        // Who has no other address asks each time.
+        if !has_others {
+            return Some(time);
+        }
+        let Some(again) = self.again.get() else { return Some(time.min(PATIENCE)) };
+        // One call finds out for all the others.
+        (timer::now() >= again).then(|| {
+            self.again.set(Some(timer::now() + PAUSE));
+            time.min(PATIENCE)
+        })
+    }
+
+    async fn ask_within(&self, time: u64) -> Result<Vec<SocketAddress>, String> {
+        // NGINX's `resolver_timeout` may be longer than the whole call.
+        let timer = Timer::new(time, Hold::default());
+        let answer = match timer::before(timer, self.ask()).await {
+            Some(Ok(addresses)) if addresses.is_empty() => {
+                Err("the name has no address".to_owned())
+            }
+            Some(Ok(addresses)) => Ok(addresses),
+            Some(Err(error)) => Err(error.to_string()),
+            None => Err(format!("no name server answered within {time} ms")),
+        };
+        self.again.set(answer.is_err().then(|| timer::now() + PAUSE));
+        if let Ok(addresses) = &answer {
+            self.known.replace(addresses.clone());
+        }
+        answer
+    }
+
+    /// Asks for one name after the other.
+    async fn ask(&self) -> Result<Vec<SocketAddress>, ResolveError> {
+        let mut last = Ok(Vec::new());
+        let Some((resolver, names)) = &self.asked else { return last };
         for name in names {
-            last = match resolver.resolve(name, self.port).await {
-                Ok(addresses) if !addresses.is_empty() => return Ok(Some(addresses)),
-                Ok(_) => Ok(None),
-                Err(error) => Err(error),
-            };
+            last = resolver.resolve(name, self.port).await;
+            if last.as_ref().is_ok_and(|addresses| !addresses.is_empty()) {
+                break;
+            }
         }
         last
     }

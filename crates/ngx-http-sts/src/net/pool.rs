@@ -1,27 +1,31 @@
 //! The idle connections of this worker.
 
-use std::cell::RefCell;
-use std::collections::HashSet;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use sts_net::idle::{Idle, Limits};
+use sts_net::idle::{Idle, Limits, Millis};
 
 use crate::net::Destination;
 use crate::net::connection::Connection;
-use crate::nginx::task;
+use crate::nginx::task::{self, Task};
 use crate::nginx::timer::{self, Hold, Timer};
 
 thread_local! {
     static IDLE: RefCell<Idle<Connection>> = RefCell::default();
-    /// Destinations whose connections a task looks after.
-    static SWEPT: RefCell<HashSet<u64>> = RefCell::default();
+    static SWEEP: Cell<Option<Sweep>> = const { Cell::new(None) };
+}
+
+/// The task that closes what was idle for too long.
+struct Sweep {
+    /// When it looks next.
+    at: Millis,
+    task: Task,
 }
 
 /// A connection that is open, was silent since, and is not too old.
-pub(super) fn take(destination: &Destination, limits: Limits) -> Option<Connection> {
-    expire(destination.id(), limits);
+pub(super) fn take(destination: &Destination) -> Option<Connection> {
     loop {
-        let connection = IDLE.with_borrow_mut(|idle| idle.take(destination.id()))?;
+        let connection = IDLE.with_borrow_mut(|idle| idle.take(destination.id(), timer::now()))?;
         if connection.peer.unpark() {
             return Some(connection);
         }
@@ -39,31 +43,45 @@ pub(super) fn park(destination: &Rc<Destination>, connection: Connection, limits
     if limits.connections == 0 || !connection.peer.park(Rc::new(on_close)) {
         return;
     }
-    let evicted = IDLE.with_borrow_mut(|idle| idle.park(to, id, connection, timer::now(), limits));
+    let now = timer::now();
+    let evicted = IDLE.with_borrow_mut(|idle| idle.park(to, id, connection, now, limits));
     drop(evicted);
-    if SWEPT.with_borrow_mut(|swept| swept.insert(to)) {
-        task::spawn(sweep(to, limits));
-    }
+    sweep_by(limits.until(now));
 }
 
 /// Closes everything: the worker ends, or its configuration goes.
 pub(crate) fn shutdown() {
     drop(IDLE.with_borrow_mut(Idle::clear));
-    SWEPT.with_borrow_mut(HashSet::clear);
+    if let Some(sweep) = SWEEP.take() {
+        sweep.task.cancel();
+    }
 }
 
-fn expire(destination: u64, limits: Limits) {
-    drop(IDLE.with_borrow_mut(|idle| idle.expire(destination, timer::now(), limits)));
+/// Sees to it that somebody looks at that time, or before.
+fn sweep_by(at: Millis) {
+    let sweep = match SWEEP.take() {
+        Some(sweep) if sweep.at <= at => sweep,
+        later => {
+            if let Some(later) = later {
+                later.task.cancel();
+            }
+            Sweep { at, task: task::spawn(sweep(at)) }
+        }
+    };
+    SWEEP.set(Some(sweep));
 }
 
 /// Closes what is idle for too long, and ends with the last connection. Its timer never holds a
 /// worker that shuts down.
-async fn sweep(destination: u64, limits: Limits) {
-    while IDLE.with_borrow(|idle| idle.len(destination)) > 0 {
+async fn sweep(mut at: Millis) {
+    loop {
         let hold = Hold::default();
         hold.release();
-        Timer::new(limits.idle, hold).await;
-        expire(destination, limits);
+        Timer::new(at.saturating_sub(timer::now()), hold).await;
+        drop(IDLE.with_borrow_mut(|idle| idle.expire(timer::now())));
+        let Some(next) = IDLE.with_borrow(Idle::earliest) else { break };
+        at = next;
+        SWEEP.set(SWEEP.take().map(|sweep| Sweep { at, ..sweep }));
     }
-    SWEPT.with_borrow_mut(|swept| swept.remove(&destination));
+    SWEEP.take();
 }

@@ -4,18 +4,18 @@ use std::ffi::{c_char, c_void};
 use std::ptr::{self, NonNull};
 
 use nginx_sys::{
-    NGX_AGAIN, NGX_CONF_NOARGS, NGX_CONF_TAKE1, NGX_CONF_TAKE2, NGX_CONF_TAKE4, NGX_CONF_TAKE12,
-    NGX_CONF_TAKE123, NGX_DECLINED, NGX_DONE, NGX_ERROR, NGX_HTTP_LIF_CONF, NGX_HTTP_LOC_CONF,
-    NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MODULE, NGX_HTTP_SRV_CONF, NGX_OK,
-    ngx_array_push, ngx_command_t, ngx_conf_t, ngx_cycle_t, ngx_http_handler_pt, ngx_http_module_t,
-    ngx_http_phases_NGX_HTTP_ACCESS_PHASE, ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE,
-    ngx_http_phases_NGX_HTTP_REWRITE_PHASE, ngx_http_request_t, ngx_int_t, ngx_module_t, ngx_str_t,
-    ngx_uint_t,
+    NGX_AGAIN, NGX_CONF_NOARGS, NGX_CONF_TAKE1, NGX_CONF_TAKE2, NGX_CONF_TAKE3, NGX_CONF_TAKE4,
+    NGX_CONF_TAKE12, NGX_CONF_TAKE123, NGX_DECLINED, NGX_DONE, NGX_ERROR, NGX_HTTP_LIF_CONF,
+    NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MODULE,
+    NGX_HTTP_SRV_CONF, NGX_OK, ngx_array_push, ngx_command_t, ngx_conf_t, ngx_cycle_t,
+    ngx_http_handler_pt, ngx_http_module_t, ngx_http_phases_NGX_HTTP_ACCESS_PHASE,
+    ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, ngx_http_phases_NGX_HTTP_REWRITE_PHASE,
+    ngx_http_request_t, ngx_int_t, ngx_module_t, ngx_str_t, ngx_uint_t,
 };
 use ngx::core::Pool;
 use ngx::http::{HttpModuleConfExt, HttpModuleMainConf, NgxHttpCoreModule};
 
-use crate::conf::directives::{Block, DIRECTIVES, Directive, Levels, Refusal};
+use crate::conf::directives::{DIRECTIVES, Directive, Levels, Refusal};
 use crate::conf::{LocationConf, MainConf, Phase};
 use crate::handler::{self, Next};
 use crate::net;
@@ -68,6 +68,7 @@ const fn commands() -> [ngx_command_t; DIRECTIVES.len() + 1] {
             (1, 2) => NGX_CONF_TAKE12,
             (1, 3) => NGX_CONF_TAKE123,
             (1, 4) => NGX_CONF_TAKE123 | NGX_CONF_TAKE4,
+            (2, 4) => NGX_CONF_TAKE2 | NGX_CONF_TAKE3 | NGX_CONF_TAKE4,
             _ => panic!("no such number of arguments yet"),
         };
         let levels = match directive.levels {
@@ -106,7 +107,7 @@ extern "C" fn set_directive(
 ) -> *mut c_char {
     guard(CONF_ERROR, || {
         // SAFETY: `commands` made `post` point at a directive.
-        let directive = unsafe { &*(*command).post.cast::<Directive>() };
+        let directive: &'static Directive = unsafe { &*(*command).post.cast() };
         // SAFETY: NGINX passes the configuration that it reads.
         let Some(conf) = (unsafe { conf_of(cf) }) else { return CONF_ERROR };
         // SAFETY: the types are those that `create_main_conf` and `create_loc_conf` make, and
@@ -119,8 +120,7 @@ extern "C" fn set_directive(
             return CONF_ERROR;
         };
         let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
-        let mut block = Block { conf: &conf, main, settings: &mut location.settings };
-        match (directive.set)(&mut block, &words) {
+        match location.written.take(directive, &conf, main, &words) {
             Ok(()) => return CONF_OK,
             Err(Refusal::Reported) => {
                 conf.error(format_args!("\"{name}\" is not accepted, for the reason above"));
@@ -279,15 +279,20 @@ fn handle(request: *mut ngx_http_request_t, phase: Phase, wait: ngx_int_t) -> ng
     })
 }
 
-/// A new configuration is in force: in a single process the old one's connections must go, they
-/// would keep it alive. In a master there are none.
+/// A new configuration is in force. In a single process calls and connections of the old one must go:
+/// they use what it owns, and NGINX frees it when its own connections are closed. In a master there
+/// are none.
 extern "C" fn init_module(_cycle: *mut ngx_cycle_t) -> ngx_int_t {
-    guard((), net::shutdown);
+    end_all();
     NGX_OK as ngx_int_t
 }
 
 /// The worker ends: nothing that is queued will run, and no socket may be left open.
 extern "C" fn exit_process(_cycle: *mut ngx_cycle_t) {
+    end_all();
+}
+
+fn end_all() {
     guard((), || {
         task::shutdown();
         net::shutdown();

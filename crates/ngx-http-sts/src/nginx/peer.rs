@@ -85,9 +85,12 @@ impl Peer {
         let failed = |why: String| ConnectError::Connect { to: address.text().to_owned(), why };
         poll_fn(|context| {
             let connection = peer.connection();
+            if peer.inner().closing.get() {
+                return Poll::Ready(Err(closing()));
+            }
             // A task can be polled for other reasons than a finished connect.
             // SAFETY: the connection is open.
-            if unsafe { (*(*connection).write).ready() } == 0 && !peer.inner().closing.get() {
+            if unsafe { (*(*connection).write).ready() } == 0 {
                 peer.inner().writer.set(Some(context.waker().clone()));
                 return Poll::Pending;
             }
@@ -111,18 +114,7 @@ impl Peer {
         // SAFETY: `attach` has set it.
         unsafe { (*(*connection).ssl).save_session = Some(save_session) };
         self.inner().tls.replace(Some(tls.clone()));
-        // SAFETY: as above.
-        let status = unsafe { ngx_ssl_handshake(connection) };
-        if status == NGX_AGAIN as ngx_int_t {
-            // SAFETY: `attach` has set it.
-            unsafe { (*(*connection).ssl).handler = Some(handshaken) };
-            poll_fn(|context| self.poll_handshake(context)).await;
-        }
-        self.restore_handlers();
-        // SAFETY: `attach` has set it.
-        if unsafe { (*(*connection).ssl).handshaked() } == 0 {
-            return Err(failed(self.remark()));
-        }
+        poll_fn(|context| self.poll_handshake(context)).await.map_err(failed)?;
         // SAFETY: the handshake is done.
         unsafe { tls.check(connection) }.map_err(failed)
     }
@@ -222,12 +214,11 @@ impl Peer {
             // SAFETY: an open connection has both events.
             unsafe { (*event).log = log };
         }
-        self.restore_handlers();
+        self.set_handlers();
         Ok(())
     }
 
-    /// NGINX puts its own handlers in for the time of a handshake.
-    fn restore_handlers(&self) {
+    fn set_handlers(&self) {
         let connection = self.connection();
         // SAFETY: the connection is open.
         unsafe { (*(*connection).read).handler = Some(readable) };
@@ -235,18 +226,24 @@ impl Peer {
         unsafe { (*(*connection).write).handler = Some(writable) };
     }
 
-    fn poll_handshake(&self, context: &mut Context<'_>) -> Poll<()> {
-        let connection = self.connection();
-        // SAFETY: the connection is open, and `secure` has made its TLS state.
-        let done = unsafe { (*(*connection).ssl).handshaked() } != 0;
-        // SAFETY: as above; both are set when a handshake fails.
-        let failed =
-            unsafe { (*(*connection).read).eof() != 0 || (*(*connection).read).error() != 0 };
-        if done || failed || self.inner().closing.get() {
-            return Poll::Ready(());
+    /// Goes on with a handshake that `secure` has prepared.
+    fn poll_handshake(&self, context: &mut Context<'_>) -> Poll<Result<(), String>> {
+        if self.inner().closing.get() {
+            return Poll::Ready(Err(closing().to_string()));
         }
-        self.inner().reader.set(Some(context.waker().clone()));
-        Poll::Pending
+        // SAFETY: the connection is open, and `secure` has made its TLS state. A poll for no reason
+        // finds that nothing has arrived.
+        let status = unsafe { ngx_ssl_handshake(self.connection()) };
+        // NGINX puts its own handlers in while it waits, and these do not see that NGINX wants to
+        // close the connection.
+        self.set_handlers();
+        if status == NGX_AGAIN as ngx_int_t {
+            self.inner().reader.set(Some(context.waker().clone()));
+            self.inner().writer.set(Some(context.waker().clone()));
+            return Poll::Pending;
+        }
+        let done = status == NGX_OK as ngx_int_t;
+        Poll::Ready(if done { Ok(()) } else { Err(self.remark()) })
     }
 
     fn inner(&self) -> &Inner {
@@ -272,7 +269,7 @@ impl Read for Peer {
     ) -> Poll<io::Result<()>> {
         let connection = self.connection();
         if self.inner().closing.get() {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+            return Poll::Ready(Err(closing()));
         }
         // SAFETY: the connection is open.
         let read = unsafe { (*connection).read };
@@ -314,7 +311,7 @@ impl Write for Peer {
     ) -> Poll<io::Result<usize>> {
         let connection = self.connection();
         if self.inner().closing.get() {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+            return Poll::Ready(Err(closing()));
         }
         // SAFETY: an open connection has its functions set; NGINX only reads the data.
         let sent = unsafe {
@@ -364,6 +361,11 @@ impl Drop for Inner {
         // SAFETY: the connection that used the pool is closed.
         unsafe { ngx_destroy_pool(self.pool) };
     }
+}
+
+/// NGINX wants the connection closed: the time to shut down is over.
+fn closing() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "NGINX closes the connection")
 }
 
 /// # Safety
@@ -441,16 +443,6 @@ extern "C" fn writable(event: *mut ngx_event_t) {
             // With level-triggered methods the event would come again and again.
             // SAFETY: the event is the open connection's.
             None => drop(unsafe { ngx_handle_write_event(event, 0) }),
-        }
-    });
-}
-
-unsafe extern "C" fn handshaken(connection: *mut ngx_connection_t) {
-    guard((), || {
-        // SAFETY: NGINX passes the connection, which is a peer's.
-        let inner = unsafe { &*(*connection).data.cast::<Inner>() };
-        if let Some(reader) = inner.reader.take() {
-            reader.wake();
         }
     });
 }

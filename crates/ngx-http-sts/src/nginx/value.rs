@@ -29,15 +29,23 @@ enum Part {
 pub(crate) struct Reported;
 
 impl Value {
+    /// Nothing.
+    pub(crate) const fn empty() -> Self {
+        Self { parts: Vec::new() }
+    }
+
     /// Compiles a text.
     pub(crate) fn compile(conf: &Conf<'_>, text: &str) -> Result<Self, Reported> {
         Ok(Self { parts: vec![Part::compile(conf, text)?] })
     }
 
-    /// Compiles a text in which `%24` stands for a literal dollar sign.
-    pub(crate) fn compile_with_dollars(conf: &Conf<'_>, text: &str) -> Result<Self, Reported> {
+    /// Compiles the pieces of a text between which there are literal dollar signs.
+    pub(crate) fn compile_pieces<'t>(
+        conf: &Conf<'_>,
+        pieces: impl Iterator<Item = &'t str>,
+    ) -> Result<Self, Reported> {
         let mut parts = Vec::new();
-        for (index, piece) in text.split("%24").enumerate() {
+        for (index, piece) in pieces.enumerate() {
             if index > 0 {
                 parts.push(Part::Literal(b"$".to_vec()));
             }

@@ -16,10 +16,10 @@ use crate::secret::Secret;
 
 impl ClientAuth {
     /// Takes what the method needs; other options stay.
-    pub(crate) fn from_options(
-        method: Method,
-        options: &mut Options,
-    ) -> Result<Self, ClientAuthError> {
+    ///
+    /// # Errors
+    /// An option is missing, or cannot be used with the method.
+    pub fn from_options(method: Method, options: &mut Options) -> Result<Self, ClientAuthError> {
         Self::build(method, options).map_err(|error| match error {
             ClientAuthError::Option(OptionError::Missing { key }) => {
                 ClientAuthError::Missing { key, method }

@@ -1,0 +1,17 @@
+//! Resource Owner Password Credentials: the request of RFC 6749 section 4.3.2. The source token is the
+//! password; whoever has the user name is taken to own it.
+
+use super::token_endpoint::{Grant, Refusal, one_value, scope};
+use crate::server::call::Call;
+
+pub(super) const GRANT_TYPE: &str = "password";
+
+pub(super) fn check(call: &Call) -> Result<Grant<'_>, Refusal> {
+    let needed = |name: &str| {
+        one_value(call, name)?
+            .ok_or_else(|| Refusal::invalid_request(&format!("{name} is missing")))
+    };
+    needed("username")?;
+    let source = needed("password")?;
+    Ok(Grant { source, issued_token_type: None, scope: scope(call)? })
+}

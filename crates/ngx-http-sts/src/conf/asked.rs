@@ -1,0 +1,101 @@
+//! What the settings of a protocol ask the STS for.
+
+use std::rc::Rc;
+
+use sts_core::client_auth::ClientAuth;
+use sts_core::endpoint::Endpoint;
+use sts_core::profile::Protocol;
+
+use crate::conf::argument::Problem;
+use crate::conf::exchange::Phase;
+use crate::conf::grant::{Grant, Username};
+use crate::conf::settings::{Kind, Settings};
+use crate::conf::text::Text;
+
+/// The settings of the protocol in force, whatever it is.
+pub(super) struct Asked {
+    pub(super) protocol: Protocol,
+    pub(super) endpoint: Option<Endpoint>,
+    pub(super) auth: ClientAuth,
+    pub(super) client_id: Option<Rc<Text>>,
+    pub(super) username: Option<Rc<Username>>,
+}
+
+impl Asked {
+    /// `None` where nothing is asked for.
+    ///
+    /// # Errors
+    /// Settings contradict each other.
+    pub(super) fn of(settings: &Settings) -> Result<Option<Self>, Problem> {
+        Ok(Some(match settings.kind {
+            None | Some(Kind::Disabled) => return Ok(None),
+            Some(Kind::ClientCredentials) => {
+                Self::of_grant(Protocol::ClientCredentials, &settings.cc)
+            }
+            Some(Kind::Password) => {
+                let asked = Self::of_grant(Protocol::Password, &settings.ropc);
+                asked.check_username(settings.phase)?;
+                asked
+            }
+            Some(Kind::TokenExchange) => Self::of_grant(Protocol::TokenExchange, &settings.otx),
+            Some(Kind::WsTrust) => {
+                let (protocol, auth) = settings.wstrust.protocol()?;
+                Self {
+                    protocol,
+                    endpoint: settings.wstrust.endpoint.clone(),
+                    auth,
+                    client_id: None,
+                    username: None,
+                }
+            }
+        }))
+    }
+
+    fn of_grant(protocol: Protocol, grant: &Grant) -> Self {
+        Self {
+            protocol,
+            endpoint: grant.endpoint.clone(),
+            auth: grant.auth.clone().unwrap_or(ClientAuth::none()),
+            client_id: grant.client_id.clone(),
+            username: grant.username.clone(),
+        }
+    }
+
+    fn check_username(&self, phase: Option<Phase>) -> Result<(), Problem> {
+        let Some(username) = &self.username else {
+            if self.client_id.is_some() || self.auth.id().is_some() {
+                return Ok(());
+            }
+            return Err(
+                "\"STSType ropc\" needs \"STSROPCUsername\", or a client id in its place".into()
+            );
+        };
+        if username.authenticated && phase.is_some_and(|phase| phase != Phase::PreContent) {
+            return Err(
+                "\"STSROPCUsername *\" needs \"STSPhase precontent\": in an earlier phase \
+                        NGINX has authenticated nobody yet"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+
+    /// What to call the exchange in a message.
+    pub(super) const fn type_directive(&self) -> &'static str {
+        self.directives().0
+    }
+
+    /// The directive that sets its endpoint.
+    pub(super) const fn endpoint_directive(&self) -> &'static str {
+        self.directives().1
+    }
+
+    const fn directives(&self) -> (&'static str, &'static str) {
+        match self.protocol {
+            Protocol::ClientCredentials => ("STSType cc", "STSCCEndpoint"),
+            Protocol::Password => ("STSType ropc", "STSROPCEndpoint"),
+            Protocol::TokenExchange => ("STSType otx", "STSOTXEndpoint"),
+            Protocol::WsTrust(_) => ("STSType wstrust", "STSWSTrustEndpoint"),
+        }
+    }
+}

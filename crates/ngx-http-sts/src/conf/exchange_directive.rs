@@ -1,0 +1,174 @@
+//! `STSExchange type endpoint [options] [jq expression]`: a whole exchange in one directive.
+
+use std::fmt::Display;
+use std::rc::Rc;
+
+use sts_core::client_auth::{ClientAuth, Method};
+use sts_core::endpoint::Endpoint;
+use sts_core::options::{Options, Template};
+
+use crate::conf::argument::{self, Problem};
+use crate::conf::directives::{Accepted, Block, Part, Refusal};
+use crate::conf::grant::{Grant, Username};
+use crate::conf::keys;
+use crate::conf::parameter;
+use crate::conf::settings::{Kind, Settings};
+use crate::conf::text::Text;
+use crate::conf::written::Whole;
+
+const AUTH: &str = "auth";
+const CACHE_NAME: &str = "cache.name";
+const CLIENT_ID: &str = "client_id";
+const PARAMS: &str = "params";
+const PASSWORD: &str = "password";
+const USERNAME: &str = "username";
+
+/// Reads the directive.
+pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
+    if block.whole.is_some() {
+        return Err(Refusal::Duplicate);
+    }
+    let seed = block.names.iter().find(|directive| directive.part == Part::Exchange);
+    if let Some(directive) = seed {
+        let name = directive.name.to_string_lossy();
+        let problem = format!("it cannot be mixed with \"{name}\" in one block");
+        return Err(problem.into());
+    }
+    let (kind, endpoint, options) = match arguments {
+        [kind, endpoint] => (kind, endpoint, ""),
+        [kind, endpoint, options] => (kind, endpoint, *options),
+        // Claims, which are what an expression works on, are made by NGINX for one type only.
+        _ => return Err(Problem::from("this type takes no jq expression").into()),
+    };
+    let kind = argument::word(kind, &Kind::OF_EXCHANGES)?;
+    let endpoint = Endpoint::parse(endpoint).map_err(|error| error.to_string())?;
+    let options = Options::parse(options).map_err(|error| error.to_string())?;
+    let mut whole = Whole { settings: Settings::default(), keys: Vec::new() };
+    whole.settings.kind = Some(kind);
+    let mut reader = Reader { block, whole, options, allowed: vec![AUTH] };
+    reader.grant(kind, endpoint)?;
+    reader.keys(kind)?;
+    let Reader { options, allowed, whole, .. } = reader;
+    options.finish(&allowed).map_err(|error| error.to_string())?;
+    *block.whole = Some(whole);
+    Ok(())
+}
+
+/// Takes the options one after the other.
+struct Reader<'r, 'b> {
+    block: &'r mut Block<'b>,
+    whole: Whole,
+    options: Options,
+    /// The keys that mean something.
+    allowed: Vec<&'static str>,
+}
+
+impl Reader<'_, '_> {
+    /// What a grant of OAuth has for itself.
+    fn grant(&mut self, kind: Kind, endpoint: Endpoint) -> Accepted {
+        let method = self.options.take_text(AUTH).map_err(|error| error.to_string())?;
+        let method = method.map_or(Ok(Method::None), |method| Method::parse(&method));
+        let method = method.map_err(|error| in_option(AUTH, error))?;
+        self.allowed.extend(method.options());
+        for key in method.options() {
+            if matches!(*key, CLIENT_ID | USERNAME) && self.options.has_variables(key) {
+                let problem = "with this client authentication the value cannot hold variables; a \
+                               literal \"$\" is written %24";
+                return Err(in_option(key, problem).into());
+            }
+        }
+        let auth = ClientAuth::from_options(method, &mut self.options)
+            .map_err(|error| format!("\"auth={}\": {error}", method.name()))?;
+        let mut grant = Grant { endpoint: Some(endpoint), ..Grant::default() };
+        grant.client_id = self.text(CLIENT_ID)?;
+        if kind == Kind::Password {
+            grant.username = self.username(method, &auth)?;
+            self.ignore_password();
+        }
+        grant.auth = Some(auth);
+        self.parameters()?;
+        let settings = &mut self.whole.settings;
+        match kind {
+            Kind::TokenExchange => settings.otx = grant,
+            Kind::Password => settings.ropc = grant,
+            Kind::ClientCredentials => settings.cc = grant,
+            Kind::Disabled | Kind::WsTrust => {}
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, key: &'static str) -> Result<Option<Rc<Text>>, Refusal> {
+        self.allowed.push(key);
+        let template = self.options.take_template(key).map_err(|error| error.to_string())?;
+        let text = template.map(|template| Text::compile(self.block.conf, template));
+        Ok(text.transpose()?.map(Rc::new))
+    }
+
+    /// One name serves both places where the gateway has one for itself.
+    fn username(
+        &mut self,
+        method: Method,
+        auth: &ClientAuth,
+    ) -> Result<Option<Rc<Username>>, Refusal> {
+        self.allowed.push(USERNAME);
+        let template = self.options.take_template(USERNAME).map_err(|error| error.to_string())?;
+        let template = match (method, auth.id()) {
+            (Method::Basic, Some(id)) => Some(Template::of_literal(id)),
+            _ => template,
+        };
+        let username = template.map(|template| Username::compile(self.block.conf, template));
+        Ok(username.transpose()?.map(Rc::new))
+    }
+
+    /// The source token is the password.
+    fn ignore_password(&mut self) {
+        self.allowed.push(PASSWORD);
+        if self.options.take(PASSWORD).is_some() {
+            self.block.conf.warn(format_args!(
+                "\"STSExchange\": option \"{PASSWORD}\" is ignored: the password is the source token"
+            ));
+        }
+    }
+
+    fn parameters(&mut self) -> Accepted {
+        self.allowed.push(PARAMS);
+        let form = self.options.take_form(PARAMS).map_err(|error| error.to_string())?;
+        for (name, value) in form.into_iter().flatten() {
+            parameter::add(self.block.conf, &mut self.whole.settings.parameters, &name, value)
+                .map_err(|refusal| refusal.within(PARAMS))?;
+        }
+        Ok(())
+    }
+
+    /// All that has a directive of its own.
+    fn keys(&mut self, kind: Kind) -> Accepted {
+        for (key, directive) in keys::of(kind) {
+            self.allowed.push(key);
+            let Some(value) = self.options.take_text(key).map_err(|error| error.to_string())?
+            else {
+                continue;
+            };
+            if self.block.names.iter().any(|name| std::ptr::eq(*name, directive)) {
+                let name = directive.name.to_string_lossy();
+                return Err(in_option(key, format!("\"{name}\" says it already")).into());
+            }
+            let mut block = Block {
+                conf: self.block.conf,
+                main: self.block.main,
+                settings: &mut self.whole.settings,
+                names: &[],
+                whole: &mut None,
+            };
+            keys::set(directive, &mut block, &value).map_err(|refusal| refusal.within(key))?;
+            self.whole.keys.push(directive);
+        }
+        self.allowed.push(CACHE_NAME);
+        let name = self.options.take_text(CACHE_NAME).map_err(|error| error.to_string())?;
+        self.whole.settings.cache = name;
+        Ok(())
+    }
+}
+
+fn in_option(key: &str, problem: impl Display) -> Problem {
+    format!("option \"{key}\": {problem}")
+}

@@ -1,0 +1,47 @@
+//! The directives that each OAuth grant has for itself.
+
+use std::rc::Rc;
+
+use sts_core::client_auth::ClientAuth;
+use sts_core::endpoint::Endpoint;
+use sts_core::options::Template;
+
+use crate::conf::settings::inherit;
+use crate::conf::text::Text;
+use crate::nginx::conf::Conf;
+use crate::nginx::value::Reported;
+
+/// Each directive's own value; `None` where it was not written.
+#[derive(Clone, Default)]
+pub(crate) struct Grant {
+    pub(crate) endpoint: Option<Endpoint>,
+    pub(crate) auth: Option<ClientAuth>,
+    pub(crate) client_id: Option<Rc<Text>>,
+    /// Of the password grant alone.
+    pub(crate) username: Option<Rc<Username>>,
+}
+
+/// Whose password the source token is.
+pub(crate) struct Username {
+    pub(crate) text: Text,
+    /// The user that NGINX has authenticated by then.
+    pub(crate) authenticated: bool,
+}
+
+impl Username {
+    /// A name, or `*` for whoever NGINX has authenticated.
+    pub(crate) fn compile(conf: &Conf<'_>, template: Template) -> Result<Self, Reported> {
+        let authenticated = template.literal().is_some_and(|name| name == "*");
+        let template = if authenticated { Template::of_argument("$remote_user") } else { template };
+        Ok(Self { text: Text::compile(conf, template)?, authenticated })
+    }
+}
+
+impl Grant {
+    pub(super) fn inherit(&mut self, outer: &Self) {
+        inherit(&mut self.endpoint, &outer.endpoint);
+        inherit(&mut self.auth, &outer.auth);
+        inherit(&mut self.client_id, &outer.client_id);
+        inherit(&mut self.username, &outer.username);
+    }
+}

@@ -1,0 +1,41 @@
+//! The options of `STSExchange`: each stands for a directive, and is read as its arguments are.
+
+use crate::conf::argument::Problem;
+use crate::conf::directives::{Block, DIRECTIVES, Directive, Refusal};
+use crate::conf::settings::Kind;
+
+/// The option that a directive can be written as.
+#[derive(Clone, Copy)]
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    /// For this type of exchange alone.
+    pub(crate) of: Option<Kind>,
+}
+
+/// The directives that an exchange of a type can have as options.
+pub(crate) fn of(kind: Kind) -> impl Iterator<Item = (&'static str, &'static Directive)> {
+    DIRECTIVES.iter().filter_map(move |directive| {
+        let key = directive.key.filter(|key| key.of.is_none_or(|of| of == kind))?;
+        Some((key.name, directive))
+    })
+}
+
+/// Reads the decoded value of an option as the arguments of its directive.
+pub(crate) fn set(
+    directive: &'static Directive,
+    block: &mut Block<'_>,
+    value: &str,
+) -> Result<(), Refusal> {
+    let (least, most) = directive.arguments;
+    if most == 1 {
+        return (directive.set)(block, &[value]);
+    }
+    let words: Vec<&str> = value.split_ascii_whitespace().collect();
+    if !(least.into()..=most.into()).contains(&words.len()) {
+        return Err(Problem::from(format!(
+            "the value must be {least} to {most} words with spaces (+) between them"
+        ))
+        .into());
+    }
+    (directive.set)(block, &words)
+}
