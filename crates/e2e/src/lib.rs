@@ -18,6 +18,7 @@
 //! | [`parallel`] | many requests at once |
 //! | [`ports`] | TCP ports nobody else uses |
 //! | [`wait`] | waiting for a condition, with a deadline |
+//! | [`xmlsec`] | signatures of XML, by the judgement of xmlsec1 |
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -37,3 +38,4 @@ pub mod ports;
 pub mod response;
 pub mod scene;
 pub mod wait;
+pub mod xmlsec;

@@ -278,7 +278,7 @@ fn username_token(message: &str, kind: &str, password: &str, nonce: &[u8]) -> St
 
 /// A message in which the gateway asks for somebody.
 fn on_behalf_of(token: &str) -> String {
-    let token = token.replace("<o:", &format!("<o:")).replacen(
+    let token = token.replacen(
         "<o:BinarySecurityToken",
         &format!("<o:BinarySecurityToken xmlns:o=\"{WSS}wssecurity-secext-1.0.xsd\""),
         1,

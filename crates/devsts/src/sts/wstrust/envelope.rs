@@ -119,14 +119,12 @@ fn check_understood(soap: Soap, headers: &[Node<'_, '_>]) -> Result<(), Fault> {
         ["Action", "MessageID", "To", "ReplyTo"].iter().any(|name| is(*node, WSA, name))
             || is(*node, WSSE, "Security")
     };
-    for header in headers.iter().filter(|header| !known(header)) {
-        let name = header.tag_name().name();
-        if header.attribute((soap.namespace(), "mustUnderstand")).is_some() {
-            return Err(Fault::must_understand(name));
-        }
-        return Err(Fault::sender(&format!("the header {name} has no business here")));
+    let Some(header) = headers.iter().find(|header| !known(header)) else { return Ok(()) };
+    let name = header.tag_name().name();
+    if header.attribute((soap.namespace(), "mustUnderstand")).is_some() {
+        return Err(Fault::must_understand(name));
     }
-    Ok(())
+    Err(Fault::sender(&format!("the header {name} has no business here")))
 }
 
 /// RFC 3902, section 2, and SOAP 1.1, section 6.1.1: HTTP says the action as well.
