@@ -16,6 +16,7 @@
 //! | [`documents`] | the examples of the documents |
 //! | [`php`] | a PHP that tells what it received |
 //! | [`parallel`] | many requests at once |
+//! | [`memory`] | the zones in a worker's memory, as a debugger sees them |
 //! | [`ports`] | TCP ports nobody else uses |
 //! | [`wait`] | waiting for a condition, with a deadline |
 //! | [`xmlsec`] | signatures of XML, by the judgement of xmlsec1 |
@@ -31,6 +32,7 @@ pub mod dns;
 pub mod documents;
 pub mod http1;
 pub mod http2;
+pub mod memory;
 pub mod nginx;
 pub mod parallel;
 pub mod php;

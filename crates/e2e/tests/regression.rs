@@ -100,11 +100,11 @@ fn a_location_with_a_shorter_cap_uses_no_older_token() {
     let nginx = scene.nginx().server(server).start();
     let get = |path| Seen::by_backend(nginx.get(path).bearer("user").send()).header("Cookie");
     let kept = get("/long");
-    let old = e2e::wait::wait_for_some("the token to be too old for one", || {
+    let new = e2e::wait::wait_for_some("the token to be too old for one", || {
         Some(get("/short")).filter(|token| *token != kept)
     });
-    assert_ne!(old, kept);
-    assert_eq!(get("/long"), kept, "it is not too old for the other");
+    assert_ne!(new, kept);
+    assert_eq!(get("/long"), new, "it is there for the other, too");
 }
 
 #[test]

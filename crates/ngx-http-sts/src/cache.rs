@@ -1,25 +1,32 @@
 //! The tokens that all workers share, and who calls for one that is not there.
 
+mod failure;
 mod seal;
 
 use std::cell::{OnceCell, RefCell};
+use std::mem;
 use std::rc::Rc;
 
 use sts_core::cache_key::{CacheKey, ExchangeKey};
-use sts_core::error::{Failure, FailureKind};
 use sts_core::issued::TokenType;
+use sts_core::life::LifePolicy;
 use sts_core::secret::Secret;
-use sts_zone::zone::{self, Capacity, Claim, Digest, HEARTBEAT, Hit, Tags, Value, Zone, tag};
+use sts_zone::zone::{self, Capacity, Claim, Digest, HEARTBEAT, Hit, Kept, Tags, Value, Zone};
 
-use crate::flow::{Granted, How};
+use crate::flow::{Failed, Token, Validity};
 use crate::nginx::clock;
 use crate::nginx::process;
 use crate::nginx::zone::SharedMemory;
 use crate::target::Target;
 pub(crate) use seal::Seal;
 
-/// Set in the flags of a token that is no bearer token.
-const NOT_APPLICABLE: u32 = 1;
+/// Set in the note of a token that is no bearer token.
+const NOT_APPLICABLE: u64 = 1;
+
+/// The upper half of a note: seconds for which the token is good, as far as the STS and the tokens
+/// say; all ones when they say nothing.
+const GOOD_FOR_SHIFT: u32 = 32;
+const SAYS_NOTHING: u64 = u32::MAX as u64;
 
 /// A shared memory zone that holds tokens.
 pub(crate) struct SharedZone {
@@ -44,23 +51,15 @@ pub(crate) enum Encryption {
     WithOwnKey(OnceCell<Seal>),
 }
 
-/// What is to be forgotten.
-pub(crate) enum Purge {
-    All,
-    /// What was issued by some exchanges, named by their digests.
-    Exchanges(Vec<Digest>),
-    /// What was issued for one source token, named by its digest.
-    Source(Digest),
-}
-
 /// What the zone says about a key.
 pub(crate) enum Found {
-    /// Another worker calls.
-    Elsewhere,
-    Failure(Failure),
+    /// Another worker makes the call of this number.
+    Elsewhere(u64),
+    /// The call that this one waited for ended so.
+    Failure(Failed),
     /// Nobody calls: it is up to this one.
     Lead(Lease),
-    Token(Granted),
+    Token(Token),
     /// The answer was for the one that called: everybody calls for itself.
     Unshared,
 }
@@ -118,59 +117,61 @@ impl Cache {
         exchanges.iter().filter(|(_, at)| at == endpoint).map(|(digest, _)| *digest).collect()
     }
 
-    /// Forgets, and says how many tokens. The lock is released now and then in between.
-    pub(crate) fn purge(&self, what: &Purge) -> usize {
-        let parts: Vec<zone::Purge> = match what {
-            Purge::All => vec![zone::Purge::All],
-            Purge::Exchanges(digests) => {
-                digests.iter().map(|digest| zone::Purge::Exchange(tag(digest))).collect()
-            }
-            Purge::Source(digest) => vec![zone::Purge::Source(tag(digest))],
-        };
-        let mut removed = 0;
-        for part in parts {
-            let mut from = Some(0);
-            while let Some(at) = from {
-                let (more, next) = self.with(|zone| zone.purge(part, at)).unwrap_or_default();
-                removed += more;
-                from = next;
-            }
-        }
-        removed
+    /// Makes one step of forgetting: says how many tokens went, and where to go on.
+    pub(crate) fn purge(&self, what: zone::Purge<'_>, from: usize) -> (usize, Option<usize>) {
+        self.with(|zone| zone.purge(what, from)).unwrap_or_default()
     }
 
-    /// Looks for a token; where there is none, decides who calls. `since` is when the one that asks
-    /// began to wait for somebody else's call.
-    pub(crate) fn find(self: &Rc<Self>, key: &CacheKey, since: Option<u64>, cap: u64) -> Found {
-        let claim = Claim { process: process::id(), since };
-        let found = self.with(|zone| zone.find(&key.0, claim, process::is_alive));
-        match found {
-            // What cannot be opened was sealed by somebody else: the caller asks for itself.
-            // Nor is a token used that was kept by a location with a longer STSCacheExpiresIn.
-            Some(zone::Found::Hit(hit)) if hit.age >= cap.saturating_mul(1000) => Found::Unshared,
-            Some(zone::Found::Hit(hit)) => {
-                self.granted(key, &hit).map_or(Found::Unshared, Found::Token)
+    /// Looks for a token that `suits`; where there is none, decides who calls. `awaits` is the call
+    /// of another worker that the one that asks waits for.
+    pub(crate) fn find(
+        self: &Rc<Self>,
+        key: &CacheKey,
+        awaits: Option<u64>,
+        suits: impl Fn(&Validity) -> bool,
+    ) -> Found {
+        let claim = Claim { process: process::id(), awaits };
+        let find = |zone: &mut Zone<'_>| {
+            zone.find(&key.0, claim, |kept| suits(&validity(kept)), process::is_alive)
+        };
+        let mut found = self.with(find);
+        if let Some(zone::Found::Hit(hit)) = found {
+            if let Some(token) = self.open(key, hit) {
+                return Found::Token(token);
             }
-            Some(zone::Found::Wait) => Found::Elsewhere,
-            Some(zone::Found::Failed(payload)) => Found::Failure(decode(&payload)),
+            // What cannot be opened was sealed by somebody who had another key.
+            found = self.with(|zone| {
+                zone.forget(&key.0);
+                find(zone)
+            });
+        }
+        match found {
+            Some(zone::Found::Wait(call)) => Found::Elsewhere(call),
+            Some(zone::Found::Failed(payload)) => Found::Failure(failure::decode(&payload)),
             Some(zone::Found::Lead(call)) => {
                 Found::Lead(Lease { cache: self.clone(), key: *key, call: Some(call) })
             }
-            Some(zone::Found::Unshared) | None => Found::Unshared,
+            Some(zone::Found::Unshared | zone::Found::Hit(_)) | None => Found::Unshared,
         }
     }
 
-    fn granted(&self, key: &CacheKey, hit: &Hit) -> Option<Granted> {
-        let token = match self.seal() {
-            None => Secret::new(hit.value.as_slice()),
+    /// Looks for a token that suits, and for nothing else.
+    pub(crate) fn look(&self, key: &CacheKey, suits: impl Fn(&Validity) -> bool) -> Option<Token> {
+        let hit = self.with(|zone| zone.look(&key.0, |kept| suits(&validity(kept))))?;
+        self.open(key, hit?)
+    }
+
+    fn open(&self, key: &CacheKey, mut hit: Hit) -> Option<Token> {
+        let secret = match self.seal() {
+            None => Secret::new(mem::take(&mut *hit.value)),
             Some(seal) => seal.open(&key.0, &hit.value)?,
         };
-        let token_type = match hit.flags & NOT_APPLICABLE {
+        let token_type = match hit.kept.note & NOT_APPLICABLE {
             0 => TokenType::Bearer,
             _ => TokenType::NotApplicable,
         };
-        let until = clock::milliseconds().saturating_add(hit.remaining);
-        Some(Granted { token: Rc::new(Target::new(token)), token_type, how: How::Hit, until })
+        let token = Rc::new(Target::new(secret));
+        Some(Token { token, token_type, validity: validity(&hit.kept) })
     }
 
     fn with<R>(&self, use_it: impl FnOnce(&mut Zone<'_>) -> R) -> Option<R> {
@@ -193,23 +194,23 @@ impl Lease {
         }
     }
 
-    /// Ends the call with a token for everybody who asks for the same.
-    pub(crate) fn complete(mut self, granted: &Granted, tags: Tags) {
-        let token = granted.token.issued().expose();
-        let sealed = match self.cache.seal().map(|seal| seal.close(&self.key.0, token)) {
+    /// Ends the call with a token for everybody who asks for the same, and keeps it for as long as
+    /// the policy of the one that called has it.
+    pub(crate) fn complete(mut self, token: &Token, policy: &LifePolicy, tags: Tags) {
+        let secret = token.token.issued().expose();
+        let sealed = match self.cache.seal().map(|seal| seal.close(&self.key.0, secret)) {
             None => None,
             Some(Ok(sealed)) => Some(sealed),
             // Nothing goes in clear into a cache that is to be encrypted.
             Some(Err(_)) => return self.share_nothing(),
         };
+        let Validity { sent, good_for, .. } = token.validity;
         let value = Value {
             tags,
-            flags: match granted.token_type {
-                TokenType::Bearer => 0,
-                TokenType::NotApplicable => NOT_APPLICABLE,
-            },
-            bytes: sealed.as_deref().unwrap_or(token),
-            life: granted.until.saturating_sub(clock::milliseconds()),
+            note: note(token.token_type, good_for),
+            bytes: sealed.as_deref().unwrap_or(secret),
+            sent,
+            life: policy.life(good_for),
         };
         let capacity = self.cache.zone.capacity;
         self.end(|zone, key, call| {
@@ -223,8 +224,8 @@ impl Lease {
     }
 
     /// Ends the call without a token, which those that wait shall know.
-    pub(crate) fn fail(mut self, failure: &Failure) {
-        self.end(|zone, key, call| zone.fail(key, call, &encode(failure)));
+    pub(crate) fn fail(mut self, failed: &Failed) {
+        self.end(|zone, key, call| zone.fail(key, call, &failure::encode(failed)));
     }
 
     fn end(&mut self, end: impl FnOnce(&mut Zone<'_>, &Digest, u64)) {
@@ -240,17 +241,17 @@ impl Drop for Lease {
     }
 }
 
-/// The kind of a failure, `Retry-After`, and the reason, for the other workers.
-fn encode(failure: &Failure) -> Vec<u8> {
-    let retry_after = failure.retry_after.as_deref().unwrap_or_default();
-    format!("{}\n{retry_after}\n{}", failure.kind.name(), failure.reason).into_bytes()
+fn note(token_type: TokenType, good_for: Option<u64>) -> u64 {
+    let seconds = good_for.map_or(SAYS_NOTHING, |seconds| seconds.min(SAYS_NOTHING - 1));
+    let flags = match token_type {
+        TokenType::Bearer => 0,
+        TokenType::NotApplicable => NOT_APPLICABLE,
+    };
+    seconds << GOOD_FOR_SHIFT | flags
 }
 
-fn decode(payload: &[u8]) -> Failure {
-    let text = String::from_utf8_lossy(payload);
-    let mut parts = text.splitn(3, '\n');
-    let kind = FailureKind::from_name(parts.next().unwrap_or_default());
-    let retry_after = parts.next().filter(|text| !text.is_empty()).map(str::to_owned);
-    let reason = parts.next().unwrap_or("another worker's call failed").to_owned();
-    Failure { kind: kind.unwrap_or(FailureKind::Unreachable), reason, retry_after }
+fn validity(kept: &Kept) -> Validity {
+    let good_for = Some(kept.note >> GOOD_FOR_SHIFT).filter(|seconds| *seconds != SAYS_NOTHING);
+    let at_most = clock::milliseconds().saturating_add(kept.remaining);
+    Validity { sent: kept.sent, good_for, at_most }
 }

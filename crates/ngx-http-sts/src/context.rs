@@ -11,6 +11,7 @@ use sts_core::secret::Secret;
 use crate::conf::{Exchange, ExchangeId};
 use crate::flow::Granted;
 use crate::pending::Pending;
+use crate::purge::Purging;
 
 /// Belongs to one request of a client and ends with it: a token that is held here can be seen by no
 /// other request.
@@ -22,6 +23,8 @@ pub(crate) struct Context {
     /// NGINX may still refer to its token.
     first: OnceCell<Box<Pass>>,
     warned: Cell<bool>,
+    /// The purge that the request asked for.
+    purging: RefCell<Option<Rc<Purging>>>,
 }
 
 /// An exchange that has ended.
@@ -69,6 +72,15 @@ impl Context {
 
     pub(crate) fn set_pending(&self, pass: u32, pending: Option<Rc<Pending>>) {
         self.pending.replace(pending.map(|pending| (pass, pending)));
+    }
+
+    /// The purge that the request waits for.
+    pub(crate) fn purging(&self) -> Option<Rc<Purging>> {
+        self.purging.borrow().clone()
+    }
+
+    pub(crate) fn set_purging(&self, purging: Rc<Purging>) {
+        self.purging.replace(Some(purging));
     }
 
     /// Notes how an exchange ended, and the number of the request's pass in which it did.

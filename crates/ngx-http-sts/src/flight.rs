@@ -1,7 +1,12 @@
 //! One call for a key, however many requests of however many workers want its token.
 //!
-//! In a worker, requests with the same key wait for the same flight. Over workers the zone elects the
-//! one that calls; the others look into the zone until its answer is there.
+//! In a worker, requests with the same key and cache wait for the same flight. Over workers the zone
+//! elects the one that calls; the others look into the zone until its answer is there.
+//!
+//! What locations may differ in although they ask for the same is no part of the key: how long they
+//! wait, how large an answer and how many calls they allow, for how long they use a token again. So a
+//! call that ended at such a limit of the request it was made for has ended for those with the same
+//! limits or narrower ones. For the others another call is made.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -10,20 +15,33 @@ use std::rc::Rc;
 
 use sts_core::cache_key::CacheKey;
 use sts_core::error::{Failure, FailureKind};
+use sts_core::life::LifePolicy;
 
 use crate::cache::{Cache, Found, Lease};
-use crate::flow::{Ask, Granted, How};
-use crate::nginx::clock;
+use crate::flow::{Ask, Exceeded, Failed, Granted, How, Token, Validity};
 use crate::nginx::task::{self, Task};
 use crate::nginx::timer::{self, Hold, Timer};
 use crate::pending::Pending;
 
-/// Milliseconds between two looks into the zone for another worker's answer.
+/// Milliseconds between two looks into the zone for another worker's answer. With the later ones all
+/// that wait have it within 15 ms.
 const FIRST_LOOK: u64 = 5;
-const LAST_LOOK: u64 = 20;
+const LAST_LOOK: u64 = 10;
+
+/// After a call that was not answered in time, another one is made for requests that have at least
+/// this part of their time left. The others wait out what they have.
+const LEAST_TIME_LEFT: u64 = 4;
 
 thread_local! {
-    static FLIGHTS: RefCell<HashMap<CacheKey, Rc<Flight>>> = RefCell::default();
+    static FLIGHTS: RefCell<HashMap<Name, Rc<Flight>>> = RefCell::default();
+}
+
+/// What requests of one flight have in common.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Name {
+    /// The address of the cache, which a flight keeps alive.
+    cache: *const Cache,
+    key: CacheKey,
 }
 
 /// The call of a key, and who waits for it in this worker.
@@ -39,7 +57,7 @@ struct Flight {
 
 /// What a request gets without waiting, or what it waits for.
 pub(crate) enum Boarding {
-    Now(Result<Granted, Failure>),
+    Now(Granted),
     Later(Rc<Pending>),
 }
 
@@ -47,19 +65,23 @@ pub(crate) enum Boarding {
 pub(crate) fn board(
     cache: &Rc<Cache>,
     key: CacheKey,
-    cap: u64,
+    policy: &LifePolicy,
     ask: impl FnOnce() -> Ask,
 ) -> Boarding {
-    let flying = FLIGHTS.with_borrow(|flights| flights.get(&key).cloned());
-    if let Some(flight) = flying {
+    let suits = |validity: &Validity| validity.suits(policy);
+    let name = Name { cache: Rc::as_ptr(cache), key };
+    if let Some(flight) = FLIGHTS.with_borrow(|flights| flights.get(&name).cloned()) {
+        // The flight may be for requests that want a fresher token than this one.
+        if let Some(token) = cache.look(&key, suits) {
+            return Boarding::Now(token.granted(policy, How::Hit));
+        }
         let pending = Pending::new(ask());
         flight.join(&pending);
         pending.set_deadline();
         return Boarding::Later(pending);
     }
-    let found = match cache.find(&key, None, cap) {
-        Found::Token(granted) => return Boarding::Now(Ok(granted)),
-        Found::Failure(failure) => return Boarding::Now(Err(failure)),
+    let found = match cache.find(&key, None, suits) {
+        Found::Token(token) => return Boarding::Now(token.granted(policy, How::Hit)),
         other => other,
     };
     let pending = Pending::new(ask());
@@ -75,9 +97,9 @@ pub(crate) fn board(
         hold: Hold::default(),
         task: RefCell::default(),
     });
-    FLIGHTS.with_borrow_mut(|flights| flights.insert(key, flight.clone()));
+    FLIGHTS.with_borrow_mut(|flights| flights.insert(name, flight.clone()));
     flight.join(&pending);
-    if matches!(found, Found::Elsewhere) {
+    if !matches!(found, Found::Lead(_)) {
         // The deadline of a call of our own is the call's.
         pending.set_deadline();
     }
@@ -113,43 +135,74 @@ impl Flight {
         self.waiting.borrow_mut().push(pending.clone());
     }
 
-    /// The request that the call is made for.
+    /// The request that the first call is made for.
     fn first(&self) -> Option<Rc<Pending>> {
         self.waiting.borrow().first().cloned()
     }
 
+    /// The request that a further call is made for: the one that has the most time left.
+    fn most_patient(&self) -> Option<Rc<Pending>> {
+        self.waiting.borrow().iter().max_by_key(|pending| pending.time_left()).cloned()
+    }
+
     /// Nobody can join any more: whoever comes now asks the zone.
     fn close(&self) -> Vec<Rc<Pending>> {
-        FLIGHTS.with_borrow_mut(|flights| flights.remove(&self.key));
+        let name = Name { cache: Rc::as_ptr(&self.cache), key: self.key };
+        FLIGHTS.with_borrow_mut(|flights| flights.remove(&name));
         mem::take(&mut *self.waiting.borrow_mut())
     }
 
-    fn deliver(&self, outcome: &Result<Granted, Failure>) {
-        for pending in self.close() {
-            pending.finish(outcome.clone());
-        }
+    /// Whether somebody waits for a token like this.
+    fn wants(&self, validity: &Validity) -> bool {
+        self.waiting.borrow().iter().any(|pending| validity.suits(pending.life()))
     }
 
-    /// The answer is for the one that called: each of the others calls for itself.
-    fn deliver_to_one(&self, one: &Rc<Pending>, granted: &Granted) {
-        for pending in self.close() {
-            if Rc::ptr_eq(&pending, one) {
-                pending.finish(Ok(granted.clone()));
-            } else {
-                pending.call_alone();
-            }
-        }
-    }
-
-    /// The time of the one that called is over; who may wait longer does.
-    fn time_out(&self, failure: &Failure) {
+    /// Takes those out that the test is true of.
+    fn take_those(&self, test: impl Fn(&Pending) -> bool) -> Vec<Rc<Pending>> {
         let all = mem::take(&mut *self.waiting.borrow_mut());
-        let (over, rest): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|pending| pending.took() >= pending.ask.callee.limit.timeout);
+        let (those, rest) = all.into_iter().partition(|pending| test(pending));
         self.waiting.replace(rest);
-        for pending in over {
-            pending.finish(Err(failure.clone()));
+        those
+    }
+
+    /// Gives a token to those that may use it. The others wait on.
+    fn share(&self, token: &Token) {
+        for pending in self.take_those(|pending| token.validity.suits(pending.life())) {
+            pending.finish(Ok(token.granted(pending.life(), How::Coalesced)));
         }
+    }
+
+    /// Lets a failure be that of all whose own limits are no wider.
+    fn fail(&self, failed: &Failed) {
+        for pending in self.take_those(|pending| ends(failed.exceeded, pending)) {
+            pending.finish(Err(failed.failure.clone()));
+        }
+    }
+
+    /// Each calls for itself.
+    fn part(&self) {
+        self.close().iter().for_each(|pending| pending.call_alone());
+    }
+
+    /// Whether it is worth while to call once more for those whose time is not over yet.
+    fn has_time(&self) -> bool {
+        self.most_patient().is_some_and(|pending| {
+            let most = pending.ask.callee.limit.timeout;
+            pending.time_left().saturating_mul(LEAST_TIME_LEFT) >= most
+        })
+    }
+}
+
+/// Whether a call that ended at a limit has ended for this request, too.
+fn ends(exceeded: Option<Exceeded>, pending: &Pending) -> bool {
+    let limit = &pending.ask.callee.limit;
+    match exceeded {
+        None => true,
+        Some(Exceeded::Calls(calls)) => {
+            limit.calls.running <= calls.running && limit.calls.queued <= calls.queued
+        }
+        Some(Exceeded::Response(bytes)) => limit.response <= bytes,
+        Some(Exceeded::Time) => pending.time_left() == 0,
     }
 }
 
@@ -158,70 +211,76 @@ struct Landing(Rc<Flight>);
 
 impl Drop for Landing {
     fn drop(&mut self) {
-        let reason = "the call ended without a result";
-        self.0.deliver(&Err(Failure::new(FailureKind::BadAnswer, reason)));
+        for pending in self.0.close() {
+            let reason = "the call ended without a result";
+            pending.finish(Err(Failure::new(FailureKind::BadAnswer, reason)));
+        }
     }
 }
 
 async fn fly(landing: Landing, mut found: Found) {
     let flight = &landing.0;
-    let since = clock::milliseconds();
+    // Who boarded to call has nothing but the call to end its wait.
+    let mut caller = flight.first().filter(|_| matches!(found, Found::Lead(_)));
     let mut look = FIRST_LOOK;
     loop {
+        let mut awaits = None;
         match found {
-            Found::Token(granted) => {
-                return flight.deliver(&Ok(Granted { how: How::Coalesced, ..granted }));
-            }
-            Found::Failure(failure) => return flight.deliver(&Err(failure)),
-            Found::Unshared => {
-                return flight.close().iter().for_each(|pending| pending.call_alone());
-            }
-            Found::Lead(lease) => {
-                if lead(flight, lease).await {
-                    return;
-                }
-            }
-            Found::Elsewhere => {
+            Found::Elsewhere(call) => {
                 Timer::new(look, flight.hold.clone()).await;
                 look = (look * 2).min(LAST_LOOK);
+                awaits = Some(call);
             }
+            Found::Failure(failed) => {
+                flight.fail(&failed);
+                if failed.exceeded == Some(Exceeded::Time) && !flight.has_time() {
+                    // Each has a deadline of its own.
+                    flight.close();
+                }
+            }
+            Found::Lead(lease) => {
+                let Some(caller) = caller.take().or_else(|| flight.most_patient()) else { return };
+                lead(flight, lease, &caller).await;
+            }
+            Found::Token(token) => flight.share(&token),
+            Found::Unshared => flight.part(),
         }
         if flight.waiting.borrow().is_empty() {
             return;
         }
-        found = flight.cache.find(&flight.key, Some(since), u64::MAX);
+        found = flight.cache.find(&flight.key, awaits, |validity| flight.wants(validity));
     }
 }
 
-/// Makes the call. Returns whether the flight is over.
-async fn lead(flight: &Flight, lease: Lease) -> bool {
-    let Some(first) = flight.first() else { return true };
-    let call = first.ask.call(&flight.sent, flight.hold.clone());
+/// Makes the call. Who waits on then wants another one.
+async fn lead(flight: &Flight, lease: Lease, caller: &Rc<Pending>) {
+    let call = caller.ask.call(&flight.sent, flight.hold.clone());
     let outcome = timer::meanwhile(call, Lease::PERIOD, || lease.renew()).await;
+    flight.take_those(|pending| std::ptr::eq(pending, &**caller));
     match outcome {
-        Ok((issued, 0)) => {
-            lease.share_nothing();
-            flight.deliver_to_one(&first, &Granted::new(issued, 0, How::Miss));
-            true
+        Ok(token) => {
+            if token.validity.suits(caller.life()) {
+                lease.complete(&token, caller.life(), caller.ask.tags());
+            } else {
+                lease.share_nothing();
+            }
+            caller.finish(Ok(token.granted(caller.life(), How::Miss)));
+            flight.share(&token);
+            // Nobody else's answer would suit them any better.
+            flight.part();
         }
-        Ok((issued, life)) => {
-            let granted = Granted::new(issued, life, How::Miss);
-            lease.complete(&granted, first.ask.tags());
-            first.finish(Ok(granted.clone()));
-            flight.deliver(&Ok(Granted { how: How::Coalesced, ..granted }));
-            true
-        }
-        Err(failure) if failure.kind == FailureKind::Timeout => {
-            drop(lease);
-            first.finish(Err(failure.clone()));
-            flight.time_out(&failure);
+        Err(failed) => {
+            match failed.exceeded {
+                // Another worker has a queue of its own.
+                Some(Exceeded::Calls(_)) => drop(lease),
+                _ => lease.fail(&failed),
+            }
             flight.sent.set(false);
-            false
-        }
-        Err(failure) => {
-            lease.fail(&failure);
-            flight.deliver(&Err(failure));
-            true
+            caller.finish(Err(failed.failure.clone()));
+            flight.fail(&failed);
+            if failed.exceeded == Some(Exceeded::Time) && !flight.has_time() {
+                flight.close();
+            }
         }
     }
 }

@@ -10,16 +10,17 @@ use std::rc::Rc;
 
 use sts_core::cache_key::{CacheKey, source_tag};
 use sts_core::error::Failure;
-use sts_core::issued::{Issued, TokenType};
-use sts_core::life;
+use sts_core::issued::TokenType;
+use sts_core::life::{self, LifePolicy};
 use sts_core::now::UnixTime;
 use sts_core::profile::{Incoming, Names, Parameter, Subject};
 use sts_core::secret::Secret;
+use sts_net::calls::CallLimits;
 use sts_zone::zone::{Tags, tag};
 
 use crate::conf::exchange::Callee;
 use crate::context::Source;
-use crate::net;
+use crate::net::{self, CallError, Limit};
 use crate::nginx::clock;
 use crate::nginx::timer::Hold;
 use crate::target::Target;
@@ -39,14 +40,50 @@ pub(crate) struct Ask {
     pub(crate) username: Option<Rc<[u8]>>,
 }
 
+/// A token, and for how long it is good.
+#[derive(Clone)]
+pub(crate) struct Token {
+    pub(crate) token: Rc<Target>,
+    pub(crate) token_type: TokenType,
+    pub(crate) validity: Validity,
+}
+
+/// For how long a token is good. Times are milliseconds since 1970.
+#[derive(Clone, Copy)]
+pub(crate) struct Validity {
+    /// When it was asked for.
+    pub(crate) sent: u64,
+    /// Seconds after that, as the STS and the tokens say, if they do.
+    pub(crate) good_for: Option<u64>,
+    /// When it leaves the cache that it lies in.
+    pub(crate) at_most: u64,
+}
+
 /// A token that a request may use.
 #[derive(Clone)]
 pub(crate) struct Granted {
     pub(crate) token: Rc<Target>,
-    pub(crate) token_type: TokenType,
     pub(crate) how: How,
     /// Milliseconds since 1970 up to which others may use it too.
     pub(crate) until: u64,
+}
+
+/// A call that ended without a token.
+#[derive(Clone)]
+pub(crate) struct Failed {
+    pub(crate) failure: Failure,
+    pub(crate) exceeded: Option<Exceeded>,
+}
+
+/// The limit of the one that called which ended the call. Others may have wider ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exceeded {
+    /// `STSMaxCalls`.
+    Calls(CallLimits),
+    /// `STSMaxResponse`, in bytes.
+    Response(usize),
+    /// `STSHTTPTimeOut`.
+    Time,
 }
 
 /// The value of `$sts_status` for a request that got a token.
@@ -101,42 +138,61 @@ impl Ask {
 
     /// Calls the STS. `sent` is set as soon as it may have seen anything; `hold` tells whether a
     /// worker that shuts down has to wait.
-    ///
-    /// The milliseconds are the life of the token, counted from now; 0 means that nobody else may use
-    /// it.
-    pub(crate) async fn call(
-        &self,
-        sent: &Cell<bool>,
-        hold: Hold,
-    ) -> Result<(Issued, u64), Failure> {
+    pub(crate) async fn call(&self, sent: &Cell<bool>, hold: Hold) -> Result<Token, Failed> {
         let callee = &self.callee;
         let started = clock::milliseconds();
         let outgoing = self.with_subject(|subject, names| {
             callee.profile.request_as(subject, names, &clock::now())
         })?;
-        let answer = net::call(&callee.destination, outgoing, &callee.limit, sent, hold).await?;
+        let answer = net::call(&callee.destination, outgoing, &callee.limit, sent, hold).await;
+        let answer = answer.map_err(|error| Failed::of(error, &callee.limit))?;
         let answer =
             Incoming { status: answer.status, headers: &answer.headers, body: &answer.body };
         let issued = callee.profile.response(&answer, &clock::now());
         let issued = issued.map_err(|failure| self.without_tokens(failure))?;
-        let life = life::life(
-            &issued,
-            self.token.expose(),
-            UnixTime(started.div_ceil(1000)),
-            &callee.life,
-        );
-        let passed = clock::milliseconds().saturating_sub(started);
-        Ok((issued, life.saturating_sub(passed)))
+        let sent = UnixTime(started.div_ceil(1000));
+        let good_for = life::good_for(&issued, self.token.expose(), sent);
+        Ok(Token {
+            token: Rc::new(Target::new(issued.token)),
+            token_type: issued.token_type,
+            validity: Validity { sent: started, good_for, at_most: u64::MAX },
+        })
     }
 }
 
-impl Granted {
-    pub(crate) fn new(issued: Issued, life: u64, how: How) -> Self {
-        Self {
-            token: Rc::new(Target::new(issued.token)),
-            token_type: issued.token_type,
-            how,
-            until: clock::milliseconds().saturating_add(life),
-        }
+impl Token {
+    /// As a request gets it.
+    pub(crate) fn granted(&self, policy: &LifePolicy, how: How) -> Granted {
+        Granted { token: self.token.clone(), how, until: self.validity.until(policy) }
+    }
+}
+
+impl Validity {
+    /// Up to when requests with this policy may share the token.
+    pub(crate) fn until(&self, policy: &LifePolicy) -> u64 {
+        self.sent.saturating_add(policy.life(self.good_for)).min(self.at_most)
+    }
+
+    /// Whether a request with this policy may use what another one asked for.
+    pub(crate) fn suits(&self, policy: &LifePolicy) -> bool {
+        self.until(policy) > clock::milliseconds()
+    }
+}
+
+impl Failed {
+    fn of(error: CallError, limit: &Limit) -> Self {
+        let exceeded = match &error {
+            CallError::Queue(_) => Some(Exceeded::Calls(limit.calls)),
+            CallError::Timeout(_) => Some(Exceeded::Time),
+            CallError::TooLarge(bytes) => Some(Exceeded::Response(*bytes)),
+            _ => None,
+        };
+        Self { failure: error.into(), exceeded }
+    }
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        Self { failure, exceeded: None }
     }
 }

@@ -84,7 +84,9 @@ fn run(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
     }
     match token.and_then(|token| start(request, exchange, &source, &token, &values, key)) {
         Ok(Boarding::Later(pending)) => wait(request, context, exchange, pending),
-        Ok(Boarding::Now(outcome)) => settle(request, context, exchange, source, key, outcome, 0),
+        Ok(Boarding::Now(granted)) => {
+            settle(request, context, exchange, source, key, Ok(granted), 0)
+        }
         Err(failure) => settle(request, context, exchange, source, key, Err(failure), 0),
     }
 }
@@ -269,7 +271,7 @@ fn start(
         pending.call_alone();
         return Ok(Boarding::Later(pending));
     };
-    Ok(flight::board(cache, key, exchange.callee.life.cap, ask))
+    Ok(flight::board(cache, key, &exchange.callee.life, ask))
 }
 
 /// RFC 9449, section 7.1: a token that came with the scheme DPoP is bound, whatever it looks like.

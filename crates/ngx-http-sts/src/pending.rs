@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use sts_core::error::{Failure, FailureKind};
+use sts_core::life::LifePolicy;
 
 use crate::flow::{Ask, Granted, How};
 use crate::nginx::log::{self, Level};
@@ -46,8 +47,8 @@ impl Pending {
         let (was_sent, held) = (sent.clone(), hold.clone());
         let task = task::spawn(async move {
             let outcome = call.0.ask.call(&sent, hold).await;
-            let granted = outcome.map(|(issued, life)| Granted::new(issued, life, How::Miss));
-            call.0.finish(granted);
+            let granted = outcome.map(|token| token.granted(call.0.life(), How::Miss));
+            call.0.finish(granted.map_err(|failed| failed.failure));
         });
         self.set_on_leave(move || {
             held.release();
@@ -62,8 +63,7 @@ impl Pending {
     pub(crate) fn set_deadline(self: &Rc<Self>) {
         let waiting = Rc::downgrade(self);
         let timeout = self.ask.callee.limit.timeout;
-        let passed = timer::now().saturating_sub(self.started);
-        let timer = Timer::new(timeout.saturating_sub(passed), Hold::default());
+        let timer = Timer::new(self.time_left(), Hold::default());
         let task = task::spawn(async move {
             timer.await;
             if let Some(waiting) = waiting.upgrade() {
@@ -125,6 +125,16 @@ impl Pending {
     /// Milliseconds since the start.
     pub(crate) fn took(&self) -> u64 {
         timer::now().saturating_sub(self.started)
+    }
+
+    /// Milliseconds that are left of the time that it may take.
+    pub(crate) fn time_left(&self) -> u64 {
+        self.ask.callee.limit.timeout.saturating_sub(self.took())
+    }
+
+    /// For how long it lets a token be used again.
+    pub(crate) fn life(&self) -> &LifePolicy {
+        &self.ask.callee.life
     }
 
     /// The request has gone.

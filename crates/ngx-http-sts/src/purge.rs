@@ -1,45 +1,147 @@
 //! `STSCachePurge`: forgetting tokens. The zone outlives reloads, so this is the way to empty it.
+//!
+//! It takes a while when the zone is large. So it goes in steps, one in each iteration of the event
+//! loop, and the answer is sent at the end.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use sts_core::cache_key::source_tag;
+use sts_zone::zone::{self, tag};
 
-use crate::cache::Purge;
+use crate::cache::Cache;
 use crate::nginx::content::Answer;
 use crate::nginx::log::Level;
-use crate::nginx::request::Request;
+use crate::nginx::request::{OutOfMemory, Request};
+use crate::nginx::suspend::{Resumer, suspend};
+use crate::nginx::task;
+use crate::nginx::timer::{Hold, Timer};
 
 /// The header that names one source token: a query would end up in logs.
 const SOURCE: &str = "STS-Source-Token";
 
-/// Forgets what the request names: everything; with `exchange=NAME` in the query what was issued at
+/// What NGINX does with the request now.
+pub(crate) enum Next {
+    Answer(Answer),
+    /// It waits, and the handler is entered again.
+    Wait,
+}
+
+/// What is to be forgotten.
+enum What {
+    All,
+    /// What was issued by some exchanges, by their tags.
+    Exchanges(Vec<u64>),
+    /// What was issued for one source token, by its tag.
+    Source(u64),
+}
+
+/// A purge that is under way.
+pub(crate) struct Purging {
+    cache: Rc<Cache>,
+    what: What,
+    /// Where its next step begins; `None` when it is over.
+    from: Cell<Option<usize>>,
+    removed: Cell<usize>,
+    waiter: RefCell<Option<Resumer>>,
+}
+
+/// Forgets what the request names: everything; with `exchange=URL` in the query what was issued at
 /// that endpoint; with the header what was issued for that source token.
-pub(crate) fn handle(request: Request<'_>) -> Answer {
-    if request.method() != b"POST" {
-        return answer(405, "only POST purges\n");
+pub(crate) fn handle(request: Request<'_>) -> Result<Next, OutOfMemory> {
+    let context = request.context_or_new()?;
+    if let Some(purging) = context.purging() {
+        return Ok(Next::Answer(done(request, &purging)));
     }
-    let location = request.location();
+    let purging = match purge(request) {
+        Ok(purging) => Rc::new(purging),
+        Err(answer) => {
+            if answer.status == 405 {
+                // RFC 9110, section 15.5.6.
+                request.add_header("Allow", "POST")?;
+            }
+            return Ok(Next::Answer(answer));
+        }
+    };
+    purging.step();
+    if purging.from.get().is_none() {
+        return Ok(Next::Answer(done(request, &purging)));
+    }
+    // A client that leaves does not end it: what was asked for is done.
+    purging.waiter.replace(Some(suspend(request, false, || {})?));
+    context.set_purging(purging.clone());
+    task::spawn(async move { purging.run().await });
+    Ok(Next::Wait)
+}
+
+/// The purge that a request asks for, or why there is none.
+fn purge(request: Request<'_>) -> Result<Purging, Answer> {
+    if request.method() != b"POST" {
+        return Err(answer(405, "only POST purges\n"));
+    }
+    // A subrequest's client asked for something else.
+    let location = request.location().filter(|_| request.is_main());
     let Some((location, cache)) =
         location.and_then(|location| Some((location, location.purges.as_ref()?)))
     else {
-        return answer(404, "no cache to purge\n");
+        return Err(answer(404, "no cache to purge\n"));
     };
     let what = match (request.header(SOURCE), exchange(request)) {
         // It stands there as it stands in what it is read from.
         (Some(source), _) => {
             match location.settings().and_then(|settings| settings.source_encoding.flatten()) {
-                None => Purge::Source(source_tag(source)),
+                None => What::Source(tag(&source_tag(source))),
                 Some(encoding) => match encoding.decode(source) {
-                    Ok(token) => Purge::Source(source_tag(token.expose())),
-                    Err(problem) => return answer(400, &format!("the source token {problem}\n")),
+                    Ok(token) => What::Source(tag(&source_tag(token.expose()))),
+                    Err(problem) => {
+                        return Err(answer(400, &format!("the source token {problem}\n")));
+                    }
                 },
             }
         }
         (None, Some(endpoint)) => match cache.exchanges_at(&endpoint) {
-            exchanges if exchanges.is_empty() => return answer(404, "no such exchange\n"),
-            exchanges => Purge::Exchanges(exchanges),
+            exchanges if exchanges.is_empty() => return Err(answer(404, "no such exchange\n")),
+            exchanges => What::Exchanges(exchanges.iter().map(tag).collect()),
         },
-        (None, None) => Purge::All,
+        (None, None) => What::All,
     };
-    let removed = cache.purge(&what);
+    Ok(Purging {
+        cache: cache.clone(),
+        what,
+        from: Cell::new(Some(0)),
+        removed: Cell::new(0),
+        waiter: RefCell::default(),
+    })
+}
+
+impl Purging {
+    async fn run(&self) {
+        while self.from.get().is_some() {
+            // It is over in the next iteration of the event loop, and meanwhile holds a worker that
+            // shuts down.
+            Timer::new(0, Hold::default()).await;
+            self.step();
+        }
+        if let Some(waiter) = &*self.waiter.borrow() {
+            waiter.resume();
+        }
+    }
+
+    fn step(&self) {
+        let Some(from) = self.from.get() else { return };
+        let what = match &self.what {
+            What::All => zone::Purge::All,
+            What::Exchanges(tags) => zone::Purge::Exchanges(tags),
+            What::Source(tag) => zone::Purge::Source(*tag),
+        };
+        let (removed, next) = self.cache.purge(what, from);
+        self.removed.set(self.removed.get() + removed);
+        self.from.set(next);
+    }
+}
+
+fn done(request: Request<'_>, purging: &Purging) -> Answer {
+    let removed = purging.removed.get();
     request.log(Level::Info, format_args!("sts: purged {removed} tokens"));
     answer(200, &format!("purged {removed}\n"))
 }

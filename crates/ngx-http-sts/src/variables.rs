@@ -1,6 +1,7 @@
 //! What can be read about an exchange.
 
 use crate::context::Outcome;
+use crate::nginx::clock;
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
 
@@ -9,24 +10,38 @@ use crate::nginx::request::Request;
 pub(crate) enum Fact {
     Status,
     Error,
+    ExpiresIn,
 }
 
 impl Fact {
-    pub(crate) const ALL: [(&str, Self); 2] =
-        [("sts_status", Self::Status), ("sts_error", Self::Error)];
+    pub(crate) const ALL: [(&str, Self); 3] = [
+        ("sts_status", Self::Status),
+        ("sts_error", Self::Error),
+        ("sts_expires_in", Self::ExpiresIn),
+    ];
+
+    /// The one that has this number as its data.
+    fn numbered(number: usize) -> Option<Self> {
+        Self::ALL.into_iter().map(|(_, fact)| fact).find(|fact| *fact as usize == number)
+    }
 }
 
-/// `$sts_status` and `$sts_error`: nothing without an exchange.
+/// `$sts_status`, `$sts_error`, `$sts_expires_in`: nothing without an exchange.
 pub(crate) fn fact(request: Request<'_>, fact: usize) -> Option<&[u8]> {
-    let pass = request.context()?.passes().last()?;
-    let text = match (&pass.outcome, fact == Fact::Error as usize) {
-        (Outcome::Granted(granted), false) => granted.how.name(),
-        (Outcome::Passed(_), false) => "PASSED",
-        (Outcome::Failed(_), false) => "FAILED",
-        (Outcome::Granted(_), true) => return None,
-        (Outcome::Passed(kind) | Outcome::Failed(kind), true) => kind.name(),
-    };
-    Some(text.as_bytes())
+    let outcome = &request.context()?.passes().last()?.outcome;
+    match (Fact::numbered(fact)?, outcome) {
+        (Fact::Status, Outcome::Granted(granted)) => Some(granted.how.name().as_bytes()),
+        (Fact::Status, Outcome::Passed(_)) => Some(b"PASSED"),
+        (Fact::Status, Outcome::Failed(_)) => Some(b"FAILED"),
+        (Fact::Error, Outcome::Passed(kind) | Outcome::Failed(kind)) => {
+            Some(kind.name().as_bytes())
+        }
+        (Fact::ExpiresIn, Outcome::Granted(granted)) => {
+            let left = granted.until.saturating_sub(clock::milliseconds()) / 1000;
+            request.bytes(left.to_string().as_bytes()).ok()
+        }
+        (Fact::Error, Outcome::Granted(_)) | (Fact::ExpiresIn, _) => None,
+    }
 }
 
 /// The target token, where it may be seen: in the exchange that it was issued by, and where no

@@ -17,12 +17,12 @@ pub struct LifePolicy {
 /// The leeway takes at most this part of a life: a token of a minute is still worth keeping.
 const LARGEST_LEEWAY: u64 = 10;
 
-/// Milliseconds for which a token may be used again, counted from `sent`, when the request for it was
-/// sent; 0 means that only the request that asked for it may use it.
+/// Seconds for which a token is good, counted from `sent`, when the request for it was sent: the least
+/// of what the STS said, the token's own expiry and that of the source token; `None` where none says
+/// anything.
 ///
-/// That is the least of what the STS said, the token's own expiry, that of the source token, and the
-/// operator's cap. HTTP's caching headers have no say: they are about the answer, not about the token.
-pub fn life(issued: &Issued, source: &[u8], sent: UnixTime, policy: &LifePolicy) -> u64 {
+/// HTTP's caching headers have no say: they are about the answer, not about the token.
+pub fn good_for(issued: &Issued, source: &[u8], sent: UnixTime) -> Option<u64> {
     let until = |expiry: UnixTime| expiry.0.saturating_sub(sent.0);
     let expiries = [
         issued.expires_in,
@@ -31,11 +31,20 @@ pub fn life(issued: &Issued, source: &[u8], sent: UnixTime, policy: &LifePolicy)
         jwt::expiry(source).map(until),
         assertion_expiry(source).map(until),
     ];
-    let expiries = expiries.into_iter().flatten().map(|seconds| {
-        let life = seconds.saturating_mul(1000);
-        life - policy.leeway.min(life / LARGEST_LEEWAY)
-    });
-    expiries.fold(policy.cap.saturating_mul(1000), u64::min)
+    expiries.into_iter().flatten().min()
+}
+
+impl LifePolicy {
+    /// Milliseconds for which a token may be used again that is [good for](good_for) so long, counted
+    /// from when the request for it was sent; 0 means that only the request that asked for it may use
+    /// it.
+    pub fn life(&self, good_for: Option<u64>) -> u64 {
+        let cap = self.cap.saturating_mul(1000);
+        good_for.map_or(cap, |seconds| {
+            let life = seconds.saturating_mul(1000);
+            cap.min(life - self.leeway.min(life / LARGEST_LEEWAY))
+        })
+    }
 }
 
 #[cfg(test)]
@@ -49,6 +58,10 @@ mod tests {
 
     const SENT: UnixTime = UnixTime(1_000_000);
     const NO_LEEWAY: LifePolicy = LifePolicy { cap: 300, leeway: 0 };
+
+    fn life(issued: &Issued, source: &[u8], sent: UnixTime, policy: &LifePolicy) -> u64 {
+        policy.life(good_for(issued, source, sent))
+    }
 
     fn jwt(lives: u64) -> Vec<u8> {
         let claims = format!("{{\"exp\":{}}}", SENT.0 + lives);
@@ -113,6 +126,13 @@ mod tests {
         let policy = LifePolicy { cap: 3600, leeway: 15_000 };
         assert_eq!(life(&issued("t", Some(1000)), b"s", SENT, &policy), 985_000);
         assert_eq!(life(&issued("t", Some(60)), b"s", SENT, &policy), 54_000);
+    }
+
+    #[test]
+    fn the_leeway_is_that_of_the_least_expiry() {
+        let policy = LifePolicy { cap: 3600, leeway: 15_000 };
+        assert_eq!(life(&issued(jwt(1000), Some(100)), b"s", SENT, &policy), 90_000);
+        assert_eq!(life(&issued(jwt(200), Some(1000)), &jwt(300), SENT, &policy), 185_000);
     }
 
     #[test]

@@ -22,7 +22,7 @@ const PLACE: usize = 3;
 const EXPIRES: usize = 4;
 const SENT: usize = 5;
 const CHECK: usize = 6;
-const FLAGS: usize = 9;
+const NOTE: usize = 9;
 /// Words of the value that stand with what describes it.
 const INLINE: usize = UNIT_WORDS - KEY - 4;
 
@@ -36,7 +36,7 @@ pub(crate) struct Stored<'v> {
     pub(crate) tags: [u64; 2],
     pub(crate) sent: Millis,
     pub(crate) expires: Millis,
-    pub(crate) flags: u32,
+    pub(crate) note: u64,
     pub(crate) value: &'v [u8],
 }
 
@@ -55,7 +55,7 @@ impl Region<'_> {
         set_tags(unit, stored.tags);
         word::store(&unit[EXPIRES], stored.expires);
         word::store(&unit[SENT], stored.sent);
-        word::store(&unit[FLAGS], stored.flags.into());
+        word::store(&unit[NOTE], stored.note);
         let mut check = described(unit, length);
         let chain = self.write_value(Share::Entries, inline(unit), stored.value, &mut check)?;
         word::store(&unit[VALUE], joined(unit::raw(chain), length));
@@ -146,8 +146,8 @@ pub(crate) fn sent(unit: &Unit) -> Millis {
     word::load(&unit[SENT])
 }
 
-pub(crate) fn flags(unit: &Unit) -> u32 {
-    word::low(&unit[FLAGS])
+pub(crate) fn note(unit: &Unit) -> u64 {
+    word::load(&unit[NOTE])
 }
 
 /// Whether a use was noted in this second.
@@ -193,7 +193,7 @@ fn described(unit: &Unit, length: u32) -> Check {
         source,
         expires(unit),
         sent(unit),
-        word::load(&unit[FLAGS]),
+        note(unit),
         length.into(),
     ])
 }

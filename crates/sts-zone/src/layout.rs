@@ -3,10 +3,10 @@
 
 /// Changes whenever anything changes that one process writes and another reads: a zone is kept over
 /// an upgrade of the module only if both mean the same by it.
-pub(crate) const LAYOUT: u64 = 1;
+pub(crate) const LAYOUT: u64 = 2;
 
 /// First word of a zone.
-pub(crate) const MAGIC: u64 = u64::from_be_bytes(*b"STS zone");
+pub const MAGIC: u64 = u64::from_be_bytes(*b"STS zone");
 
 /// Words of one unit. 128 bytes are the largest size at which a short value stays within 256 bytes
 /// of what it needs, and a pair of cache lines that processors fetch together.
@@ -57,10 +57,12 @@ impl Parts {
 /// Words of the header by number.
 pub(crate) mod header {
     pub(crate) const MAGIC: usize = 0;
-    pub(crate) const LAYOUT: usize = 1;
-    pub(crate) const SIZE: usize = 2;
+    /// The version of the layout.
+    pub const LAYOUT: usize = 1;
+    /// Words of the region.
+    pub const SIZE: usize = 2;
     /// Not zero while somebody changes the zone.
-    pub(crate) const CHANGING: usize = 3;
+    pub const CHANGING: usize = 3;
     /// Four words.
     pub(crate) const KEY_MATERIAL: usize = 4;
     pub(crate) const KEY_MATERIAL_CHECK: usize = 8;
@@ -70,11 +72,15 @@ pub(crate) mod header {
     pub(crate) const SEQUENCE: usize = 11;
     /// Number of the last purge.
     pub(crate) const PURGED: usize = 12;
+    /// Units beyond [`TOUCHED`] and up to this number hold what stood in the zone before it was
+    /// emptied.
+    pub(crate) const STALE: usize = 13;
 
     pub(crate) const FREE: usize = 16;
     /// Units that have ever been used.
     pub(crate) const TOUCHED: usize = 17;
-    pub(crate) const ENTRIES: usize = 18;
+    /// Entries now.
+    pub const ENTRIES: usize = 18;
     pub(crate) const ENTRY_UNITS: usize = 19;
     pub(crate) const ENTRY_LIST: usize = 20;
     pub(crate) const NODES: usize = 21;

@@ -7,7 +7,7 @@
 //! whatever stands in the region, an operation ends, in bounded time, and never answers with another
 //! key's value. Time is an argument, and so is randomness.
 //!
-//! Who reads on: [`zone`] is what others use. The region is laid out by `layout` and seen through
+//! Who reads on: [`zone`] is what others use, in the words of `terms`. The region is laid out by `layout` and seen through
 //! `region`; it is handed out in `unit`s by `pool`, `value` keeps bytes of any length in them, `table`
 //! finds a key, `list` knows what was not used for the longest time and `schedule` what expires first.
 //! `entry` and `node` are what is kept: tokens, and calls that run or have failed.
@@ -23,10 +23,18 @@ mod pool;
 mod region;
 mod schedule;
 mod table;
+mod terms;
 mod unit;
 mod value;
 mod word;
 pub mod zone;
+
+/// How a zone is known from outside, for tools and tests: its first word, and the numbers of some
+/// others.
+pub mod outside {
+    pub use crate::layout::MAGIC;
+    pub use crate::layout::header::{CHANGING, ENTRIES, LAYOUT, SIZE};
+}
 
 /// Milliseconds of a wall clock that is the same in all processes. It may go back.
 pub type Millis = u64;

@@ -60,7 +60,10 @@ impl Region<'_> {
             None => {
                 let number = self.size_at(header::TOUCHED).checked_add(1).ok_or(Broken)?;
                 let at = u32::try_from(number).ok().and_then(At::from_raw).ok_or(Broken)?;
-                if !unit::is(self.unit(at)?, Kind::Untouched) {
+                let unit = self.unit(at)?;
+                if number <= self.size_at(header::STALE) {
+                    wipe(unit);
+                } else if !unit::is(unit, Kind::Untouched) {
                     return Err(Broken);
                 }
                 self.set(header::TOUCHED, number as u64);

@@ -9,6 +9,9 @@ use crate::layout::{HEADER_WORDS, LAYOUT, MAGIC, Parts, UNIT_WORDS, header};
 use crate::unit::{At, Unit};
 use crate::word;
 
+/// Units of a zone that was emptied which each use of it wipes.
+pub(crate) const WIPED: usize = 64;
+
 /// What stands in the region contradicts itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Broken;
@@ -19,6 +22,7 @@ pub(crate) struct Region<'a> {
     pub(crate) units: &'a [Unit],
     pub(crate) schedule: &'a [AtomicU64],
     pub(crate) buckets: &'a [AtomicU64],
+    unused: &'a [AtomicU64],
     size: usize,
 }
 
@@ -31,6 +35,8 @@ pub(crate) enum Condition {
     Foreign,
     /// Somebody died while changing it.
     Changing,
+    /// It contradicts itself.
+    Broken,
 }
 
 impl<'a> Region<'a> {
@@ -41,9 +47,9 @@ impl<'a> Region<'a> {
         let (header, rest) = words.split_first_chunk()?;
         let (units, rest) = rest.split_at_checked(parts.unit_words)?;
         let (schedule, rest) = rest.split_at_checked(parts.schedule_words)?;
-        let buckets = rest.get(..parts.bucket_words)?;
+        let (buckets, unused) = rest.split_at_checked(parts.bucket_words)?;
         let (units, _) = units.as_chunks::<UNIT_WORDS>();
-        Some(Self { header, units, schedule, buckets, size })
+        Some(Self { header, units, schedule, buckets, unused, size })
     }
 
     pub(crate) fn condition(&self) -> Condition {
@@ -59,12 +65,26 @@ impl<'a> Region<'a> {
     }
 
     /// Makes an empty zone of whatever stands in the region. Key material that is whole stays.
-    pub(crate) fn make_empty(&mut self, condition: Condition, seed: &[u8; 32], sequence: u64) {
+    ///
+    /// Nothing is found any more at once. What lies in the units is [wiped](Self::wipe_some) by and
+    /// by: in a large zone that takes longer than others may wait for the lock.
+    pub(crate) fn make_empty(
+        &mut self,
+        condition: Condition,
+        seed: fn() -> [u8; 32],
+        sequence: u64,
+    ) {
         self.begin_change();
+        let stale = self.may_hold_anything(condition);
         if condition != Condition::Blank {
-            self.wipe(condition);
+            self.buckets.iter().for_each(clear);
+        }
+        if condition == Condition::Foreign {
+            // Of our own these hold no secrets, and what was scheduled is not counted any more.
+            self.schedule.iter().chain(self.unused).for_each(clear);
         }
         let key_material = self.key_material().unwrap_or_else(|_| {
+            let seed = Zeroizing::new(seed());
             let mut derived = Zeroizing::new([0; 4]);
             let (words, _) = seed.as_chunks();
             for (to, from) in derived.iter_mut().zip(words) {
@@ -72,7 +92,7 @@ impl<'a> Region<'a> {
             }
             derived
         });
-        let ours = matches!(condition, Condition::Sound | Condition::Changing);
+        let ours = !matches!(condition, Condition::Blank | Condition::Foreign);
         let emptied = if ours { self.at(header::EMPTIED).wrapping_add(1) } else { 0 };
         // What orders calls and purges goes on, so that nothing of before is taken for newer.
         let sequence = if ours { sequence.max(self.at(header::SEQUENCE)) } else { sequence };
@@ -83,6 +103,7 @@ impl<'a> Region<'a> {
             }
         }
         self.set_key_material(&key_material);
+        self.set(header::STALE, stale as u64);
         self.set(header::SEQUENCE, sequence);
         self.set(header::PURGED, sequence);
         self.set(header::EMPTIED, emptied);
@@ -92,19 +113,31 @@ impl<'a> Region<'a> {
         self.end_change();
     }
 
-    fn wipe(&mut self, condition: Condition) {
-        // Somebody who died was right about what had been used; all else is not to be relied on.
-        let touched = match condition {
-            Condition::Changing => self.size_at(header::TOUCHED).min(self.units.len()),
-            _ => self.units.len(),
-        };
-        let units = self.units.get(..touched).unwrap_or(self.units).as_flattened();
-        for one in self.buckets.iter().chain(self.schedule).chain(units) {
-            // Memory that was never used stays untouched, as far as the system can tell.
-            if word::load(one) != 0 {
-                word::store(one, 0);
+    /// Units that may hold something.
+    fn may_hold_anything(&self, condition: Condition) -> usize {
+        match condition {
+            Condition::Blank => 0,
+            // Somebody who died was right about what had been used.
+            Condition::Sound | Condition::Changing => {
+                self.size_at(header::TOUCHED).max(self.size_at(header::STALE)).min(self.units.len())
             }
+            Condition::Foreign | Condition::Broken => self.units.len(),
         }
+    }
+
+    /// Wipes a little of what stood in the zone before it was emptied.
+    pub(crate) fn wipe_some(&mut self) {
+        let stale = self.size_at(header::STALE).min(self.units.len());
+        if stale == 0 {
+            return;
+        }
+        let touched = self.size_at(header::TOUCHED);
+        let from = touched.max(stale.saturating_sub(WIPED));
+        if let Some(units) = self.units.get(from..stale) {
+            units.as_flattened().iter().for_each(clear);
+        }
+        // Whoever dies before this wipes them again.
+        self.set(header::STALE, if from > touched { from as u64 } else { 0 });
     }
 
     /// Sets the mark. Until it is taken away, the region is worth nothing to anybody else.
@@ -176,5 +209,12 @@ impl<'a> Region<'a> {
 
     pub(crate) fn unit(&self, at: At) -> Result<&'a Unit, Broken> {
         self.units.get(at.raw() as usize - 1).ok_or(Broken)
+    }
+}
+
+/// Memory that was never used stays untouched, as far as the system can tell.
+fn clear(word: &AtomicU64) {
+    if word::load(word) != 0 {
+        word::store(word, 0);
     }
 }

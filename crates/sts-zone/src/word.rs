@@ -51,6 +51,7 @@ pub(crate) mod fuse {
 
     thread_local! {
         static LEFT: Cell<Option<u64>> = const { Cell::new(None) };
+        static BURNT: Cell<u64> = const { Cell::new(0) };
     }
 
     /// Sets the number of stores that still happen; `None`: no limit.
@@ -58,7 +59,13 @@ pub(crate) mod fuse {
         LEFT.set(stores);
     }
 
+    /// Stores so far.
+    pub(crate) fn burnt() -> u64 {
+        BURNT.get()
+    }
+
     pub(super) fn burn() {
+        BURNT.set(BURNT.get() + 1);
         match LEFT.get() {
             Some(0) => std::panic::resume_unwind(Box::new("the fuse has burnt")),
             Some(left) => LEFT.set(Some(left - 1)),

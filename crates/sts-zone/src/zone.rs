@@ -11,6 +11,9 @@ use crate::node::{self, State};
 use crate::pool::Share;
 use crate::region::{Broken, Condition, Region};
 use crate::table::KeyWords;
+pub use crate::terms::{
+    Capacity, Claim, Digest, Found, Hit, Kept, Purge, Statistics, Tags, Value, tag,
+};
 use crate::unit::{At, Kind, is};
 
 /// Milliseconds for which a caller need not show that it is alive.
@@ -25,111 +28,16 @@ pub const REMEMBERED: Millis = 1_000;
 /// Expired entries that one insertion clears away.
 const CLEARED: usize = 2;
 
-/// Units that one step of a purge looks at.
-const PURGE_STEP: usize = 4096;
-
-/// A digest by which something is found.
-pub type Digest = [u8; 32];
-
-/// What the operator allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Capacity {
-    /// Entries at once.
-    pub entries: usize,
-    /// Bytes of one value.
-    pub value: usize,
-}
+/// Units that one step of a purge looks at, and entries that it removes at most: some fifty
+/// microseconds, in which the others wait for the lock.
+const PURGE_LOOKS: usize = 256;
+const PURGE_REMOVES: usize = 16;
 
 /// The zone, for as long as its lock is held.
 pub struct Zone<'a> {
     region: Region<'a>,
     now: Millis,
-}
-
-/// What is kept with a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tags {
-    /// First bytes of the digest of the exchange.
-    pub exchange: u64,
-    /// First bytes of the digest of the source token.
-    pub source: u64,
-}
-
-/// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// Its process.
-    pub process: u32,
-    /// Since when it waits for another's call; `None` for a request that has just come.
-    pub since: Option<Millis>,
-}
-
-/// A value to be kept.
-pub struct Value<'v> {
-    /// By what it is found for a purge.
-    pub tags: Tags,
-    /// Kept with it.
-    pub flags: u32,
-    /// The value itself.
-    pub bytes: &'v [u8],
-    /// Milliseconds for which everybody may use it.
-    pub life: Millis,
-}
-
-/// A value with what is left of its life.
-pub struct Hit {
-    /// The bytes.
-    pub value: Zeroizing<Vec<u8>>,
-    /// What was stored with them.
-    pub flags: u32,
-    /// Milliseconds.
-    pub remaining: Millis,
-    /// Milliseconds since it was stored.
-    pub age: Millis,
-}
-
-/// What the zone says about a key.
-pub enum Found {
-    /// It has a value.
-    Hit(Hit),
-    /// This process has to call. The number tells its call from later ones.
-    Lead(u64),
-    /// Another process calls.
-    Wait,
-    /// The call for which this one waited failed; the bytes are what its caller left.
-    Failed(Zeroizing<Vec<u8>>),
-    /// The call for which this one waited had an answer that was for its caller only.
-    Unshared,
-}
-
-/// What is to be forgotten.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purge {
-    /// Everything.
-    All,
-    /// What an exchange issued, by [`Tags::exchange`].
-    Exchange(u64),
-    /// What was issued for a source token, by [`Tags::source`].
-    Source(u64),
-}
-
-/// How much stands in the zone, and what happened in it since it was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
-    /// Entries now.
-    pub entries: u64,
-    /// Entries that were pushed out by others before their time.
-    pub evicted: u64,
-    /// Entries that were cleared away after it.
-    pub expired: u64,
-    /// How often the zone was emptied because it contradicted itself, or somebody died in it.
-    pub emptied: u64,
-}
-
-/// A tag from a digest.
-pub fn tag(digest: &Digest) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *digest;
-    u64::from_ne_bytes([a, b, c, d, e, f, g, h])
+    seed: fn() -> Digest,
 }
 
 impl<'a> Zone<'a> {
@@ -138,32 +46,28 @@ impl<'a> Zone<'a> {
     /// while changing it. `seed` is asked for random bytes when a zone is made.
     ///
     /// `None` when the region is too small.
-    pub fn open(
-        words: &'a [AtomicU64],
-        now: Millis,
-        seed: impl FnOnce() -> Digest,
-    ) -> Option<Self> {
+    pub fn open(words: &'a [AtomicU64], now: Millis, seed: fn() -> Digest) -> Option<Self> {
         let mut region = Region::new(words)?;
         let condition = region.condition();
         if condition != Condition::Sound {
-            region.make_empty(condition, &seed(), now);
+            region.make_empty(condition, seed, now);
         }
-        Some(Self { region, now })
+        region.wipe_some();
+        Some(Self { region, now, seed })
     }
 
-    /// Looks for a value; where there is none, decides who calls for it. `is_alive` tells whether a
-    /// process still exists.
+    /// Looks for a value that the claimant accepts; where there is none, decides who calls for it.
+    /// `is_alive` tells whether a process still exists.
     pub fn find(
         &mut self,
         key: &Digest,
         claim: Claim,
+        accepts: impl FnOnce(&Kept) -> bool,
         is_alive: impl FnOnce(u32) -> bool,
     ) -> Found {
         let words = words_of(key);
-        match self.region.find(&words, Kind::Entry).and_then(|at| self.read(at)) {
-            Ok(Some(hit)) => return Found::Hit(hit),
-            Ok(None) => {}
-            Err(Broken) => self.empty(),
+        if let Some(hit) = self.read(&words, accepts) {
+            return Found::Hit(hit);
         }
         let elected = self.elect(&words, claim, is_alive);
         elected.unwrap_or_else(|Broken| {
@@ -173,6 +77,21 @@ impl<'a> Zone<'a> {
             let noted = self.change(|region| region.insert_node(&words, claim.process, lease));
             Found::Lead(noted.unwrap_or_default())
         })
+    }
+
+    /// Looks for a value that the claimant accepts, and changes nothing about who calls.
+    pub fn look(&mut self, key: &Digest, accepts: impl FnOnce(&Kept) -> bool) -> Option<Hit> {
+        self.read(&words_of(key), accepts)
+    }
+
+    /// Forgets a value, which is of no use to anybody.
+    pub fn forget(&mut self, key: &Digest) {
+        let words = words_of(key);
+        let forgotten = self.change(|region| match region.find(&words, Kind::Entry)? {
+            Some(at) => region.remove_entry(at),
+            None => Ok(()),
+        });
+        self.or_empty(forgotten);
     }
 
     /// Shows that the caller is alive.
@@ -196,18 +115,19 @@ impl<'a> Zone<'a> {
         let length = value.bytes.len();
         let units = entry::units(length);
         let fits = length <= capacity.value && units <= self.region.share(Share::Entries);
-        if !fits || value.life == 0 {
+        let now = self.now;
+        let expires = value.sent.saturating_add(value.life);
+        if !fits || expires <= now {
             self.share_nothing(key, call);
             return false;
         }
         let words = words_of(key);
-        let now = self.now;
         let stored = Stored {
             key: words,
             tags: raw(value.tags),
-            sent: now,
-            expires: now.saturating_add(value.life),
-            flags: value.flags,
+            sent: value.sent,
+            expires,
+            note: value.note,
             value: value.bytes,
         };
         let kept = self.change(|region| {
@@ -254,32 +174,37 @@ impl<'a> Zone<'a> {
     }
 
     /// Forgets a part of what stands in the zone, beginning at `from`; calls that run now keep
-    /// nothing. Returns how many entries went, and where to go on, so that the lock can be released
-    /// in between.
-    pub fn purge(&mut self, what: Purge, from: usize) -> (usize, Option<usize>) {
+    /// nothing. Returns how many entries went, and where to go on: a step is short, and the lock is
+    /// to be released between two of them.
+    pub fn purge(&mut self, what: Purge<'_>, from: usize) -> (usize, Option<usize>) {
         let purged = self.change(|region| {
             if from == 0 {
                 region.set(header::PURGED, region.at(header::SEQUENCE));
             }
             let touched = region.size_at(header::TOUCHED).min(region.units.len());
-            let end = touched.min(from.saturating_add(PURGE_STEP));
+            let mut next = from;
             let mut removed = 0;
-            for number in from..end {
+            while next < touched.min(from.saturating_add(PURGE_LOOKS)) && removed < PURGE_REMOVES {
+                let number = next;
+                next += 1;
                 let at = u32::try_from(number + 1).ok().and_then(At::from_raw).ok_or(Broken)?;
                 let unit = region.unit(at)?;
+                if !is(unit, Kind::Entry) {
+                    continue;
+                }
                 let [exchange, source] = entry::tags(unit);
                 let meant = match what {
                     Purge::All => true,
-                    Purge::Exchange(tag) => tag == exchange,
+                    Purge::Exchanges(tags) => tags.contains(&exchange),
                     Purge::Source(tag) => tag == source,
                 };
-                if meant && is(unit, Kind::Entry) {
+                if meant {
                     region.remove_entry(at)?;
                     removed += 1;
                 }
             }
             region.add(header::PURGED_ENTRIES, removed);
-            Ok((removed, (end < touched).then_some(end)))
+            Ok((removed, (next < touched).then_some(next)))
         });
         self.or_empty(purged).unwrap_or((0, None))
     }
@@ -307,8 +232,17 @@ impl<'a> Zone<'a> {
         self.region.begin_change();
     }
 
-    fn read(&mut self, at: Option<At>) -> Result<Option<Hit>, Broken> {
-        let Some(at) = at else { return Ok(None) };
+    fn read(&mut self, key: &KeyWords, accepts: impl FnOnce(&Kept) -> bool) -> Option<Hit> {
+        let read = self.try_read(key, accepts);
+        self.or_empty(read)?
+    }
+
+    fn try_read(
+        &mut self,
+        key: &KeyWords,
+        accepts: impl FnOnce(&Kept) -> bool,
+    ) -> Result<Option<Hit>, Broken> {
+        let Some(at) = self.region.find(key, Kind::Entry)? else { return Ok(None) };
         let unit = self.region.unit(at)?;
         let Some(remaining) = entry::remaining(unit, self.now) else {
             self.change(|region| {
@@ -317,6 +251,10 @@ impl<'a> Zone<'a> {
             })?;
             return Ok(None);
         };
+        let kept = Kept { note: entry::note(unit), sent: entry::sent(unit), remaining };
+        if !accepts(&kept) {
+            return Ok(None);
+        }
         let mut value = Zeroizing::new(Vec::new());
         self.region.read_entry(unit, &mut value)?;
         // Once a second is often enough to know what was used lately, and spares the others the
@@ -328,8 +266,7 @@ impl<'a> Zone<'a> {
                 region.move_to_front(crate::list::List::Entries, at)
             })?;
         }
-        let age = self.now.saturating_sub(entry::sent(unit));
-        Ok(Some(Hit { value, flags: entry::flags(unit), remaining, age }))
+        Ok(Some(Hit { value, kept }))
     }
 
     fn elect(
@@ -344,9 +281,10 @@ impl<'a> Zone<'a> {
             return Ok(Found::Lead(noted));
         };
         let unit = self.region.unit(at)?;
-        let time = node::time(unit);
-        // What ended before the claimant came is no answer for it.
-        let waited_for = claim.since.is_some_and(|since| since <= time)
+        let (time, call) = (node::time(unit), node::sequence(unit));
+        // What ended before the claimant came is no answer for it. A call that followed the one that
+        // it waits for is as good.
+        let waited_for = claim.awaits.is_some_and(|awaited| awaited <= call)
             && self.now <= time.saturating_add(REMEMBERED);
         match node::state(unit)? {
             State::Failed if waited_for => return Ok(Found::Failed(self.region.payload(unit)?)),
@@ -356,7 +294,7 @@ impl<'a> Zone<'a> {
                 // A clock that went back must not make a lease last.
                 let valid = self.now <= time && time <= lease;
                 if valid && caller != claim.process && is_alive(caller) {
-                    return Ok(Found::Wait);
+                    return Ok(Found::Wait(call));
                 }
             }
             State::Failed | State::Unshared => {}
@@ -401,9 +339,7 @@ impl<'a> Zone<'a> {
 
     /// Starts anew: what contradicts itself is worth nothing.
     fn empty(&mut self) {
-        // The key material is kept where it is whole; else it comes from what nobody outside knows.
-        let seed = [0; 32];
-        self.region.make_empty(Condition::Changing, &seed, self.now);
+        self.region.make_empty(Condition::Broken, self.seed, self.now);
     }
 }
 

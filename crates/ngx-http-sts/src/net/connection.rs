@@ -1,6 +1,8 @@
 //! An HTTP/1.1 connection: hyper over a peer of NGINX.
 
+use std::error::Error;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
@@ -131,7 +133,7 @@ impl Connection {
 pub(super) async fn drive<B, F: Future>(driver: &mut Option<Driver<B>>, future: F) -> F::Output
 where
     B: Body<Data = Bytes> + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let mut future = pin!(future);
     poll_fn(|context| {
@@ -169,9 +171,10 @@ async fn collect(answer: Response<Incoming>, max_body: usize) -> Result<Answer, 
 
 /// What hyper says of an answer holds none of its text.
 fn broken(error: &hyper::Error) -> CallError {
-    if error.is_parse() {
-        return CallError::Malformed(error.to_string());
-    }
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
-    CallError::Lost(format!("{error}{}", cause.unwrap_or_default()))
+    let cause = error.source();
+    let text = cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
+    // A chunk that is none comes as an error of input.
+    let cause = cause.and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
+    let no_chunk = matches!(cause, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData));
+    if error.is_parse() || no_chunk { CallError::Malformed(text) } else { CallError::Lost(text) }
 }

@@ -4,14 +4,14 @@ use std::mem;
 use std::ptr::NonNull;
 
 use nginx_sys::{
-    NGX_OK, ngx_http_complex_value_t, ngx_http_discard_request_body, ngx_http_request_t,
+    NGX_DONE, NGX_OK, ngx_http_complex_value_t, ngx_http_discard_request_body, ngx_http_request_t,
     ngx_http_send_response, ngx_int_t, ngx_str_t, ngx_uint_t,
 };
 
 use crate::nginx::conf::Conf;
 use crate::nginx::guard::guard;
-use crate::nginx::request::Request;
-use crate::purge;
+use crate::nginx::request::{OutOfMemory, Request};
+use crate::purge::{self, Next};
 
 const INTERNAL_SERVER_ERROR: ngx_int_t = 500;
 
@@ -37,8 +37,22 @@ unsafe extern "C" fn handle(request: *mut ngx_http_request_t) -> ngx_int_t {
         }
         // SAFETY: as above.
         let request = unsafe { Request::from_ptr(request) };
-        send(request, &purge::handle(request))
+        match purge::handle(request) {
+            Ok(Next::Answer(answer)) => send(request, &answer),
+            Ok(Next::Wait) => {
+                hold(request);
+                NGX_DONE as ngx_int_t
+            }
+            Err(OutOfMemory) => INTERNAL_SERVER_ERROR,
+        }
     })
+}
+
+/// Keeps the request when its handler returns without an answer: the phase of the content finalises
+/// it then, which takes one count away (`ngx_http_core_content_phase`).
+fn hold(request: Request<'_>) {
+    // SAFETY: a request has a main request, of which this is a plain field.
+    unsafe { (*request.raw().main).set_count((*request.raw().main).count() + 1) };
 }
 
 fn send(request: Request<'_>, answer: &Answer) -> ngx_int_t {

@@ -197,14 +197,23 @@ impl<'r> Request<'r> {
     }
 
     pub(super) fn string(self, text: &str) -> Result<ngx_str_t, OutOfMemory> {
+        Ok(ngx_str_t { len: text.len(), data: self.copied(text.as_bytes())?.as_ptr() })
+    }
+
+    /// A copy that lives as long as the request.
+    pub(crate) fn bytes(self, bytes: &[u8]) -> Result<&'r [u8], OutOfMemory> {
+        let data = self.copied(bytes)?;
+        // SAFETY: it is that long, nobody changes it, and its pool ends with the request.
+        Ok(unsafe { slice::from_raw_parts(data.as_ptr(), bytes.len()) })
+    }
+
+    fn copied(self, bytes: &[u8]) -> Result<NonNull<u8>, OutOfMemory> {
         // SAFETY: the pool is valid as long as the request.
-        let data = unsafe { ngx_pnalloc(self.raw().pool, text.len()) }.cast::<u8>();
-        if data.is_null() {
-            return Err(OutOfMemory);
-        }
-        // SAFETY: the memory is fresh and as long as the text.
-        unsafe { ptr::copy_nonoverlapping(text.as_ptr(), data, text.len()) };
-        Ok(ngx_str_t { len: text.len(), data })
+        let data = unsafe { ngx_pnalloc(self.raw().pool, bytes.len()) }.cast::<u8>();
+        let data = NonNull::new(data).ok_or(OutOfMemory)?;
+        // SAFETY: the memory is fresh and as long as the bytes.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), data.as_ptr(), bytes.len()) };
+        Ok(data)
     }
 
     /// Writes a line about this request: client, server, method and path, and never the query, in

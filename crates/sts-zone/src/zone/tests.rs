@@ -43,11 +43,11 @@ fn key(number: u64) -> Digest {
 }
 
 fn claim(process: u32) -> Claim {
-    Claim { process, since: None }
+    Claim { process, awaits: None }
 }
 
 fn find(zone: &mut Zone<'_>, number: u64) -> Found {
-    zone.find(&key(number), claim(1), |_| true)
+    zone.find(&key(number), claim(1), |_| true, |_| true)
 }
 
 fn lead(zone: &mut Zone<'_>, number: u64) -> u64 {
@@ -68,13 +68,14 @@ fn hit(zone: &mut Zone<'_>, number: u64) -> Option<Vec<u8>> {
     }
 }
 
-fn value(bytes: &[u8], life: Millis) -> Value<'_> {
-    Value { tags: TAGS, flags: 0, bytes, life }
+fn value(bytes: &[u8], sent: Millis, life: Millis) -> Value<'_> {
+    Value { tags: TAGS, note: 0, bytes, sent, life }
 }
 
 fn put(zone: &mut Zone<'_>, number: u64, bytes: &[u8], life: Millis) -> bool {
     let call = lead(zone, number);
-    zone.complete(&key(number), call, &value(bytes, life), ROOMY)
+    let value = value(bytes, zone.now, life);
+    zone.complete(&key(number), call, &value, ROOMY)
 }
 
 #[test]
@@ -90,7 +91,48 @@ fn what_is_left_of_a_life_is_told() {
     let memory = Memory::new(MEBIBYTE);
     put(&mut memory.open(1000), 1, b"token", 500);
     let Found::Hit(hit) = find(&mut memory.open(1200), 1) else { panic!("no hit") };
-    assert_eq!((hit.remaining, hit.flags), (300, 0));
+    assert_eq!(hit.kept, Kept { note: 0, sent: 1000, remaining: 300 });
+}
+
+#[test]
+fn a_life_counts_from_when_the_value_was_asked_for() {
+    let memory = Memory::new(MEBIBYTE);
+    let mut zone = memory.open(1400);
+    let call = lead(&mut zone, 1);
+    assert!(zone.complete(&key(1), call, &value(b"token", 1000, 500), ROOMY));
+    assert!(hit(&mut memory.open(1499), 1).is_some());
+    assert!(hit(&mut memory.open(1500), 1).is_none());
+    let mut zone = memory.open(1500);
+    let call = lead(&mut zone, 1);
+    assert!(!zone.complete(&key(1), call, &value(b"token", 1000, 500), ROOMY), "it is over");
+}
+
+#[test]
+fn who_does_not_accept_a_value_calls_for_another_and_the_others_keep_it_meanwhile() {
+    let memory = Memory::new(MEBIBYTE);
+    put(&mut memory.open(1000), 1, b"old", 5000);
+    let mut zone = memory.open(2000);
+    let young = |kept: &Kept| kept.sent >= 1500;
+    let Found::Lead(call) = zone.find(&key(1), claim(1), young, |_| true) else {
+        panic!("nobody calls")
+    };
+    let waiting = zone.find(&key(1), claim(2), young, |_| true);
+    assert!(matches!(waiting, Found::Wait(awaited) if awaited == call));
+    assert!(zone.look(&key(1), young).is_none());
+    assert_eq!(&*zone.look(&key(1), |_| true).unwrap().value, b"old");
+    assert!(zone.complete(&key(1), call, &value(b"new", 2000, 5000), ROOMY));
+    let found = zone.find(&key(1), Claim { process: 2, awaits: Some(call) }, young, |_| true);
+    assert!(matches!(found, Found::Hit(hit) if *hit.value == b"new"));
+    assert_eq!(zone.statistics().entries, 1);
+}
+
+#[test]
+fn what_is_of_no_use_can_be_forgotten() {
+    let memory = Memory::new(MEBIBYTE);
+    put(&mut memory.open(1000), 1, b"token", 500);
+    memory.open(1000).forget(&key(1));
+    memory.open(1000).forget(&key(2));
+    assert_eq!(hit(&mut memory.open(1000), 1), None);
 }
 
 #[test]
@@ -107,7 +149,7 @@ fn the_value_that_was_not_used_for_the_longest_time_makes_room() {
     let put = |now, number| {
         let mut zone = memory.open(now);
         let call = lead(&mut zone, number);
-        assert!(zone.complete(&key(number), call, &value(b"token", 100_000), two));
+        assert!(zone.complete(&key(number), call, &value(b"token", now, 100_000), two));
     };
     put(1000, 1);
     put(2000, 2);
@@ -124,9 +166,9 @@ fn a_value_that_is_too_large_is_not_kept_and_the_others_are_told() {
     let small = Capacity { entries: 10, value: 4 };
     let mut zone = memory.open(1000);
     let call = lead(&mut zone, 1);
-    assert!(!zone.complete(&key(1), call, &value(b"token", 500), small));
-    let waiting = Claim { process: 2, since: Some(900) };
-    assert!(matches!(zone.find(&key(1), waiting, |_| true), Found::Unshared));
+    assert!(!zone.complete(&key(1), call, &value(b"token", 1000, 500), small));
+    let waiting = Claim { process: 2, awaits: Some(call) };
+    assert!(matches!(zone.find(&key(1), waiting, |_| true, |_| true), Found::Unshared));
 }
 
 #[test]
@@ -173,20 +215,20 @@ fn only_one_calls_and_the_others_wait_for_as_long_as_it_lives() {
     let memory = Memory::new(MEBIBYTE);
     let call = lead(&mut memory.open(1000), 1);
     let other = |now, alive: bool| {
-        memory.open(now).find(&key(1), claim(2), move |process| process == 1 && alive)
+        memory.open(now).find(&key(1), claim(2), |_| true, move |process| process == 1 && alive)
     };
-    assert!(matches!(other(1500, true), Found::Wait));
+    assert!(matches!(other(1500, true), Found::Wait(awaited) if awaited == call));
     memory.open(2900).renew(&key(1), call);
-    assert!(matches!(other(4800, true), Found::Wait));
+    assert!(matches!(other(4800, true), Found::Wait(awaited) if awaited == call));
     let Found::Lead(second) = other(4901, true) else { panic!("the lease ran out") };
     // The first caller is late: its answer is good, its other words are about a call of the past.
     memory.open(4902).fail(&key(1), call, b"late");
     assert!(matches!(
-        memory.open(4903).find(&key(1), claim(3), |process| process == 2),
-        Found::Wait
+        memory.open(4903).find(&key(1), claim(3), |_| true, |process| process == 2),
+        Found::Wait(awaited) if awaited == second
     ));
-    assert!(memory.open(4904).complete(&key(1), call, &value(b"token", 500), ROOMY));
-    assert!(memory.open(4905).complete(&key(1), second, &value(b"again", 500), ROOMY));
+    assert!(memory.open(4904).complete(&key(1), call, &value(b"token", 4904, 500), ROOMY));
+    assert!(memory.open(4905).complete(&key(1), second, &value(b"again", 4905, 500), ROOMY));
     assert_eq!(hit(&mut memory.open(4906), 1).unwrap(), b"again");
 }
 
@@ -194,7 +236,7 @@ fn only_one_calls_and_the_others_wait_for_as_long_as_it_lives() {
 fn a_caller_that_died_is_replaced_at_once() {
     let memory = Memory::new(MEBIBYTE);
     lead(&mut memory.open(1000), 1);
-    let found = memory.open(1001).find(&key(1), claim(2), |_| false);
+    let found = memory.open(1001).find(&key(1), claim(2), |_| true, |_| false);
     assert!(matches!(found, Found::Lead(_)));
 }
 
@@ -203,17 +245,26 @@ fn a_failure_is_for_those_that_waited_for_it_and_for_a_second() {
     let memory = Memory::new(MEBIBYTE);
     let call = lead(&mut memory.open(1000), 1);
     memory.open(1100).fail(&key(1), call, &[b'r'; 300]);
-    let waited = |now| {
-        let claim = Claim { process: 2, since: Some(1050) };
-        memory.open(now).find(&key(1), claim, |_| true)
+    let found = |now, number, awaits| {
+        memory.open(now).find(&key(number), Claim { process: 2, awaits }, |_| true, |_| true)
     };
-    assert!(matches!(waited(2100), Found::Failed(reason) if *reason == [b'r'; 300]));
-    let late = Claim { process: 2, since: Some(1101) };
-    assert!(matches!(memory.open(1102).find(&key(1), late, |_| true), Found::Lead(_)));
+    assert!(matches!(found(2100, 1, Some(call)), Found::Failed(reason) if *reason == [b'r'; 300]));
+    assert!(matches!(found(1102, 1, None), Found::Lead(_)), "who comes later calls again");
     let call = lead(&mut memory.open(3000), 2);
     memory.open(3000).fail(&key(2), call, b"");
-    let gone = Claim { process: 2, since: Some(3000) };
-    assert!(matches!(memory.open(4001).find(&key(2), gone, |_| true), Found::Lead(_)));
+    assert!(matches!(found(4001, 2, Some(call)), Found::Lead(_)), "it is not kept for long");
+}
+
+#[test]
+fn the_failure_of_who_took_a_call_over_is_for_those_that_waited_for_the_first() {
+    let memory = Memory::new(MEBIBYTE);
+    let first = lead(&mut memory.open(1000), 1);
+    let found = memory.open(1001).find(&key(1), claim(2), |_| true, |_| false);
+    let Found::Lead(second) = found else { panic!("nobody calls") };
+    memory.open(1002).fail(&key(1), second, b"reason");
+    let waiting = Claim { process: 3, awaits: Some(first) };
+    let found = memory.open(1003).find(&key(1), waiting, |_| true, |_| true);
+    assert!(matches!(found, Found::Failed(_)));
 }
 
 #[test]
@@ -241,15 +292,33 @@ fn a_purge_takes_what_is_meant_and_nothing_comes_after_it_from_before() {
         .map(|(number, (e, s))| (number, Tags { exchange: e, source: s }))
     {
         let call = lead(&mut zone, number);
-        let value = Value { tags, ..value(b"token", 5000) };
+        let value = Value { tags, ..value(b"token", 1000, 5000) };
         assert!(zone.complete(&key(number), call, &value, ROOMY));
     }
     let running = lead(&mut zone, 5);
-    assert_eq!(zone.purge(Purge::Exchange(10), 0).0, 2);
+    assert_eq!(zone.purge(Purge::Exchanges(&[9, 10]), 0).0, 2);
     assert_eq!(zone.purge(Purge::Source(20), 0).0, 1);
     assert!(hit(&mut zone, 4).is_some() && hit(&mut zone, 3).is_none());
-    assert!(!zone.complete(&key(5), running, &value(b"token", 5000), ROOMY));
+    assert!(!zone.complete(&key(5), running, &value(b"token", 1000, 5000), ROOMY));
     assert!(put(&mut zone, 5, b"token", 5000));
+}
+
+#[test]
+fn a_step_of_a_purge_is_short_and_all_steps_together_leave_nothing() {
+    let memory = Memory::new(MEBIBYTE);
+    for number in 0..1000 {
+        put(&mut memory.open(1000), number, &[b'x'; 250], 5000);
+    }
+    let (mut from, mut removed, mut steps) = (Some(0), 0, 0);
+    while let Some(at) = from {
+        let (more, next) = memory.open(1000).purge(Purge::All, at);
+        assert!(more <= PURGE_REMOVES, "{more} in one step");
+        assert!(next.is_none_or(|next| next - at <= PURGE_LOOKS));
+        (from, removed, steps) = (next, removed + more, steps + 1);
+    }
+    assert_eq!(removed, 1000);
+    assert!(steps >= 1000 / PURGE_REMOVES);
+    assert_eq!(memory.open(1000).statistics().entries, 0);
 }
 
 #[test]
@@ -288,15 +357,58 @@ fn the_mark_of_a_change_empties_the_zone() {
     assert_eq!(hit(&mut memory.open(1002), 1), None);
     assert!(!memory.holds(b"token"));
     assert_eq!(memory.open(1003).statistics().emptied, 1);
+    assert!(put(&mut memory.open(1004), 1, b"token", 5000));
 }
 
 #[test]
 fn a_region_of_another_layout_is_not_read() {
     let memory = Memory::new(MEBIBYTE);
     put(&mut memory.open(1000), 1, b"token", 5000);
-    memory.0[header::LAYOUT].fetch_add(1, Ordering::Relaxed);
+    memory.0[header::LAYOUT].fetch_sub(1, Ordering::Relaxed);
     assert_eq!(hit(&mut memory.open(1001), 1), None);
-    assert!(!memory.holds(b"token"));
+    assert_wiped_soon(&memory, b"token");
+}
+
+#[test]
+fn what_somebody_else_left_in_a_region_is_not_read() {
+    let memory = Memory::new(MEBIBYTE);
+    for word in &memory.0 {
+        word.store(u64::from_ne_bytes(*b"foreign "), Ordering::Relaxed);
+    }
+    assert!(put(&mut memory.open(1000), 1, b"token", 5000));
+    assert_wiped_soon(&memory, b"foreign foreign ");
+    assert_eq!(hit(&mut memory.open(1001), 1).unwrap(), b"token");
+}
+
+#[test]
+fn what_stood_in_a_zone_that_was_emptied_is_wiped_by_and_by() {
+    let memory = Memory::new(MEBIBYTE);
+    for number in 0..1000 {
+        put(&mut memory.open(1000), number, b"a secret of before", 5000);
+    }
+    memory.open(1001).leave_changing();
+    let before = fuse::burnt();
+    memory.open(1002);
+    let table = memory.open(1002).region.buckets.len();
+    assert!(fuse::burnt() - before <= (table + 3000) as u64, "not all at once");
+    // What is put down meanwhile is not taken for something of before.
+    for number in 0..300 {
+        assert!(put(&mut memory.open(1003), number, b"of later", 5000));
+    }
+    assert_wiped_soon(&memory, b"a secret of before");
+    for number in 0..300 {
+        assert_eq!(hit(&mut memory.open(1004), number).unwrap(), b"of later");
+    }
+    assert_eq!(memory.open(1004).statistics().emptied, 1);
+}
+
+#[track_caller]
+fn assert_wiped_soon(memory: &Memory, bytes: &[u8]) {
+    let zone = memory.open(1003);
+    for _ in 0..=zone.region.units.len() / crate::region::WIPED {
+        memory.open(1003);
+    }
+    assert!(!memory.holds(bytes));
 }
 
 #[test]
@@ -387,7 +499,7 @@ proptest! {
                 prop_assert_eq!(found, bytes(number, 200 + number as usize));
             } else if let Found::Lead(call) = find(&mut zone, number) {
                 let bytes = bytes(number, 200 + number as usize);
-                zone.complete(&key(number), call, &value(&bytes, 50_000), ROOMY);
+                zone.complete(&key(number), call, &value(&bytes, 2000, 50_000), ROOMY);
             }
         }
     }

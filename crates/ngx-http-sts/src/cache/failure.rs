@@ -1,0 +1,40 @@
+//! How the failure of a call lies in the zone, for those of other workers that wait for it.
+
+use sts_core::error::{Failure, FailureKind};
+
+use crate::flow::{Exceeded, Failed};
+
+/// The words for the limits that mean the same in every worker.
+const TIME: &str = "time";
+const RESPONSE: &str = "response ";
+
+/// Lines: the kind, `Retry-After`, the limit that was exceeded; the rest is the reason.
+pub(super) fn encode(failed: &Failed) -> Vec<u8> {
+    let Failed { failure, exceeded } = failed;
+    let retry_after = failure.retry_after.as_deref().unwrap_or_default();
+    let exceeded = match exceeded {
+        Some(Exceeded::Time) => TIME.to_owned(),
+        Some(Exceeded::Response(bytes)) => format!("{RESPONSE}{bytes}"),
+        Some(Exceeded::Calls(_)) | None => String::new(),
+    };
+    format!("{}\n{retry_after}\n{exceeded}\n{}", failure.kind.name(), failure.reason).into_bytes()
+}
+
+/// What [`encode`] wrote. What cannot be read is a failure all the same.
+pub(super) fn decode(payload: &[u8]) -> Failed {
+    let text = String::from_utf8_lossy(payload);
+    let mut parts = text.splitn(4, '\n');
+    let kind = FailureKind::from_name(parts.next().unwrap_or_default());
+    let retry_after = parts.next().filter(|text| !text.is_empty()).map(str::to_owned);
+    let exceeded = match parts.next() {
+        Some(TIME) => Some(Exceeded::Time),
+        Some(other) => other
+            .strip_prefix(RESPONSE)
+            .and_then(|bytes| bytes.parse().ok())
+            .map(Exceeded::Response),
+        None => None,
+    };
+    let reason = parts.next().unwrap_or("another worker's call failed").to_owned();
+    let kind = kind.unwrap_or(FailureKind::Unreachable);
+    Failed { failure: Failure { kind, reason, retry_after }, exceeded }
+}
