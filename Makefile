@@ -31,6 +31,14 @@ test-unit: ## the crates' own tests, without NGINX
 test-e2e: ## the tests on a real NGINX (one: WITH_NGINX=...)
 	@scripts/test.sh e2e
 
+.PHONY: bench
+bench: ## the module beside its alternatives, into bench/RESULTS.md (QUICK=1: three minutes)
+	@scripts/bench.sh run
+
+.PHONY: bench-check
+bench-check: ## instruction counts, none of which may have grown (UPDATE=1: accept them)
+	@scripts/bench.sh check
+
 .PHONY: lint
 lint: ## format, clippy, crates' licences and origins, spelling, scripts
 	@scripts/lint.sh
