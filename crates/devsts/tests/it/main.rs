@@ -16,3 +16,4 @@ mod scripts;
 mod strictness;
 mod tls;
 mod wire;
+mod wstrust;

@@ -116,7 +116,7 @@ fn what_each_method_says_of_itself() {
         assert_eq!(auth.sends_credentials(), stealing, "{method}");
         assert_eq!(auth.sends_client_id(), sends, "{method}");
         assert_eq!(auth.leaves_client_id_to_body(), leaves, "{method}");
-        assert_eq!(auth.needs_form(), !alone, "{method}");
+        assert_eq!(auth.method().needs_form(), !alone, "{method}");
         assert_eq!(auth.key_pair().is_some(), method == "client_cert");
         let in_files = options.contains("_file") || method == "client_cert";
         assert_eq!(auth.files().next().is_some(), in_files, "{method}");
