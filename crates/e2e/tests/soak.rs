@@ -9,6 +9,7 @@ use std::thread::{self, scope, sleep};
 use std::time::{Duration, Instant};
 
 use devsts::pki::{Identity, Leaf};
+use devsts::server::Server;
 use devsts::{Answer, Script, Sts, Tls, When};
 use e2e::http1::Connection;
 use e2e::nginx::{Nginx, anonymous_memory, open_files, under_valgrind};
@@ -144,7 +145,7 @@ fn exchange(client: &mut Client<'_>, number: usize, tally: &Tally) {
         assert_is_for(&response, &token);
     }
     let good = response.status == status;
-    assert!(good || response.status >= 500, "{token}: {response:?}");
+    assert!(good || matches!(response.status, 502 | 504), "{token}: {response:?}");
     let count = if good { &tally.as_expected } else { &tally.lost };
     count.fetch_add(1, Ordering::Relaxed);
     // A token that many want: from the cache, or by one call for all.
@@ -209,15 +210,16 @@ fn many_exchanges_with_faults_and_reloads_leave_nothing_behind() {
     let nginx = scene.nginx().file("ca.pem", ca.certificate_pem()).file("html/cached", "");
     let nginx = nginx.file("html/uncached", "").workers(2).server(SERVER).start();
     let (tally, start) = (Tally::default(), Instant::now());
-    let done = AtomicBool::new(false);
+    let (done, closings) = (AtomicBool::new(false), AtomicUsize::new(0));
 
     let (reloads, master, fresh, warm) = scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                sleep(Duration::from_millis(300));
-                scene.sts.close_idle();
-                sleep(Duration::from_millis(300));
-                scene.sts.reset_idle();
+                for close in [Server::close_idle, Server::reset_idle] {
+                    sleep(Duration::from_millis(300));
+                    close(&scene.sts);
+                    closings.fetch_add(1, Ordering::Relaxed);
+                }
             }
         });
         // The other thread has to end, also when this one panics.
@@ -229,6 +231,7 @@ fn many_exchanges_with_faults_and_reloads_leave_nothing_behind() {
             reload_until_finished(&nginx, &half)
         };
         wait_for("the former generations to leave", || nginx.retiring_workers().is_empty());
+        wait_until_quiet(&scene, &nginx);
         let fresh = files(&nginx);
         load(&nginx, size / 2..size * 3 / 4, &tally);
         wait_until_quiet(&scene, &nginx);
@@ -260,7 +263,8 @@ fn many_exchanges_with_faults_and_reloads_leave_nothing_behind() {
         return;
     }
     // The STS closes connections on which a request has arrived that it has not read yet.
-    assert!(count(&tally.lost) * 20 <= size, "{} of {size} were lost", count(&tally.lost));
+    let most = count(&closings) * CLIENTS;
+    assert!(count(&tally.lost) <= most, "{} were lost, and not {most}", count(&tally.lost));
     assert!(master_now <= master + NOISE, "the master grows: {master} -> {master_now} KiB");
     let grown = warm.iter().zip(&now).any(|(before, after)| *after > before + NOISE);
     assert!(!grown, "the workers grow: {warm:?} -> {now:?} KiB");
