@@ -31,6 +31,10 @@ test-unit: ## the crates' own tests, without NGINX
 test-e2e: ## the tests on a real NGINX (one: WITH_NGINX=...)
 	@scripts/test.sh e2e
 
+.PHONY: zone-costs
+zone-costs: ## what the shared cache costs: memory, time and instructions (some minutes)
+	@scripts/zone-costs.sh
+
 .PHONY: lint
 lint: ## format, clippy, crates' licences and origins, spelling, scripts
 	@scripts/lint.sh

@@ -18,6 +18,7 @@ packages() {
     test) echo php-fpm xmlsec1 ;;
     modules) echo libnginx-mod-http-set-misc ;;
     lint) echo shellcheck ;;
+    count) echo valgrind ;;
     tools) tools_are_current || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv ;;
     *) die "setup.sh: no group '$1'" ;;
     esac
