@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # Tells what the shared cache costs: memory by the size of a token, time and instructions of a look-up
-# by the number of tokens. docs/operations.md has the figures.
+# by the number of tokens, and how soon those that wait for another worker's call have its answer.
+# docs/operations.md has the figures.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-scripts/setup.sh build count
+scripts/build.sh --only-flavour
+scripts/setup.sh count
 
 looked=10000
 tokens=(1000 100000 1000000)
 
-cargo build --quiet ${locked[@]+"${locked[@]}"} --package sts-zone --example costs --release
-costs=${CARGO_TARGET_DIR:-target}/release/examples/costs
+cargo build --quiet ${locked[@]+"${locked[@]}"} --release --package sts-zone --package e2e --examples
+examples=${CARGO_TARGET_DIR:-target}/release/examples
+costs=$examples/costs
 
 say "bytes of the zone that a token takes"
 "$costs" memory
@@ -26,3 +29,6 @@ for number in "${tokens[@]}"; do
     total=$(sed -n 's/^.*Collected : \([0-9]*\).*$/\1/p' <<<"$counted")
     printf '%12s tokens %8s instructions\n' "$number" "$((total / looked))"
 done
+
+say "a thousand requests of two workers that wait for one call"
+STS_TEST_NGINX=$root/$out/nginx STS_TEST_MODULE=$root/$out/ngx_http_sts_module.so "$examples/herd"
