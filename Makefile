@@ -35,6 +35,14 @@ test-e2e: ## the tests on a real NGINX (one: WITH_NGINX=...)
 zone-costs: ## what the shared cache costs: memory, time and instructions (some minutes)
 	@scripts/zone-costs.sh
 
+.PHONY: bench
+bench: ## the module beside its alternatives, into bench/RESULTS.md (QUICK=1: three minutes)
+	@scripts/bench.sh run
+
+.PHONY: bench-check
+bench-check: ## instruction counts, none of which may have grown (UPDATE=1: accept them)
+	@scripts/bench.sh check
+
 .PHONY: lint
 lint: ## format, clippy, crates' licences and origins, spelling, scripts
 	@scripts/lint.sh

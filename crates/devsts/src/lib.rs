@@ -42,4 +42,5 @@ pub use server::call::Call;
 pub use server::listen::Listen;
 pub use server::tls::Tls;
 pub use sts::client::{Client, Method};
+pub use sts::wstrust::WsTrust;
 pub use sts::{Sts, is_for, target_for};

@@ -27,6 +27,7 @@ mod steer;
 mod token;
 mod token_endpoint;
 mod token_exchange;
+pub mod wstrust;
 
 use std::io;
 use std::ops::Deref;
@@ -36,6 +37,7 @@ use std::time::Duration;
 use self::client::Client;
 pub use self::token::{Issued, Tokens, is_for, target_for};
 use self::token_endpoint::TokenEndpoint;
+use self::wstrust::WsTrust;
 use crate::server::listen::Listen;
 use crate::server::tls::Tls;
 use crate::server::{Options, Server};
@@ -112,6 +114,7 @@ pub struct Builder {
     expires_in: ExpiresIn,
     latency: Duration,
     on_call: Option<OnCall>,
+    wstrust: Vec<WsTrust>,
 }
 
 /// The lifetime that is told; an hour by default.
@@ -143,6 +146,13 @@ impl Builder {
     #[must_use]
     pub fn path(mut self, path: &str) -> Self {
         self.paths.push(path.to_owned());
+        self
+    }
+
+    /// Speaks WS-Trust, too.
+    #[must_use]
+    pub fn wstrust(mut self, wstrust: WsTrust) -> Self {
+        self.wstrust.push(wstrust);
         self
     }
 
@@ -197,6 +207,10 @@ impl Builder {
 
     /// Starts it.
     pub fn start(mut self) -> io::Result<Sts> {
+        // Who speaks nothing but WS-Trust has its endpoint there.
+        if self.paths.is_empty() && !self.wstrust.is_empty() {
+            self.paths.extend(self.wstrust.iter().map(|wstrust| wstrust.path().to_owned()));
+        }
         if self.paths.is_empty() {
             self.paths.push("/token".to_owned());
         }
@@ -214,6 +228,11 @@ impl Builder {
             )?,
             latency: self.latency,
             on_call: self.on_call,
+            wstrust: self
+                .wstrust
+                .into_iter()
+                .map(wstrust::Endpoint::new)
+                .collect::<Result<_, _>>()?,
         };
         Ok(Sts { server: Server::start(&self.options, endpoint)?, path, issued })
     }

@@ -19,6 +19,7 @@
 //! | [`memory`] | the zones in a worker's memory, as a debugger sees them |
 //! | [`ports`] | TCP ports nobody else uses |
 //! | [`wait`] | waiting for a condition, with a deadline |
+//! | [`xmlsec`] | signatures of XML, by the judgement of xmlsec1 |
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -39,3 +40,4 @@ pub mod ports;
 pub mod response;
 pub mod scene;
 pub mod wait;
+pub mod xmlsec;

@@ -69,6 +69,23 @@ fn a_bound_token_that_one_location_allows_is_refused_by_the_next() {
 }
 
 #[test]
+fn a_bound_token_that_one_location_has_put_into_the_cache_is_refused_by_another() {
+    let scene = Scene::new();
+    let server = "
+        location /allows { %%OTX%% STSBoundTokens allow; %%PASS%% }
+        location /refuses { %%OTX%% %%PASS%% }";
+    let nginx = scene.nginx().server(server).start();
+    let (bound, free) = ("e30.eyJjbmYiOnt9fQ.s", "e30.e30.s");
+    for _ in 0..2 {
+        Seen::by_backend(nginx.get("/allows").bearer(bound).send());
+        nginx.get("/refuses").bearer(bound).send().expect_status(401);
+        Seen::by_backend(nginx.get("/allows").bearer(free).send());
+        Seen::by_backend(nginx.get("/refuses").bearer(free).send());
+    }
+    assert_eq!(scene.sts.call_count(), 2, "both locations share what is in the cache");
+}
+
+#[test]
 fn a_location_that_asks_for_another_audience_never_gets_the_token_of_the_first() {
     let scene = Scene::new();
     let server = "

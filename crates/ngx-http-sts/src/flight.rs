@@ -11,6 +11,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::mem;
+use std::pin::pin;
 use std::rc::Rc;
 
 use sts_core::cache_key::CacheKey;
@@ -259,7 +260,7 @@ async fn fly(landing: Landing, mut found: Found) {
 
 /// Makes the call. Who waits on then wants another one.
 async fn lead(flight: &Flight, lease: Lease, caller: &Rc<Pending>) {
-    let call = caller.ask.call(&flight.sent, flight.hold.clone());
+    let call = pin!(caller.ask.call(&flight.sent, flight.hold.clone()));
     let outcome = timer::meanwhile(call, Lease::PERIOD, || lease.renew()).await;
     flight.take_those(|pending| std::ptr::eq(pending, &**caller));
     match outcome {

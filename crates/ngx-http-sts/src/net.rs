@@ -7,6 +7,7 @@ mod pool;
 mod tunnel;
 
 use std::cell::Cell;
+use std::pin::pin;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -106,7 +107,8 @@ pub(crate) async fn call(
 ) -> Result<Answer, CallError> {
     let deadline = Timer::new(limit.timeout, hold);
     let timeout = || CallError::Timeout(limit.timeout);
-    timer::before(deadline, run(destination, outgoing, limit, sent)).await.ok_or_else(timeout)?
+    let running = pin!(run(destination, outgoing, limit, sent));
+    timer::before(deadline, running).await.ok_or_else(timeout)?
 }
 
 async fn run(
@@ -129,7 +131,8 @@ async fn run(
             Ok(answer) => return Ok(answer),
         }
     }
-    let connection = open(destination, limit).await?;
+    // Boxed, because most calls find a connection: their task has to have no room for this.
+    let connection = Box::pin(open(destination, limit)).await?;
     sent.set(true);
     match send(connection, destination, request, limit).await {
         Err(SendError::Unsent(_)) => Err(CallError::Lost("closed before the request".into())),

@@ -23,18 +23,26 @@ pub struct ExchangeKey {
 const LAYOUT: &[u8] = b"sts-cache-key-2";
 
 /// Fields, each behind its length.
-pub(crate) struct Fields(Sha256);
+pub(crate) struct Fields {
+    hash: Sha256,
+    /// Short ones are collected here: each call of OpenSSL takes as long as a few of them do.
+    short: [u8; SHORT],
+    used: usize,
+}
+
+/// Two blocks of SHA-256.
+const SHORT: usize = 128;
 
 impl Fields {
     pub(crate) fn new(layout: &[u8]) -> Self {
-        let mut fields = Self(Sha256::new());
+        let mut fields = Self { hash: Sha256::new(), short: [0; SHORT], used: 0 };
         fields.push(layout);
         fields
     }
 
     pub(crate) fn push(&mut self, field: &[u8]) {
-        self.0.update(&(field.len() as u64).to_le_bytes());
-        self.0.update(field);
+        self.add(&(field.len() as u64).to_le_bytes());
+        self.add(field);
     }
 
     pub(crate) fn push_optional(&mut self, field: Option<&[u8]>) {
@@ -47,8 +55,31 @@ impl Fields {
         }
     }
 
-    pub(crate) fn finish(self) -> [u8; 32] {
-        self.0.finish()
+    pub(crate) fn finish(mut self) -> [u8; 32] {
+        self.flush();
+        self.hash.finish()
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        let end = self.used + bytes.len();
+        if let Some(place) = self.short.get_mut(self.used..end) {
+            place.copy_from_slice(bytes);
+            self.used = end;
+            return;
+        }
+        self.flush();
+        match self.short.get_mut(..bytes.len()) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                self.used = bytes.len();
+            }
+            None => self.hash.update(bytes),
+        }
+    }
+
+    fn flush(&mut self) {
+        self.hash.update(self.short.get(..self.used).unwrap_or_default());
+        self.used = 0;
     }
 }
 

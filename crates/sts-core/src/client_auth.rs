@@ -167,11 +167,6 @@ impl ClientAuth {
         fields.push(&self.fingerprint);
     }
 
-    /// Whether the method sends parameters, so that a request without a form cannot use it.
-    pub(crate) fn needs_form(&self) -> bool {
-        self.method.needs_form()
-    }
-
     /// The names of the methods that a request without a form can use.
     pub(crate) fn methods_without_form() -> String {
         Method::list_without_form()

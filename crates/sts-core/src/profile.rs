@@ -116,6 +116,15 @@ impl Profile {
         names.username.or(names.client_id).or_else(configured)
     }
 
+    /// Whether the gateway sends anything of its own that is worth stealing.
+    pub fn sends_credentials(&self) -> bool {
+        let in_message = match &self.protocol {
+            Protocol::WsTrust(exchange) => exchange.sends_credentials(),
+            Protocol::ClientCredentials | Protocol::Password | Protocol::TokenExchange => false,
+        };
+        in_message || self.auth.sends_credentials()
+    }
+
     /// Whether a request has a `client_id` parameter without the operator's doing.
     pub(crate) fn sends_client_id(&self) -> bool {
         self.auth.sends_client_id() || self.body_client_id(&Names::default()).is_some()

@@ -106,11 +106,16 @@ impl Issuer {
             target.extend(digits.take(size.saturating_sub(target.len())));
             target.truncate(size);
         }
+        self.note(call, source, &target);
+        (target, expires_in)
+    }
+
+    /// Notes a token that somebody else made.
+    pub(super) fn note(&self, call: u64, source: &str, target: &str) {
         let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
         if issued.len() < self.remember {
-            issued.push(Issued { call, source: source.to_owned(), target: target.clone() });
+            issued.push(Issued { call, source: source.to_owned(), target: target.to_owned() });
         }
-        (target, expires_in)
     }
 
     /// RFC 7515 section 3.1 and RFC 7518 section 3.4.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::client::Client;
 use super::steer::{self, Steered};
 use super::token::Issuer;
-use super::{Noted, OnCall, client_auth, client_credentials, password, token_exchange};
+use super::{Noted, OnCall, client_auth, client_credentials, password, token_exchange, wstrust};
 use crate::http::answer::Answer;
 use crate::script::Script;
 use crate::server::Service;
@@ -21,6 +21,7 @@ pub(super) struct TokenEndpoint {
     pub(super) issuer: Issuer,
     pub(super) latency: Duration,
     pub(super) on_call: Option<OnCall>,
+    pub(super) wstrust: Vec<wstrust::Endpoint>,
 }
 
 /// A refusal of RFC 6749 section 5.2, or of HTTP before it came to that.
@@ -50,6 +51,18 @@ impl Service for TokenEndpoint {
     fn answer(&self, call: &Call) -> Script {
         let script = Script::new();
         let script = if self.latency.is_zero() { script } else { script.wait(self.latency) };
+        if let Some(endpoint) = self.wstrust.iter().find(|endpoint| endpoint.is_at(call.path())) {
+            let outcome = endpoint.answer(call, &self.issuer, script);
+            if let Some(tell) = &self.on_call {
+                tell(Noted {
+                    call: call.number,
+                    client: outcome.requestor,
+                    source: outcome.source,
+                    result: outcome.result,
+                });
+            }
+            return outcome.script;
+        }
         if !self.paths.iter().any(|path| path == call.path()) {
             return script.answer(Answer::new(404));
         }

@@ -15,3 +15,4 @@ mod scripts;
 mod strictness;
 mod tls;
 mod wire;
+mod wstrust;

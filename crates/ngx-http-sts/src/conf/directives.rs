@@ -123,7 +123,6 @@ impl Directive {
     }
 
     /// One type of `STSExchange` has it as an option.
-    #[expect(dead_code, reason = "for the types that are to come")]
     const fn key_of(self, kind: Kind, name: &'static str) -> Self {
         Self { key: Some(Key { name, of: Some(kind) }), ..self }
     }
@@ -180,27 +179,34 @@ pub(crate) static DIRECTIVES: [Directive; 48] = [
     directive(c"STSWSTrustAppliesTo", (1, 1), |b, a| {
         once(&mut b.settings.wstrust.applies_to, text(a))
     })
-    .of_exchange(),
+    .of_exchange()
+    .key_of(Kind::WsTrust, "applies_to"),
     directive(c"STSWSTrustTokenType", (1, 1), |b, a| {
         once(&mut b.settings.wstrust.token_type, text(a))
     })
-    .of_exchange(),
+    .of_exchange()
+    .key_of(Kind::WsTrust, "token_type"),
     directive(c"STSWSTrustValueType", (1, 1), |b, a| {
         once(&mut b.settings.wstrust.value_type, text(a))
     })
-    .of_exchange(),
+    .of_exchange()
+    .key_of(Kind::WsTrust, "value_type"),
     directive(c"STSWSTrustVersion", (1, 1), |b, a| {
         once(&mut b.settings.wstrust.version, word(Version::parse, a))
-    }),
+    })
+    .key_of(Kind::WsTrust, "wstrust_version"),
     directive(c"STSWSTrustSOAPVersion", (1, 1), |b, a| {
         once(&mut b.settings.wstrust.soap_version, word(SoapVersion::parse, a))
-    }),
+    })
+    .key_of(Kind::WsTrust, "wstrust_soap_version"),
     directive(c"STSWSTrustKeyType", (1, 1), |b, a| {
         once(&mut b.settings.wstrust.key_type, word(KeyType::parse, a))
-    }),
+    })
+    .key_of(Kind::WsTrust, "wstrust_key_type"),
     directive(c"STSWSTrustTokenAs", (1, 1), |b, a| {
         once(&mut b.settings.wstrust.token_as, word(TokenAs::parse, a))
-    }),
+    })
+    .key_of(Kind::WsTrust, "wstrust_token_as"),
     directive(c"STSRequestParameter", (1, 2), request_parameter).of_exchange(),
     directive(c"STSVariables", (2, 2), variables),
     directive(c"STSSourceEncoding", (1, 1), |b, a| {

@@ -324,10 +324,7 @@ fn warn(conf: &Conf<'_>, profile: &Profile, verify: bool) {
              \"STSSSLTrustedCertificate\""
         ));
     }
-    if endpoint.scheme() == Scheme::Http
-        && !endpoint.is_loopback()
-        && profile.auth.sends_credentials()
-    {
+    if endpoint.scheme() == Scheme::Http && !endpoint.is_loopback() && profile.sends_credentials() {
         conf.warn(format_args!(
             "credentials go to the STS \"{name}\" in clear: use https:// in its endpoint"
         ));

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use sts_core::client_auth::{ClientAuth, Method};
 use sts_core::endpoint::Endpoint;
 use sts_core::options::{Options, Template};
+use sts_core::wstrust::endpoint_auth::EndpointAuth;
 
 use crate::conf::argument::{self, Problem};
 use crate::conf::directives::{Accepted, Block, Part, Refusal};
@@ -46,7 +47,10 @@ pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
     let mut whole = Whole { settings: Settings::default(), keys: Vec::new() };
     whole.settings.kind = Some(kind);
     let mut reader = Reader { block, whole, options, allowed: vec![AUTH] };
-    reader.grant(kind, endpoint)?;
+    match kind {
+        Kind::WsTrust => reader.wstrust(endpoint)?,
+        _ => reader.grant(kind, endpoint)?,
+    }
     reader.keys(kind)?;
     let Reader { options, allowed, whole, .. } = reader;
     options.finish(&allowed).map_err(|error| error.to_string())?;
@@ -64,19 +68,28 @@ struct Reader<'r, 'b> {
 }
 
 impl Reader<'_, '_> {
+    /// What WS-Trust has for itself, and no key of a directive stands for.
+    fn wstrust(&mut self, endpoint: Endpoint) -> Accepted {
+        let method = self.options.take_text(AUTH).map_err(|error| error.to_string())?;
+        let method = method.as_deref().unwrap_or(Method::None.name());
+        let keys = EndpointAuth::keys(method).map_err(|error| in_option(AUTH, error))?;
+        self.allowed.extend(keys);
+        self.check_literal(keys)?;
+        let auth = EndpointAuth::from_options(method, &mut self.options)
+            .map_err(|error| format!("\"auth={method}\": {error}"))?;
+        let settings = &mut self.whole.settings.wstrust;
+        settings.endpoint = Some(endpoint);
+        settings.auth = Some(auth);
+        Ok(())
+    }
+
     /// What a grant of OAuth has for itself.
     fn grant(&mut self, kind: Kind, endpoint: Endpoint) -> Accepted {
         let method = self.options.take_text(AUTH).map_err(|error| error.to_string())?;
         let method = method.map_or(Ok(Method::None), |method| Method::parse(&method));
         let method = method.map_err(|error| in_option(AUTH, error))?;
         self.allowed.extend(method.options());
-        for key in method.options() {
-            if matches!(*key, CLIENT_ID | USERNAME) && self.options.has_variables(key) {
-                let problem = "with this client authentication the value cannot hold variables; a \
-                               literal \"$\" is written %24";
-                return Err(in_option(key, problem).into());
-            }
-        }
+        self.check_literal(method.options())?;
         let auth = ClientAuth::from_options(method, &mut self.options)
             .map_err(|error| format!("\"auth={}\": {error}", method.name()))?;
         let mut grant = Grant { endpoint: Some(endpoint), ..Grant::default() };
@@ -95,6 +108,17 @@ impl Reader<'_, '_> {
             Kind::Disabled | Kind::WsTrust => {}
         }
         Ok(())
+    }
+
+    /// A name that is proved by a secret is the same for all requests.
+    fn check_literal(&self, keys: &[&'static str]) -> Accepted {
+        let named = keys
+            .iter()
+            .find(|key| matches!(**key, CLIENT_ID | USERNAME) && self.options.has_variables(key));
+        let Some(key) = named else { return Ok(()) };
+        let problem = "with this client authentication the value cannot hold variables; a literal \
+                       \"$\" is written %24";
+        Err(in_option(key, problem).into())
     }
 
     fn text(&mut self, key: &'static str) -> Result<Option<Rc<Text>>, Refusal> {

@@ -78,8 +78,12 @@ impl Kind {
         ("disabled", Self::Disabled),
     ];
     /// The types of `STSExchange`.
-    pub(crate) const OF_EXCHANGES: [(&str, Self); 3] =
-        [("otx", Self::TokenExchange), ("ropc", Self::Password), ("cc", Self::ClientCredentials)];
+    pub(crate) const OF_EXCHANGES: [(&str, Self); 4] = [
+        ("wstrust", Self::WsTrust),
+        ("ropc", Self::Password),
+        ("otx", Self::TokenExchange),
+        ("cc", Self::ClientCredentials),
+    ];
 }
 
 /// `STSVariables`.

@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -62,7 +62,7 @@ impl Connection {
         let patience = share.min(MAX_PATIENCE);
         let mut last = CallError::NoAddress("the name has none".into());
         for (index, address) in addresses.iter().enumerate() {
-            let opening = Self::at(address, destination);
+            let opening = pin!(Self::at(address, destination));
             // The deadline of the call ends the last attempt.
             let opened = if index + 1 == addresses.len() {
                 opening.await
@@ -105,14 +105,15 @@ impl Connection {
         max_body: usize,
     ) -> Result<Answer, SendError> {
         self.requests += 1;
-        let answer = self.sender.try_send_request(request);
+        let answer = pin!(self.sender.try_send_request(request));
         let answer = drive(&mut self.driver, answer).await.map_err(|mut error| {
             match error.take_message() {
                 Some(request) => SendError::Unsent(Box::new(request)),
                 None => SendError::Call(broken(&error.into_error())),
             }
         })?;
-        drive(&mut self.driver, collect(answer, max_body)).await.map_err(SendError::Call)
+        let collected = pin!(collect(answer, max_body));
+        drive(&mut self.driver, collected).await.map_err(SendError::Call)
     }
 
     /// Whether the answer is over, the STS keeps the connection, and it has not served its time.
@@ -121,38 +122,51 @@ impl Connection {
         if self.requests >= MAX_REQUESTS || age >= MAX_AGE {
             return false;
         }
-        let sender = &mut self.sender;
+        let (driver, sender) = (&mut self.driver, &mut self.sender);
         // Either it is ready now, or it waits for something that the STS still sends.
-        let ready = poll_fn(|context| Poll::Ready(sender.poll_ready(context)));
-        let ready = drive(&mut self.driver, ready).await;
+        let ready = poll_fn(|context| {
+            advance(driver, context);
+            Poll::Ready(sender.poll_ready(context))
+        });
+        let ready = ready.await;
         matches!(ready, Poll::Ready(Ok(()))) && self.driver.is_some()
     }
 }
 
-/// Runs `future`, and the connection that it needs with it: one task for both.
-pub(super) async fn drive<B, F: Future>(driver: &mut Option<Driver<B>>, future: F) -> F::Output
+/// Runs `future`, and the connection that it needs with it: one task for both. As for
+/// [`timer::before`], the future stays where it is.
+pub(super) async fn drive<B, F: Future>(
+    driver: &mut Option<Driver<B>>,
+    mut future: Pin<&mut F>,
+) -> F::Output
 where
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let mut future = pin!(future);
     poll_fn(|context| {
-        if let Some(connection) = driver
-            && Pin::new(connection).poll(context).is_ready()
-        {
-            *driver = None;
-        }
         if let Poll::Ready(output) = future.as_mut().poll(context) {
             return Poll::Ready(output);
         }
-        // What the future has just handed over goes out at once.
-        let Some(connection) = driver else { return Poll::Pending };
-        if Pin::new(connection).poll(context).is_ready() {
-            *driver = None;
+        // What the future has handed over goes out at once, and what comes in is for it.
+        if !advance(driver, context) {
+            return Poll::Pending;
         }
         future.as_mut().poll(context)
     })
     .await
+}
+
+/// Lets hyper read and write. Returns whether there was anything to do it.
+fn advance<B>(driver: &mut Option<Driver<B>>, context: &mut Context<'_>) -> bool
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let Some(connection) = driver else { return false };
+    if Pin::new(connection).poll(context).is_ready() {
+        *driver = None;
+    }
+    true
 }
 
 async fn collect(answer: Response<Incoming>, max_body: usize) -> Result<Answer, CallError> {

@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs;
+use std::pin::pin;
 
 use sts_core::endpoint::Host;
 use sts_net::names::{self, ResolvConf};
@@ -118,7 +119,7 @@ impl Lookup {
     async fn ask_within(&self, time: u64) -> Result<Vec<SocketAddress>, String> {
         // NGINX's `resolver_timeout` may be longer than the whole call.
         let timer = Timer::new(time, Hold::default());
-        let answer = match timer::before(timer, self.ask()).await {
+        let answer = match timer::before(timer, pin!(self.ask())).await {
             Some(Ok(addresses)) if addresses.is_empty() => {
                 Err("the name has no address".to_owned())
             }

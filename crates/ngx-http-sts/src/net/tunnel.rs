@@ -1,5 +1,7 @@
 //! A tunnel through an HTTP proxy (RFC 9110, section 9.3.6), for endpoints with TLS.
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use http::header::HOST;
 use http::{HeaderValue, Method, Request, Uri};
@@ -27,7 +29,8 @@ pub(super) async fn open(peer: &Peer, target: &str) -> Result<(), CallError> {
     *request.uri_mut() = target.parse::<Uri>().map_err(|error| failed(error.to_string()))?;
     let host = HeaderValue::from_str(target).map_err(|error| failed(error.to_string()))?;
     request.headers_mut().insert(HOST, host);
-    let answer = drive(&mut Some(Box::new(driver)), sender.send_request(request)).await;
+    let answer = pin!(sender.send_request(request));
+    let answer = drive(&mut Some(Box::new(driver)), answer).await;
     let status = answer.map_err(|error| failed(error.to_string()))?.status();
     // hyper's half of the connection goes here; the peer itself stays open.
     if status.is_success() { Ok(()) } else { Err(failed(format!("it answered {status}"))) }

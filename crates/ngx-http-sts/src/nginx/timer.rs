@@ -3,7 +3,7 @@
 use std::cell::{Cell, UnsafeCell};
 use std::future::{Future, poll_fn};
 use std::mem;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -113,24 +113,29 @@ impl Drop for Timer {
 }
 
 /// Runs a future until it ends or the timer does; `None` when the timer was first.
-pub(crate) async fn before<F: Future>(timer: Timer, future: F) -> Option<F::Output> {
-    let (mut timer, mut future) = (pin!(timer), pin!(future));
+///
+/// The future is pinned where it was made: one that was moved in here would be there twice, and what
+/// awaits this would be twice as large.
+pub(crate) async fn before<F: Future>(
+    mut timer: Timer,
+    mut future: Pin<&mut F>,
+) -> Option<F::Output> {
     poll_fn(|context| {
         if let Poll::Ready(output) = future.as_mut().poll(context) {
             return Poll::Ready(Some(output));
         }
-        timer.as_mut().poll(context).map(|()| None)
+        Pin::new(&mut timer).poll(context).map(|()| None)
     })
     .await
 }
 
-/// Runs a future, and something else each `period` milliseconds meanwhile.
+/// Runs a future, and something else each `period` milliseconds meanwhile. As for [`before`], the
+/// future stays where it is.
 pub(crate) async fn meanwhile<F: Future>(
-    future: F,
+    mut future: Pin<&mut F>,
     period: u64,
     mut each: impl FnMut(),
 ) -> F::Output {
-    let mut future = pin!(future);
     // A call holds a worker that shuts down, its heartbeat does not.
     let hold = Hold::default();
     hold.release();

@@ -95,8 +95,8 @@ impl Method {
         }
     }
 
-    /// Whether it sends parameters.
-    pub(super) const fn needs_form(self) -> bool {
+    /// Whether it sends parameters, so that a request without a form cannot use it.
+    pub(crate) const fn needs_form(self) -> bool {
         match self {
             Self::None | Self::Basic | Self::ClientSecretBasic | Self::ClientCert => false,
             Self::ClientSecretPost | Self::ClientSecretJwt | Self::PrivateKeyJwt => true,

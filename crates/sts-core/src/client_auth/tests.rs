@@ -116,7 +116,7 @@ fn what_each_method_says_of_itself() {
         assert_eq!(auth.sends_credentials(), stealing, "{method}");
         assert_eq!(auth.sends_client_id(), sends, "{method}");
         assert_eq!(auth.leaves_client_id_to_body(), leaves, "{method}");
-        assert_eq!(auth.needs_form(), !alone, "{method}");
+        assert_eq!(auth.method().needs_form(), !alone, "{method}");
         assert_eq!(auth.certificate().is_some(), method == "client_cert");
         assert_eq!(auth.file().is_some(), options.contains("_file"), "{method}");
     }

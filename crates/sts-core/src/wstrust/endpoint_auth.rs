@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::xml::write::is_text;
 use crate::cache_key::Fields;
-use crate::client_auth::{ClientAuth, ClientAuthError};
+use crate::client_auth::{ClientAuth, ClientAuthError, Method};
 use crate::options::{OptionError, Options};
 use crate::secret::Secret;
 
@@ -27,21 +27,40 @@ impl EndpointAuth {
     /// The method is unknown or needs a form, an option is missing, unknown, or cannot be used with
     /// the method.
     pub fn parse(method: &str, options: Option<&str>) -> Result<Self, EndpointAuthError> {
+        let mut options = Options::parse(options.unwrap_or_default())?;
+        let keys = Self::keys(method)?;
+        let auth = Self::from_options(method, &mut options)?;
+        options.finish(keys)?;
+        Ok(auth)
+    }
+
+    /// The keys of the options of a method.
+    ///
+    /// # Errors
+    /// The method is unknown or needs a form.
+    pub fn keys(method: &str) -> Result<&'static [&'static str], EndpointAuthError> {
         if method == USERNAME_TOKEN {
-            let mut options = Options::parse(options.unwrap_or_default())?;
-            let token = UsernameToken::from_options(&mut options)?;
-            options.finish(&UsernameToken::OPTIONS)?;
-            return Ok(Self::Message(token));
+            return Ok(&UsernameToken::OPTIONS);
         }
-        let auth = ClientAuth::parse(method, options).map_err(|error| match error {
-            ClientAuthError::UnknownMethod { .. } => EndpointAuthError::UnknownMethod,
-            error => EndpointAuthError::Credentials(error),
-        })?;
-        if auth.needs_form() {
-            Err(EndpointAuthError::NeedsForm)
-        } else {
-            Ok(Self::Transport(auth))
+        let method = Method::parse(method).map_err(|_| EndpointAuthError::UnknownMethod)?;
+        if method.needs_form() {
+            return Err(EndpointAuthError::NeedsForm);
         }
+        Ok(method.options())
+    }
+
+    /// Takes the options that the method has; others stay.
+    ///
+    /// # Errors
+    /// The method is unknown or needs a form, an option is missing, or cannot be used with it.
+    pub fn from_options(method: &str, options: &mut Options) -> Result<Self, EndpointAuthError> {
+        Self::keys(method)?;
+        if method == USERNAME_TOKEN {
+            return UsernameToken::from_options(options).map(Self::Message);
+        }
+        let method = Method::parse(method).map_err(|_| EndpointAuthError::UnknownMethod)?;
+        let auth = ClientAuth::from_options(method, options);
+        auth.map(Self::Transport).map_err(EndpointAuthError::Credentials)
     }
 }
 
@@ -138,7 +157,6 @@ const USERNAME_TOKEN: &str = "username_token";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client_auth::Method;
 
     fn parse(options: &str) -> Result<UsernameToken, EndpointAuthError> {
         match EndpointAuth::parse("username_token", Some(options))? {

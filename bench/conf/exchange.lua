@@ -1,0 +1,62 @@
+-- The token from the shared dict, or from the STS by a cosocket of the pool.
+local decode = require("cjson.safe").decode
+local tokens = ngx.shared.tokens
+
+local var = ngx.var
+local source = var.source_token
+if source == "" then
+    return ngx.exit(401)
+end
+
+local path = var.sts_path
+local key = path .. source
+local target = tokens:get(key)
+if target then
+    var.target_token = target
+    return
+end
+
+local socket = ngx.socket.tcp()
+socket:settimeout(tonumber(var.sts_timeout))
+local connected = socket:connect("127.0.0.1", tonumber(var.sts_port), { pool_size = 1024 })
+if not connected then
+    return ngx.exit(502)
+end
+
+local body = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange&subject_token="
+    .. ngx.escape_uri(source)
+    .. "&subject_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Aaccess_token"
+local sent = socket:send({
+    "POST ", path, " HTTP/1.1\r\nHost: 127.0.0.1:", var.sts_port,
+    "\r\nAuthorization: Basic b3R4Y2xpZW50OjJGZWRlcmF0ZQ==",
+    "\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ", #body,
+    "\r\n\r\n", body,
+})
+if not sent then
+    return ngx.exit(502)
+end
+
+local status, problem = socket:receive("*l")
+if not status then
+    return ngx.exit(problem == "timeout" and 504 or 502)
+end
+local length
+repeat
+    local line = socket:receive("*l")
+    if not line then
+        return ngx.exit(502)
+    end
+    length = length or tonumber(line:lower():match("^content%-length:%s*(%d+)"))
+until line == ""
+local answer = length and socket:receive(length)
+if not answer then
+    return ngx.exit(502)
+end
+socket:setkeepalive(600000)
+
+local decoded = status:sub(10, 12) == "200" and decode(answer)
+if not decoded or not decoded.access_token then
+    return ngx.exit(502)
+end
+tokens:set(key, decoded.access_token, tonumber(decoded.expires_in) or 0)
+var.target_token = decoded.access_token

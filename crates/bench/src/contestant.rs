@@ -1,0 +1,130 @@
+//! The five ways to get a token to the backend, as configurations of NGINX.
+
+use std::fs;
+use std::path::Path;
+
+use crate::Result;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Contestant {
+    Limit,
+    Module,
+    AuthRequest,
+    Lua,
+    Njs,
+}
+
+/// What differs between the configurations of one contestant.
+pub(crate) struct Setup<'s> {
+    pub(crate) workers: usize,
+    /// What else is said of processes.
+    pub(crate) processes: &'s str,
+    pub(crate) port: u16,
+    pub(crate) sts: u16,
+    pub(crate) backend: u16,
+    pub(crate) module: &'s Path,
+    /// Bytes of the longest token.
+    pub(crate) token: usize,
+    /// Size of the cache, as NGINX writes it.
+    pub(crate) cache: &'s str,
+}
+
+/// The names of the locations; how each ends is what the STS does.
+pub(crate) const LOCATIONS: [&str; 4] =
+    ["exchange", "exchange-50", "exchange-500", "exchange-hang"];
+
+/// Seconds that a call to the STS may take.
+const TIMEOUT: &str = "2";
+
+/// Where Debian keeps the modules of others.
+const MODULES: &str = "/usr/lib/nginx/modules";
+
+const COMMON: &str = include_str!("../../../bench/conf/nginx.conf");
+
+impl Contestant {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Limit, Self::Module, Self::AuthRequest, Self::Lua, Self::Njs];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Limit => "limit",
+            Self::Module => "this module",
+            Self::AuthRequest => "auth_request",
+            Self::Lua => "Lua",
+            Self::Njs => "njs",
+        }
+    }
+
+    /// Writes what NGINX needs into a directory.
+    pub(crate) fn write(self, directory: &Path, setup: &Setup<'_>) -> Result<()> {
+        let locations: String = LOCATIONS
+            .iter()
+            .map(|name| self.location().replace("@NAME@", name).replace("@TIMEOUT@", TIMEOUT))
+            .collect();
+        let text = COMMON
+            .replace("@LOAD@", &self.modules(setup.module))
+            .replace("@HTTP@", self.http())
+            .replace("@LOCATIONS@", &locations)
+            .replace("@BUFFERS@", &buffers(setup.token))
+            .replace("@USER@", if nix::unistd::geteuid().is_root() { "user root;" } else { "" })
+            .replace("@WORKERS@", &setup.workers.to_string())
+            .replace("@PROCESSES@", setup.processes)
+            .replace("@CACHE@", setup.cache)
+            .replace("@PORT@", &setup.port.to_string())
+            .replace("@STS@", &setup.sts.to_string())
+            .replace("@BACKEND@", &setup.backend.to_string());
+        fs::write(directory.join("nginx.conf"), text)?;
+        for (name, script) in [
+            ("exchange.lua", include_str!("../../../bench/conf/exchange.lua")),
+            ("exchange.js", include_str!("../../../bench/conf/exchange.js")),
+        ] {
+            fs::write(directory.join(name), script)?;
+        }
+        Ok(())
+    }
+
+    fn modules(self, ours: &Path) -> String {
+        match self {
+            Self::Limit | Self::AuthRequest => String::new(),
+            Self::Module => format!("load_module \"{}\";", ours.display()),
+            Self::Lua => format!(
+                "load_module {MODULES}/ndk_http_module.so;\n\
+                 load_module {MODULES}/ngx_http_lua_module.so;"
+            ),
+            Self::Njs => format!("load_module {MODULES}/ngx_http_js_module.so;"),
+        }
+    }
+
+    fn http(self) -> &'static str {
+        match self {
+            Self::Limit => "",
+            Self::Module => include_str!("../../../bench/conf/module.http.conf"),
+            Self::AuthRequest => include_str!("../../../bench/conf/auth_request.http.conf"),
+            Self::Lua => include_str!("../../../bench/conf/lua.http.conf"),
+            Self::Njs => include_str!("../../../bench/conf/njs.http.conf"),
+        }
+    }
+
+    fn location(self) -> &'static str {
+        match self {
+            Self::Limit => include_str!("../../../bench/conf/limit.conf"),
+            Self::Module => include_str!("../../../bench/conf/module.conf"),
+            Self::AuthRequest => include_str!("../../../bench/conf/auth_request.conf"),
+            Self::Lua => include_str!("../../../bench/conf/lua.conf"),
+            Self::Njs => include_str!("../../../bench/conf/njs.conf"),
+        }
+    }
+}
+
+/// Long tokens need larger buffers than NGINX's defaults; short ones have the defaults.
+fn buffers(token: usize) -> String {
+    if token <= 1024 {
+        return String::new();
+    }
+    let size = (token + 2048).div_ceil(1024);
+    format!(
+        "large_client_header_buffers 4 {size}k; proxy_buffer_size {size}k; \
+         proxy_buffers 4 {size}k; proxy_busy_buffers_size {}k; subrequest_output_buffer_size {size}k;",
+        2 * size
+    )
+}

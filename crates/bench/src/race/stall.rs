@@ -1,0 +1,113 @@
+//! Whether a location that needs no STS suffers while the STS is slow or hangs.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+use crate::contestant::Contestant;
+use crate::gateway::Gateway;
+use crate::load::Load;
+use crate::stage::{Stage, request};
+use crate::token::Tokens;
+use crate::{Options, Result};
+
+/// How long a static location takes, in microseconds.
+pub(crate) struct Stall {
+    pub(crate) contestant: Contestant,
+    /// Of the STS.
+    pub(crate) state: &'static str,
+    pub(crate) latency: Histogram<u64>,
+    /// Of p99 to that of the same location while the STS has nothing to do.
+    pub(crate) ratio: f64,
+}
+
+/// Requests that wait for the STS meanwhile.
+const WAITING: usize = 64;
+
+/// Time between two looks at the static location.
+const PACE: Duration = Duration::from_millis(1);
+
+const STATES: [(&str, &str); 3] =
+    [("idle", ""), ("slow: 500 ms", "exchange-500"), ("hangs", "exchange-hang")];
+
+pub(super) fn run(options: &Options) -> Result<Vec<Stall>> {
+    let (time, rounds) =
+        if options.quick { (Duration::from_millis(500), 2) } else { (Duration::from_secs(1), 5) };
+    let stage = Stage::set(options, &Contestant::ALL, 1, 250, "64m")?;
+    let exchanging = stage.gateways().iter().filter(|one| one.contestant != Contestant::Limit);
+    let mut stalls = Vec::new();
+    for gateway in exchanging {
+        let mut of_states = Vec::new();
+        for (state, _) in STATES {
+            of_states.push((state, Histogram::new_with_bounds(1, 60_000_000, 3)?));
+        }
+        for round in 0..rounds {
+            for ((_, location), (_, latency)) in STATES.iter().zip(&mut of_states) {
+                latency.add(observe(&stage, gateway, location, round, time)?)?;
+            }
+        }
+        let p99 = |latency: &Histogram<u64>| latency.value_at_quantile(0.99) as f64;
+        let idle = of_states.first().map_or(f64::NAN, |(_, latency)| p99(latency));
+        stalls.extend(of_states.into_iter().map(|(state, latency)| Stall {
+            contestant: gateway.contestant,
+            state,
+            ratio: p99(&latency) / idle,
+            latency,
+        }));
+        eprintln!("stall: {}", gateway.contestant.name());
+    }
+    Ok(stalls)
+}
+
+/// Looks at the static location for a time, while others wait for the STS at `location`.
+fn observe(
+    stage: &Stage,
+    gateway: &Gateway,
+    location: &str,
+    round: u64,
+    time: Duration,
+) -> Result<Histogram<u64>> {
+    let tokens = Tokens::source(250);
+    let mut number = 500_000_000 + round * 1_000_000;
+    thread::scope(|scope| {
+        if !location.is_empty() {
+            let requests = move || {
+                number += 1;
+                Some(request(location, &tokens.numbered(number)))
+            };
+            // The hanging ones end with a time-out, after the look.
+            scope.spawn(move || {
+                stage.aside(|| Load::connect(gateway.port, WAITING)?.run(time, requests))
+            });
+            thread::sleep(Duration::from_millis(100));
+        }
+        stage.aside(|| look(gateway.port, time))
+    })
+}
+
+/// One request at a time, at a fixed pace: one that comes late because the last one took long counts
+/// from when it was due.
+fn look(port: u16, time: Duration) -> Result<Histogram<u64>> {
+    let mut latency = Histogram::new_with_bounds(1, 60_000_000, 3)?;
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    let mut buffer = [0; 4096];
+    let start = Instant::now();
+    let mut due = start;
+    while due.duration_since(start) < time {
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        // A sleep that lasted too long is the benchmark's delay, not NGINX's.
+        let began = Instant::now();
+        stream.write_all(b"GET /static HTTP/1.1\r\nHost: bench\r\n\r\n")?;
+        if stream.read(&mut buffer)? == 0 {
+            return Err("the static location closed its connection".into());
+        }
+        latency.saturating_record(began.elapsed().as_micros() as u64);
+        due += PACE;
+    }
+    Ok(latency)
+}

@@ -1,0 +1,128 @@
+//! What the contestants are asked to do.
+
+use crate::contestant::Contestant;
+
+/// One race: everybody gets the same load, in turns.
+#[derive(Clone, Copy)]
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) location: &'static str,
+    /// Bytes of a token.
+    pub(crate) token: usize,
+    pub(crate) tokens: Tokens,
+    pub(crate) connections: usize,
+    pub(crate) entrants: &'static [Entrant],
+    /// Numbers of workers.
+    pub(crate) workers: &'static [usize],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tokens {
+    /// So many, all of which have been exchanged before.
+    Warm(u64),
+    /// Every one is new.
+    New,
+}
+
+/// Who is asked. The first of a race is what the others are compared with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entrant {
+    Gateway(Contestant),
+    /// The same NGINX with the module loaded, where it exchanges nothing.
+    Bystander,
+    /// The STS without a gateway.
+    Sts,
+}
+
+use Contestant::{AuthRequest, Limit, Lua, Module, Njs};
+use Entrant::{Bystander, Gateway, Sts};
+
+const ALL: &[Entrant] =
+    &[Gateway(Limit), Gateway(Module), Gateway(AuthRequest), Gateway(Lua), Gateway(Njs)];
+const WITH_STS: &[Entrant] =
+    &[Sts, Gateway(Module), Gateway(AuthRequest), Gateway(Lua), Gateway(Njs)];
+const BOTH: &[usize] = &[1, 2];
+const ONE: &[usize] = &[1];
+
+const BASE: Scenario = Scenario {
+    name: "",
+    about: "",
+    location: "exchange",
+    token: 250,
+    tokens: Tokens::Warm(1),
+    connections: 64,
+    entrants: ALL,
+    workers: BOTH,
+};
+
+const fn hit(name: &'static str, token: usize, warm: u64, workers: &'static [usize]) -> Scenario {
+    Scenario { name, about: "from the cache", token, tokens: Tokens::Warm(warm), workers, ..BASE }
+}
+
+const fn miss(name: &'static str, token: usize, workers: &'static [usize]) -> Scenario {
+    Scenario {
+        name,
+        about: "every token is new, the STS answers at once",
+        token,
+        tokens: Tokens::New,
+        workers,
+        ..BASE
+    }
+}
+
+/// All races, those that share their NGINX behind each other.
+pub(crate) const RACES: &[Scenario] = &[
+    hit("hit, 1 token, 250 B", 250, 1, BOTH),
+    hit("hit, 10,000 tokens, 250 B", 250, 10_000, BOTH),
+    hit("hit, 1 token, 1 KiB", 1024, 1, BOTH),
+    hit("hit, 10,000 tokens, 1 KiB", 1024, 10_000, BOTH),
+    miss("miss, 250 B", 250, BOTH),
+    miss("miss, 1 KiB", 1024, BOTH),
+    Scenario {
+        name: "miss, STS of 50 ms",
+        about: "256 connections; the ratio is to the same load on the STS itself",
+        location: "exchange-50",
+        tokens: Tokens::New,
+        connections: 256,
+        entrants: WITH_STS,
+        ..BASE
+    },
+    Scenario {
+        name: "no exchange",
+        about: "a location that exchanges nothing, in an NGINX without the module and in one with it",
+        location: "plain",
+        entrants: &[Gateway(Limit), Bystander],
+        ..BASE
+    },
+    hit("hit, 4 KiB", 4 * 1024, 1, ONE),
+    hit("hit, 16 KiB", 16 * 1024, 1, ONE),
+    hit("hit, 64 KiB", 64 * 1024, 1, ONE),
+    miss("miss, 4 KiB", 4 * 1024, ONE),
+    miss("miss, 16 KiB", 16 * 1024, ONE),
+    miss("miss, 64 KiB", 64 * 1024, ONE),
+];
+
+impl Entrant {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Gateway(contestant) => contestant.name(),
+            Self::Bystander => "with the module",
+            Self::Sts => "the STS itself",
+        }
+    }
+
+    /// Whose NGINX takes part.
+    pub(crate) const fn contestant(self) -> Option<Contestant> {
+        match self {
+            Self::Gateway(contestant) => Some(contestant),
+            Self::Bystander => Some(Module),
+            Self::Sts => None,
+        }
+    }
+
+    /// Whether it calls the STS for a new token.
+    pub(crate) const fn exchanges(self) -> bool {
+        !matches!(self, Self::Gateway(Limit) | Self::Bystander)
+    }
+}
