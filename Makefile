@@ -31,6 +31,10 @@ test-unit: ## the crates' own tests, without NGINX
 test-e2e: ## the tests on a real NGINX (one: WITH_NGINX=...)
 	@scripts/test.sh e2e
 
+.PHONY: zone-costs
+zone-costs: ## what the shared cache costs: memory, time and instructions (some minutes)
+	@scripts/zone-costs.sh
+
 .PHONY: bench
 bench: ## the module beside its alternatives, into bench/RESULTS.md (QUICK=1: three minutes)
 	@scripts/bench.sh run
