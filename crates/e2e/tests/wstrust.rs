@@ -366,6 +366,44 @@ fn credentials_in_the_message_are_in_clear_when_the_way_is() {
 }
 
 #[test]
+fn what_a_client_can_put_into_the_message_is_settable() {
+    let scene = sts(|sts| sts);
+    let more = "STSSourceEncoding base64; STSTargetEncoding base64;";
+    let server = location("/default", more)
+        + &location("/saml1", &format!("{more} STSWSTrustSourceElements saml1;"))
+        + &location(
+            "/own",
+            &format!("{more} STSWSTrustSourceElements \"{{urn:own}}Token\" saml2;"),
+        )
+        + "location /option {
+            STSExchange wstrust %%STS%%
+                'wstrust_source_elements=%7Burn:own%7DToken+saml1&source_encoding=base64';
+            STSVariables $source_token $target_token;
+            %%PASS%%
+        }";
+    let nginx = nginx(&scene, &server).start();
+    let own = "<Token xmlns='urn:own'/>".to_owned();
+    let status = |path, token: &str| nginx.get(path).bearer(STANDARD.encode(token)).send().status;
+
+    assert_eq!(status("/default", &assertion("alice")), 200);
+    // The STS has no use for the other one, but has seen it.
+    assert_eq!((status("/own", &assertion("alice")), status("/own", &own)), (200, 401));
+    assert_eq!(status("/option", &own), 401);
+    let calls = scene.sts.call_count();
+    assert_eq!(calls, 4);
+    for (path, token) in [
+        ("/default", &own),
+        ("/saml1", &own),
+        ("/saml1", &assertion("alice")),
+        ("/option", &assertion("alice")),
+    ] {
+        assert_eq!(status(path, token), 401);
+        nginx.wait_for_log("the source token is not one of the elements that are allowed");
+    }
+    assert_eq!(scene.sts.call_count(), calls);
+}
+
+#[test]
 fn what_does_not_go_together_is_refused_by_name() {
     let scene = sts(|sts| sts);
     let exchange = |options: &str| {
@@ -376,6 +414,11 @@ fn what_does_not_go_together_is_refused_by_name() {
     let rows = [
         (location("/", "STSWSTrustTokenAs actas;"), "needs \"STSWSTrustVersion 1.4\""),
         (location("/", "STSWSTrustVersion 2005;"), "\"STSWSTrustVersion\""),
+        (
+            location("/", "STSWSTrustSourceElements saml2 saml;"),
+            "\"usernametoken\" or {namespace}name",
+        ),
+        (exchange("wstrust_source_elements=saml"), "option \"wstrust_source_elements\": the value"),
         (exchange("wstrust_token_as=actas"), "needs \"STSWSTrustVersion 1.4\""),
         (exchange("wstrust_version=2"), "option \"wstrust_version\": the value must be \"1.2\""),
         (exchange("auth=client_secret_post"), "option \"auth\": the method sends parameters"),
