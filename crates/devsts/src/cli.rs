@@ -12,6 +12,8 @@ A development STS and an echo backend.
 
 devsts sts [OPTION]...          an STS with an OAuth 2.0 token endpoint
   --client ID[:SECRET]          a client, a public one without secret; repeatable
+  --client-key ID=FILE          a client that signs: PEM with its public key or certificate
+  --client-cert ID=NAME         a client with a certificate for this common name
   --anonymous                   answer also to clients that do not say who they are
   --path PATH                   where the token endpoint is (/token); repeatable
   --tokens digest|source|jwt    what target tokens are made of (digest)
@@ -28,6 +30,7 @@ both:
   --listen ADDRESS              127.0.0.1:0, [::1]:8080 or unix:/path (127.0.0.1:0)
   --tls-cert FILE               speak TLS with this certificate and its chain (PEM)
   --tls-key FILE                and this key
+  --tls-client-ca FILE          demand a client certificate of this authority
   --ready-file FILE             write the address there when ready
   --show-tokens                 print tokens in full
   --quiet                       no line for each call
@@ -71,6 +74,7 @@ pub(crate) struct PkiOptions {
 pub(crate) struct Common {
     pub(crate) listen: Listen,
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
+    pub(crate) client_ca: Option<PathBuf>,
     pub(crate) latency: Duration,
     pub(crate) ready_file: Option<PathBuf>,
     pub(crate) show_tokens: bool,
@@ -101,6 +105,8 @@ fn parse_sts(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
         match argument {
             Long("anonymous") => options.anonymous = true,
             Long("client") => options.clients.push(parser.value()?.parse()?),
+            Long("client-cert") => options.clients.push(parser.value()?.parse_with(certified)?),
+            Long("client-key") => options.clients.push(parser.value()?.parse_with(signing)?),
             Long("expires-in") => options.expires_in = parser.value()?.parse_with(lifetime)?,
             Long("path") => options.paths.push(parser.value()?.string()?),
             Long("tokens") => options.tokens = parser.value()?.parse()?,
@@ -165,6 +171,7 @@ impl CommonParser {
             "quiet" => common.quiet = true,
             "ready-file" => common.ready_file = Some(parser.value()?.into()),
             "show-tokens" => common.show_tokens = true,
+            "tls-client-ca" => common.client_ca = Some(parser.value()?.into()),
             "tls-cert" => self.certificate = Some(parser.value()?.into()),
             "tls-key" => self.key = Some(parser.value()?.into()),
             _ => return Err(Long(name).unexpected()),
@@ -178,8 +185,25 @@ impl CommonParser {
             (None, None) => None,
             _ => return Err("--tls-cert and --tls-key go together".into()),
         };
+        if tls.is_none() && self.common.client_ca.is_some() {
+            return Err("--tls-client-ca needs --tls-cert and --tls-key".into());
+        }
         Ok(Common { tls, ..self.common })
     }
+}
+
+/// `ID=FILE`
+fn signing(text: &str) -> Result<Client, String> {
+    let (id, file) = text.split_once('=').ok_or("a client with a key is written ID=FILE")?;
+    let pem = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+    Client::with_key(id, &pem).map_err(|error| format!("{file}: {error}"))
+}
+
+/// `ID=NAME`
+fn certified(text: &str) -> Result<Client, String> {
+    let (id, name) =
+        text.split_once('=').ok_or("a client with a certificate is written ID=NAME")?;
+    Ok(Client::with_certificate(id, name))
 }
 
 /// `150ms` or `2s`.

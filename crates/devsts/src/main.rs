@@ -107,7 +107,12 @@ fn serve(server: &Server, url: &str, common: &Common) -> io::Result<()> {
 }
 
 fn tls(common: &Common) -> io::Result<Option<Tls>> {
-    common.tls.as_ref().map(|(certificate, key)| Tls::from_files(certificate, key)).transpose()
+    let Some((certificate, key)) = &common.tls else { return Ok(None) };
+    let tls = Tls::from_files(certificate, key)?;
+    match &common.client_ca {
+        Some(file) => tls.require_client_of(&std::fs::read(file)?).map(Some),
+        None => Ok(Some(tls)),
+    }
 }
 
 fn write_pki(options: &PkiOptions) -> io::Result<()> {

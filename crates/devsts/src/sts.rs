@@ -19,6 +19,7 @@
 //!
 //! `wait-500.size-8192.alice` waits, and gets a large token.
 
+mod assertion;
 pub mod client;
 mod client_auth;
 mod client_credentials;
@@ -220,6 +221,7 @@ impl Builder {
             paths: self.paths,
             clients: self.clients,
             anonymous: self.anonymous,
+            seen: assertion::Seen::default(),
             issuer: token::Issuer::new(
                 self.tokens,
                 self.expires_in.0,

@@ -144,6 +144,21 @@ fn what_is_risky_is_warned_of() {
 }
 
 #[test]
+fn a_key_that_takes_long_to_sign_with_is_warned_of() {
+    let server = "location / {
+        STSExchange otx http://127.0.0.1/ auth=private_key_jwt&client_id=a&jwk_file=key.pem;
+        STSVariables $http_a $target;
+    }";
+    for (bits, warned) in [(2048, false), (3072, true)] {
+        let key = openssl::rsa::Rsa::generate(bits).unwrap().private_key_to_pem().unwrap();
+        let checked = Nginx::builder().file("key.pem", key).server(server).check();
+        assert!(checked.ok, "{}", checked.output);
+        assert_eq!(checked.output.contains("[warn]"), warned, "{}", checked.output);
+        assert_eq!(checked.output.contains("3072 bits"), warned, "{}", checked.output);
+    }
+}
+
+#[test]
 fn a_name_that_does_not_resolve_is_a_warning_and_no_obstacle() {
     let checked = check(
         "location / {

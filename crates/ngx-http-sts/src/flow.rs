@@ -140,6 +140,7 @@ impl Ask {
     /// worker that shuts down has to wait.
     pub(crate) async fn call(&self, sent: &Cell<bool>, hold: Hold) -> Result<Token, Failed> {
         let callee = &self.callee;
+        callee.credential.look();
         let started = clock::milliseconds();
         let outgoing = self.with_subject(|subject, names| {
             callee.profile.request_as(subject, names, &clock::now())

@@ -13,6 +13,7 @@
 //! | [`flight`] | one call for a key, however many wait for it |
 //! | [`pending`] | a request that waits |
 //! | [`target`] | a target token in the forms that it is passed on in |
+//! | [`credentials`] | the gateway's credentials, as far as they are in files |
 //! | [`purge`] | forgetting tokens |
 //! | [`refusal`] | what the client gets when it does not work |
 //! | [`variables`] | `$sts_status`, `$sts_error` and the target variables |
@@ -23,6 +24,7 @@
 mod cache;
 mod conf;
 mod context;
+mod credentials;
 mod flight;
 mod flow;
 mod handler;

@@ -20,4 +20,5 @@ pub(crate) mod timer;
 pub(crate) mod tls;
 pub(crate) mod value;
 pub(crate) mod variable;
+pub(crate) mod worker;
 pub(crate) mod zone;

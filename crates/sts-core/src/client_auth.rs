@@ -4,25 +4,29 @@ mod assertion;
 mod basic;
 mod credential;
 mod error;
+mod key_pair;
 mod method;
 mod options;
 mod proof;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use http::HeaderValue;
 
-pub use credential::Refresh;
+pub use credential::{MAX_CONTENT, Refresh};
 pub use error::{ClientAuthError, CredentialError};
+pub use key_pair::KeyPair;
 pub use method::Method;
 
 use crate::cache_key::Fields;
+use crate::error::Failure;
 use crate::jose::SigningKey;
 use crate::now::UnixTime;
 use crate::options::Options;
 use crate::secret::Secret;
-use credential::Slot;
+use credential::{CredentialFile, Slot};
 
 /// A client authentication method with its credentials.
 ///
@@ -59,18 +63,10 @@ enum Credentials {
     },
     /// `client_cert`.
     Certificate {
-        certificate: PathBuf,
+        pair: Slot<KeyPair>,
+        /// The file of the key, beside that of the certificate.
         key: PathBuf,
     },
-}
-
-/// The files of a certificate, in PEM, for TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClientCertificate<'a> {
-    /// The certificate, and those of the authorities between it and what the STS trusts.
-    pub certificate: &'a Path,
-    /// Its private key.
-    pub key: &'a Path,
 }
 
 impl ClientAuth {
@@ -111,29 +107,43 @@ impl ClientAuth {
         !matches!(self.credentials, Credentials::None | Credentials::Certificate { .. })
     }
 
-    /// The certificate that TLS shows to the STS.
-    pub fn certificate(&self) -> Option<ClientCertificate<'_>> {
+    /// The certificate that TLS shows to the STS, as of now; `None` for the other methods.
+    ///
+    /// # Errors
+    /// Nothing usable was read yet.
+    pub fn key_pair(&self) -> Option<Result<Rc<KeyPair>, Failure>> {
         match &self.credentials {
-            Credentials::Certificate { certificate, key } => {
-                Some(ClientCertificate { certificate, key })
-            }
+            Credentials::Certificate { pair, .. } => Some(pair.value()),
             _ => None,
         }
     }
 
-    /// The file that the credential is in, as configured.
-    pub fn file(&self) -> Option<&Path> {
-        self.credentials.file().map(|file| file.path())
+    /// The length in bits of a key that takes longer than a millisecond to sign with.
+    pub fn slow_bits(&self) -> Option<u32> {
+        match &self.credentials {
+            Credentials::Key { key, .. } => key.value().ok()?.slow_bits(),
+            _ => None,
+        }
     }
 
-    /// Whether it is time to look at the file: true once a second, never without a file. Whoever
+    /// The files that the credential is in, as configured: none, one, or certificate and key.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let first = self.credentials.file().map(CredentialFile::path);
+        let second = match &self.credentials {
+            Credentials::Certificate { key, .. } => Some(key.as_path()),
+            _ => None,
+        };
+        first.into_iter().chain(second.filter(|second| first != Some(second)))
+    }
+
+    /// Whether it is time to look at the files: true once a second, never without a file. Whoever
     /// asks is expected to look.
     pub fn is_file_due(&self, now: UnixTime) -> bool {
         self.credentials.file().is_some_and(|file| file.is_due(now))
     }
 
-    /// Takes the content of the file, or why it cannot be read. What cannot be used leaves in use
-    /// what was read before.
+    /// Takes the content of the [files](Self::files), one after the other, or why it cannot be read.
+    /// What cannot be used leaves in use what was read before.
     pub fn refresh(&self, content: Result<Secret, io::ErrorKind>) -> Refresh {
         let content = content.map_err(CredentialError::Unreadable);
         match self.credentials.file() {
@@ -175,7 +185,8 @@ impl ClientAuth {
     /// Puts the content of the file to use.
     fn load(&self, content: Secret) -> Result<(), CredentialError> {
         match &self.credentials {
-            Credentials::None | Credentials::Certificate { .. } => {}
+            Credentials::None => {}
+            Credentials::Certificate { pair, .. } => pair.set(KeyPair::parse(&content)?),
             Credentials::Header(slot) => slot.set(self.header(&content)?),
             Credentials::Secret(slot) => slot.set(content),
             Credentials::Key { key, .. } => key.set(self.key(&content)?),
@@ -209,9 +220,10 @@ impl PartialEq for ClientAuth {
 impl Eq for ClientAuth {}
 
 impl Credentials {
-    fn file(&self) -> Option<&credential::CredentialFile> {
+    fn file(&self) -> Option<&CredentialFile> {
         match self {
-            Self::None | Self::Certificate { .. } => None,
+            Self::None => None,
+            Self::Certificate { pair, .. } => pair.file(),
             Self::Header(slot) => slot.file(),
             Self::Secret(slot) | Self::Assertion { assertion: slot, .. } => slot.file(),
             Self::Key { key, .. } => key.file(),

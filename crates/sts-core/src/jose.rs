@@ -9,13 +9,14 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openssl::ecdsa::EcdsaSig;
 use openssl::error::ErrorStack;
-use openssl::pkey::{PKey, Private};
+use openssl::pkey::{Id, PKey, Private};
 use openssl::rsa::Padding;
 use openssl::sign::{RsaPssSaltlen, Signer, Verifier};
 use serde_json::{Map, Value};
 
 pub use algorithm::Algorithm;
 pub use error::{KeyError, SigningError};
+pub(crate) use pem::private_key;
 
 use crate::secret::Secret;
 
@@ -67,6 +68,14 @@ impl SigningKey {
     /// What the key is used with.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
+    }
+
+    /// The length of the key in bits, where that makes a signature take longer than a millisecond:
+    /// RSA of more than 2048 bits.
+    pub fn slow_bits(&self) -> Option<u32> {
+        let bits = self.key.bits();
+        let is_rsa = matches!(self.key.id(), Id::RSA | Id::RSA_PSS);
+        (is_rsa && bits > QUICK_RSA_BITS).then_some(bits)
     }
 
     /// Signs a payload, and writes it all in the compact serialization (RFC 7515, section 7.1).
@@ -152,6 +161,9 @@ impl SigningKey {
         verifier.verify(signature)
     }
 }
+
+/// The longest RSA key that signs within a millisecond on a machine of today.
+const QUICK_RSA_BITS: u32 = 2048;
 
 /// RFC 7518, section 3.4: both integers, each as long as the order of the curve.
 fn raw_of_der(der: &[u8], length: usize) -> Result<Vec<u8>, ErrorStack> {

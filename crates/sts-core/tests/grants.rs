@@ -40,7 +40,7 @@ fn requests_of_each_grant_with_each_client_authentication() {
         let mut shown = String::new();
         for (method, options) in methods() {
             let profile = profile(&protocol, method, &options, Some("from the directive"));
-            if profile.auth.file().is_some() {
+            if profile.auth.key_pair().is_none() && profile.auth.files().next().is_some() {
                 let content = Ok(Secret::new("eyJ4Ijoi.eyJ5Ijoi.c2ln\n"));
                 assert_eq!(profile.auth.refresh(content), Refresh::Changed);
             }

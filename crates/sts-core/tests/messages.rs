@@ -124,6 +124,7 @@ fn keys() {
     for error in [
         KeyError::Algorithm { allowed },
         KeyError::Certificate,
+        KeyError::CertificatePem,
         KeyError::CertificateMismatch,
         KeyError::Curve,
         KeyError::Encrypted,

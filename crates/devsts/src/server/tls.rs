@@ -37,6 +37,11 @@ impl Tls {
         Self { client_ca: Some((ca.certificate().to_owned(), true)), ..self }
     }
 
+    /// Demands a client certificate of the CA whose certificate this is, in PEM.
+    pub fn require_client_of(self, ca: &[u8]) -> io::Result<Self> {
+        Ok(Self { client_ca: Some((X509::from_pem(ca)?, true)), ..self })
+    }
+
     /// Asks for a client certificate of this CA, and goes on without.
     #[must_use]
     pub fn ask_client(self, ca: &Identity) -> Self {

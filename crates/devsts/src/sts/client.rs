@@ -1,13 +1,30 @@
 //! The clients that an STS knows.
 
+use std::io;
 use std::str::FromStr;
+
+use openssl::pkey::{PKey, Public};
+use openssl::x509::X509;
 
 /// A client and how it may prove who it is.
 #[derive(Clone, Debug)]
 pub struct Client {
     pub(crate) id: String,
     pub(crate) secret: String,
+    pub(crate) key: Option<Key>,
+    /// The common name of the subject of its certificate.
+    pub(crate) certificate: Option<String>,
     pub(crate) methods: Vec<Method>,
+}
+
+/// The key by which a client's assertions are verified.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    pub(crate) public: PKey<Public>,
+    /// The `kid` that an assertion must name.
+    pub(crate) id: Option<String>,
+    /// The `x5t#S256` that an assertion must name.
+    pub(crate) thumbprint: Option<String>,
 }
 
 /// How a client proves who it is to the token endpoint.
@@ -19,23 +36,60 @@ pub enum Method {
     ClientSecretBasic,
     /// RFC 6749 section 2.3.1: `client_id` and `client_secret` in the body.
     ClientSecretPost,
+    /// RFC 7523 section 2.2, with a MAC of the secret.
+    ClientSecretJwt,
     /// Not at all: a public client, which only says its `client_id` in the body.
     None,
+    /// RFC 7523 section 2.2, with a signature.
+    PrivateKeyJwt,
+    /// RFC 8705 section 2: a certificate of TLS, and `client_id` in the body.
+    TlsClientAuth,
 }
 
 impl Client {
-    /// A client with a secret, which it may send in each way.
+    /// A client with a secret, which it may use in each way.
     pub fn new(id: &str, secret: &str) -> Self {
-        Self {
-            id: id.to_owned(),
-            secret: secret.to_owned(),
-            methods: vec![Method::ClientSecretBasic, Method::ClientSecretPost, Method::Basic],
-        }
+        let methods = [
+            Method::ClientSecretBasic,
+            Method::ClientSecretPost,
+            Method::ClientSecretJwt,
+            Method::Basic,
+        ];
+        Self { secret: secret.to_owned(), ..Self::with_methods(id, methods) }
     }
 
     /// A client without a secret.
     pub fn public(id: &str) -> Self {
-        Self { id: id.to_owned(), secret: String::new(), methods: vec![Method::None] }
+        Self::with_methods(id, [Method::None])
+    }
+
+    /// A client that signs with the private half of this key: PEM with a public key, or with a
+    /// certificate, which its assertions must name then.
+    pub fn with_key(id: &str, pem: &str) -> io::Result<Self> {
+        let certificate = X509::from_pem(pem.as_bytes());
+        let (public, thumbprint) = match certificate {
+            Ok(certificate) => {
+                let digest = openssl::sha::sha256(&certificate.to_der()?);
+                (certificate.public_key()?, Some(super::assertion::encode(&digest)))
+            }
+            Err(_) => (PKey::public_key_from_pem(pem.as_bytes())?, None),
+        };
+        let key = Some(Key { public, id: None, thumbprint });
+        Ok(Self { key, ..Self::with_methods(id, [Method::PrivateKeyJwt]) })
+    }
+
+    /// A client that shows a certificate whose subject has this common name. Which authority must
+    /// have issued it, is up to [`Tls`](crate::Tls).
+    pub fn with_certificate(id: &str, common_name: &str) -> Self {
+        let certificate = Some(common_name.to_owned());
+        Self { certificate, ..Self::with_methods(id, [Method::TlsClientAuth]) }
+    }
+
+    /// Its assertions must name the key by this `kid`.
+    #[must_use]
+    pub fn key_id(self, id: &str) -> Self {
+        let key = self.key.map(|key| Key { id: Some(id.to_owned()), ..key });
+        Self { key, ..self }
     }
 
     /// Allows these ways only.
@@ -51,6 +105,16 @@ impl Client {
 
     pub(crate) fn allows(&self, method: Method) -> bool {
         self.methods.contains(&method)
+    }
+
+    fn with_methods(id: &str, methods: impl IntoIterator<Item = Method>) -> Self {
+        Self {
+            id: id.to_owned(),
+            secret: String::new(),
+            key: None,
+            certificate: None,
+            methods: methods.into_iter().collect(),
+        }
     }
 }
 

@@ -1,8 +1,10 @@
-//! Finding out who the client is: RFC 6749 sections 2.3 and 3.2.1, exactly one method a request.
+//! Finding out who the client is: RFC 6749 sections 2.3 and 3.2.1, RFC 7521 section 4.2, RFC 8705
+//! section 2; exactly one method a request.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::assertion::{self, JWT_BEARER, Seen};
 use super::client::{Client, Method};
 use super::token_endpoint::Refusal;
 use crate::http::form::decode_value;
@@ -13,29 +15,73 @@ pub(super) fn authenticate<'a>(
     call: &Call,
     clients: &'a [Client],
     anonymous: bool,
+    seen: &Seen,
 ) -> Result<Option<&'a Client>, Refusal> {
     let id = present(call, "client_id");
     let secret = present(call, "client_secret");
     let headers = call.header_values("authorization");
-    match (&headers[..], id, secret) {
-        ([_, _, ..], ..) => Err(Refusal::invalid_request("more than one Authorization header")),
-        ([_], _, Some(_)) => {
-            Err(Refusal::invalid_request("more than one way of client authentication"))
-        }
-        ([header], id, None) => {
+    if headers.len() > 1 {
+        return Err(Refusal::invalid_request("more than one Authorization header"));
+    }
+    let header = headers.first();
+    let assertion = assertion(call)?;
+    match (header, secret, assertion) {
+        (None, None, None) => by_id(call, id, clients, anonymous),
+        (Some(header), None, None) => {
             let client = by_header(header, clients)?;
             if id.is_some_and(|id| id != client.id) {
                 return Err(Refusal::invalid_request("client_id is not the authenticated client"));
             }
             Ok(Some(client))
         }
-        ([], Some(id), Some(secret)) => {
+        (None, Some(secret), None) => {
+            let id =
+                id.ok_or_else(|| Refusal::invalid_request("client_secret without client_id"))?;
             find(clients, Method::ClientSecretPost, id, Some(secret)).map(Some)
         }
-        ([], None, Some(_)) => Err(Refusal::invalid_request("client_secret without client_id")),
-        ([], Some(id), None) => find(clients, Method::None, id, None).map(Some),
-        ([], None, None) if anonymous => Ok(None),
-        ([], None, None) => Err(Refusal::invalid_client("no client authentication")),
+        (None, None, Some(assertion)) => {
+            assertion::authenticate(call, assertion, clients, seen).map(Some)
+        }
+        _ => Err(Refusal::invalid_request("more than one way of client authentication")),
+    }
+}
+
+/// Who sends nothing but an id is known by its certificate, or is a public client.
+fn by_id<'a>(
+    call: &Call,
+    id: Option<&str>,
+    clients: &'a [Client],
+    anonymous: bool,
+) -> Result<Option<&'a Client>, Refusal> {
+    let Some(id) = id else {
+        return match anonymous {
+            true => Ok(None),
+            false => Err(Refusal::invalid_client("no client authentication")),
+        };
+    };
+    let shown = call.tls.as_ref().and_then(|tls| tls.client_subject.as_ref());
+    if let Some(client) = clients.iter().find(|client| client.id == id)
+        && client.allows(Method::TlsClientAuth)
+    {
+        return match (shown, &client.certificate) {
+            (Some(shown), Some(known)) if shown == known => Ok(Some(client)),
+            _ => Err(Refusal::invalid_client("the client shows no certificate, or another's")),
+        };
+    }
+    find(clients, Method::None, id, None).map(Some)
+}
+
+/// RFC 7521 section 4.2: the type and the assertion go together.
+fn assertion(call: &Call) -> Result<Option<&str>, Refusal> {
+    match (present(call, "client_assertion_type"), present(call, "client_assertion")) {
+        (None, None) => Ok(None),
+        (Some(JWT_BEARER), Some(assertion)) => Ok(Some(assertion)),
+        (Some(_), Some(_)) => {
+            Err(Refusal::invalid_client("client_assertion_type is not a type known here"))
+        }
+        _ => {
+            Err(Refusal::invalid_request("client_assertion and client_assertion_type go together"))
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::assertion::Seen;
 use super::client::Client;
 use super::steer::{self, Steered};
 use super::token::Issuer;
@@ -18,6 +19,7 @@ pub(super) struct TokenEndpoint {
     pub(super) paths: Vec<String>,
     pub(super) clients: Vec<Client>,
     pub(super) anonymous: bool,
+    pub(super) seen: Seen,
     pub(super) issuer: Issuer,
     pub(super) latency: Duration,
     pub(super) on_call: Option<OnCall>,
@@ -44,8 +46,15 @@ pub(super) struct Grant<'a> {
 const REPEATABLE: [&str; 2] = ["audience", "resource"];
 /// Parameters that must not stand in the URL: RFC 6749 section 2.3.1 says so of the credentials, and
 /// URLs are logged.
-const NOT_IN_URL: [&str; 6] =
-    ["client_id", "client_secret", "grant_type", "password", "subject_token", "username"];
+const NOT_IN_URL: [&str; 7] = [
+    "client_assertion",
+    "client_id",
+    "client_secret",
+    "grant_type",
+    "password",
+    "subject_token",
+    "username",
+];
 
 impl Service for TokenEndpoint {
     fn answer(&self, call: &Call) -> Script {
@@ -88,7 +97,7 @@ impl TokenEndpoint {
         check_form(call)?;
         let grant_type = one_value(call, "grant_type")?
             .ok_or_else(|| Refusal::invalid_request("grant_type is missing"))?;
-        let known = client_auth::authenticate(call, &self.clients, self.anonymous)?;
+        let known = client_auth::authenticate(call, &self.clients, self.anonymous, &self.seen)?;
         *client = known.map(|client| client.id.clone());
         match grant_type {
             client_credentials::GRANT_TYPE => {

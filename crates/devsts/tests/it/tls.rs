@@ -187,3 +187,36 @@ fn a_plain_sts_is_no_tls_server() {
     wire.0.write_all(&[22, 3, 1, 0, 5, 1, 0, 0, 1, 0]).unwrap();
     assert!(wire.rest().0.starts_with(b"HTTP/1.1 400 "));
 }
+
+#[test]
+fn a_client_is_known_by_its_certificate_only_if_it_is_its_own() {
+    let ca = Identity::authority("root");
+    let tls = Tls::new(ca.issue(&localhost())).ask_client(&ca);
+    let known = Client::with_certificate("shop", "the shop");
+    let sts = Sts::builder().client(known).tls(tls).start().unwrap();
+    let bare = || Request::exchange("x").without_header("Authorization");
+    let shop = ca.issue(&Leaf::client("the shop"));
+    let other = ca.issue(&Leaf::client("another"));
+    for (shown, id, status) in [
+        (Some(&shop), "shop", 200),
+        (Some(&other), "shop", 401),
+        (None, "shop", 401),
+        (Some(&shop), "the shop", 401),
+    ] {
+        let mut wire = connect(&sts, &ca, "localhost", shown).unwrap();
+        assert_eq!(wire.ask(&bare().with("client_id", id)).status, status, "{id}");
+    }
+    let mut wire = connect(&sts, &ca, "localhost", Some(&shop)).unwrap();
+    assert_eq!(wire.ask(&bare()).status, 401, "RFC 8705 section 2: client_id has to be there");
+    // A certificate of somebody else's authority does not get as far as that.
+    let stranger = Identity::authority("root").issue(&Leaf::client("the shop"));
+    let refused = match connect(&sts, &ca, "localhost", Some(&stranger)) {
+        Err(_) => true,
+        Ok(mut wire) => {
+            // With TLS 1.3 the server's refusal comes after the client's handshake.
+            let _ = wire.0.write_all(&bare().with("client_id", "shop").bytes());
+            std::io::Read::read(&mut wire.0, &mut [0]).map_or(true, |read| read == 0)
+        }
+    };
+    assert!(refused);
+}

@@ -25,6 +25,7 @@ use crate::conf::settings::{BoundTokens, Settings, Variables};
 use crate::conf::text::Text;
 use crate::conf::written::InForce;
 use crate::conf::{LocationConf, State};
+use crate::credentials::Credential;
 use crate::net::{Destination, Limit, Retries};
 use crate::nginx::conf::{Block, Conf};
 use crate::nginx::tls::{Protocols, TlsSettings};
@@ -83,6 +84,7 @@ impl Exchange {
 /// What a call needs, which may outlive the request that started it.
 pub(crate) struct Callee {
     pub(crate) profile: Profile,
+    pub(crate) credential: Rc<Credential>,
     pub(crate) destination: Rc<Destination>,
     pub(crate) limit: Limit,
     pub(crate) key: ExchangeKey,
@@ -238,10 +240,11 @@ fn build(
         (carrier, false) => Rc::new(Variables::without_source(carrier.as_deref())),
         (Some(carrier), true) => carrier.clone(),
     };
+    let credential = main.credentials.share(conf, asked.auth)?;
     let profile = Profile {
         protocol: asked.protocol,
         endpoint: endpoint.clone(),
-        auth: asked.auth,
+        auth: credential.auth().clone(),
         client_id: asked.client_id.as_ref().map(|text| text.to_string()),
     };
     let parameters = settings.parameters.clone().unwrap_or_default();
@@ -254,8 +257,13 @@ fn build(
         protocols: settings.protocols.unwrap_or(Protocols::DEFAULT),
         ciphers: settings.ciphers.clone(),
     };
-    let destination =
-        main.destinations.of(conf, &endpoint, &tls, settings.outgoing_proxy.as_ref())?;
+    let destination = main.destinations.of(
+        conf,
+        &endpoint,
+        &tls,
+        &profile.auth,
+        settings.outgoing_proxy.as_ref(),
+    )?;
     let source_encoding = settings.source_encoding.flatten();
     let identity = Identity {
         protocol: profile.protocol.clone(),
@@ -296,7 +304,7 @@ fn build(
     let on_error = settings.on_error.unwrap_or(OnFailure::Return);
     Ok(Some(Exchange {
         id: ExchangeId(id),
-        callee: Rc::new(Callee { profile, destination, limit, key, life }),
+        callee: Rc::new(Callee { profile, credential, destination, limit, key, life }),
         carrier,
         source_encoding,
         target_encoding: settings.target_encoding.flatten(),
@@ -327,6 +335,12 @@ fn warn(conf: &Conf<'_>, profile: &Profile, verify: bool) {
     if endpoint.scheme() == Scheme::Http && !endpoint.is_loopback() && profile.sends_credentials() {
         conf.warn(format_args!(
             "credentials go to the STS \"{name}\" in clear: use https:// in its endpoint"
+        ));
+    }
+    if let Some(bits) = profile.auth.slow_bits() {
+        conf.warn(format_args!(
+            "the RSA key for the STS \"{name}\" has {bits} bits: each signature holds a worker up for \
+             milliseconds; take 2048 bits, or better a key for ES256 or EdDSA"
         ));
     }
 }

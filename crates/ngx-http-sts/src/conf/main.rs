@@ -2,6 +2,7 @@
 
 use crate::conf::cache::Caches;
 use crate::conf::exchange::{Identity, Phase};
+use crate::credentials::Credentials;
 use crate::net::Destinations;
 use crate::nginx::conf::Conf;
 use crate::nginx::value::Reported;
@@ -13,6 +14,7 @@ pub(crate) struct MainConf {
     pub(crate) targets: Targets,
     pub(crate) destinations: Destinations,
     pub(crate) caches: Caches,
+    pub(crate) credentials: Credentials,
     exchanges: Vec<Identity>,
     phases: Vec<Phase>,
 }

@@ -12,6 +12,7 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
+use sts_core::client_auth::KeyPair;
 
 use crate::net::{Answer, CallError, Destination, tunnel};
 use crate::nginx::address::SocketAddress;
@@ -41,6 +42,8 @@ pub(super) struct Connection {
     /// moves into the pool and out of it.
     driver: Option<Driver<Full<Bytes>>>,
     pub(super) peer: Peer,
+    /// What TLS has shown to the STS.
+    pub(super) key_pair: Option<Rc<KeyPair>>,
     /// Milliseconds of NGINX's clock.
     opened: u64,
     requests: u32,
@@ -86,8 +89,9 @@ impl Connection {
         if let Some(target) = destination.tunnel() {
             tunnel::open(&peer, target).await?;
         }
+        let key_pair = destination.key_pair().map_err(|failure| CallError::Lost(failure.reason))?;
         if let Some(tls) = destination.tls() {
-            peer.secure(tls, destination.host()).await?;
+            peer.secure(tls, destination.host(), key_pair.clone()).await?;
         }
         let (sender, driver) = http1::Builder::new()
             .max_buf_size(MAX_HEAD)
@@ -95,7 +99,8 @@ impl Connection {
             .handshake(peer.clone())
             .await
             .map_err(|error| CallError::Lost(error.to_string()))?;
-        Ok(Self { sender, driver: Some(Box::new(driver)), peer, opened: timer::now(), requests: 0 })
+        let driver = Some(Box::new(driver));
+        Ok(Self { sender, driver, peer, key_pair, opened: timer::now(), requests: 0 })
     }
 
     /// Sends a request and collects the answer, with up to `max_body` bytes of body.

@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use http::{HeaderValue, Uri};
+use sts_core::client_auth::{ClientAuth, KeyPair};
 use sts_core::endpoint::{Endpoint, Host, Scheme};
+use sts_core::error::Failure;
 use sts_net::calls::Calls;
 
 use crate::net::lookup::{Lookup, System};
@@ -14,7 +16,8 @@ use crate::nginx::resolve::Resolver;
 use crate::nginx::tls::{Tls, TlsSettings};
 
 /// An STS as the transport sees it. Connections are kept and calls are counted per destination, and
-/// what differs in host, port, or in what TLS verifies is another destination.
+/// what differs in host, port, in what TLS verifies or in the certificate that it shows is another
+/// destination.
 pub(crate) struct Destination {
     id: u64,
     key: Key,
@@ -35,6 +38,8 @@ struct Key {
     tls: Option<TlsSettings>,
     resolver: Option<Resolver>,
     proxy: Option<Endpoint>,
+    /// Whose certificate TLS shows.
+    certificate: Option<ClientAuth>,
 }
 
 /// The destinations of a configuration.
@@ -59,14 +64,22 @@ impl Destinations {
         conf: &Conf<'_>,
         endpoint: &Endpoint,
         tls: &TlsSettings,
+        auth: &ClientAuth,
         proxy: Option<&Endpoint>,
     ) -> Result<Rc<Destination>, String> {
+        let certificate = auth.key_pair().map(|_| auth.clone());
+        if certificate.is_some() && endpoint.scheme() == Scheme::Http {
+            return Err(
+                "\"client_cert\" needs an https:// endpoint: only TLS shows a certificate".into()
+            );
+        }
         let key = Key {
             url: endpoint.url().to_owned(),
             host: endpoint.host().clone(),
             port: endpoint.port(),
             resolver: Resolver::configured(conf),
             proxy: proxy.cloned(),
+            certificate,
             tls: (endpoint.scheme() == Scheme::Https).then(|| tls.clone()),
         };
         if let Some(known) = self.known.iter().find(|known| known.key == key) {
@@ -123,6 +136,24 @@ impl Destination {
     /// Addresses to connect to, in this order; or why there are none.
     pub(super) async fn addresses(&self, time: u64) -> Result<Vec<SocketAddress>, String> {
         self.lookup.addresses(time).await
+    }
+
+    /// The certificate that TLS shows, as of now.
+    ///
+    /// # Errors
+    /// There should be one, and nothing usable was read.
+    pub(super) fn key_pair(&self) -> Result<Option<Rc<KeyPair>>, Failure> {
+        self.key.certificate.as_ref().and_then(ClientAuth::key_pair).transpose()
+    }
+
+    /// Whether a connection on which this certificate was shown is still good: it may have been
+    /// replaced.
+    pub(super) fn is_current(&self, shown: Option<&Rc<KeyPair>>) -> bool {
+        match (shown, self.key_pair()) {
+            (Some(shown), Ok(Some(current))) => Rc::ptr_eq(shown, &current),
+            (None, Ok(None)) => true,
+            _ => false,
+        }
     }
 
     pub(super) fn tls(&self) -> Option<Rc<Tls>> {

@@ -26,7 +26,9 @@ struct Sweep {
 pub(super) fn take(destination: &Destination) -> Option<Connection> {
     loop {
         let connection = IDLE.with_borrow_mut(|idle| idle.take(destination.id(), timer::now()))?;
-        if connection.peer.unpark() {
+        // One on which another certificate was shown than holds now is for another client.
+        let is_current = destination.is_current(connection.key_pair.as_ref());
+        if connection.peer.unpark() && is_current {
             return Some(connection);
         }
     }

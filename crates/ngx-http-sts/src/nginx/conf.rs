@@ -1,7 +1,10 @@
 //! What a directive sees of the configuration that is being read.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::marker::PhantomData;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 
 use nginx_sys::{
@@ -88,6 +91,12 @@ impl Conf<'_> {
         // SAFETY: the cycle is valid while the configuration is read, the name ends with NUL.
         unsafe { ngx_conf_full_name(self.conf.as_ref().cycle, &raw mut name, 1) };
         name
+    }
+
+    /// The same, for others than NGINX.
+    pub(crate) fn absolute(&self, path: &Path) -> PathBuf {
+        let name = self.path(&path.to_string_lossy());
+        PathBuf::from(OsStr::from_bytes(name.as_bytes()))
     }
 
     /// Whether the block being merged has `satisfy any`.

@@ -22,6 +22,7 @@ use crate::net;
 use crate::nginx::conf::Conf;
 use crate::nginx::guard::guard;
 use crate::nginx::request::Request;
+use crate::nginx::worker::WorkerUser;
 use crate::nginx::{task, variable};
 
 /// `NGX_CONF_OK` and `NGX_CONF_ERROR` are casts, which bindgen does not translate.
@@ -282,9 +283,28 @@ fn handle(request: *mut ngx_http_request_t, phase: Phase, wait: ngx_int_t) -> ng
 /// A new configuration is in force. In a single process calls and connections of the old one must go:
 /// they use what it owns, and NGINX frees it when its own connections are closed. In a master there
 /// are none.
-extern "C" fn init_module(_cycle: *mut ngx_cycle_t) -> ngx_int_t {
+extern "C" fn init_module(cycle: *mut ngx_cycle_t) -> ngx_int_t {
     end_all();
+    guard((), || {
+        // SAFETY: NGINX passes the cycle whose configuration it has read.
+        unsafe { check_credentials(cycle) };
+    });
     NGX_OK as ngx_int_t
+}
+
+/// What the master can read the workers may not.
+///
+/// # Safety
+/// `cycle` is null, or valid and its configuration complete.
+unsafe fn check_credentials(cycle: *mut ngx_cycle_t) {
+    let Some(cycle) = NonNull::new(cycle) else { return };
+    // SAFETY: the caller's contract.
+    let main = unsafe { cycle.as_ref().http_main_conf_unchecked::<MainConf>(descriptor()) };
+    // SAFETY: the caller's contract.
+    let (Some(main), Some(worker)) = (main, unsafe { WorkerUser::of(cycle) }) else { return };
+    // SAFETY: `create_main_conf` made it, and nobody changes it any more.
+    let main = unsafe { main.as_ref() };
+    main.credentials.warn_of_unreadable(&worker);
 }
 
 /// The worker ends: nothing that is queued will run, and no socket may be left open.

@@ -19,6 +19,7 @@ use nginx_sys::{
     ngx_handle_write_event, ngx_int_t, ngx_log_t, ngx_peer_connection_t, ngx_pool_t,
     ngx_reusable_connection, ngx_ssl_handshake, ngx_ssl_shutdown, ngx_str_t, ngx_tcp_nodelay,
 };
+use sts_core::client_auth::KeyPair;
 use sts_core::endpoint::Host;
 
 use crate::nginx::address::SocketAddress;
@@ -106,11 +107,16 @@ impl Peer {
     }
 
     /// Secures the connection: nothing may be sent before this succeeded.
-    pub(crate) async fn secure(&self, tls: Rc<Tls>, host: &Host) -> Result<(), ConnectError> {
+    pub(crate) async fn secure(
+        &self,
+        tls: Rc<Tls>,
+        host: &Host,
+        key_pair: Option<Rc<KeyPair>>,
+    ) -> Result<(), ConnectError> {
         let connection = self.connection();
         let failed = |why: String| ConnectError::Handshake(why);
         // SAFETY: the connection is open and has its own pool.
-        unsafe { tls.attach(connection, host) }.map_err(|why| failed(why.to_owned()))?;
+        unsafe { tls.attach(connection, host, key_pair) }.map_err(|why| failed(why.to_owned()))?;
         // SAFETY: `attach` has set it.
         unsafe { (*(*connection).ssl).save_session = Some(save_session) };
         self.inner().tls.replace(Some(tls.clone()));

@@ -1,20 +1,24 @@
 //! TLS towards an STS, by the OpenSSL that NGINX itself uses.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString, c_long, c_void};
 use std::mem;
 use std::net::IpAddr;
 use std::ptr;
+use std::rc::Rc;
 
+use foreign_types::ForeignType;
 use nginx_sys::{
     NGX_OK, NGX_SSL_BUFFER, NGX_SSL_CLIENT, SSL, SSL_CTX_set_default_verify_paths, SSL_SESSION,
-    SSL_SESSION_free, SSL_ctrl, SSL_get_peer_cert_chain, SSL_get_verify_result, SSL_get0_param,
-    X509_V_OK, X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip,
-    X509_verify_cert_error_string, ngx_connection_t, ngx_int_t, ngx_ssl_ciphers,
-    ngx_ssl_cleanup_ctx, ngx_ssl_client_session_cache, ngx_ssl_create, ngx_ssl_create_connection,
-    ngx_ssl_crl, ngx_ssl_get_session, ngx_ssl_set_session, ngx_ssl_t, ngx_ssl_trusted_certificate,
-    ngx_uint_t,
+    SSL_SESSION_free, SSL_ctrl, SSL_get_certificate, SSL_get_peer_cert_chain,
+    SSL_get_verify_result, SSL_get0_param, SSL_use_cert_and_key, X509_V_OK,
+    X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip, X509_verify_cert_error_string,
+    ngx_connection_t, ngx_int_t, ngx_ssl_ciphers, ngx_ssl_cleanup_ctx,
+    ngx_ssl_client_session_cache, ngx_ssl_create, ngx_ssl_create_connection, ngx_ssl_crl,
+    ngx_ssl_get_session, ngx_ssl_set_session, ngx_ssl_t, ngx_ssl_trusted_certificate, ngx_uint_t,
 };
+use openssl::error::ErrorStack;
+use sts_core::client_auth::KeyPair;
 use sts_core::endpoint::Host;
 
 use crate::nginx::conf::Conf;
@@ -80,8 +84,11 @@ pub(crate) struct Tls {
 }
 
 /// The last session with the host, which saves a handshake its costly half. What was verified is
-/// part of it.
-struct Session(Cell<*mut SSL_SESSION>);
+/// part of it, and so is the certificate that was shown.
+struct Session {
+    session: Cell<*mut SSL_SESSION>,
+    shown: RefCell<Option<Rc<KeyPair>>>,
+}
 
 impl Tls {
     /// Loads what a configuration needs.
@@ -91,7 +98,7 @@ impl Tls {
     pub(crate) fn new(conf: &Conf<'_>, settings: &TlsSettings) -> Result<Self, &'static str> {
         // SAFETY: all zeroes is a valid, empty configuration.
         let ssl = Box::new(unsafe { mem::zeroed::<ngx_ssl_t>() });
-        let session = Session(Cell::new(ptr::null_mut()));
+        let session = Session { session: Cell::new(ptr::null_mut()), shown: RefCell::default() };
         let mut tls = Self { ssl, verify: settings.verify, session };
         tls.ssl.log = cycle_log();
         let ssl = &raw mut *tls.ssl;
@@ -127,7 +134,7 @@ impl Tls {
         Ok(tls)
     }
 
-    /// Prepares a connection for a handshake with `host`.
+    /// Prepares a connection for a handshake with `host`, in which this certificate is shown.
     ///
     /// # Safety
     /// `connection` is valid, connected, and has a pool of its own.
@@ -135,6 +142,7 @@ impl Tls {
         &self,
         connection: *mut ngx_connection_t,
         host: &Host,
+        key_pair: Option<Rc<KeyPair>>,
     ) -> Result<(), &'static str> {
         let flags = (NGX_SSL_CLIENT | NGX_SSL_BUFFER) as ngx_uint_t;
         let context = ptr::from_ref(&*self.ssl).cast_mut();
@@ -142,15 +150,32 @@ impl Tls {
         // the destination that the connection belongs to.
         good(unsafe { ngx_ssl_create_connection(context, connection, flags) })
             .ok_or("cannot create a TLS connection")?;
-        let session = self.session.0.get();
+        // SAFETY: NGINX has just set it.
+        let ssl = unsafe { (*(*connection).ssl).connection };
+        if let Some(pair) = &key_pair {
+            // SAFETY: the connection is fresh; OpenSSL takes its own references.
+            let used = unsafe {
+                SSL_use_cert_and_key(
+                    ssl,
+                    pair.certificate.as_ptr().cast(),
+                    pair.key.as_ptr().cast(),
+                    pair.chain.as_ptr().cast(),
+                    1,
+                )
+            };
+            if used != 1 {
+                drop(ErrorStack::get());
+                return Err("cannot use the client certificate");
+            }
+        }
+        self.session.is_for(key_pair);
+        let session = self.session.session.get();
         if !session.is_null() {
             // SAFETY: OpenSSL takes its own reference.
             good(unsafe { ngx_ssl_set_session(connection, session) })
                 .ok_or("cannot resume a TLS session")?;
         }
         // SAFETY: NGINX has just set it.
-        let ssl = unsafe { (*(*connection).ssl).connection };
-        // SAFETY: as above.
         let parameters = unsafe { SSL_get0_param(ssl) };
         let set = match host {
             Host::Name(name) => {
@@ -220,6 +245,10 @@ impl Tls {
         if unsafe { self.check(connection) }.is_err() {
             return;
         }
+        // SAFETY: the caller's contract.
+        if !unsafe { self.session.is_of(connection) } {
+            return;
+        }
         // SAFETY: the caller's contract. The reference that this returns is ours.
         let session = unsafe { ngx_ssl_get_session(connection) };
         if !session.is_null() {
@@ -229,8 +258,33 @@ impl Tls {
 }
 
 impl Session {
+    /// Forgets the session if another certificate was shown in it.
+    fn is_for(&self, key_pair: Option<Rc<KeyPair>>) {
+        let same = match (&*self.shown.borrow(), &key_pair) {
+            (Some(shown), Some(now)) => Rc::ptr_eq(shown, now),
+            (None, None) => true,
+            _ => false,
+        };
+        if !same {
+            self.set(ptr::null_mut());
+            self.shown.replace(key_pair);
+        }
+    }
+
+    /// Whether the certificate that a connection shows is the one in use: a session may come late.
+    ///
+    /// # Safety
+    /// `connection` is valid and has TLS.
+    unsafe fn is_of(&self, connection: *mut ngx_connection_t) -> bool {
+        // SAFETY: the caller's contract.
+        let own = unsafe { SSL_get_certificate((*(*connection).ssl).connection) };
+        let shown = self.shown.borrow();
+        let shown = shown.as_ref().map_or(ptr::null_mut(), |pair| pair.certificate.as_ptr().cast());
+        ptr::eq(own, shown)
+    }
+
     fn set(&self, session: *mut SSL_SESSION) {
-        let old = self.0.replace(session);
+        let old = self.session.replace(session);
         if !old.is_null() {
             // SAFETY: the reference is ours.
             unsafe { SSL_SESSION_free(old) };

@@ -145,5 +145,6 @@ fn trimmed(content: &Secret) -> Result<Secret, CredentialError> {
     }
 }
 
-/// In bytes: a key with a chain of certificates has a few thousand.
-pub(super) const MAX_CONTENT: usize = 64 * 1024;
+/// The largest content of a credential's files, in bytes: a key with a chain of certificates has a
+/// few thousand.
+pub const MAX_CONTENT: usize = 64 * 1024;

@@ -38,8 +38,8 @@ impl ClientAuth {
                 let key = options.require_text("key")?;
                 fields.push(certificate.as_bytes());
                 fields.push(key.as_bytes());
-                let (certificate, key) = (certificate.into(), key.into());
-                auth.credentials = Credentials::Certificate { certificate, key };
+                let pair = Slot::of_file(certificate.into());
+                auth.credentials = Credentials::Certificate { pair, key: key.into() };
             }
             Method::Basic => {
                 let username = options.require_text(USERNAME)?;

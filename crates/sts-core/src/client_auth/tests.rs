@@ -117,21 +117,80 @@ fn what_each_method_says_of_itself() {
         assert_eq!(auth.sends_client_id(), sends, "{method}");
         assert_eq!(auth.leaves_client_id_to_body(), leaves, "{method}");
         assert_eq!(auth.method().needs_form(), !alone, "{method}");
-        assert_eq!(auth.certificate().is_some(), method == "client_cert");
-        assert_eq!(auth.file().is_some(), options.contains("_file"), "{method}");
+        assert_eq!(auth.key_pair().is_some(), method == "client_cert");
+        let in_files = options.contains("_file") || method == "client_cert";
+        assert_eq!(auth.files().next().is_some(), in_files, "{method}");
     }
     assert!(parse("none", "") == ClientAuth::none());
     assert!(ClientAuth::parse("none", None).unwrap() == ClientAuth::none());
 }
 
+/// A new key and a certificate for it.
+fn certificate(name: &str) -> (String, String) {
+    use openssl::asn1::Asn1Time;
+    use openssl::hash::MessageDigest;
+    use openssl::x509::{X509, X509NameBuilder};
+
+    let group = openssl::ec::EcGroup::from_curve_name(openssl::nid::Nid::X9_62_PRIME256V1).unwrap();
+    let key = openssl::pkey::PKey::from_ec_key(openssl::ec::EcKey::generate(&group).unwrap());
+    let key = key.unwrap();
+    let mut subject = X509NameBuilder::new().unwrap();
+    subject.append_entry_by_text("CN", name).unwrap();
+    let subject = subject.build();
+    let mut builder = X509::builder().unwrap();
+    builder.set_subject_name(&subject).unwrap();
+    builder.set_issuer_name(&subject).unwrap();
+    builder.set_pubkey(&key).unwrap();
+    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
+    builder.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
+    builder.sign(&key, MessageDigest::sha256()).unwrap();
+    let pem = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (pem(builder.build().to_pem().unwrap()), pem(key.private_key_to_pem_pkcs8().unwrap()))
+}
+
 #[test]
 fn a_certificate_is_left_to_the_transport() {
     let auth = parse("client_cert", "cert=/etc/ssl/a%26b.pem&key=key.pem");
-    let files =
-        ClientCertificate { certificate: Path::new("/etc/ssl/a&b.pem"), key: Path::new("key.pem") };
-    assert_eq!(auth.certificate(), Some(files));
+    let files: Vec<_> = auth.files().collect();
+    assert_eq!(files, [Path::new("/etc/ssl/a&b.pem"), Path::new("key.pem")]);
     let (headers, body) = sent(&auth).unwrap();
     assert!(headers.is_empty() && body.is_empty());
+    let failure = auth.key_pair().unwrap().err().unwrap();
+    assert_eq!(failure.kind, FailureKind::BadAnswer, "nothing read yet");
+    assert_eq!(parse("client_cert", "cert=one.pem&key=one.pem").files().count(), 1);
+}
+
+#[test]
+fn a_certificate_is_found_beside_its_key_in_any_order() {
+    let (own, key) = certificate("own");
+    let (authority, _) = certificate("authority");
+    for content in [format!("{own}{authority}{key}"), format!("{key}{authority}{own}")] {
+        let auth = parse("client_cert", "cert=c&key=k");
+        assert_eq!(auth.refresh(read(&content)), Refresh::Changed);
+        let pair = auth.key_pair().unwrap().unwrap();
+        assert_eq!(pair.certificate.to_pem().unwrap(), own.as_bytes());
+        let chain: Vec<_> = pair.chain.iter().map(|one| one.to_pem().unwrap()).collect();
+        assert_eq!(chain, [authority.as_bytes()]);
+    }
+}
+
+#[test]
+fn a_certificate_that_does_not_fit_its_key_leaves_the_old_one_in_use() {
+    let (certificate, key) = (certificate("old"), certificate("new"));
+    let auth = parse("client_cert", "cert=c&key=k");
+    assert_eq!(auth.refresh(read(&[&*certificate.0, &*certificate.1].concat())), Refresh::Changed);
+    for (content, error) in [
+        // Half of a rotation.
+        ([&*certificate.0, &*key.1].concat(), KeyError::CertificateMismatch),
+        (key.1.clone(), KeyError::CertificatePem),
+        (certificate.0.clone(), KeyError::Public),
+        ("nothing".to_owned(), KeyError::NoKey),
+    ] {
+        let failed = Refresh::Failed(CredentialError::Key(error));
+        assert_eq!(auth.refresh(read(&content)), failed, "{content}");
+        let pair = auth.key_pair().unwrap().unwrap();
+        assert_eq!(pair.certificate.to_pem().unwrap(), certificate.0.as_bytes());
+    }
 }
 
 #[test]
@@ -324,7 +383,7 @@ fn read(content: &str) -> Result<Secret, io::ErrorKind> {
 fn a_credential_in_a_file_is_like_one_in_the_option() {
     for (method, options) in FILE_OPTIONS {
         let auth = parse(method, options);
-        assert_eq!(auth.file(), Some(Path::new("/f")));
+        assert_eq!(auth.files().collect::<Vec<_>>(), [Path::new("/f")]);
         let failure = sent(&auth).unwrap_err();
         assert_eq!(failure.kind, FailureKind::BadAnswer, "nothing read yet");
         assert!(failure.reason.contains("\"/f\""), "{failure}");
@@ -407,7 +466,7 @@ fn a_file_is_looked_at_once_a_second() {
     assert_eq!(due, [true, false, false, true, false, true, false, true]);
     assert!(!auth.clone().is_file_due(UnixTime(60)), "clones share that too");
     let inline = parse("client_secret_post", "client_id=a&client_secret=b");
-    assert!(!inline.is_file_due(UnixTime(10)) && inline.file().is_none());
+    assert!(!inline.is_file_due(UnixTime(10)) && inline.files().next().is_none());
     assert_eq!(inline.refresh(read("c")), Refresh::Unchanged);
 }
 

@@ -19,6 +19,9 @@ pub enum KeyError {
          option string a \"+\" is written %2B)"
     )]
     Certificate,
+    /// A certificate in PEM that is missing, or cannot be read.
+    #[error("it has no certificate in PEM that can be read")]
+    CertificatePem,
     /// A certificate of another key.
     #[error("its certificate is of another key")]
     CertificateMismatch,

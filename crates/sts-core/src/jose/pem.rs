@@ -10,6 +10,14 @@ use super::{Labels, thumbprint};
 
 /// Reads a key; a certificate of it that stands beside it is what a header names.
 pub(super) fn import(pem: &[u8]) -> Result<(PKey<Private>, Algorithm, Labels), KeyError> {
+    let key = private_key(pem)?;
+    let algorithm = algorithm(&key)?;
+    let labels = Labels { id: None, thumbprint: certificate(pem, &key)? };
+    Ok((key, algorithm, labels))
+}
+
+/// Reads a key for whatever use; a certificate may stand beside it.
+pub(crate) fn private_key(pem: &[u8]) -> Result<PKey<Private>, KeyError> {
     let has = |text: &str| memmem::find(pem, text.as_bytes()).is_some();
     if has("BEGIN ENCRYPTED PRIVATE KEY") || has("Proc-Type: 4,ENCRYPTED") {
         return Err(KeyError::Encrypted);
@@ -19,10 +27,7 @@ pub(super) fn import(pem: &[u8]) -> Result<(PKey<Private>, Algorithm, Labels), K
         return Err(if public { KeyError::Public } else { KeyError::NoKey });
     }
     // Without a callback OpenSSL would ask for a passphrase at the terminal.
-    let key = PKey::private_key_from_pem_callback(pem, |_| Ok(0)).map_err(|_| KeyError::Refused)?;
-    let algorithm = algorithm(&key)?;
-    let labels = Labels { id: None, thumbprint: certificate(pem, &key)? };
-    Ok((key, algorithm, labels))
+    PKey::private_key_from_pem_callback(pem, |_| Ok(0)).map_err(|_| KeyError::Refused)
 }
 
 fn algorithm(key: &PKey<Private>) -> Result<Algorithm, KeyError> {

@@ -397,3 +397,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn only_long_rsa_keys_are_slow() {
+    let rsa = |bits| PKey::from_rsa(Rsa::generate(bits).unwrap()).unwrap();
+    let import = |key: PKey<Private>| {
+        SigningKey::import(&Secret::new(key.private_key_to_pem_pkcs8().unwrap())).unwrap()
+    };
+    assert_eq!(import(rsa(2048)).slow_bits(), None);
+    assert_eq!(import(rsa(2056)).slow_bits(), Some(2056));
+    assert_eq!(import(PKey::generate_ed25519().unwrap()).slow_bits(), None);
+    assert_eq!(SigningKey::symmetric(&Secret::new("s")).unwrap().slow_bits(), None);
+}

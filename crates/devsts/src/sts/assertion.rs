@@ -1,0 +1,234 @@
+//! Client assertions: JWTs by which a client proves who it is (RFC 7521 section 4.2, RFC 7523 section
+//! 3), checked without leniency. Nothing here is shared with what makes them.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use openssl::bn::BigNum;
+use openssl::ecdsa::EcdsaSig;
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::{Id, PKey};
+use openssl::rsa::Padding;
+use openssl::sign::{RsaPssSaltlen, Signer, Verifier};
+use serde_json::{Map, Value};
+
+use super::client::{Client, Key, Method};
+use super::token_endpoint::Refusal;
+use crate::server::call::Call;
+
+pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// Seconds that clocks may differ.
+const SKEW: u64 = 10;
+
+/// Seconds that an assertion may live: RFC 7523 section 3 lets a server refuse an `exp` that is
+/// unreasonably far away.
+const MAX_LIFE: u64 = 600;
+
+/// The assertions that were accepted and have not expired (RFC 7523 section 3, item 7).
+#[derive(Debug, Default)]
+pub(super) struct Seen(Mutex<HashMap<(String, String), u64>>);
+
+/// An assertion, decoded and not yet believed.
+struct Jwt<'a> {
+    header: Map<String, Value>,
+    claims: Map<String, Value>,
+    signed: &'a str,
+    signature: Vec<u8>,
+}
+
+/// The client that the assertion proves to be there.
+pub(super) fn authenticate<'c>(
+    call: &Call,
+    assertion: &str,
+    clients: &'c [Client],
+    seen: &Seen,
+) -> Result<&'c Client, Refusal> {
+    let jwt = Jwt::parse(assertion).ok_or_else(|| invalid("it is no JWT"))?;
+    let subject = jwt.text("sub")?;
+    if jwt.text("iss")? != subject {
+        return Err(invalid("iss and sub differ"));
+    }
+    if call.parameter("client_id").is_some_and(|id| !id.is_empty() && id != subject) {
+        return Err(invalid("client_id is not its subject"));
+    }
+    let client = clients.iter().find(|client| client.id == subject);
+    let client = client.ok_or_else(|| invalid("unknown client"))?;
+    jwt.verify(client)?;
+    if !jwt.is_for(&audience(call)) {
+        return Err(invalid("aud is not this endpoint"));
+    }
+    let expiry = jwt.check_times(now())?;
+    let id = jwt.text("jti")?.to_owned();
+    seen.note(&client.id, id, expiry)?;
+    Ok(client)
+}
+
+impl<'a> Jwt<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let (signed, signature) = text.rsplit_once('.')?;
+        let (header, claims) = signed.split_once('.')?;
+        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).ok();
+        let object = |part: &str| serde_json::from_slice(&decode(part)?).ok();
+        Some(Self {
+            header: object(header)?,
+            claims: object(claims)?,
+            signed,
+            signature: decode(signature)?,
+        })
+    }
+
+    fn text(&self, name: &str) -> Result<&str, Refusal> {
+        let text = self.claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        text.ok_or_else(|| invalid(&format!("{name} is missing")))
+    }
+
+    fn time(&self, name: &str) -> Result<Option<u64>, Refusal> {
+        match self.claims.get(name) {
+            None => Ok(None),
+            Some(value) => {
+                value.as_u64().map(Some).ok_or_else(|| invalid(&format!("{name} is no time")))
+            }
+        }
+    }
+
+    fn is_for(&self, audience: &str) -> bool {
+        match self.claims.get("aud") {
+            Some(Value::String(aud)) => aud == audience,
+            Some(Value::Array(all)) => all.iter().any(|aud| aud == audience),
+            _ => false,
+        }
+    }
+
+    fn check_times(&self, now: u64) -> Result<u64, Refusal> {
+        let expiry = self.time("exp")?.ok_or_else(|| invalid("exp is missing"))?;
+        if expiry <= now {
+            return Err(invalid("it has expired"));
+        }
+        if expiry > now + MAX_LIFE {
+            return Err(invalid("exp is too far away"));
+        }
+        let future = |name: &str| Ok(self.time(name)?.is_some_and(|time| time > now + SKEW));
+        if future("iat")? || future("nbf")? {
+            return Err(invalid("it is not valid yet"));
+        }
+        Ok(expiry)
+    }
+
+    fn verify(&self, client: &Client) -> Result<(), Refusal> {
+        let header = |name: &str| self.header.get(name).and_then(Value::as_str);
+        if header("typ").is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT")) {
+            return Err(invalid("its typ is not JWT"));
+        }
+        let algorithm = header("alg").unwrap_or_default();
+        let good = match (algorithm, &client.key) {
+            ("HS256", _) if client.allows(Method::ClientSecretJwt) => {
+                self.is_mac_of(&client.secret)
+            }
+            (algorithm, Some(key)) if client.allows(Method::PrivateKeyJwt) => {
+                if key.id.is_some() && key.id.as_deref() != header("kid") {
+                    return Err(invalid("kid is not that of the client's key"));
+                }
+                if key.thumbprint.is_some() && key.thumbprint.as_deref() != header("x5t#S256") {
+                    return Err(invalid("x5t#S256 is not that of the client's certificate"));
+                }
+                self.is_signed_by(key, algorithm)
+            }
+            _ => return Err(invalid("the client may not sign like this")),
+        };
+        if good.unwrap_or(false) { Ok(()) } else { Err(invalid("its signature is wrong")) }
+    }
+
+    fn is_mac_of(&self, secret: &str) -> Result<bool, ErrorStack> {
+        let key = PKey::hmac(secret.as_bytes())?;
+        let mut signer = Signer::new(MessageDigest::sha256(), &key)?;
+        let mac = signer.sign_oneshot_to_vec(self.signed.as_bytes())?;
+        Ok(mac.len() == self.signature.len() && openssl::memcmp::eq(&mac, &self.signature))
+    }
+
+    /// RFC 7518 section 3.1 and RFC 8037 section 3.1.
+    fn is_signed_by(&self, key: &Key, algorithm: &str) -> Result<bool, ErrorStack> {
+        let key = &key.public;
+        let (kind, digest) = algorithm.split_at_checked(2).unwrap_or_default();
+        let digest = match digest {
+            "256" => MessageDigest::sha256(),
+            "384" => MessageDigest::sha384(),
+            "512" => MessageDigest::sha512(),
+            _ if algorithm == "EdDSA" && key.id() == Id::ED25519 => {
+                let mut verifier = Verifier::new_without_digest(key)?;
+                return verifier.verify_oneshot(&self.signature, self.signed.as_bytes());
+            }
+            _ => return Ok(false),
+        };
+        match (kind, key.id()) {
+            ("RS" | "PS", Id::RSA) | ("PS", Id::RSA_PSS) => {
+                let mut verifier = Verifier::new(digest, key)?;
+                if kind == "PS" {
+                    verifier.set_rsa_padding(Padding::PKCS1_PSS)?;
+                    verifier.set_rsa_mgf1_md(digest)?;
+                    verifier.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)?;
+                }
+                verifier.verify_oneshot(&self.signature, self.signed.as_bytes())
+            }
+            ("ES", Id::EC) => {
+                let (curve, length) = match algorithm {
+                    "ES256" => (Nid::X9_62_PRIME256V1, 32),
+                    "ES384" => (Nid::SECP384R1, 48),
+                    _ => (Nid::SECP521R1, 66),
+                };
+                if key.ec_key()?.group().curve_name() != Some(curve) {
+                    return Ok(false);
+                }
+                let Some((r, s)) = self.signature.split_at_checked(length) else {
+                    return Ok(false);
+                };
+                if s.len() != length {
+                    return Ok(false);
+                }
+                let signature = EcdsaSig::from_private_components(
+                    BigNum::from_slice(r)?,
+                    BigNum::from_slice(s)?,
+                )?;
+                let mut verifier = Verifier::new(digest, key)?;
+                verifier.verify_oneshot(&signature.to_der()?, self.signed.as_bytes())
+            }
+            _ => Ok(false),
+        }
+    }
+}
+
+impl Seen {
+    /// Refuses an assertion that was there before.
+    fn note(&self, client: &str, id: String, expiry: u64) -> Result<(), Refusal> {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = now();
+        seen.retain(|_, expiry| *expiry > now);
+        match seen.insert((client.to_owned(), id), expiry) {
+            None => Ok(()),
+            Some(_) => Err(invalid("its jti was used before")),
+        }
+    }
+}
+
+/// What an assertion for this endpoint names: its URL, as the client has it.
+fn audience(call: &Call) -> String {
+    let scheme = if call.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{}{}", call.header("host").unwrap_or_default(), call.path())
+}
+
+pub(super) fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn invalid(problem: &str) -> Refusal {
+    Refusal::invalid_client(&format!("the client assertion is refused: {problem}"))
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}

@@ -1,0 +1,162 @@
+//! The gateway's credentials, as far as they are in files: read with the configuration, and again
+//! when they change (ADR 10).
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use sts_core::client_auth::{ClientAuth, MAX_CONTENT, Refresh};
+use sts_core::secret::Secret;
+use zeroize::Zeroizing;
+
+use crate::nginx::clock;
+use crate::nginx::conf::Conf;
+use crate::nginx::log::{self, Level};
+use crate::nginx::worker::{O_NONBLOCK, WorkerUser};
+
+/// A client authentication, with the files that it is in.
+pub(crate) struct Credential {
+    auth: ClientAuth,
+    /// Absolute.
+    files: Vec<PathBuf>,
+}
+
+/// The credentials of a configuration: each file is read once for all exchanges that use it alike.
+#[derive(Default)]
+pub(crate) struct Credentials(Vec<Rc<Credential>>);
+
+impl Credentials {
+    /// The one known credential that is configured like this, read if it is new.
+    ///
+    /// # Errors
+    /// A file cannot be read, or what is in it cannot be used.
+    pub(crate) fn share(
+        &mut self,
+        conf: &Conf<'_>,
+        auth: ClientAuth,
+    ) -> Result<Rc<Credential>, String> {
+        if let Some(known) = self.0.iter().find(|known| known.auth == auth) {
+            return Ok(known.clone());
+        }
+        let files = auth.files().map(|file| conf.absolute(file)).collect();
+        let credential = Rc::new(Credential { auth, files });
+        if let Refresh::Failed(error) = credential.read() {
+            return Err(format!("the credential in {}: {error}", credential.names()));
+        }
+        self.0.push(credential.clone());
+        Ok(credential)
+    }
+
+    /// Warns of each file that the workers will not be able to read again: where the other warnings
+    /// about the configuration go, which is still the log of the one before it.
+    pub(crate) fn warn_of_unreadable(&self, worker: &WorkerUser) {
+        for file in self.0.iter().flat_map(|credential| &credential.files) {
+            if !is_readable(file, worker) {
+                log::cycle(
+                    Level::Warn,
+                    format_args!(
+                        "sts: the credential file \"{}\" is not readable by the workers' user \
+                         \"{}\": they will not see when it changes",
+                        file.display(),
+                        worker.name(),
+                    ),
+                );
+            }
+        }
+    }
+}
+
+impl Credential {
+    pub(crate) fn auth(&self) -> &ClientAuth {
+        &self.auth
+    }
+
+    /// Looks at the files, unless that was done in this second. What cannot be used leaves the old
+    /// credential in use.
+    pub(crate) fn look(&self) {
+        if !self.auth.is_file_due(clock::now().wall) {
+            return;
+        }
+        match self.read() {
+            Refresh::Unchanged => {}
+            Refresh::Changed => log::cycle(
+                Level::Info,
+                format_args!("sts: the credential in {} was read again", self.names()),
+            ),
+            Refresh::Failed(error) => log::cycle(
+                Level::Error,
+                format_args!(
+                    "sts: the credential in {}: {error}; what was read before stays in use",
+                    self.names()
+                ),
+            ),
+        }
+    }
+
+    fn read(&self) -> Refresh {
+        if self.files.is_empty() {
+            return Refresh::Unchanged;
+        }
+        self.auth.refresh(contents(&self.files).map_err(|error| error.kind()))
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<_> =
+            self.files.iter().map(|file| format!("\"{}\"", file.display())).collect();
+        names.join(" and ")
+    }
+}
+
+/// The contents of all files, one after the other.
+fn contents(files: &[PathBuf]) -> io::Result<Secret> {
+    // As large as it can get: a buffer that grew would leave a copy of what it held behind.
+    let mut buffer = Zeroizing::new(vec![0; MAX_CONTENT + 1]);
+    let mut length = 0;
+    for (index, file) in files.iter().enumerate() {
+        if index > 0 && length < buffer.len() {
+            // What is missing at the end of a file must not join two lines.
+            if let Some(byte) = buffer.get_mut(length) {
+                *byte = b'\n';
+                length += 1;
+            }
+        }
+        length += read_into(buffer.get_mut(length..).unwrap_or_default(), file)?;
+    }
+    Ok(Secret::new(buffer.get(..length).unwrap_or_default()))
+}
+
+/// Reads as much of a file as there is room, and returns how much it was.
+fn read_into(mut room: &mut [u8], file: &Path) -> io::Result<usize> {
+    // To open a pipe would wait for somebody at its other end.
+    let mut file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(file)?;
+    if !file.metadata()?.is_file() {
+        return Err(ErrorKind::InvalidInput.into());
+    }
+    let mut length = 0;
+    while !room.is_empty() {
+        match file.read(room) {
+            Ok(0) => break,
+            Ok(read) => {
+                length += read;
+                room = room.get_mut(read..).unwrap_or_default();
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}
+
+/// By the permissions of the file and of the directories above it, where it really is.
+fn is_readable(file: &Path, worker: &WorkerUser) -> bool {
+    const READ: u32 = 4;
+    const ENTER: u32 = 1;
+    let Ok(file) = fs::canonicalize(file) else { return false };
+    file.ancestors().enumerate().all(|(above, path)| {
+        let wanted = if above == 0 { READ } else { ENTER };
+        fs::metadata(path)
+            .is_ok_and(|found| worker.is_allowed(wanted, found.mode(), found.uid(), found.gid()))
+    })
+}
