@@ -267,6 +267,46 @@ fn a_gateway_asks_for_somebody_and_says_who_it_is() {
 }
 
 #[test]
+fn a_gateway_that_shows_a_certificate_asks_for_somebody() {
+    let ca = Identity::authority("mutual CA");
+    let tls = Tls::new(ca.issue(&Leaf::server().ip([127, 0, 0, 1]))).ask_client(&ca);
+    let wstrust = WsTrust::at("/trust").requestor(Requestor::Certificate("gateway".to_owned()));
+    let scene = Scene::with(Sts::builder().tls(tls).wstrust(wstrust));
+    let more = "STSWSTrustTokenAs onbehalfof; STSWSTrustTokenType urn:any;
+                STSWSTrustValueType urn:any;";
+    let certificate = |name| format!("client_cert cert={name}.crt&key={name}.key");
+    let server = format!(
+        "STSSSLTrustedCertificate ca.pem; {} {} {}
+        location /option {{
+            STSExchange wstrust %%STS%%
+                '{}&token_type=urn:any&value_type=urn:any&wstrust_token_as=onbehalfof';
+            STSVariables $source_token $target_token;
+            %%PASS%%
+        }}",
+        location("/", &format!("{more} STSWSTrustEndpointAuth {};", certificate("gateway"))),
+        location("/other", &format!("{more} STSWSTrustEndpointAuth {};", certificate("other"))),
+        location("/none", more),
+        certificate("gateway").replace(' ', "&").replace("client_cert&", "auth=client_cert&"),
+    );
+    let mut builder = nginx(&scene, &server).file("ca.pem", ca.certificate_pem());
+    for name in ["gateway", "other"] {
+        let client = ca.issue(&Leaf::client(name));
+        builder = builder.file(&format!("{name}.crt"), client.certificate_pem());
+        builder = builder.file(&format!("{name}.key"), client.key_pem());
+    }
+    let nginx = builder.start();
+
+    for path in ["/", "/option"] {
+        let seen = Seen::by_backend(nginx.get(path).bearer("alice").send());
+        assert!(is_for(&seen.token(), "alice"), "{path}");
+    }
+    for path in ["/other", "/none"] {
+        nginx.get(path).bearer("alice").send().expect_status(502);
+    }
+    nginx.wait_for_log("gateway_refused: HTTP 400, fault \"Sender/FailedAuthentication\"");
+}
+
+#[test]
 fn a_gateway_that_is_not_known_is_no_fault_of_the_client() {
     for (requestor, auth) in credentials() {
         let scene = sts(|sts| sts.requestor(requestor.clone()));
