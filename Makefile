@@ -31,6 +31,10 @@ test-unit: ## the crates' own tests, without NGINX
 test-e2e: ## the tests on a real NGINX (one: WITH_NGINX=...)
 	@scripts/test.sh e2e
 
+.PHONY: zone-costs
+zone-costs: ## what the shared cache costs: memory, time and instructions (some minutes)
+	@scripts/zone-costs.sh
+
 .PHONY: bench
 bench: ## the module beside its alternatives, into bench/RESULTS.md (QUICK=1: three minutes)
 	@scripts/bench.sh run
@@ -38,6 +42,10 @@ bench: ## the module beside its alternatives, into bench/RESULTS.md (QUICK=1: th
 .PHONY: bench-check
 bench-check: ## instruction counts, none of which may have grown (UPDATE=1: accept them)
 	@scripts/bench.sh check
+
+.PHONY: fuzz-smoke
+fuzz-smoke: ## each fuzz target for a minute (FUZZ_SECONDS=...)
+	@scripts/fuzz.sh
 
 .PHONY: lint
 lint: ## format, clippy, crates' licences and origins, spelling, scripts
