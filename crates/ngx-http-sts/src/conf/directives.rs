@@ -9,7 +9,7 @@ use sts_core::endpoint::{Endpoint, Scheme};
 use sts_core::options::Template;
 use sts_core::secret::Secret;
 use sts_core::wstrust::endpoint_auth::EndpointAuth;
-use sts_core::wstrust::words::{KeyType, SoapVersion, TokenAs, Version, WordError};
+use sts_core::wstrust::words::{KeyType, SoapVersion, SourceElement, TokenAs, Version, WordError};
 use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
@@ -130,7 +130,7 @@ impl Directive {
 }
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 51] = [
+pub(crate) static DIRECTIVES: [Directive; 52] = [
     directive(c"STSExchange", (2, 4), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::WORDS))
@@ -208,6 +208,12 @@ pub(crate) static DIRECTIVES: [Directive; 51] = [
         once(&mut b.settings.wstrust.token_as, word(TokenAs::parse, a))
     })
     .key_of(Kind::WsTrust, "wstrust_token_as"),
+    directive(c"STSWSTrustSourceElements", (1, 4), |b, a| {
+        let elements = a.iter().map(|word| SourceElement::parse(word));
+        let elements: Result<Vec<_>, _> = elements.collect();
+        once(&mut b.settings.wstrust.source_elements, elements.map_err(|error| error.to_string()))
+    })
+    .key_of(Kind::WsTrust, "wstrust_source_elements"),
     directive(c"STSRequestParameter", (1, 2), request_parameter).of_exchange(),
     directive(c"STSVariables", (2, 2), carrier::variables),
     directive(c"STSAcceptSourceTokenIn", (1, 2), carrier::accept),
