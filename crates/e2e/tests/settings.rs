@@ -179,6 +179,13 @@ static ROWS: &[Row] = &[
     )
     .of("wstrust"),
     row(
+        "STSWSTrustSourceElements",
+        "wstrust_source_elements",
+        &["saml2", "saml2 saml1 usernametoken"],
+        &[("saml3", &["saml2", "usernametoken"])],
+    )
+    .of("wstrust"),
+    row(
         "STSRequestParameter",
         "",
         &["audience", "audience a", "scope $host", "scope ''", "client_id a"],
@@ -214,6 +221,42 @@ static ROWS: &[Row] = &[
             ("$http_x target", &["\"target\"", "variable"]),
             ("$http_x $host", &["host"]),
         ],
+    ),
+    row(
+        "STSAcceptSourceTokenIn",
+        "",
+        &[
+            "environment name=http_x",
+            "header",
+            "header name=X-Token&type=&strip=false&encoding=base64",
+            "query name=token",
+            "post",
+            "cookie name=session",
+        ],
+        &[
+            ("body", &["\"body\"", "\"environment\", \"header\""]),
+            ("header name=Host", &["name=Host"]),
+            ("header strip=maybe", &["\"strip\"", "\"true\""]),
+            ("header encoding=hex", &["\"encoding\"", "\"base64url\""]),
+            ("header bogus=s3cr3t", &["\"bogus\"", "name, type, strip, encoding"]),
+        ],
+    ),
+    row(
+        "STSPassTargetTokenIn",
+        "",
+        &["environment", "header name=X-Token&type=", "query name=token", "post", "cookie"],
+        &[
+            ("body", &["\"body\"", "\"environment\", \"header\""]),
+            ("cookie type=Bearer", &["\"type\""]),
+            ("header strip=true", &["\"strip\"", "name, type, encoding"]),
+            ("environment name=$x", &["\"name\"", "variable"]),
+        ],
+    ),
+    row(
+        "STSMaxForm",
+        "max_form",
+        &["1024", "1k", "64m"],
+        &[("1023", &["from 1024 to"]), ("65m", &["from 1024 to"])],
     ),
     row(
         "STSSourceEncoding",
