@@ -2,7 +2,7 @@
 
 .PHONY: help
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Everything installs what it lacks (Debian: apt-get, as root or with sudo). Settings:"
 	@echo "  WITH_NGINX=debian|vendored   Debian's NGINX (default), or the newest of the nginx-src crate"
@@ -39,6 +39,10 @@ soak: ## 200,000 exchanges with faults, leaving clients and reloads (STS_SOAK=nu
 test-memcheck: ## a shorter soak and a set of tests under valgrind
 	@scripts/memcheck.sh
 
+.PHONY: zone-costs
+zone-costs: ## what the shared cache costs: memory, time and instructions (some minutes)
+	@scripts/zone-costs.sh
+
 .PHONY: bench
 bench: ## the module beside its alternatives, into bench/RESULTS.md (QUICK=1: three minutes)
 	@scripts/bench.sh run
@@ -46,6 +50,10 @@ bench: ## the module beside its alternatives, into bench/RESULTS.md (QUICK=1: th
 .PHONY: bench-check
 bench-check: ## instruction counts, none of which may have grown (UPDATE=1: accept them)
 	@scripts/bench.sh check
+
+.PHONY: fuzz-smoke
+fuzz-smoke: ## each fuzz target for a minute (FUZZ_SECONDS=...)
+	@scripts/fuzz.sh
 
 .PHONY: lint
 lint: ## format, clippy, crates' licences and origins, spelling, scripts

@@ -19,6 +19,7 @@
 //! | [`memory`] | the zones in a worker's memory, as a debugger sees them |
 //! | [`ports`] | TCP ports nobody else uses |
 //! | [`proxy`] | an HTTP proxy between NGINX and the STS |
+//! | [`upstream`] | backends that speak SCGI, uwsgi, gRPC |
 //! | [`wait`] | waiting for a condition, with a deadline |
 //! | [`xmlsec`] | signatures of XML, by the judgement of xmlsec1 |
 #![expect(
@@ -41,5 +42,6 @@ pub mod ports;
 pub mod proxy;
 pub mod response;
 pub mod scene;
+pub mod upstream;
 pub mod wait;
 pub mod xmlsec;

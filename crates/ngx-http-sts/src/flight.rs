@@ -24,10 +24,14 @@ use crate::nginx::task::{self, Task};
 use crate::nginx::timer::{self, Hold, Timer};
 use crate::pending::Pending;
 
-/// Milliseconds between two looks into the zone for another worker's answer. With the later ones all
-/// that wait have it within 15 ms.
+/// Milliseconds between two looks into the zone for another worker's answer, at first and at last:
+/// all that wait have it within 15 ms. Who has waited for long looks less often, since there may be
+/// many.
 const FIRST_LOOK: u64 = 5;
 const LAST_LOOK: u64 = 10;
+
+/// Milliseconds of waiting that make it one more.
+const PATIENCE: u64 = 100;
 
 /// After a call that was not answered in time, another one is made for requests that have at least
 /// this part of their time left. The others wait out what they have.
@@ -223,13 +227,14 @@ async fn fly(landing: Landing, mut found: Found) {
     let flight = &landing.0;
     // Who boarded to call has nothing but the call to end its wait.
     let mut caller = flight.first().filter(|_| matches!(found, Found::Lead(_)));
-    let mut look = FIRST_LOOK;
+    let started = timer::now();
     loop {
         let mut awaits = None;
         match found {
             Found::Elsewhere(call) => {
-                Timer::new(look, flight.hold.clone()).await;
-                look = (look * 2).min(LAST_LOOK);
+                let waited = timer::now().saturating_sub(started);
+                let pause = LAST_LOOK.min(FIRST_LOOK + waited / PATIENCE);
+                Timer::new(pause, flight.hold.clone()).await;
                 awaits = Some(call);
             }
             Found::Failure(failed) => {

@@ -28,7 +28,7 @@ const INLINE: usize = UNIT_WORDS - KEY - 4;
 
 /// How far a clock may have gone back before what was stored by it is no longer trusted. The clocks
 /// of two workers differ by as much as one of them is late in reading it.
-const CLOCK_TOLERANCE: Millis = 2000;
+pub(crate) const CLOCK_TOLERANCE: Millis = 2000;
 
 /// All that makes an entry.
 pub(crate) struct Stored<'v> {

@@ -292,7 +292,8 @@ impl<'a> Zone<'a> {
             State::Calling => {
                 let caller = node::caller(unit);
                 // A clock that went back must not make a lease last.
-                let valid = self.now <= time && time <= lease;
+                let valid =
+                    self.now <= time && time <= lease.saturating_add(entry::CLOCK_TOLERANCE);
                 if valid && caller != claim.process && is_alive(caller) {
                     return Ok(Found::Wait(call));
                 }

@@ -233,6 +233,18 @@ fn only_one_calls_and_the_others_wait_for_as_long_as_it_lives() {
 }
 
 #[test]
+fn a_process_whose_clock_is_a_little_behind_waits_too() {
+    let memory = Memory::new(MEBIBYTE);
+    let call = lead(&mut memory.open(100_000), 1);
+    let found = |now| memory.open(now).find(&key(1), claim(2), |_| true, |_| true);
+    for behind in [1, 50, 1000] {
+        assert!(matches!(found(100_000 - behind), Found::Wait(awaited) if awaited == call));
+    }
+    // A clock that was set back must not make a lease last.
+    assert!(matches!(found(50_000), Found::Lead(_)));
+}
+
+#[test]
 fn a_caller_that_died_is_replaced_at_once() {
     let memory = Memory::new(MEBIBYTE);
     lead(&mut memory.open(1000), 1);
