@@ -2,6 +2,12 @@
 //! connections, and reloads: everybody gets his own token, and nothing is left behind.
 //!
 //! The short form is one of the tests. `make soak` runs the long one.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "what the threads of a test find fails it, and its figures are to be read"
+)]
 
 use std::env;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
