@@ -29,6 +29,10 @@ enum Step {
         number: u64,
         process: u32,
     },
+    End {
+        number: u64,
+        length: usize,
+    },
     Fail {
         number: u64,
     },
@@ -53,6 +57,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => number.clone().prop_map(|number| Step::Get { number }),
         2 => (number.clone(), 1..4u32)
             .prop_map(|(number, process)| Step::Begin { number, process }),
+        2 => (number.clone(), 0..900usize)
+            .prop_map(|(number, length)| Step::End { number, length }),
         1 => number.clone().prop_map(|number| Step::Fail { number }),
         1 => number.prop_map(|number| Step::Forget { number }),
         1 => any::<bool>().prop_map(|source| Step::Purge { source }),
@@ -142,6 +148,11 @@ impl Model {
             }
             Step::Begin { number, process } => {
                 self.begin(zone, number, process, |_| true);
+            }
+            Step::End { number, length } => {
+                if let Some(&(.., call)) = self.calls.get(&number) {
+                    self.put(zone, number, call, bytes(number, length), 2000);
+                }
             }
             Step::Fail { number } => {
                 if let Some((.., call)) = self.calls.remove(&number) {
