@@ -43,6 +43,10 @@ bench: ## the module beside its alternatives, into bench/RESULTS.md (QUICK=1: th
 bench-check: ## instruction counts, none of which may have grown (UPDATE=1: accept them)
 	@scripts/bench.sh check
 
+.PHONY: fuzz-smoke
+fuzz-smoke: ## each fuzz target for a minute (FUZZ_SECONDS=...)
+	@scripts/fuzz.sh
+
 .PHONY: lint
 lint: ## format, clippy, crates' licences and origins, spelling, scripts
 	@scripts/lint.sh

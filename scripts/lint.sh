@@ -21,8 +21,11 @@ check() {
 }
 
 check format cargo fmt --all --check
+check "format of the fuzz targets" cargo fmt --manifest-path fuzz/Cargo.toml --check
 check clippy cargo clippy ${locked[@]+"${locked[@]}"} --workspace --all-targets -- -D warnings
 check crates build/tools/bin/cargo-deny --log-level warn check licenses bans sources
+check "crates of the fuzz targets" \
+    build/tools/bin/cargo-deny --log-level error --manifest-path fuzz/Cargo.toml check licenses bans sources
 check spelling build/tools/bin/typos
 check scripts shellcheck --external-sources scripts/*.sh .ci/run
 ((${#failed[@]} == 0)) || die "lint: ${failed[*]}"

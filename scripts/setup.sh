@@ -17,6 +17,7 @@ packages() {
     # PHP, and a module that sets variables (Debian's, which loads into Debian's NGINX only).
     test) echo php-fpm xmlsec1 ;;
     modules) echo libnginx-mod-http-set-misc ;;
+    fuzz) echo g++ ;; # libFuzzer is written in C++
     lint) echo shellcheck ;;
     # The alternatives that the module is measured beside; setpriv ends NGINX with the benchmark.
     bench) echo libnginx-mod-http-js libnginx-mod-http-lua lua-cjson util-linux ;;

@@ -18,6 +18,7 @@
 //! | [`parallel`] | many requests at once |
 //! | [`memory`] | the zones in a worker's memory, as a debugger sees them |
 //! | [`ports`] | TCP ports nobody else uses |
+//! | [`upstream`] | backends that speak SCGI, uwsgi, gRPC |
 //! | [`wait`] | waiting for a condition, with a deadline |
 //! | [`xmlsec`] | signatures of XML, by the judgement of xmlsec1 |
 #![expect(
@@ -39,5 +40,6 @@ pub mod php;
 pub mod ports;
 pub mod response;
 pub mod scene;
+pub mod upstream;
 pub mod wait;
 pub mod xmlsec;

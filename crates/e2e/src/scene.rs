@@ -17,11 +17,16 @@ pub const CLIENT_SECRET: &str = "2Federate";
 /// What goes into the `Authorization` of a call for that client.
 pub const CLIENT_BASIC: &str = "Basic b3R4Y2xpZW50OjJGZWRlcmF0ZQ==";
 
-/// The exchange of most tests, for `%%OTX%%` in the configuration.
-const OTX: &str = "
+/// An exchange that does not say where tokens come from and go to, for `%%EXCHANGE%%`.
+const EXCHANGE: &str = "
         STSType otx;
         STSOTXEndpoint %%STS%%;
         STSOTXEndpointAuth client_secret_basic client_id=otxclient&client_secret=2Federate;
+";
+
+/// The exchange of most tests, for `%%OTX%%` in the configuration.
+const OTX: &str = "
+        %%EXCHANGE%%
         STSVariables $source_token $target_token;
 ";
 
@@ -88,13 +93,14 @@ impl Scene {
     /// An NGINX that knows where they are.
     ///
     /// Beyond the placeholders of [`Builder`]: `%%STS%%` (the token endpoint), `%%BACKEND%%` (without
-    /// path), `%%OTX%%` (the directives of an exchange at this STS, from `$source_token` to
-    /// `$target_token`), `%%PASS%%` (proxies to the backend with the target token in a cookie, and
+    /// path), `%%EXCHANGE%%` (the directives of an exchange at this STS), `%%OTX%%` (the same, from
+    /// `$source_token` to `$target_token`), `%%PASS%%` (proxies to the backend with the target token in a cookie, and
     /// without `Authorization`). `$source_token` is the token of `Authorization: Bearer`.
     pub fn nginx(&self) -> Builder {
         Nginx::builder()
             .set("STS", self.sts.endpoint())
             .set("BACKEND", self.backend.url(""))
+            .set("EXCHANGE", EXCHANGE)
             .set("OTX", OTX)
             .set("PASS", PASS)
             .http(SOURCE)

@@ -130,6 +130,22 @@ fn a_source_token_comes_from_what_another_module_sets() {
 }
 
 #[test]
+fn two_directives_carry_a_token_in_and_out() {
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "In two lines");
+    assert_bearer(&Seen::by_backend(recipe.get("/").bearer(SOURCE).send()), SOURCE);
+}
+
+#[test]
+fn a_source_token_comes_from_a_form() {
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "Source from a POST parameter");
+    let seen = Seen::by_backend(recipe.post("/", "a=b&access_token=the-token").send());
+    assert_bearer(&seen, "the-token");
+    assert_eq!(seen.body(), "a=b");
+}
+
+#[test]
 fn a_source_token_is_removed_from_the_cookies() {
     let scene = Scene::new();
     let recipe = recipe(&scene, "Removal from a cookie");

@@ -12,12 +12,14 @@
 //! | [`parameter`], [`text`] | values that may hold variables |
 //! | [`asked`] | what the settings of a protocol ask the STS for |
 //! | [`exchange`] | what a location does with a request, made of its settings |
+//! | [`carrier`] | how tokens come in and go out |
 //! | [`cache`] | the shared memory zones |
 //! | [`main`] | what all locations share: targets, destinations, phases |
 
 pub(crate) mod argument;
 mod asked;
 pub(crate) mod cache;
+pub(crate) mod carrier;
 pub(crate) mod directives;
 pub(crate) mod exchange;
 mod exchange_directive;
@@ -32,6 +34,7 @@ mod wstrust;
 
 use std::rc::Rc;
 
+pub(crate) use carrier::Carrier;
 pub(crate) use exchange::{Challenge, Exchange, ExchangeId, OnFailure, Phase};
 pub(crate) use main::MainConf;
 use settings::Settings;
@@ -47,6 +50,8 @@ pub(crate) struct LocationConf {
     in_force: Option<InForce>,
     /// What happens to its requests.
     pub(crate) state: State,
+    /// How tokens come in and go out, where they do.
+    pub(crate) carrier: Option<Rc<Carrier>>,
     /// The cache that requests to this location empty.
     pub(crate) purges: Option<Rc<Cache>>,
 }

@@ -5,10 +5,12 @@ use std::rc::Rc;
 
 use sts_core::cache_key::CacheKey;
 use sts_core::encoding::Encoding;
-use sts_core::error::FailureKind;
+use sts_core::error::{Failure, FailureKind};
 use sts_core::secret::Secret;
 
-use crate::conf::{Exchange, ExchangeId};
+use crate::carry::accept::Look;
+use crate::carry::pass::Applied;
+use crate::conf::{Carrier, Exchange, ExchangeId};
 use crate::flow::Granted;
 use crate::pending::Pending;
 use crate::purge::Purging;
@@ -22,6 +24,12 @@ pub(crate) struct Context {
     /// Every exchange that has ended, the first one first. None is dropped before the request:
     /// NGINX may still refer to its token.
     first: OnceCell<Box<Pass>>,
+    /// What was found in the places that were looked at.
+    seen: RefCell<Vec<(Rc<str>, Look)>>,
+    /// What the last location has put into the request.
+    applied: RefCell<Option<Rc<Applied>>>,
+    /// The pass that waits, or has waited in vain, for the body.
+    reading_body: Cell<Option<u32>>,
     warned: Cell<bool>,
     /// The purge that the request asked for.
     purging: RefCell<Option<Rc<Purging>>>,
@@ -30,9 +38,8 @@ pub(crate) struct Context {
 /// An exchange that has ended.
 pub(crate) struct Pass {
     pub(crate) exchange: ExchangeId,
-    pub(crate) target: Option<usize>,
-    /// How the location passes the token on.
-    encoding: Option<Encoding>,
+    /// How its location passes the token on.
+    pub(crate) carrier: Rc<Carrier>,
     pub(crate) source: Source,
     /// What was asked for: the same exchange may ask for something else in another location, when its
     /// parameters hold variables.
@@ -49,6 +56,31 @@ pub(crate) struct Pass {
 pub(crate) struct Source {
     pub(crate) text: Rc<str>,
     pub(crate) token: Rc<Secret>,
+    pub(crate) encoding: Option<Encoding>,
+    /// It was found by `STSAcceptSourceTokenIn`.
+    pub(crate) accepted: bool,
+    /// It came with the scheme DPoP.
+    pub(crate) with_dpop: bool,
+    /// Why there is none that could be used, although there is something.
+    pub(crate) fault: Option<Failure>,
+}
+
+impl Source {
+    /// A token that was found, or is empty.
+    pub(crate) fn new(carrier: &Carrier, token: impl Into<Vec<u8>>) -> Self {
+        Self {
+            text: carrier.source_text.clone(),
+            token: Rc::new(Secret::new(token)),
+            encoding: carrier.source_encoding,
+            accepted: false,
+            with_dpop: false,
+            fault: None,
+        }
+    }
+
+    pub(crate) fn unusable(carrier: &Carrier, fault: Failure) -> Self {
+        Self { fault: Some(fault), ..Self::new(carrier, []) }
+    }
 }
 
 /// How an exchange ended.
@@ -94,8 +126,7 @@ impl Context {
     ) {
         let pass = Pass {
             exchange: exchange.id,
-            target: exchange.carrier.target,
-            encoding: exchange.target_encoding,
+            carrier: exchange.carrier.clone(),
             source,
             key,
             outcome,
@@ -120,6 +151,34 @@ impl Context {
         self.passes().filter(|pass| pass.exchange == exchange).last()
     }
 
+    /// What was found in a place, if it was looked at.
+    pub(crate) fn seen_in(&self, place: &str) -> Option<Look> {
+        let seen = self.seen.borrow();
+        seen.iter().find(|(known, _)| **known == *place).map(|(_, look)| look.clone())
+    }
+
+    pub(crate) fn saw(&self, place: Rc<str>, look: Look) {
+        self.seen.borrow_mut().push((place, look));
+    }
+
+    pub(crate) fn applied(&self) -> Option<Rc<Applied>> {
+        self.applied.borrow().clone()
+    }
+
+    pub(crate) fn set_applied(&self, applied: Applied) {
+        self.applied.replace(Some(Rc::new(applied)));
+    }
+
+    /// The pass that waits, or has waited in vain, for the body.
+    pub(crate) fn reading_body(&self) -> Option<u32> {
+        self.reading_body.get()
+    }
+
+    /// Returns what was there before.
+    pub(crate) fn set_reading_body(&self, pass: Option<u32>) -> Option<u32> {
+        self.reading_body.replace(pass)
+    }
+
     /// Whether this is the first time.
     pub(crate) fn warn_once(&self) -> bool {
         !self.warned.replace(true)
@@ -137,15 +196,10 @@ impl Pass {
         self.judged.get() == pass
     }
 
-    /// The target token as the location that it was issued in passes it on; nothing when there is none.
-    pub(crate) fn token(&self) -> Option<&[u8]> {
-        self.token_as(self.encoding)
-    }
-
-    /// The target token, encoded in another way.
-    pub(crate) fn token_as(&self, encoding: Option<Encoding>) -> Option<&[u8]> {
+    /// The target token, where there is one.
+    pub(crate) fn granted(&self) -> Option<&Granted> {
         match &self.outcome {
-            Outcome::Granted(granted) => granted.token.encoded(encoding).map(Secret::expose),
+            Outcome::Granted(granted) => Some(granted),
             Outcome::Passed(_) | Outcome::Failed(_) => None,
         }
     }

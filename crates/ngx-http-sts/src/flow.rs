@@ -63,6 +63,7 @@ pub(crate) struct Validity {
 #[derive(Clone)]
 pub(crate) struct Granted {
     pub(crate) token: Rc<Target>,
+    pub(crate) token_type: TokenType,
     pub(crate) how: How,
     /// Milliseconds since 1970 up to which others may use it too.
     pub(crate) until: u64,
@@ -164,7 +165,12 @@ impl Ask {
 impl Token {
     /// As a request gets it.
     pub(crate) fn granted(&self, policy: &LifePolicy, how: How) -> Granted {
-        Granted { token: self.token.clone(), how, until: self.validity.until(policy) }
+        Granted {
+            token: self.token.clone(),
+            token_type: self.token_type,
+            how,
+            until: self.validity.until(policy),
+        }
     }
 }
 

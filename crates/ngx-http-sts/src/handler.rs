@@ -9,9 +9,11 @@ use sts_core::error::{Failure, FailureKind};
 use sts_core::profile::{Names, Parameter, Subject};
 use sts_core::secret::Secret;
 
+use crate::carry::accept::{self, Taken};
+use crate::carry::pass;
 use crate::conf::settings::BoundTokens;
 use crate::conf::text::Text;
-use crate::conf::{Exchange, OnFailure, Phase, State};
+use crate::conf::{Exchange, LocationConf, OnFailure, Phase, State};
 use crate::context::{Context, Outcome, Pass, Source};
 use crate::flight::{self, Boarding};
 use crate::flow::{Ask, Granted};
@@ -36,13 +38,11 @@ const INTERNAL_SERVER_ERROR: u16 = 500;
 
 /// The handler of all phases.
 pub(crate) fn handle(request: Request<'_>, phase: Phase) -> Next {
-    // A subrequest uses what its main request got.
-    if !request.is_main() {
-        return Next::GoOn;
-    }
     let Some(location) = request.location() else { return Next::GoOn };
     match &location.state {
-        State::Disabled => Next::GoOn,
+        // A subrequest uses what its main request got.
+        _ if !request.is_main() => elsewhere(request, location, phase),
+        State::Disabled => elsewhere(request, location, phase),
         State::Incomplete(problem) => {
             request.log(Level::Error, format_args!("sts: no location took the request: {problem}"));
             Next::Answer(INTERNAL_SERVER_ERROR)
@@ -50,15 +50,45 @@ pub(crate) fn handle(request: Request<'_>, phase: Phase) -> Next {
         // An `if`, or a redirect into the middle of the phases, may bring a request to an exchange
         // whose phase has passed: better late than never.
         State::Enabled(exchange) if exchange.phase <= phase => {
-            run(request, exchange).unwrap_or(Next::Answer(INTERNAL_SERVER_ERROR))
+            let next = run(request, exchange).and_then(|next| pass_on(request, exchange, next));
+            next.unwrap_or(Next::Answer(INTERNAL_SERVER_ERROR))
         }
         State::Enabled(_) => Next::GoOn,
     }
 }
 
+/// Where no exchange is made. The phase before the content sees every pass.
+fn elsewhere(request: Request<'_>, location: &LocationConf, phase: Phase) -> Next {
+    if phase != Phase::PreContent {
+        return Next::GoOn;
+    }
+    let Some(context) = request.context() else { return Next::GoOn };
+    pass::elsewhere(request, context, location).unwrap_or(Next::Answer(INTERNAL_SERVER_ERROR))
+}
+
+/// Puts the token where the location wants it. Also when there is none, and when the request is
+/// answered and its error page comes from a backend, nothing is left that a client has put there.
+fn pass_on(request: Request<'_>, exchange: &Exchange, next: Next) -> Result<Next, OutOfMemory> {
+    let Some(context) = request.context().filter(|_| next != Next::Wait) else { return Ok(next) };
+    let applied = context.applied();
+    if applied.is_some_and(|applied| applied.is(request.pass_number(), &exchange.carrier)) {
+        return Ok(next);
+    }
+    let judged = |pass: &&Pass| pass.is_judged(request.pass_number());
+    let pass = context.pass_of(exchange.id).filter(judged).filter(|_| next == Next::GoOn);
+    pass::apply(request, context, &exchange.carrier, pass.and_then(Pass::granted))?;
+    Ok(next)
+}
+
 fn run(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
     let context = request.context_or_new()?;
     let pass = request.pass_number();
+    match context.reading_body() {
+        Some(reading) if reading == pass => return Ok(Next::Wait),
+        // NGINX could not read it and serves an error page.
+        Some(_) => return Ok(Next::GoOn),
+        None => {}
+    }
     if let Some(pending) = context.pending(pass) {
         // NGINX enters a waiting phase again whenever the client's connection becomes writable. An
         // outcome that is there already is for when the request is resumed, and only once.
@@ -71,14 +101,24 @@ fn run(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
         let Ask { source, key, .. } = pending.ask.clone();
         return settle(request, context, exchange, source, key, outcome, took);
     }
-    let source = source(request, context, exchange)?;
+    if let Some(applied) = context.applied() {
+        if applied.is(pass, &exchange.carrier) {
+            return Ok(Next::GoOn);
+        }
+        pass::withdraw(request, context)?;
+    }
+    let source = match accept::take(request, context, &exchange.carrier, exchange.has_source())? {
+        Taken::Source(source) => source,
+        Taken::Waits => return Ok(Next::Wait),
+        Taken::Refused(status) => return Ok(Next::Answer(status)),
+    };
     let token = decode(exchange, &source);
     let values = values(request, exchange)?;
     let key = key(exchange, token.as_ref().unwrap_or(&source.token), &values);
     if let Some(pass) = context.pass_of(exchange.id) {
         // An error page is served whatever its location would ask for.
         let is_refused = matches!(pass.outcome, Outcome::Failed(_));
-        if is_refused || pass.key == key {
+        if is_refused || (pass.key == key && pass.source.fault == source.fault) {
             return meet_again(request, context, exchange, pass);
         }
     }
@@ -106,7 +146,7 @@ fn meet_again(
             let token = decode(exchange, &pass.source);
             let good = token
                 .and_then(|token| check_bound(request, exchange, &pass.source, token.expose()))
-                .and_then(|()| check_target(exchange, granted));
+                .and_then(|()| pass::check(&exchange.carrier, granted));
             match good {
                 Ok(()) => return Ok(go_on(request, pass)),
                 Err(failure) => failure,
@@ -131,7 +171,9 @@ fn check_bound(
     source: &Source,
     token: &[u8],
 ) -> Result<(), Failure> {
-    let bound = || bound::is_bound(token) || came_with_dpop(request, source.token.expose());
+    let bound = || {
+        source.with_dpop || bound::is_bound(token) || came_with_dpop(request, source.token.expose())
+    };
     let allowed = exchange.bound_tokens == BoundTokens::Allow || !exchange.has_source();
     if allowed || !bound() {
         return Ok(());
@@ -158,44 +200,17 @@ fn wait(
     Ok(Next::Wait)
 }
 
-/// The source token: what the same expression gave before, else what it gives now.
-fn source(
-    request: Request<'_>,
-    context: &Context,
-    exchange: &Exchange,
-) -> Result<Source, OutOfMemory> {
-    let text = &exchange.carrier.source_text;
-    if !exchange.has_source() {
-        return Ok(Source { text: text.clone(), token: Rc::default() });
-    }
-    let known = context.passes().find(|pass| pass.source.text == *text);
-    if let Some(pass) = known {
-        return Ok(pass.source.clone());
-    }
-    let token = exchange.carrier.source.evaluate(request).ok_or(OutOfMemory)?;
-    Ok(Source { text: text.clone(), token: Rc::new(Secret::new(token)) })
-}
-
 /// The source token out of what it is encoded in.
 fn decode(exchange: &Exchange, source: &Source) -> Result<Rc<Secret>, Failure> {
-    let encoding = exchange.source_encoding.filter(|_| exchange.has_source());
+    if let Some(fault) = &source.fault {
+        return Err(fault.clone());
+    }
+    let encoding = source.encoding.filter(|_| exchange.has_source());
     let Some(encoding) = encoding else { return Ok(source.token.clone()) };
     encoding.decode(source.token.expose()).map(Rc::new).map_err(|problem| {
         let reason = format!("the source token {problem} (STSSourceEncoding)");
         Failure::new(FailureKind::BadToken, reason)
     })
-}
-
-/// Whether the target token can be passed on as this location has it.
-fn check_target(exchange: &Exchange, granted: &Granted) -> Result<(), Failure> {
-    if granted.token.encoded(exchange.target_encoding).is_some() {
-        return Ok(());
-    }
-    let reason = match exchange.target_encoding {
-        None => "the token holds CR, LF or NUL: \"STSTargetEncoding\" has to encode it",
-        Some(_) => "the token cannot be encoded (STSTargetEncoding)",
-    };
-    Err(Failure::new(FailureKind::BadAnswer, reason))
 }
 
 /// What a request brings to the exchange besides its token.
@@ -294,7 +309,8 @@ fn settle(
     took: u64,
 ) -> Result<Next, OutOfMemory> {
     let push = |outcome| context.push(exchange, source, key, outcome, request.pass_number());
-    let passable = outcome.and_then(|granted| check_target(exchange, &granted).map(|()| granted));
+    let passable =
+        outcome.and_then(|granted| pass::check(&exchange.carrier, &granted).map(|()| granted));
     let failure = match passable {
         Ok(granted) => {
             push(Outcome::Granted(granted));
@@ -322,6 +338,7 @@ fn report(request: Request<'_>, exchange: &Exchange, failure: &Failure, took: u6
     let level = match failure.kind {
         FailureKind::MissingToken => Level::Info,
         FailureKind::BadToken | FailureKind::Refused | FailureKind::Denied => Level::Warn,
+        kind if kind.is_of_request() => Level::Warn,
         _ => Level::Error,
     };
     let endpoint = &exchange.callee.profile.endpoint;

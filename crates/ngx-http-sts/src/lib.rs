@@ -9,6 +9,7 @@
 //! | [`handler`] | what happens to a request in the phase that it is exchanged in |
 //! | [`context`] | what is known of a request, over internal redirects too |
 //! | [`flow`] | one exchange, from the source token to the target token |
+//! | [`carry`] | how tokens get out of a request and into it |
 //! | [`cache`] | the tokens that all workers share |
 //! | [`flight`] | one call for a key, however many wait for it |
 //! | [`pending`] | a request that waits |
@@ -22,6 +23,7 @@
 #![deny(unsafe_code)]
 
 mod cache;
+mod carry;
 mod conf;
 mod context;
 mod credentials;

@@ -4,14 +4,17 @@
 //! is shared between threads, and what NGINX hands to a callback stays valid while it runs.
 
 pub(crate) mod address;
+pub(crate) mod body;
 pub(crate) mod clock;
 pub(crate) mod conf;
 pub(crate) mod content;
+pub(crate) mod fields;
 pub(crate) mod guard;
 pub(crate) mod log;
 pub(crate) mod module;
 pub(crate) mod peer;
 pub(crate) mod process;
+pub(crate) mod query;
 pub(crate) mod request;
 pub(crate) mod resolve;
 pub(crate) mod suspend;

@@ -1,6 +1,9 @@
 //! What can be read about an exchange.
 
-use crate::context::Outcome;
+use sts_core::carry::place::Kind;
+
+use crate::carry::pass::written;
+use crate::context::{Outcome, Pass};
 use crate::nginx::clock;
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
@@ -44,28 +47,41 @@ pub(crate) fn fact(request: Request<'_>, fact: usize) -> Option<&[u8]> {
     }
 }
 
+/// The name of the variable with the source token that was accepted.
+pub(crate) const SOURCE: &str = "sts_source_token";
+
+/// `$sts_source_token`: the token that `STSAcceptSourceTokenIn` has found.
+pub(crate) fn source(request: Request<'_>) -> Option<&[u8]> {
+    let accepted = request.context()?.passes().filter(|pass| pass.source.accepted).last()?;
+    Some(accepted.source.token.expose())
+}
+
 /// The target token, where it may be seen: in the exchange that it was issued by, and where no
 /// exchange is configured. A location with another exchange must not get it.
 pub(crate) fn target(request: Request<'_>, index: usize) -> Option<&[u8]> {
     let in_force = request.location()?.exchange();
+    let form_here = in_force.and_then(|exchange| exchange.carrier.form_in(index));
+    // A location with the same exchange may have another name for the target.
+    let form = |pass: &'_ Pass| form_here.or_else(|| pass.carrier.form_in(index)).is_some();
     let context = request.context();
     let pass = context.and_then(|context| match in_force {
-        Some(exchange) => context.pass_of(exchange.id).filter(|pass| {
-            // A location with the same exchange may have another name for the target. It may also
-            // ask for something else, which is not known before its phase.
-            let named = pass.target == Some(index) || exchange.carrier.target == Some(index);
-            named && pass.is_judged(request.main().pass_number())
-        }),
-        None => context.passes().filter(|pass| pass.target == Some(index)).last(),
+        // It may also ask for something else, which is not known before its phase.
+        Some(exchange) => context
+            .pass_of(exchange.id)
+            .filter(|pass| form(pass) && pass.is_judged(request.main().pass_number())),
+        None => context.passes().filter(|pass| form(pass)).last(),
     });
-    if pass.is_none() && in_force.is_some_and(|exchange| exchange.carrier.target == Some(index)) {
+    if pass.is_none() && form_here.is_some() {
         warn_of_early_reader(request);
     }
-    let token = pass.and_then(|pass| match in_force {
-        Some(exchange) => pass.token_as(exchange.target_encoding),
-        None => pass.token(),
-    });
-    token.filter(|token| !token.is_empty())
+    let pass = pass?;
+    let granted = pass.granted()?;
+    let form = form_here.or_else(|| pass.carrier.form_in(index))?;
+    let token = match form.scheme {
+        None => granted.token.encoded(form.encoding)?.expose(),
+        Some(_) => request.bytes(written(granted, form, Kind::Environment)?.expose()).ok()?,
+    };
+    Some(token).filter(|token| !token.is_empty())
 }
 
 fn warn_of_early_reader(request: Request<'_>) {

@@ -11,6 +11,12 @@ pub enum FailureKind {
     MissingToken,
     /// The source token cannot be used: malformed, bound to a key, not what the protocol needs.
     BadToken,
+    /// The request has a source token twice in one place: nobody knows which one is meant.
+    RepeatedToken,
+    /// The request has a form in its body that is too large to be looked through.
+    FormTooLarge,
+    /// The request has a form in its body that cannot be read.
+    UnsupportedForm,
     /// The STS refused the source token.
     Refused,
     /// The STS knows the subject and does not allow the exchange.
@@ -33,6 +39,9 @@ impl FailureKind {
         match self {
             Self::MissingToken => "missing_token",
             Self::BadToken => "bad_token",
+            Self::RepeatedToken => "repeated_token",
+            Self::FormTooLarge => "form_too_large",
+            Self::UnsupportedForm => "unsupported_form",
             Self::Refused => "refused",
             Self::Denied => "denied",
             Self::GatewayRefused => "gateway_refused",
@@ -48,9 +57,12 @@ impl FailureKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 12] = [
         Self::MissingToken,
         Self::BadToken,
+        Self::RepeatedToken,
+        Self::FormTooLarge,
+        Self::UnsupportedForm,
         Self::Refused,
         Self::Denied,
         Self::GatewayRefused,
@@ -60,10 +72,18 @@ impl FailureKind {
         Self::Timeout,
     ];
 
+    /// Whether it is the request that is wrong and not the token: no policy lets it pass.
+    pub const fn is_of_request(self) -> bool {
+        matches!(self, Self::RepeatedToken | Self::FormTooLarge | Self::UnsupportedForm)
+    }
+
     /// The HTTP status that the client gets (RFC 9110, section 15).
     pub const fn status(self) -> u16 {
         match self {
             Self::MissingToken | Self::BadToken | Self::Refused => 401,
+            Self::RepeatedToken => 400,
+            Self::FormTooLarge => 413,
+            Self::UnsupportedForm => 415,
             Self::Denied => 403,
             Self::GatewayRefused | Self::BadAnswer | Self::Unreachable => 502,
             Self::Busy => 503,

@@ -20,6 +20,7 @@
 //! | [`life`] | how long an issued token may be used again |
 //! | [`jwt`] | what a JWT says of itself |
 //! | [`bound`] | tokens that are bound to a key of the client |
+//! | [`carry`] | where tokens stand in a request, and how they are taken out and put in |
 //! | [`secret`] | types that keep tokens and credentials out of logs |
 //! | [`now`] | time and randomness, as arguments |
 #![forbid(unsafe_code)]
@@ -27,6 +28,7 @@
 
 pub mod bound;
 pub mod cache_key;
+pub mod carry;
 pub mod client_auth;
 pub mod encoding;
 pub mod endpoint;

@@ -43,6 +43,6 @@ fn plain_assertion_expiry(token: &[u8]) -> Option<UnixTime> {
     if token.trim_ascii_start().first() != Some(&b'<') {
         return None;
     }
-    let document = xml::parse(token, xml::Instructions::Refused).ok()?;
+    let document = xml::parse(token, xml::Origin::Client).ok()?;
     response::assertion_expiry(document.root_element())
 }

@@ -9,24 +9,25 @@ use sts_core::endpoint::{Endpoint, Scheme};
 use sts_core::options::Template;
 use sts_core::secret::Secret;
 use sts_core::wstrust::endpoint_auth::EndpointAuth;
-use sts_core::wstrust::words::{KeyType, SoapVersion, TokenAs, Version, WordError};
+use sts_core::wstrust::words::{KeyType, SoapVersion, SourceElement, TokenAs, Version, WordError};
 use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
 use crate::conf::MainConf;
 use crate::conf::argument::{self, Problem};
+use crate::conf::carrier;
 use crate::conf::exchange::{Challenge, OnFailure, Phase};
 use crate::conf::exchange_directive;
 use crate::conf::grant::Username;
 use crate::conf::keys::Key;
 use crate::conf::parameter;
-use crate::conf::settings::{BoundTokens, Kind, Settings, Variables};
+use crate::conf::settings::{BoundTokens, Kind, Settings};
 use crate::conf::text::Text;
 use crate::conf::written::Whole;
 use crate::nginx::conf::Conf;
 use crate::nginx::content;
 use crate::nginx::tls::Protocols;
-use crate::nginx::value::{Reported, Value};
+use crate::nginx::value::Reported;
 
 /// A directive.
 pub(crate) struct Directive {
@@ -129,7 +130,7 @@ impl Directive {
 }
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 48] = [
+pub(crate) static DIRECTIVES: [Directive; 52] = [
     directive(c"STSExchange", (2, 4), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::WORDS))
@@ -207,8 +208,20 @@ pub(crate) static DIRECTIVES: [Directive; 48] = [
         once(&mut b.settings.wstrust.token_as, word(TokenAs::parse, a))
     })
     .key_of(Kind::WsTrust, "wstrust_token_as"),
+    directive(c"STSWSTrustSourceElements", (1, 4), |b, a| {
+        let elements = a.iter().map(|word| SourceElement::parse(word));
+        let elements: Result<Vec<_>, _> = elements.collect();
+        once(&mut b.settings.wstrust.source_elements, elements.map_err(|error| error.to_string()))
+    })
+    .key_of(Kind::WsTrust, "wstrust_source_elements"),
     directive(c"STSRequestParameter", (1, 2), request_parameter).of_exchange(),
-    directive(c"STSVariables", (2, 2), variables),
+    directive(c"STSVariables", (2, 2), carrier::variables),
+    directive(c"STSAcceptSourceTokenIn", (1, 2), carrier::accept),
+    directive(c"STSPassTargetTokenIn", (1, 2), carrier::pass),
+    directive(c"STSMaxForm", (1, 1), |b, a| {
+        once(&mut b.settings.max_form, argument::size(first(a), 1024, 64 * 1024 * 1024))
+    })
+    .key("max_form"),
     directive(c"STSSourceEncoding", (1, 1), |b, a| {
         once(&mut b.settings.source_encoding, argument::word(first(a), &Encoding::WORDS))
     })
@@ -412,31 +425,4 @@ fn max_calls(arguments: &[&str]) -> Result<CallLimits, Problem> {
 fn request_parameter(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
     let value = Template::of_argument(arguments.get(1).copied().unwrap_or_default());
     parameter::add(block.conf, &mut block.settings.parameters, first(arguments), value)
-}
-
-/// `source $target`
-fn variables(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
-    if block.settings.carrier.is_some() {
-        return Err(Refusal::Duplicate);
-    }
-    let source = first(arguments);
-    let target = arguments.get(1).copied().unwrap_or_default();
-    let Some(name) = target.strip_prefix('$').filter(|name| is_variable_name(name)) else {
-        return Err(format!(
-            "invalid target \"{}\": it must be a variable, as in $sts_target_token",
-            target.escape_debug()
-        )
-        .into());
-    };
-    let target = block.main.targets.define(block.conf, name)?;
-    block.settings.carrier = Some(Rc::new(Variables {
-        source_text: source.into(),
-        source: Value::compile(block.conf, source)?,
-        target: Some(target),
-    }));
-    Ok(())
-}
-
-fn is_variable_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

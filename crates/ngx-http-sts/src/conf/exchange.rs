@@ -21,10 +21,10 @@ use crate::conf::cache;
 use crate::conf::grant::Username;
 use crate::conf::main::MainConf;
 use crate::conf::parameter::Parameter;
-use crate::conf::settings::{BoundTokens, Settings, Variables};
+use crate::conf::settings::{BoundTokens, Settings};
 use crate::conf::text::Text;
 use crate::conf::written::InForce;
-use crate::conf::{LocationConf, State};
+use crate::conf::{Carrier, LocationConf, State};
 use crate::credentials::Credential;
 use crate::net::{Destination, Limit, Retries};
 use crate::nginx::conf::{Block, Conf};
@@ -47,11 +47,7 @@ const MAX_RESPONSE: usize = 256 * 1024;
 pub(crate) struct Exchange {
     pub(crate) id: ExchangeId,
     pub(crate) callee: Rc<Callee>,
-    pub(crate) carrier: Rc<Variables>,
-    /// How the source token stands in what it is read from.
-    pub(crate) source_encoding: Option<Encoding>,
-    /// How the target token is passed on.
-    pub(crate) target_encoding: Option<Encoding>,
+    pub(crate) carrier: Rc<Carrier>,
     pub(crate) parameters: Rc<Vec<Parameter>>,
     /// Where it depends on the request.
     pub(crate) client_id: Option<Rc<Text>>,
@@ -75,6 +71,7 @@ impl Exchange {
     /// What happens to a request whose exchange fails.
     pub(crate) fn policy(&self, kind: FailureKind) -> OnFailure {
         match kind {
+            kind if kind.is_of_request() => OnFailure::Return,
             FailureKind::MissingToken => self.on_missing,
             _ => self.on_error,
         }
@@ -183,7 +180,12 @@ impl LocationConf {
         let built = build(conf, main, settings);
         let problem = match built {
             Err(problem) => problem,
-            Ok(None) => return Ok(()),
+            Ok(None) => {
+                // What an exchange elsewhere brings may come here.
+                let passes = settings.pass.as_ref().is_some_and(|pass| !pass.is_empty());
+                self.carrier = passes.then(|| Rc::new(Carrier::new(settings, false)));
+                return Ok(());
+            }
             Ok(Some(exchange)) => {
                 let in_if = matches!(block, Block::Nested(_)) && own_exchange;
                 if !(in_if && exchange.phase == Phase::Rewrite) {
@@ -191,6 +193,7 @@ impl LocationConf {
                     main.uses(exchange.phase);
                     // Where a request comes too late for that, it is exchanged here.
                     main.uses(Phase::PreContent);
+                    self.carrier = Some(exchange.carrier.clone());
                     self.state = State::Enabled(Box::new(exchange));
                     return Ok(());
                 }
@@ -231,15 +234,14 @@ fn build(
     let Some(asked) = Asked::of(settings)? else { return Ok(None) };
     let missing = |what: &str| format!("\"{}\" needs \"{what}\"", asked.type_directive());
     let endpoint = asked.endpoint.clone().ok_or_else(|| missing(asked.endpoint_directive()))?;
-    let carrier = match (&settings.carrier, asked.protocol.has_source()) {
-        (None, true) => return Err(missing("STSVariables")),
-        (Some(carrier), true) if carrier.source_text.is_empty() => {
+    let has_source = asked.protocol.has_source();
+    let carrier = Rc::new(Carrier::new(settings, has_source));
+    if has_source && carrier.source_text.is_empty() {
+        if carrier.variables.is_some() {
             return Err("\"STSVariables\": the source must not be empty".into());
         }
-        // Whatever stands there as source, such an exchange has none.
-        (carrier, false) => Rc::new(Variables::without_source(carrier.as_deref())),
-        (Some(carrier), true) => carrier.clone(),
-    };
+        return Err(missing("STSVariables\" or \"STSAcceptSourceTokenIn"));
+    }
     let credential = main.credentials.share(conf, asked.auth)?;
     let profile = Profile {
         protocol: asked.protocol,
@@ -264,7 +266,6 @@ fn build(
         &profile.auth,
         settings.outgoing_proxy.as_ref(),
     )?;
-    let source_encoding = settings.source_encoding.flatten();
     let identity = Identity {
         protocol: profile.protocol.clone(),
         endpoint,
@@ -274,7 +275,7 @@ fn build(
         parameters: parameters.iter().map(|p| (p.name.clone(), p.text.template.clone())).collect(),
         tls: tls.clone(),
         source: carrier.source_text.clone(),
-        source_encoding,
+        source_encoding: carrier.source_encoding,
     };
     let (id, is_new) = main.identify(identity);
     if is_new {
@@ -306,8 +307,6 @@ fn build(
         id: ExchangeId(id),
         callee: Rc::new(Callee { profile, credential, destination, limit, key, life }),
         carrier,
-        source_encoding,
-        target_encoding: settings.target_encoding.flatten(),
         parameters,
         // A fixed one is part of the profile.
         client_id: asked.client_id.filter(|text| text.template.has_variables()),

@@ -6,7 +6,7 @@ use crate::credentials::Credentials;
 use crate::net::Destinations;
 use crate::nginx::conf::Conf;
 use crate::nginx::value::Reported;
-use crate::nginx::variable::TargetVariable;
+use crate::nginx::variable::{self, TargetVariable};
 
 /// Shared by all blocks of a configuration.
 #[derive(Default)]
@@ -16,6 +16,7 @@ pub(crate) struct MainConf {
     pub(crate) caches: Caches,
     pub(crate) credentials: Credentials,
     exchanges: Vec<Identity>,
+    has_source_variable: bool,
     phases: Vec<Phase>,
 }
 
@@ -31,6 +32,16 @@ impl MainConf {
         }
         self.exchanges.push(identity);
         (self.exchanges.len() - 1, true)
+    }
+
+    /// Defines `$sts_source_token`, which only configurations have that accept tokens: in others the
+    /// name is for `map` and `set`.
+    pub(crate) fn define_source(&mut self, conf: &Conf<'_>) -> Result<(), Reported> {
+        if !self.has_source_variable {
+            variable::define_source(conf)?;
+            self.has_source_variable = true;
+        }
+        Ok(())
     }
 
     /// Notes that some location is exchanged in a phase: the others cost nothing.

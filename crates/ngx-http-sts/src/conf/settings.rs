@@ -8,12 +8,12 @@ use sts_core::secret::Secret;
 use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
+use crate::conf::carrier::{Accepted, Passed, Variables};
 use crate::conf::exchange::{Challenge, OnFailure, Phase};
 use crate::conf::grant::Grant;
 use crate::conf::parameter::Parameter;
 use crate::conf::wstrust::WsTrustSettings;
 use crate::nginx::tls::Protocols;
-use crate::nginx::value::Value;
 
 /// Each directive's own value; `None` where it was not written.
 #[derive(Clone, Default)]
@@ -24,7 +24,11 @@ pub(crate) struct Settings {
     pub(crate) cc: Grant,
     pub(crate) wstrust: WsTrustSettings,
     pub(crate) parameters: Option<Rc<Vec<Parameter>>>,
-    pub(crate) carrier: Option<Rc<Variables>>,
+    pub(crate) variables: Option<Rc<Variables>>,
+    pub(crate) accept: Option<Rc<Vec<Accepted>>>,
+    pub(crate) pass: Option<Rc<Vec<Passed>>>,
+    /// Bytes.
+    pub(crate) max_form: Option<u64>,
     pub(crate) source_encoding: Option<Option<Encoding>>,
     pub(crate) target_encoding: Option<Option<Encoding>>,
     pub(crate) verify: Option<bool>,
@@ -86,23 +90,6 @@ impl Kind {
     ];
 }
 
-/// `STSVariables`.
-pub(crate) struct Variables {
-    /// As written.
-    pub(crate) source_text: Rc<str>,
-    pub(crate) source: Value,
-    /// Index of the target's name among those of the configuration.
-    pub(crate) target: Option<usize>,
-}
-
-impl Variables {
-    /// For an exchange that has no source token: only the target, where there is one.
-    pub(crate) fn without_source(written: Option<&Self>) -> Self {
-        let target = written.and_then(|written| written.target);
-        Self { source_text: "".into(), source: Value::empty(), target }
-    }
-}
-
 /// `STSBoundTokens`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BoundTokens {
@@ -133,7 +120,10 @@ impl Settings {
     /// What goes with either syntax.
     pub(crate) fn inherit_common(&mut self, outer: &Self) {
         self.wstrust.inherit_common(&outer.wstrust);
-        inherit(&mut self.carrier, &outer.carrier);
+        inherit(&mut self.variables, &outer.variables);
+        inherit(&mut self.accept, &outer.accept);
+        inherit(&mut self.pass, &outer.pass);
+        inherit(&mut self.max_form, &outer.max_form);
         inherit(&mut self.source_encoding, &outer.source_encoding);
         inherit(&mut self.target_encoding, &outer.target_encoding);
         inherit(&mut self.trusted_certificate, &outer.trusted_certificate);

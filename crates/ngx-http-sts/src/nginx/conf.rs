@@ -9,11 +9,13 @@ use std::ptr::NonNull;
 
 use nginx_sys::{
     NGX_HTTP_SATISFY_ANY, NGX_LOG_EMERG, NGX_LOG_WARN, ngx_conf_full_name, ngx_conf_t,
-    ngx_http_core_loc_conf_t, ngx_http_handler_pt, ngx_pnalloc, ngx_pool_t, ngx_resolver_t,
-    ngx_str_t,
+    ngx_http_core_loc_conf_t, ngx_http_get_variable_index, ngx_http_handler_pt, ngx_pnalloc,
+    ngx_pool_t, ngx_resolver_t, ngx_str_t,
 };
 use ngx::http::{HttpModuleLocationConf, NgxHttpCoreModule};
 use ngx::ngx_conf_log_error;
+
+use crate::nginx::value::Reported;
 
 /// The configuration that is being read, for the time of one callback.
 pub(crate) struct Conf<'c> {
@@ -83,6 +85,14 @@ impl Conf<'_> {
         // SAFETY: as above.
         unsafe { data.add(text.len()).write(0) };
         ngx_str_t { len: text.len(), data }
+    }
+
+    /// The index of the value that each request has of a variable.
+    pub(crate) fn variable_index(&self, name: &str) -> Result<usize, Reported> {
+        let mut name = self.string(name);
+        // SAFETY: the configuration is valid for the call, and NGINX copies the name.
+        let index = unsafe { ngx_http_get_variable_index(self.as_ptr(), &raw mut name) };
+        usize::try_from(index).map_err(|_| Reported)
     }
 
     /// A path, relative to the directory of the configuration file.

@@ -132,32 +132,6 @@ impl<'r> Request<'r> {
         self.raw().method_name.as_bytes()
     }
 
-    /// The query, not decoded.
-    pub(crate) fn query(self) -> &'r [u8] {
-        self.raw().args.as_bytes()
-    }
-
-    /// The first header of a name.
-    pub(crate) fn header(self, name: &str) -> Option<&'r [u8]> {
-        let mut part = NonNull::new((&raw const self.raw().headers_in.headers.part).cast_mut());
-        while let Some(current) = part {
-            // SAFETY: NGINX keeps the list of headers well-formed, for as long as the request.
-            let current = unsafe { current.as_ref() };
-            // SAFETY: a part has that many elements of this type.
-            let headers = unsafe {
-                slice::from_raw_parts(current.elts.cast::<ngx_table_elt_t>(), current.nelts)
-            };
-            let named = |header: &&ngx_table_elt_t| {
-                header.key.as_bytes().eq_ignore_ascii_case(name.as_bytes())
-            };
-            if let Some(header) = headers.iter().find(named) {
-                return Some(header.value.as_bytes());
-            }
-            part = NonNull::new(current.next);
-        }
-        None
-    }
-
     /// The scheme and the credentials of `Authorization`.
     pub(crate) fn authorization(self) -> Option<&'r [u8]> {
         let header = NonNull::new(self.raw().headers_in.authorization)?;
@@ -197,23 +171,27 @@ impl<'r> Request<'r> {
     }
 
     pub(super) fn string(self, text: &str) -> Result<ngx_str_t, OutOfMemory> {
-        Ok(ngx_str_t { len: text.len(), data: self.copied(text.as_bytes())?.as_ptr() })
+        self.text(text.as_bytes())
+    }
+
+    /// A copy as NGINX has its strings, with a NUL behind it.
+    pub(super) fn text(self, bytes: &[u8]) -> Result<ngx_str_t, OutOfMemory> {
+        let len = bytes.len();
+        // SAFETY: the pool is valid as long as the request.
+        let memory = unsafe { ngx_pnalloc(self.raw().pool, len + 1) };
+        let data = NonNull::new(memory.cast::<u8>()).ok_or(OutOfMemory)?;
+        // SAFETY: the memory is fresh and one byte longer.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), data.as_ptr(), len) };
+        // SAFETY: as above.
+        unsafe { data.add(len).write(0) };
+        Ok(ngx_str_t { len, data: data.as_ptr() })
     }
 
     /// A copy that lives as long as the request.
     pub(crate) fn bytes(self, bytes: &[u8]) -> Result<&'r [u8], OutOfMemory> {
-        let data = self.copied(bytes)?;
+        let text = self.text(bytes)?;
         // SAFETY: it is that long, nobody changes it, and its pool ends with the request.
-        Ok(unsafe { slice::from_raw_parts(data.as_ptr(), bytes.len()) })
-    }
-
-    fn copied(self, bytes: &[u8]) -> Result<NonNull<u8>, OutOfMemory> {
-        // SAFETY: the pool is valid as long as the request.
-        let data = unsafe { ngx_pnalloc(self.raw().pool, bytes.len()) }.cast::<u8>();
-        let data = NonNull::new(data).ok_or(OutOfMemory)?;
-        // SAFETY: the memory is fresh and as long as the bytes.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), data.as_ptr(), bytes.len()) };
-        Ok(data)
+        Ok(unsafe { slice::from_raw_parts(text.data, text.len) })
     }
 
     /// Writes a line about this request: client, server, method and path, and never the query, in

@@ -29,11 +29,6 @@ enum Part {
 pub(crate) struct Reported;
 
 impl Value {
-    /// Nothing.
-    pub(crate) const fn empty() -> Self {
-        Self { parts: Vec::new() }
-    }
-
     /// Compiles a text.
     pub(crate) fn compile(conf: &Conf<'_>, text: &str) -> Result<Self, Reported> {
         Ok(Self { parts: vec![Part::compile(conf, text)?] })

@@ -53,6 +53,22 @@ impl TargetVariable {
     }
 }
 
+/// Defines `$sts_source_token`, unless the name has a value from elsewhere already. One that comes
+/// later puts its own reader in this one's place.
+pub(crate) fn define_source(conf: &Conf<'_>) -> Result<(), Reported> {
+    let mut name = conf.string(variables::SOURCE);
+    let flags = NGX_HTTP_VAR_CHANGEABLE | NGX_HTTP_VAR_NOCACHEABLE;
+    // SAFETY: as in `TargetVariable::define`.
+    let variable = unsafe { ngx_http_add_variable(conf.as_ptr(), &raw mut name, flags as usize) };
+    let mut variable = NonNull::new(variable).ok_or(Reported)?;
+    // SAFETY: as in `TargetVariable::define`.
+    let variable = unsafe { variable.as_mut() };
+    if variable.get_handler.is_none() {
+        variable.get_handler = Some(read_source);
+    }
+    Ok(())
+}
+
 /// Defines the variables that tell what happened.
 pub(crate) fn define_facts(conf: &Conf<'_>) -> Result<(), Reported> {
     for (name, fact) in Fact::ALL {
@@ -77,6 +93,15 @@ extern "C" fn read_target(
 ) -> ngx_int_t {
     // SAFETY: NGINX passes a request and a value that are valid for the call.
     unsafe { read(request, value, |request| variables::target(request, index)) }
+}
+
+extern "C" fn read_source(
+    request: *mut ngx_http_request_t,
+    value: *mut ngx_variable_value_t,
+    _data: usize,
+) -> ngx_int_t {
+    // SAFETY: NGINX passes a request and a value that are valid for the call.
+    unsafe { read(request, value, variables::source) }
 }
 
 extern "C" fn read_fact(

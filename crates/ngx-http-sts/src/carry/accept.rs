@@ -1,0 +1,251 @@
+//! The source token is found, and removed from what goes upstream.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use sts_core::carry::name::Likeness;
+use sts_core::carry::place::Kind;
+use sts_core::carry::{Found, cookies, credentials, pairs};
+use sts_core::error::{Failure, FailureKind};
+use sts_core::secret::Secret;
+
+use crate::carry::form::{self, Form};
+use crate::conf::Carrier;
+use crate::conf::carrier::Accepted;
+use crate::context::{Context, Source};
+use crate::nginx::fields::{Change, Field};
+use crate::nginx::request::{OutOfMemory, Request};
+
+/// What looking for a source token came to.
+pub(crate) enum Taken {
+    Source(Source),
+    /// The request is entered again when its body is there.
+    Waits,
+    /// NGINX answers with this status.
+    Refused(u16),
+}
+
+/// What was found in one place.
+#[derive(Clone)]
+pub(crate) enum Look {
+    Nothing,
+    Token { token: Rc<Secret>, with_dpop: bool },
+    Unusable(Failure),
+}
+
+/// The source token of a request: what the same places gave before, else what they give now. What is
+/// to be removed of it is removed.
+pub(crate) fn take(
+    request: Request<'_>,
+    context: &Context,
+    carrier: &Carrier,
+    has_source: bool,
+) -> Result<Taken, OutOfMemory> {
+    let form = form::ready(request, context, carrier);
+    let has_form = match form {
+        Form::Absent => false,
+        Form::Ready => true,
+        Form::Waits => return Ok(Taken::Waits),
+        Form::Refused(status) => return Ok(Taken::Refused(status)),
+        Form::Fault(fault) => return Ok(Taken::Source(Source::unusable(carrier, fault))),
+    };
+    let known = context.passes().find(|pass| pass.source.text == carrier.source_text);
+    let source = match known {
+        _ if !has_source => Source::new(carrier, []),
+        Some(pass) => pass.source.clone(),
+        None => find(request, context, carrier, has_form)?,
+    };
+    strip(request, &carrier.accept, has_form)?;
+    Ok(Taken::Source(source))
+}
+
+/// The first place that holds a token wins. All are looked at: a token that is there twice is refused
+/// wherever it is.
+fn find(
+    request: Request<'_>,
+    context: &Context,
+    carrier: &Carrier,
+    has_form: bool,
+) -> Result<Source, OutOfMemory> {
+    let body = if has_form && carrier.accept.iter().any(|one| one.place.kind == Kind::Post) {
+        request.body().ok_or(OutOfMemory)?
+    } else {
+        Secret::default()
+    };
+    let mut winner = None;
+    for accepted in carrier.accept.iter() {
+        // It may have been removed since, or something else may stand there now.
+        let look = match context.seen_in(&accepted.text) {
+            Some(look) => look,
+            None => {
+                let look = look(request, accepted, body.expose())?;
+                context.saw(accepted.text.clone(), look.clone());
+                look
+            }
+        };
+        let new = match look {
+            Look::Nothing => continue,
+            Look::Unusable(fault) if fault.kind == FailureKind::RepeatedToken => {
+                return Ok(Source::unusable(carrier, fault));
+            }
+            Look::Unusable(fault) => Source::unusable(carrier, fault),
+            Look::Token { token, with_dpop } => Source {
+                token,
+                encoding: accepted.place.encoding.unwrap_or(carrier.source_encoding),
+                accepted: true,
+                with_dpop,
+                ..Source::new(carrier, [])
+            },
+        };
+        winner.get_or_insert(new);
+    }
+    if let Some(winner) = winner {
+        return Ok(winner);
+    }
+    let token = match &carrier.variables {
+        Some(variables) => variables.source.evaluate(request).ok_or(OutOfMemory)?,
+        None => Cow::Borrowed(&[][..]),
+    };
+    Ok(Source::new(carrier, token))
+}
+
+fn look(request: Request<'_>, accepted: &Accepted, body: &[u8]) -> Result<Look, OutOfMemory> {
+    let name = &accepted.place.name;
+    let found = match accepted.place.kind {
+        Kind::Environment => {
+            let value = accepted.value.as_ref().map(|value| value.evaluate(request));
+            Found::Once(value.unwrap_or(Some(Cow::Borrowed(&[]))).ok_or(OutOfMemory)?)
+        }
+        Kind::Header => {
+            let named = request.fields().filter(|field| field.is(name));
+            named.map(|field| Cow::Borrowed(field.value)).collect()
+        }
+        Kind::Cookie => {
+            let fields = request.fields().filter(|field| field.is("Cookie"));
+            let found = fields.map(|field| cookies::find(field.value, name));
+            found.fold(Found::Nothing, Found::and).map(Cow::Borrowed)
+        }
+        Kind::Query => pairs::find(request.query(), name).map(Cow::Borrowed),
+        Kind::Post => pairs::find(body, name).map(|value| Cow::Owned(value.to_vec())),
+    };
+    Ok(match found {
+        Found::Nothing => Look::Nothing,
+        Found::Once(value) => read(accepted, &value),
+        Found::Repeated => {
+            let place = accepted.place.kind.word();
+            unusable(FailureKind::RepeatedToken, format!("\"{name}\" is more than once in {place}"))
+        }
+    })
+}
+
+/// The token in what stands at a place.
+fn read(accepted: &Accepted, value: &[u8]) -> Look {
+    let place = &accepted.place;
+    let is_encoded = matches!(place.kind, Kind::Query | Kind::Post);
+    let decoded = is_encoded.then(|| pairs::decode(value));
+    let text = match &decoded {
+        None => value.trim_ascii(),
+        Some(Some(decoded)) => decoded.expose(),
+        Some(None) => {
+            let reason = format!("the source token in {} is not encoded well", place.kind.word());
+            return unusable(FailureKind::BadToken, reason);
+        }
+    };
+    let token = match &place.scheme {
+        None => Some(text),
+        Some(scheme) => credentials::behind(scheme, text),
+    };
+    let Some(token) = token.filter(|token| !token.is_empty()) else { return Look::Nothing };
+    if place.is_bearer_header() && !credentials::is_b64token(token) {
+        let reason = "what stands behind \"Bearer\" is no token (RFC 6750, section 2.1)";
+        return unusable(FailureKind::BadToken, reason.to_owned());
+    }
+    let with_dpop = place.scheme.as_ref().is_some_and(|scheme| scheme.eq_ignore_ascii_case("DPoP"));
+    Look::Token { token: Rc::new(Secret::new(token)), with_dpop }
+}
+
+fn unusable(kind: FailureKind, reason: String) -> Look {
+    Look::Unusable(Failure::new(kind, reason))
+}
+
+/// Removes tokens from all places that say so.
+fn strip(request: Request<'_>, accept: &[Accepted], has_form: bool) -> Result<(), OutOfMemory> {
+    let at = |kind| accept.iter().filter(move |one| one.strip && one.place.kind == kind);
+    let mut changed = strip_fields(request, accept)?;
+    let without = |text: &[u8], accepted: &Accepted| {
+        pairs::replace(text, &accepted.place.name, Likeness::Same, None)
+    };
+    for accepted in at(Kind::Query) {
+        if let Some(query) = without(request.query(), accepted) {
+            request.set_query(query.expose())?;
+            changed = true;
+        }
+        if let Some(query) = without(request.sent_query(), accepted) {
+            request.set_sent_query(query.expose())?;
+            changed = true;
+        }
+    }
+    if has_form && at(Kind::Post).next().is_some() {
+        let mut body = request.body().ok_or(OutOfMemory)?;
+        let mut has_changed = false;
+        for accepted in at(Kind::Post) {
+            if let Some(left) = without(body.expose(), accepted) {
+                body = left;
+                has_changed = true;
+            }
+        }
+        if has_changed {
+            request.set_body(body.expose())?;
+            changed = true;
+        }
+    }
+    if changed {
+        accept.iter().for_each(|accepted| request.forget_variables(&accepted.tellers));
+    }
+    Ok(())
+}
+
+/// Whether something was there to be removed.
+fn strip_fields(request: Request<'_>, accept: &[Accepted]) -> Result<bool, OutOfMemory> {
+    let strips =
+        |one: &&Accepted| one.strip && matches!(one.place.kind, Kind::Header | Kind::Cookie);
+    if !accept.iter().any(|one| strips(&one)) {
+        return Ok(false);
+    }
+    let change = |field: Field<'_>| {
+        let mut change = Change::Keep;
+        for accepted in accept.iter().filter(strips) {
+            let place = &accepted.place;
+            match place.kind {
+                Kind::Header if field.is(&place.name) && carries(accepted, field.value) => {
+                    return Change::Drop;
+                }
+                Kind::Cookie if field.is("Cookie") => {
+                    let value = match &change {
+                        Change::Set(value) => value.expose(),
+                        Change::Keep | Change::Drop => field.value,
+                    };
+                    if let Some(left) = cookies::remove(value, &place.name, Likeness::Same) {
+                        change = Change::Set(left);
+                    }
+                }
+                _ => {}
+            }
+        }
+        match change {
+            Change::Set(left) if left.expose().trim_ascii().is_empty() => Change::Drop,
+            change => change,
+        }
+    };
+    if request.fields().all(|field| matches!(change(field), Change::Keep)) {
+        return Ok(false);
+    }
+    request.change_fields(change, &[])?;
+    Ok(true)
+}
+
+/// Whether a header has a token of the scheme: one of another scheme is none of ours.
+fn carries(accepted: &Accepted, value: &[u8]) -> bool {
+    let scheme = accepted.place.scheme.as_deref();
+    scheme.is_none_or(|scheme| credentials::behind(scheme, value).is_some())
+}

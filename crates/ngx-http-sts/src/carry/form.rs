@@ -1,0 +1,87 @@
+//! The body that a token may stand in.
+
+use sts_core::error::{Failure, FailureKind};
+
+use crate::conf::Carrier;
+use crate::context::Context;
+use crate::nginx::body::Reading;
+use crate::nginx::request::Request;
+
+/// What is to be done before a form can be looked at.
+pub(crate) enum Form {
+    /// There is none: the body is left alone.
+    Absent,
+    /// It is there, whole.
+    Ready,
+    /// The request is entered again when it is.
+    Waits,
+    /// NGINX answers with this status.
+    Refused(u16),
+    /// The request cannot be served.
+    Fault(Failure),
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const MULTIPART: &str = "multipart/form-data";
+
+/// Sees to it that the form is there, if the location has a use for it.
+pub(crate) fn ready(request: Request<'_>, context: &Context, carrier: &Carrier) -> Form {
+    if !carrier.uses_form() {
+        return Form::Absent;
+    }
+    if !is_form(request) {
+        if carrier.passes_form() && has_type(request, MULTIPART) {
+            return fault(
+                FailureKind::UnsupportedForm,
+                "a target token is passed in forms, and multipart/form-data is a form in which a \
+                 client could send one of its own",
+            );
+        }
+        return Form::Absent;
+    }
+    if request.fields().any(|field| field.is("Content-Encoding") && !is_identity(field.value)) {
+        return fault(FailureKind::UnsupportedForm, "a form with Content-Encoding cannot be read");
+    }
+    let limit = carrier.max_form;
+    let too_large = || {
+        fault(
+            FailureKind::FormTooLarge,
+            &format!("the form has more than {limit} bytes (STSMaxForm)"),
+        )
+    };
+    if request.content_length().is_some_and(|length| length > limit) {
+        return too_large();
+    }
+    if !request.has_read_body() {
+        match request.read_body(context) {
+            Reading::Done => {}
+            Reading::Waits => return Form::Waits,
+            Reading::Refused(status) => return Form::Refused(status),
+        }
+    }
+    if request.body_length() > limit {
+        return too_large();
+    }
+    Form::Ready
+}
+
+/// Any of several types counts: nobody knows which one a backend takes.
+pub(crate) fn is_form(request: Request<'_>) -> bool {
+    has_type(request, FORM)
+}
+
+fn has_type(request: Request<'_>, wanted: &str) -> bool {
+    let is_wanted = |value: &[u8]| {
+        let media_type = value.split(|byte| matches!(byte, b';' | b',')).next();
+        media_type.is_some_and(|found| found.trim_ascii().eq_ignore_ascii_case(wanted.as_bytes()))
+    };
+    request.fields().any(|field| field.is("Content-Type") && is_wanted(field.value))
+}
+
+fn is_identity(coding: &[u8]) -> bool {
+    matches!(coding.to_ascii_lowercase().trim_ascii(), b"" | b"identity")
+}
+
+fn fault(kind: FailureKind, reason: &str) -> Form {
+    Form::Fault(Failure::new(kind, reason))
+}

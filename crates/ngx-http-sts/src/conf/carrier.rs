@@ -1,0 +1,213 @@
+//! How tokens come in and go out: `STSVariables`, `STSAcceptSourceTokenIn`, `STSPassTargetTokenIn`.
+
+use std::rc::Rc;
+
+use sts_core::carry::place::{Accept, Kind, Pass, Place};
+use sts_core::encoding::Encoding;
+
+use crate::conf::argument::Problem;
+use crate::conf::directives::{self, Block, Refusal};
+use crate::conf::settings::Settings;
+use crate::nginx::conf::Conf;
+use crate::nginx::value::{Reported, Value};
+
+/// What a location says of how tokens come in and go out.
+#[derive(Default)]
+pub(crate) struct Carrier {
+    pub(crate) accept: Rc<Vec<Accepted>>,
+    pub(crate) pass: Rc<Vec<Passed>>,
+    pub(crate) variables: Option<Rc<Variables>>,
+    /// What the source comes from: where this is the same, so is the source.
+    pub(crate) source_text: Rc<str>,
+    /// How a token stands where nothing else is said of it.
+    pub(crate) source_encoding: Option<Encoding>,
+    pub(crate) target_encoding: Option<Encoding>,
+    /// Bytes that a form may have.
+    pub(crate) max_form: u64,
+}
+
+/// `STSVariables`.
+pub(crate) struct Variables {
+    /// As written.
+    pub(crate) source_text: Rc<str>,
+    pub(crate) source: Value,
+    /// Index of the target's name among those of the configuration.
+    pub(crate) target: usize,
+}
+
+/// `STSAcceptSourceTokenIn`.
+pub(crate) struct Accepted {
+    pub(crate) place: Place,
+    pub(crate) strip: bool,
+    /// The place in words.
+    pub(crate) text: Rc<str>,
+    /// What stands in an `environment`.
+    pub(crate) value: Option<Value>,
+    /// Variables that tell of the place, and that NGINX may have evaluated before it changes.
+    pub(crate) tellers: Vec<usize>,
+}
+
+/// `STSPassTargetTokenIn`.
+pub(crate) struct Passed {
+    pub(crate) place: Place,
+    /// The variable of an `environment`.
+    pub(crate) target: Option<usize>,
+    /// As those of [`Accepted`].
+    pub(crate) tellers: Vec<usize>,
+}
+
+/// How a target token stands somewhere.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Form<'c> {
+    pub(crate) scheme: Option<&'c str>,
+    pub(crate) encoding: Option<Encoding>,
+}
+
+/// Bytes of a form, where `STSMaxForm` says nothing.
+const MAX_FORM: u64 = 1024 * 1024;
+
+impl Carrier {
+    /// `has_source` is false for an exchange that has no source token, whatever is said of it.
+    pub(crate) fn new(settings: &Settings, has_source: bool) -> Self {
+        let accept = settings.accept.clone().unwrap_or_default();
+        let variables = settings.variables.clone();
+        let variable = variables.as_ref().map(|variables| &variables.source_text);
+        let source_text = match (accept.as_slice(), variable) {
+            _ if !has_source => "".into(),
+            ([], Some(text)) => text.clone(),
+            (places, text) => {
+                let places = places.iter().map(|accepted| &accepted.text);
+                let texts: Vec<&str> = places.chain(text).map(|text| &**text).collect();
+                texts.join("\n").into()
+            }
+        };
+        Self {
+            accept,
+            pass: settings.pass.clone().unwrap_or_default(),
+            variables,
+            source_text,
+            source_encoding: settings.source_encoding.flatten(),
+            target_encoding: settings.target_encoding.flatten(),
+            max_form: settings.max_form.unwrap_or(MAX_FORM),
+        }
+    }
+
+    /// Whether tokens go through a form in the body.
+    pub(crate) fn uses_form(&self) -> bool {
+        self.passes_form() || self.accept.iter().any(|accepted| accepted.place.kind == Kind::Post)
+    }
+
+    pub(crate) fn passes_form(&self) -> bool {
+        self.pass.iter().any(|passed| passed.place.kind == Kind::Post)
+    }
+
+    /// How the target stands in the variable with this index; nothing if it is another's.
+    pub(crate) fn form_in(&self, index: usize) -> Option<Form<'_>> {
+        if self.variables.as_ref().is_some_and(|variables| variables.target == index) {
+            return Some(Form { scheme: None, encoding: self.target_encoding });
+        }
+        let passed = self.pass.iter().find(|passed| passed.target == Some(index))?;
+        Some(passed.form(self.target_encoding))
+    }
+}
+
+impl Passed {
+    /// How the target stands there.
+    pub(crate) fn form(&self, default: Option<Encoding>) -> Form<'_> {
+        Form {
+            scheme: self.place.scheme.as_deref(),
+            encoding: self.place.encoding.unwrap_or(default),
+        }
+    }
+}
+
+/// `source $target`
+pub(super) fn variables(block: &mut Block<'_>, arguments: &[&str]) -> directives::Accepted {
+    if block.settings.variables.is_some() {
+        return Err(Refusal::Duplicate);
+    }
+    let source = arguments.first().copied().unwrap_or_default();
+    let target = arguments.get(1).copied().unwrap_or_default();
+    let Some(name) = target.strip_prefix('$').filter(|name| is_variable_name(name)) else {
+        return Err(format!(
+            "invalid target \"{}\": it must be a variable, as in $sts_target_token",
+            target.escape_debug()
+        )
+        .into());
+    };
+    let target = block.main.targets.define(block.conf, name)?;
+    block.settings.variables = Some(Rc::new(Variables {
+        source_text: source.into(),
+        source: Value::compile(block.conf, source)?,
+        target,
+    }));
+    Ok(())
+}
+
+/// `place [options]`, repeatable.
+pub(super) fn accept(block: &mut Block<'_>, arguments: &[&str]) -> directives::Accepted {
+    let kind = arguments.first().copied().unwrap_or_default();
+    let rule = Accept::parse(kind, arguments.get(1).copied());
+    let Accept { place, strip } = rule.map_err(|error| error.to_string())?;
+    let value = match place.kind {
+        Kind::Environment => Some(Value::compile(block.conf, &format!("${}", place.name))?),
+        _ => None,
+    };
+    block.main.define_source(block.conf)?;
+    let accepted = Accepted {
+        strip,
+        text: in_words(&place).into(),
+        value,
+        tellers: tellers(block.conf, &place)?,
+        place,
+    };
+    push(&mut block.settings.accept, accepted, |known, new| known.place == new.place)
+}
+
+/// `place [options]`, repeatable.
+pub(super) fn pass(block: &mut Block<'_>, arguments: &[&str]) -> directives::Accepted {
+    let kind = arguments.first().copied().unwrap_or_default();
+    let rule = Pass::parse(kind, arguments.get(1).copied());
+    let Pass { place } = rule.map_err(|error| error.to_string())?;
+    let target = match place.kind {
+        Kind::Environment => Some(block.main.targets.define(block.conf, &place.name)?),
+        _ => None,
+    };
+    let passed = Passed { target, tellers: tellers(block.conf, &place)?, place };
+    push(&mut block.settings.pass, passed, |known, new| known.place.is_at(&new.place))
+}
+
+fn push<T>(
+    list: &mut Option<Rc<Vec<T>>>,
+    new: T,
+    is_same: impl Fn(&T, &T) -> bool,
+) -> directives::Accepted {
+    let list = Rc::get_mut(list.get_or_insert_default());
+    let list = list.ok_or_else(|| Problem::from("the list is in use"))?;
+    if list.iter().any(|known| is_same(known, &new)) {
+        return Err(Problem::from("this place is given twice").into());
+    }
+    list.push(new);
+    Ok(())
+}
+
+fn in_words(place: &Place) -> String {
+    let Place { kind, name, scheme, encoding } = place;
+    let scheme = scheme.as_deref().unwrap_or_default();
+    format!("{} \"{name}\" {scheme} {encoding:?}", kind.word())
+}
+
+fn tellers(conf: &Conf<'_>, place: &Place) -> Result<Vec<usize>, Reported> {
+    let names = match place.kind {
+        Kind::Environment => vec![],
+        Kind::Header => vec![format!("http_{}", place.name.to_lowercase().replace('-', "_"))],
+        Kind::Query => vec!["request_uri".to_owned()],
+        Kind::Post => vec!["content_length".to_owned(), "request_body".to_owned()],
+        Kind::Cookie => vec!["http_cookie".to_owned(), format!("cookie_{}", place.name)],
+    };
+    names.iter().map(|name| conf.variable_index(name)).collect()
+}
+
+fn is_variable_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}

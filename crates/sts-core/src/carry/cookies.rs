@@ -1,0 +1,184 @@
+//! The pairs of a `Cookie` header, as RFC 6265, section 5.4 writes them.
+
+use crate::carry::Found;
+use crate::carry::name::Likeness;
+use crate::secret::Secret;
+
+/// The value of a cookie in one header field, without spaces and quotes around it.
+pub fn find<'f>(field: &'f [u8], name: &str) -> Found<&'f [u8]> {
+    let named = |pair: &&[u8]| name_of(pair) == name.as_bytes();
+    field.split(|byte| *byte == b';').filter(named).map(value).collect()
+}
+
+/// A header field without the cookies of a name; nothing if there are none. What is left may be empty.
+pub fn remove(field: &[u8], name: &str, likeness: Likeness) -> Option<Secret> {
+    let named = |pair: &&[u8]| match likeness {
+        Likeness::Same => name_of(pair) == name.as_bytes(),
+        Likeness::Alike => likeness.holds(name_of(pair), name),
+    };
+    let pairs = || field.split(|byte| *byte == b';');
+    if !pairs().any(|pair| named(&pair)) {
+        return None;
+    }
+    let mut left = Secret::with_capacity(field.len());
+    let mut first = true;
+    for (index, pair) in pairs().enumerate().filter(|(_, pair)| !named(pair)) {
+        // Only what stands in front of it has gone, so it has a space in front that it does not need.
+        let pair = if first && index > 0 { pair.trim_ascii_start() } else { pair };
+        if !first {
+            left.append(b";");
+        }
+        first = false;
+        left.append(pair);
+    }
+    Some(left)
+}
+
+/// A header field, which may be empty, with a cookie behind all others.
+pub fn append(field: &[u8], name: &str, value: &[u8]) -> Secret {
+    let room = field.len() + "; ".len() + name.len() + "=".len() + value.len();
+    let mut all = Secret::with_capacity(room);
+    all.append(field);
+    if !field.is_empty() {
+        all.append(if field.trim_ascii_end().ends_with(b";") { b" " } else { b"; " });
+    }
+    all.append(name.as_bytes());
+    all.append(b"=");
+    all.append(value);
+    all
+}
+
+/// Whether a text can be the value of a cookie as it is (RFC 6265, section 4.1.1, `cookie-octet`).
+pub fn can_hold(value: &[u8]) -> bool {
+    value.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\'))
+}
+
+fn name_of(pair: &[u8]) -> &[u8] {
+    let end = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+    pair.split_at(end).0.trim_ascii()
+}
+
+fn value(pair: &[u8]) -> &[u8] {
+    let equals = pair.iter().position(|byte| *byte == b'=');
+    let value = equals.and_then(|at| pair.get(at + 1..)).unwrap_or_default().trim_ascii();
+    match value {
+        [b'"', inner @ .., b'"'] => inner,
+        value => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NAME: &str = "access_token";
+
+    fn found(field: &str) -> Found<&str> {
+        match find(field.as_bytes(), NAME) {
+            Found::Nothing => Found::Nothing,
+            Found::Once(value) => Found::Once(std::str::from_utf8(value).unwrap()),
+            Found::Repeated => Found::Repeated,
+        }
+    }
+
+    fn without(field: &str) -> Option<String> {
+        let left = remove(field.as_bytes(), NAME, Likeness::Same)?;
+        Some(String::from_utf8(left.expose().to_vec()).unwrap())
+    }
+
+    fn with(field: &str) -> String {
+        String::from_utf8(append(field.as_bytes(), NAME, b"x").expose().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_others() {
+        for (field, expected) in [
+            ("", Found::Nothing),
+            ("a=b; xaccess_token=x; access_tokens=y; Access_Token=z", Found::Nothing),
+            ("access_token=x", Found::Once("x")),
+            ("a=b; access_token=x; c=d", Found::Once("x")),
+            ("a=b;access_token=x;c=d", Found::Once("x")),
+            ("a=b;  access_token = x ;c=d", Found::Once("x")),
+            ("access_token=x==", Found::Once("x==")),
+            ("access_token=\"x\"", Found::Once("x")),
+            ("access_token=\"", Found::Once("\"")),
+            ("access_token", Found::Once("")),
+            ("a=\"b; access_token=x; c\"", Found::Once("x")),
+            ("access_token=x; access_token=x", Found::Repeated),
+        ] {
+            assert_eq!(found(field), expected, "{field}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_leaves_no_trace() {
+        for (field, expected) in [
+            ("a=b", None),
+            ("access_token=x", Some("")),
+            ("access_token=x; a=b", Some("a=b")),
+            ("a=b; access_token=x", Some("a=b")),
+            ("a=b; access_token=x; c=d", Some("a=b; c=d")),
+            ("a=b;access_token=x;c=d", Some("a=b;c=d")),
+            ("  a=b ; access_token=x;  c=\"d e\" ;", Some("  a=b ;  c=\"d e\" ;")),
+            ("access_token=x; a=b; access_token=y", Some("a=b")),
+        ] {
+            assert_eq!(without(field).as_deref(), expected, "{field}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_appended_last() {
+        assert_eq!(with(""), "access_token=x");
+        assert_eq!(with("a=b"), "a=b; access_token=x");
+        assert_eq!(with("a=b;"), "a=b; access_token=x");
+        assert_eq!(with("a=b; "), "a=b;  access_token=x");
+    }
+
+    #[test]
+    fn what_would_end_a_cookie_cannot_stand_in_it() {
+        assert!(can_hold(b"eyJ0.e30_-~.+/=="));
+        for value in ["a b", "a;b", "a,b", "a\"", "a\\", "a\tb", "a\nb", "\u{fc}"] {
+            assert!(!can_hold(value.as_bytes()), "{value:?}");
+        }
+    }
+
+    /// Any text between two `;` that is no cookie of the name.
+    fn other() -> impl Strategy<Value = Vec<u8>> {
+        let bytes =
+            prop::collection::vec(any::<u8>().prop_filter("no ;", |byte| *byte != b';'), 0..12);
+        bytes.prop_filter("another name", |pair| name_of(pair) != NAME.as_bytes())
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_else_is_there_is_left_as_it_is(
+            before in prop::collection::vec(other(), 0..5),
+            after in prop::collection::vec(other(), 0..5),
+            value in "[!#-+./-9a-z]{0,20}",
+        ) {
+            let token = format!(" access_token={value}").into_bytes();
+            let whole: Vec<_> = before.iter().chain([&token]).chain(&after).cloned().collect();
+            let whole = whole.join(&b';');
+            prop_assert_eq!(find(&whole, NAME), Found::Once(value.as_bytes()));
+            let left = remove(&whole, NAME, Likeness::Same).unwrap();
+            let others: Vec<_> = before.iter().chain(&after).cloned().collect();
+            let expected = others.join(&b';');
+            if before.is_empty() {
+                prop_assert_eq!(left.expose(), expected.trim_ascii_start());
+            } else {
+                prop_assert_eq!(left.expose(), &expected);
+            }
+            let all = append(left.expose(), NAME, value.as_bytes());
+            prop_assert!(all.expose().starts_with(left.expose()));
+            prop_assert_eq!(find(all.expose(), NAME), Found::Once(value.as_bytes()));
+        }
+
+        #[test]
+        fn no_field_panics(field: Vec<u8>) {
+            let _ = find(&field, NAME);
+            let _ = remove(&field, NAME, Likeness::Alike);
+        }
+    }
+}

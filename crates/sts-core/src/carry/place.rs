@@ -1,0 +1,335 @@
+//! A place, as the directives name it.
+
+use thiserror::Error;
+
+use crate::encoding::Encoding;
+use crate::options::{OptionError, Options};
+
+/// Where in a request a token stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A variable of NGINX.
+    Environment,
+    /// A header field.
+    Header,
+    /// A parameter of the query.
+    Query,
+    /// A parameter of a form in the body.
+    Post,
+    /// A cookie.
+    Cookie,
+}
+
+/// `STSAcceptSourceTokenIn`: where a source token is looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accept {
+    /// The place.
+    pub place: Place,
+    /// Whether it is removed from what goes upstream.
+    pub strip: bool,
+}
+
+/// `STSPassTargetTokenIn`: where a target token is put.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pass {
+    /// The place.
+    pub place: Place,
+}
+
+/// A place in a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// What kind of place.
+    pub kind: Kind,
+    /// The name of the variable, header, parameter or cookie.
+    pub name: String,
+    /// What stands in front of the token, with a space between.
+    pub scheme: Option<String>,
+    /// How the token stands there, where the directive says so.
+    pub encoding: Option<Option<Encoding>>,
+}
+
+const BEARER: &str = "Bearer";
+
+impl Kind {
+    const WORDS: [(&'static str, Self); 5] = [
+        ("environment", Self::Environment),
+        ("header", Self::Header),
+        ("query", Self::Query),
+        ("post", Self::Post),
+        ("cookie", Self::Cookie),
+    ];
+
+    /// The word of the directives.
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, kind)| *kind == self).map_or("", |(word, _)| word)
+    }
+
+    fn parse(word: &str) -> Result<Self, PlaceError> {
+        let found = Self::WORDS.iter().find(|(known, _)| *known == word);
+        found
+            .map(|(_, kind)| *kind)
+            .ok_or_else(|| PlaceError::Kind(word.escape_debug().to_string()))
+    }
+}
+
+impl Accept {
+    /// Reads the arguments of the directive.
+    ///
+    /// # Errors
+    /// They do not say where.
+    pub fn parse(kind: &str, options: Option<&str>) -> Result<Self, PlaceError> {
+        let kind = Kind::parse(kind)?;
+        let mut options = Options::parse(options.unwrap_or_default())?;
+        let default = if kind == Kind::Header { "Authorization" } else { "access_token" };
+        let place = Place::take(kind, &mut options, default)?;
+        let strip = match options.take("strip") {
+            None => true,
+            Some(word) => match word.expose().to_ascii_lowercase().as_slice() {
+                b"true" | b"on" => true,
+                b"false" | b"off" => false,
+                _ => return Err(PlaceError::Strip),
+            },
+        };
+        options.finish(&["name", "type", "strip", "encoding"])?;
+        Ok(Self { place, strip })
+    }
+}
+
+impl Pass {
+    /// Reads the arguments of the directive.
+    ///
+    /// # Errors
+    /// They do not say where, or a token cannot be put there.
+    pub fn parse(kind: &str, options: Option<&str>) -> Result<Self, PlaceError> {
+        let kind = Kind::parse(kind)?;
+        let mut options = Options::parse(options.unwrap_or_default())?;
+        let default = match kind {
+            Kind::Environment => "mod_sts_target_token",
+            Kind::Header => "Authorization",
+            Kind::Query | Kind::Post => "access_token",
+            Kind::Cookie => "sts_token",
+        };
+        let place = Place::take(kind, &mut options, default)?;
+        options.finish(&["name", "type", "encoding"])?;
+        if kind == Kind::Cookie && place.scheme.is_some() {
+            return Err(PlaceError::CookieScheme);
+        }
+        Ok(Self { place })
+    }
+}
+
+impl Place {
+    fn take(kind: Kind, options: &mut Options, default: &str) -> Result<Self, PlaceError> {
+        let name = options.take_text("name")?.unwrap_or_else(|| default.to_owned());
+        check_name(kind, &name)?;
+        let scheme = match options.take("type") {
+            None => (kind == Kind::Header).then(|| BEARER.to_owned()),
+            Some(word) if word.is_empty() => None,
+            Some(word) => Some(scheme(word.expose())?),
+        };
+        let encoding = options.take("encoding").map(|word| encoding(word.expose())).transpose()?;
+        Ok(Self { kind, name, scheme, encoding })
+    }
+
+    /// Whether the token stands behind `Bearer` in a header, where it has to be of a certain form.
+    pub fn is_bearer_header(&self) -> bool {
+        self.kind == Kind::Header
+            && self.scheme.as_ref().is_some_and(|scheme| scheme.eq_ignore_ascii_case(BEARER))
+    }
+
+    /// Whether another place has the same name, whatever stands there.
+    pub fn is_at(&self, other: &Self) -> bool {
+        let same = match self.kind {
+            Kind::Environment | Kind::Header => self.name.eq_ignore_ascii_case(&other.name),
+            Kind::Query | Kind::Post | Kind::Cookie => self.name == other.name,
+        };
+        self.kind == other.kind && same
+    }
+}
+
+fn check_name(kind: Kind, name: &str) -> Result<(), PlaceError> {
+    match kind {
+        Kind::Environment if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') => {
+            Err(PlaceError::VariableName)
+        }
+        Kind::Header | Kind::Cookie if !is_word(name) => Err(PlaceError::Name(kind.word())),
+        Kind::Header if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) => {
+            Err(PlaceError::Reserved(name.to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn scheme(word: &[u8]) -> Result<String, PlaceError> {
+    let word = std::str::from_utf8(word).ok().filter(|word| is_word(word));
+    word.map(str::to_owned).ok_or(PlaceError::Scheme)
+}
+
+fn encoding(word: &[u8]) -> Result<Option<Encoding>, PlaceError> {
+    let found = Encoding::WORDS.iter().find(|(known, _)| known.as_bytes() == word);
+    found.map(|(_, encoding)| *encoding).ok_or(PlaceError::Encoding)
+}
+
+/// RFC 9110, section 5.6.2, `token`.
+fn is_word(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !text.is_empty() && text.bytes().all(allowed)
+}
+
+/// Header fields that HTTP and NGINX themselves live on.
+const RESERVED: [&str; 26] = [
+    "Accept",
+    "Accept-Encoding",
+    "Accept-Language",
+    "Connection",
+    "Content-Encoding",
+    "Content-Length",
+    "Content-Type",
+    "Cookie",
+    "Date",
+    "Expect",
+    "Host",
+    "If-Match",
+    "If-Modified-Since",
+    "If-None-Match",
+    "If-Range",
+    "If-Unmodified-Since",
+    "Keep-Alive",
+    "Range",
+    "Referer",
+    "TE",
+    "Trailer",
+    "Transfer-Encoding",
+    "Upgrade",
+    "User-Agent",
+    "Via",
+    "X-Forwarded-For",
+];
+
+/// Why a place cannot be used, as a fragment that says what is allowed.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum PlaceError {
+    /// A scheme in a cookie.
+    #[error("\"type\" is not possible in a cookie, which cannot hold a space")]
+    CookieScheme,
+    /// No such encoding.
+    #[error(
+        "the value of \"encoding\" is none of \"none\", \"base64\", \"base64url\", \"deflate\""
+    )]
+    Encoding,
+    /// No such kind of place.
+    #[error(
+        "invalid place \"{0}\": allowed are \"environment\", \"header\", \"query\", \"post\", \"cookie\""
+    )]
+    Kind(String),
+    /// Not a name of a header or a cookie.
+    #[error("the value of \"name\" is not the name of a {0}")]
+    Name(&'static str),
+    /// The options are not right.
+    #[error(transparent)]
+    Option(#[from] OptionError),
+    /// A header that cannot be taken away.
+    #[error("\"name={0}\" is not possible: HTTP or NGINX itself needs this header")]
+    Reserved(String),
+    /// Not the name of a scheme.
+    #[error("the value of \"type\" is not the name of an authentication scheme, as in \"Bearer\"")]
+    Scheme,
+    /// Not a switch.
+    #[error("the value of \"strip\" is neither \"true\" nor \"false\"")]
+    Strip,
+    /// Not the name of a variable.
+    #[error(
+        "the value of \"name\" is not the name of a variable: allowed are letters, digits and \"_\", \
+         without \"$\""
+    )]
+    VariableName,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accept(kind: &str, options: &str) -> Result<(String, Option<String>, bool), PlaceError> {
+        let accept = Accept::parse(kind, Some(options))?;
+        Ok((accept.place.name, accept.place.scheme, accept.strip))
+    }
+
+    fn pass(kind: &str, options: &str) -> Result<(String, Option<String>), PlaceError> {
+        let pass = Pass::parse(kind, Some(options))?;
+        Ok((pass.place.name, pass.place.scheme))
+    }
+
+    fn owned(word: &str) -> Option<String> {
+        Some(word.to_owned())
+    }
+
+    #[test]
+    fn each_place_has_its_defaults() {
+        let token = || "access_token".to_owned();
+        assert_eq!(accept("header", ""), Ok(("Authorization".into(), owned("Bearer"), true)));
+        assert_eq!(pass("header", ""), Ok(("Authorization".into(), owned("Bearer"))));
+        for kind in ["environment", "query", "post", "cookie"] {
+            assert_eq!(accept(kind, ""), Ok((token(), None, true)), "{kind}");
+        }
+        for kind in ["query", "post"] {
+            assert_eq!(pass(kind, ""), Ok((token(), None)), "{kind}");
+        }
+        assert_eq!(pass("cookie", ""), Ok(("sts_token".into(), None)));
+        assert_eq!(pass("environment", ""), Ok(("mod_sts_target_token".into(), None)));
+        assert_eq!(Accept::parse("query", None), Accept::parse("query", Some("")));
+    }
+
+    #[test]
+    fn each_option_can_be_given() {
+        let all = accept("header", "name=X-Token&type=Token&strip=false");
+        assert_eq!(all, Ok(("X-Token".into(), owned("Token"), false)));
+        assert_eq!(accept("header", "name=X-Token").unwrap().1, owned("Bearer"));
+        assert_eq!(accept("header", "name=X-Token&type=").unwrap().1, None);
+        assert_eq!(accept("query", "name=a%26b&strip=TRUE"), Ok(("a&b".into(), None, true)));
+        assert_eq!(pass("query", "type=Bearer").unwrap().1, owned("Bearer"));
+    }
+
+    #[test]
+    fn an_encoding_is_that_of_the_location_unless_it_is_given() {
+        let encoding = |options| Pass::parse("header", Some(options)).unwrap().place.encoding;
+        assert_eq!(encoding(""), None);
+        assert_eq!(encoding("encoding=none"), Some(None));
+        assert_eq!(encoding("encoding=base64url"), Some(Some(Encoding::Base64Url)));
+    }
+
+    #[test]
+    fn what_means_nothing_is_refused() {
+        use PlaceError as E;
+        for (kind, options, expected) in [
+            ("body", "", E::Kind("body".into())),
+            ("Header", "", E::Kind("Header".into())),
+            ("header", "name=a b", E::Name("header")),
+            ("header", "name=a%3Ab", E::Name("header")),
+            ("cookie", "name=a%3Db", E::Name("cookie")),
+            ("header", "name=host", E::Reserved("host".into())),
+            ("header", "name=Cookie", E::Reserved("Cookie".into())),
+            ("environment", "name=$a", E::VariableName),
+            ("header", "type=a b", E::Scheme),
+            ("query", "strip=yes", E::Strip),
+            ("query", "strip=", E::Strip),
+            ("query", "encoding=hex", E::Encoding),
+            ("query", "name=", E::Option(OptionError::Empty { key: "name" })),
+        ] {
+            assert_eq!(accept(kind, options), Err(expected), "{kind} {options}");
+        }
+        assert!(matches!(accept("query", "label=a"), Err(E::Option(OptionError::Unknown { .. }))));
+        assert!(matches!(pass("query", "strip=true"), Err(E::Option(OptionError::Unknown { .. }))));
+        assert_eq!(pass("cookie", "type=Bearer"), Err(E::CookieScheme));
+    }
+
+    #[test]
+    fn a_place_is_known_by_kind_and_name() {
+        let at = |kind: &str, name: &str| Pass::parse(kind, Some(name)).unwrap().place;
+        assert!(at("header", "name=X-Token").is_at(&at("header", "name=x-token&type=")));
+        assert!(!at("query", "name=a").is_at(&at("query", "name=A")));
+        assert!(!at("query", "name=a").is_at(&at("post", "name=a")));
+        assert!(at("header", "type=bearer").is_bearer_header());
+        assert!(!at("query", "type=bearer").is_bearer_header());
+    }
+}

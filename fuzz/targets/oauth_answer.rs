@@ -1,0 +1,50 @@
+//! The answer of a token endpoint: the first two bytes are its status, the third its grant, the rest
+//! its body.
+#![no_main]
+
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use libfuzzer_sys::fuzz_target;
+use sts_core::client_auth::ClientAuth;
+use sts_core::endpoint::Endpoint;
+use sts_core::life::{LifePolicy, good_for};
+use sts_core::now::{Now, UnixTime};
+use sts_core::profile::{Incoming, Profile, Protocol};
+
+const NOW: Now = Now { wall: UnixTime(1_800_000_000), entropy: || [7; 32] };
+
+fuzz_target!(|data: &[u8]| {
+    let [high, low, grant, body @ ..] = data else { return };
+    let status = 100 + u16::from_be_bytes([*high, *low]) % 500;
+    let Ok(status) = StatusCode::from_u16(status) else { return };
+    let protocol = match grant % 3 {
+        0 => Protocol::TokenExchange,
+        1 => Protocol::Password,
+        _ => Protocol::ClientCredentials,
+    };
+    let Ok(endpoint) = Endpoint::parse("https://sts.example/token") else { return };
+    let profile = Profile { protocol, endpoint, auth: ClientAuth::none(), client_id: None };
+    let mut headers = HeaderMap::new();
+    for name in [CONTENT_TYPE, RETRY_AFTER] {
+        let text = body.get(..body.len().min(20)).unwrap_or_default();
+        if let Ok(value) = HeaderValue::from_bytes(text) {
+            headers.insert(name, value);
+        }
+    }
+    match profile.response(&Incoming { status, headers: &headers, body }, &NOW) {
+        Ok(issued) => {
+            assert!(status.is_success());
+            let token = issued.token.expose();
+            assert!(!token.is_empty());
+            assert!(!token.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)));
+            let policy = LifePolicy { cap: 300, leeway: 15_000 };
+            assert!(policy.life(good_for(&issued, body, NOW.wall)) <= 300_000);
+        }
+        Err(failure) => {
+            assert!((400..600).contains(&failure.kind.status()));
+            // It goes into a line of a log.
+            assert!(!failure.reason.chars().any(char::is_control), "{:?}", failure.reason);
+            assert!(failure.reason.len() < 4096, "{:?}", failure.reason);
+        }
+    }
+});
