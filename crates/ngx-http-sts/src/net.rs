@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, USER_AGENT};
+use http::header::{HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::Full;
 use sts_core::error::{Failure, FailureKind};
@@ -186,15 +186,14 @@ async fn send(
 }
 
 fn request(destination: &Destination, outgoing: Outgoing) -> Request<Full<Bytes>> {
-    let length = outgoing.body.len();
-    // The body is wiped when the last of it has been written.
+    // The length of the body is added by hyper. The body is wiped when the last of it has been written.
     let mut request = Request::new(Full::new(Bytes::from_owner(outgoing.body)));
     *request.method_mut() = http::Method::POST;
     *request.uri_mut() = destination.target().clone();
-    let headers = request.headers_mut();
+    let mut headers = HeaderMap::with_capacity(outgoing.headers.len() + 3);
     headers.insert(HOST, destination.authority().clone());
     headers.insert(USER_AGENT, AGENT);
     headers.extend(outgoing.headers);
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    *request.headers_mut() = headers;
     request
 }
