@@ -227,6 +227,39 @@ fn each_exchange_takes_the_cache_that_it_names() {
 }
 
 #[test]
+fn an_exchange_in_one_directive_names_its_cache_and_its_cap() {
+    let scene = Scene::new();
+    let exchange = |options: &str| {
+        format!(
+            "STSExchange otx %%STS%%
+                auth=client_secret_basic&client_id=otxclient&client_secret=2Federate{options};
+            STSVariables $source_token $target_token;
+            %%TOLD%%"
+        )
+    };
+    let server = format!(
+        "location /a {{ {} }} location /b {{ {} }} location /c {{ {} }} location /d {{ {} }}
+        STSCache shm name=one;
+        location = /two {{ STSCache shm name=two; return 204; }}",
+        exchange("&cache.name=two"),
+        exchange("&cache.name=one"),
+        exchange(""),
+        exchange("&cache.name=two&cache.expiry=0"),
+    );
+    let nginx = told(&scene).server(&server).start();
+    let two = assert_miss(&nginx, "/a", "alice");
+    let one = assert_miss(&nginx, "/b", "alice");
+    assert_hit(&nginx, "/a", "alice", &two);
+    // The block around names it where the string does not.
+    assert_hit(&nginx, "/c", "alice", &one);
+    assert_miss(&nginx, "/d", "alice");
+    // It shares what the seed's directives ask for, too.
+    let same = format!("STSCache shm name=one; {LOCATION}");
+    nginx.reload_with(&told(&scene).server(&same));
+    assert_hit(&nginx, "/", "alice", &one);
+}
+
+#[test]
 fn a_cache_holds_as_many_tokens_as_it_may_and_keeps_those_that_are_used() {
     let scene = Scene::new();
     let server = format!("STSCache shm max_entries=3; {LOCATION}");

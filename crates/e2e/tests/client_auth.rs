@@ -37,6 +37,19 @@ fn public_pem(key: &PKey<Private>) -> String {
     String::from_utf8(key.public_key_to_pem().unwrap()).unwrap()
 }
 
+/// An RSA key as a JWK that says with which algorithm it signs, and what it is called.
+fn jwk(key: &PKey<Private>, algorithm: &str, id: &str) -> String {
+    let rsa = key.rsa().unwrap();
+    let encode = |number: &openssl::bn::BigNumRef| {
+        let text = openssl::base64::encode_block(&number.to_vec());
+        text.replace('+', "-").replace('/', "_").replace(['=', '\n'], "")
+    };
+    let (n, e, d) = (encode(rsa.n()), encode(rsa.e()), encode(rsa.d()));
+    format!(
+        r#"{{"kty":"RSA","use":"sig","alg":"{algorithm}","kid":"{id}","n":"{n}","e":"{e}","d":"{d}"}}"#
+    )
+}
+
 /// A way to authenticate: its name, the method with its options, and the `client_id` of the
 /// directive where the method has none.
 struct Way {
@@ -71,6 +84,18 @@ fn ways() -> (Vec<Client>, Vec<(String, String)>, Vec<Way>) {
         files.push((format!("{name}.pem"), private_pem(&key)));
         let auth = format!("private_key_jwt client_id={name}&jwk_file={name}.pem");
         ways.push(Way::new(name, &auth));
+    }
+    let rsa = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
+    for algorithm in ["RS384", "PS256", "PS512"] {
+        let client = Client::with_key(algorithm, &public_pem(&rsa)).unwrap();
+        clients.push(client.key_id(&format!("key-{algorithm}")));
+        let jwk = jwk(&rsa, algorithm, &format!("key-{algorithm}"));
+        let inline: String = jwk.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        files.push((format!("{algorithm}.jwk"), jwk));
+        let file = format!("private_key_jwt client_id={algorithm}&jwk_file={algorithm}.jwk");
+        ways.push(Way::new(algorithm, &file));
+        let inline = format!("private_key_jwt client_id={algorithm}&jwk={inline}");
+        ways.push(Way::new(&format!("{algorithm}-inline"), &inline));
     }
     (clients, files, ways)
 }

@@ -407,6 +407,38 @@ fn what_does_not_fit_together_is_refused() {
 }
 
 #[test]
+fn an_exchange_within_if_cannot_run_in_the_rewrite_phase_in_this_syntax_either() {
+    let exchange = "STSExchange otx http://127.0.0.1:9/t auth=none";
+    refused(&[
+        (
+            &format!("STSVariables $arg_a $b; if ($arg_c) {{ {exchange}&phase=rewrite; }}"),
+            &["STSPhase rewrite", "if"],
+        ),
+        (
+            &format!("STSVariables $arg_a $b; STSPhase rewrite; if ($arg_c) {{ {exchange}; }}"),
+            &["STSPhase rewrite", "if"],
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_risky_is_warned_of_in_this_syntax_too() {
+    let secret = "auth=client_secret_post&client_id=a&client_secret=s3cr3t";
+    for (url, options, warned) in [
+        ("https://127.0.0.1:9/t", "ssl_verify=false", "not verified"),
+        ("http://192.0.2.1/t", secret, "in clear"),
+        ("http://127.0.0.1:9/t", secret, ""),
+        ("https://127.0.0.1:9/t", secret, ""),
+    ] {
+        let exchange = format!("STSExchange otx {url} {options}; STSVariables $arg_a $target;");
+        let Checked { ok, output } = check(&exchange);
+        assert!(ok && !output.contains(SECRET), "{output}");
+        assert_eq!(output.contains("[warn]"), !warned.is_empty(), "{output}");
+        assert!(output.contains(warned), "{output}");
+    }
+}
+
+#[test]
 fn what_goes_with_either_syntax_stands_beside_an_exchange() {
     let checked = check(
         "STSExchange otx http://127.0.0.1:9/t auth=none&cache.name=tokens&cache.expiry=60;

@@ -62,6 +62,7 @@ fn run(scene: &Scene, heading: &str, change: impl Fn(String) -> String) -> Recip
         .replace("listen 127.0.0.1:8080", "listen 127.0.0.1:%%PORT_RECIPE%%");
     let text = change(text);
     let mut builder = scene.nginx().file("fastcgi_params", FASTCGI_PARAMS).forbid_in_log(SOURCE);
+    builder = builder.file("secrets/sts", "2Federate\n");
     if context.contains("set-misc") {
         builder = builder.main(&debian_modules().expect("this NGINX is Debian's"));
     }

@@ -2,7 +2,7 @@
 //! as the standards have it.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use devsts::pki::{Identity, Leaf};
 use devsts::sts::wstrust::{Layout, Requestor};
 use devsts::{Sts, Tls, WsTrust, is_for};
@@ -267,6 +267,46 @@ fn a_gateway_asks_for_somebody_and_says_who_it_is() {
 }
 
 #[test]
+fn a_gateway_that_shows_a_certificate_asks_for_somebody() {
+    let ca = Identity::authority("mutual CA");
+    let tls = Tls::new(ca.issue(&Leaf::server().ip([127, 0, 0, 1]))).ask_client(&ca);
+    let wstrust = WsTrust::at("/trust").requestor(Requestor::Certificate("gateway".to_owned()));
+    let scene = Scene::with(Sts::builder().tls(tls).wstrust(wstrust));
+    let more = "STSWSTrustTokenAs onbehalfof; STSWSTrustTokenType urn:any;
+                STSWSTrustValueType urn:any;";
+    let certificate = |name| format!("client_cert cert={name}.crt&key={name}.key");
+    let server = format!(
+        "STSSSLTrustedCertificate ca.pem; {} {} {}
+        location /option {{
+            STSExchange wstrust %%STS%%
+                '{}&token_type=urn:any&value_type=urn:any&wstrust_token_as=onbehalfof';
+            STSVariables $source_token $target_token;
+            %%PASS%%
+        }}",
+        location("/", &format!("{more} STSWSTrustEndpointAuth {};", certificate("gateway"))),
+        location("/other", &format!("{more} STSWSTrustEndpointAuth {};", certificate("other"))),
+        location("/none", more),
+        certificate("gateway").replace(' ', "&").replace("client_cert&", "auth=client_cert&"),
+    );
+    let mut builder = nginx(&scene, &server).file("ca.pem", ca.certificate_pem());
+    for name in ["gateway", "other"] {
+        let client = ca.issue(&Leaf::client(name));
+        builder = builder.file(&format!("{name}.crt"), client.certificate_pem());
+        builder = builder.file(&format!("{name}.key"), client.key_pem());
+    }
+    let nginx = builder.start();
+
+    for path in ["/", "/option"] {
+        let seen = Seen::by_backend(nginx.get(path).bearer("alice").send());
+        assert!(is_for(&seen.token(), "alice"), "{path}");
+    }
+    for path in ["/other", "/none"] {
+        nginx.get(path).bearer("alice").send().expect_status(502);
+    }
+    nginx.wait_for_log("gateway_refused: HTTP 400, fault \"Sender/FailedAuthentication\"");
+}
+
+#[test]
 fn a_gateway_that_is_not_known_is_no_fault_of_the_client() {
     for (requestor, auth) in credentials() {
         let scene = sts(|sts| sts.requestor(requestor.clone()));
@@ -319,6 +359,35 @@ fn an_assertion_that_came_through_verifies_at_its_consumer() {
     }
 }
 
+/// As the siblings of the module have it: the tokens are taken and given by directives, each with its
+/// encoding, and the client's own cookie does not reach the backend.
+#[test]
+fn an_assertion_is_taken_from_a_cookie_and_given_in_a_header() {
+    let scene = sts(|sts| sts.layout(Layout::Pretty));
+    let server = "location / {
+        STSExchange wstrust %%STS%%;
+        STSAcceptSourceTokenIn cookie name=assertion&encoding=deflate;
+        STSPassTargetTokenIn header name=X-Assertion&type=&encoding=base64;
+        STSPassTargetTokenIn query name=saml&encoding=base64url;
+        proxy_pass %%BACKEND%%;
+    }";
+    let nginx = nginx(&scene, server).start();
+    let deflated = miniz_oxide::deflate::compress_to_vec(assertion("alice").as_bytes(), 9);
+    let cookie = format!("a=1; assertion={}; b=2", URL_SAFE_NO_PAD.encode(deflated));
+
+    let seen = Seen::by_backend(nginx.get("/").header("Cookie", &cookie).send());
+
+    let issued = &scene.sts.issued()[0];
+    assert_eq!(issued.source, assertion("alice"));
+    assert_eq!(seen.header("X-Assertion"), Some(STANDARD.encode(&issued.target)));
+    assert_eq!(seen.uri(), format!("/?saml={}", URL_SAFE_NO_PAD.encode(&issued.target)));
+    assert!(!seen.header("Cookie").unwrap_or_default().contains("assertion"));
+    let broken = nginx.get("/").header("Cookie", "assertion=AAAA").send();
+    assert_eq!(broken.expect_status(401).header("WWW-Authenticate"), Some(INVALID));
+}
+
+const INVALID: &str = "Bearer error=\"invalid_token\"";
+
 #[test]
 fn an_assertion_over_several_lines_needs_an_encoding() {
     let scene = sts(|sts| sts.layout(Layout::Pretty));
@@ -366,6 +435,44 @@ fn credentials_in_the_message_are_in_clear_when_the_way_is() {
 }
 
 #[test]
+fn what_a_client_can_put_into_the_message_is_settable() {
+    let scene = sts(|sts| sts);
+    let more = "STSSourceEncoding base64; STSTargetEncoding base64;";
+    let server = location("/default", more)
+        + &location("/saml1", &format!("{more} STSWSTrustSourceElements saml1;"))
+        + &location(
+            "/own",
+            &format!("{more} STSWSTrustSourceElements \"{{urn:own}}Token\" saml2;"),
+        )
+        + "location /option {
+            STSExchange wstrust %%STS%%
+                'wstrust_source_elements=%7Burn:own%7DToken+saml1&source_encoding=base64';
+            STSVariables $source_token $target_token;
+            %%PASS%%
+        }";
+    let nginx = nginx(&scene, &server).start();
+    let own = "<Token xmlns='urn:own'/>".to_owned();
+    let status = |path, token: &str| nginx.get(path).bearer(STANDARD.encode(token)).send().status;
+
+    assert_eq!(status("/default", &assertion("alice")), 200);
+    // The STS has no use for the other one, but has seen it.
+    assert_eq!((status("/own", &assertion("alice")), status("/own", &own)), (200, 401));
+    assert_eq!(status("/option", &own), 401);
+    let calls = scene.sts.call_count();
+    assert_eq!(calls, 4);
+    for (path, token) in [
+        ("/default", &own),
+        ("/saml1", &own),
+        ("/saml1", &assertion("alice")),
+        ("/option", &assertion("alice")),
+    ] {
+        assert_eq!(status(path, token), 401);
+        nginx.wait_for_log("the source token is not one of the elements that are allowed");
+    }
+    assert_eq!(scene.sts.call_count(), calls);
+}
+
+#[test]
 fn what_does_not_go_together_is_refused_by_name() {
     let scene = sts(|sts| sts);
     let exchange = |options: &str| {
@@ -376,6 +483,11 @@ fn what_does_not_go_together_is_refused_by_name() {
     let rows = [
         (location("/", "STSWSTrustTokenAs actas;"), "needs \"STSWSTrustVersion 1.4\""),
         (location("/", "STSWSTrustVersion 2005;"), "\"STSWSTrustVersion\""),
+        (
+            location("/", "STSWSTrustSourceElements saml2 saml;"),
+            "\"usernametoken\" or {namespace}name",
+        ),
+        (exchange("wstrust_source_elements=saml"), "option \"wstrust_source_elements\": the value"),
         (exchange("wstrust_token_as=actas"), "needs \"STSWSTrustVersion 1.4\""),
         (exchange("wstrust_version=2"), "option \"wstrust_version\": the value must be \"1.2\""),
         (exchange("auth=client_secret_post"), "option \"auth\": the method sends parameters"),

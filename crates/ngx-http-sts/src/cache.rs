@@ -23,6 +23,9 @@ pub(crate) use seal::Seal;
 /// Set in the note of a token that is no bearer token.
 const NOT_APPLICABLE: u64 = 1;
 
+/// Set in the note of a token the source of which was looked at, and is bound to no key of its client.
+const UNBOUND: u64 = 2;
+
 /// The upper half of a note: seconds for which the token is good, as far as the STS and the tokens
 /// say; all ones when they say nothing.
 const GOOD_FOR_SHIFT: u32 = 32;
@@ -171,7 +174,8 @@ impl Cache {
             _ => TokenType::NotApplicable,
         };
         let token = Rc::new(Target::new(secret));
-        Some(Token { token, token_type, validity: validity(&hit.kept) })
+        let unbound = hit.kept.note & UNBOUND != 0;
+        Some(Token { token, token_type, validity: validity(&hit.kept), unbound })
     }
 
     fn with<R>(&self, use_it: impl FnOnce(&mut Zone<'_>) -> R) -> Option<R> {
@@ -207,7 +211,7 @@ impl Lease {
         let Validity { sent, good_for, .. } = token.validity;
         let value = Value {
             tags,
-            note: note(token.token_type, good_for),
+            note: note(token),
             bytes: sealed.as_deref().unwrap_or(secret),
             sent,
             life: policy.life(good_for),
@@ -241,13 +245,15 @@ impl Drop for Lease {
     }
 }
 
-fn note(token_type: TokenType, good_for: Option<u64>) -> u64 {
-    let seconds = good_for.map_or(SAYS_NOTHING, |seconds| seconds.min(SAYS_NOTHING - 1));
-    let flags = match token_type {
+fn note(token: &Token) -> u64 {
+    let seconds =
+        token.validity.good_for.map_or(SAYS_NOTHING, |seconds| seconds.min(SAYS_NOTHING - 1));
+    let kind = match token.token_type {
         TokenType::Bearer => 0,
         TokenType::NotApplicable => NOT_APPLICABLE,
     };
-    seconds << GOOD_FOR_SHIFT | flags
+    let bound = if token.unbound { UNBOUND } else { 0 };
+    seconds << GOOD_FOR_SHIFT | kind | bound
 }
 
 fn validity(kept: &Kept) -> Validity {

@@ -2,6 +2,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`directive`] | what a directive is |
 //! | [`directives`] | the table of directives, and what each accepts |
 //! | [`keys`] | the same as options of `STSExchange` |
 //! | [`exchange_directive`] | `STSExchange` |
@@ -20,6 +21,7 @@ pub(crate) mod argument;
 mod asked;
 pub(crate) mod cache;
 pub(crate) mod carrier;
+pub(crate) mod directive;
 pub(crate) mod directives;
 pub(crate) mod exchange;
 mod exchange_directive;

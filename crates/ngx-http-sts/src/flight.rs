@@ -67,32 +67,45 @@ pub(crate) enum Boarding {
 }
 
 /// Takes the token from the cache, or joins the call for it, or starts one.
+///
+/// # Errors
+/// The source fails the `check`, which is told whether it is known to be bound to nothing. With a
+/// token from the cache that is known as a rule: to look at the source again would cost as much as
+/// all the rest.
 pub(crate) fn board(
     cache: &Rc<Cache>,
     key: CacheKey,
     policy: &LifePolicy,
+    check: impl Fn(bool) -> Result<(), Failure>,
     ask: impl FnOnce() -> Ask,
-) -> Boarding {
+) -> Result<Boarding, Failure> {
     let suits = |validity: &Validity| validity.suits(policy);
     let name = Name { cache: Rc::as_ptr(cache), key };
     if let Some(flight) = FLIGHTS.with_borrow(|flights| flights.get(&name).cloned()) {
         // The flight may be for requests that want a fresher token than this one.
         if let Some(token) = cache.look(&key, suits) {
-            return Boarding::Now(token.granted(policy, How::Hit));
+            check(token.unbound)?;
+            return Ok(Boarding::Now(token.granted(policy, How::Hit)));
         }
+        check(false)?;
         let pending = Pending::new(ask());
         flight.join(&pending);
         pending.set_deadline();
-        return Boarding::Later(pending);
+        return Ok(Boarding::Later(pending));
     }
     let found = match cache.find(&key, None, suits) {
-        Found::Token(token) => return Boarding::Now(token.granted(policy, How::Hit)),
+        Found::Token(token) => {
+            check(token.unbound)?;
+            return Ok(Boarding::Now(token.granted(policy, How::Hit)));
+        }
         other => other,
     };
+    // Where it fails, the duty to call is passed on.
+    check(false)?;
     let pending = Pending::new(ask());
     if matches!(found, Found::Unshared) {
         pending.call_alone();
-        return Boarding::Later(pending);
+        return Ok(Boarding::Later(pending));
     }
     let flight = Rc::new(Flight {
         key,
@@ -111,7 +124,7 @@ pub(crate) fn board(
     // Made here: a task that is cancelled before it first runs has to land, too.
     let task = task::spawn(fly(Landing(flight.clone()), found));
     flight.task.replace(Some(task));
-    Boarding::Later(pending)
+    Ok(Boarding::Later(pending))
 }
 
 /// What happens when one that waits goes away.

@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use sts_core::cache_key::{CacheKey, source_tag};
+use sts_core::cache_key::CacheKey;
 use sts_core::error::Failure;
 use sts_core::issued::TokenType;
 use sts_core::life::{self, LifePolicy};
@@ -34,10 +34,14 @@ pub(crate) struct Ask {
     pub(crate) token: Rc<Secret>,
     /// The name of what is asked for.
     pub(crate) key: CacheKey,
+    /// The digest of the source token.
+    pub(crate) source_tag: [u8; 32],
     /// Names and evaluated values.
     pub(crate) parameters: Rc<Vec<(String, Secret)>>,
     pub(crate) client_id: Option<Rc<[u8]>>,
     pub(crate) username: Option<Rc<[u8]>>,
+    /// The source token was looked at, and is bound to no key of its client.
+    pub(crate) unbound: bool,
 }
 
 /// A token, and for how long it is good.
@@ -46,6 +50,8 @@ pub(crate) struct Token {
     pub(crate) token: Rc<Target>,
     pub(crate) token_type: TokenType,
     pub(crate) validity: Validity,
+    /// Its source was looked at, and is bound to no key of its client.
+    pub(crate) unbound: bool,
 }
 
 /// For how long a token is good. Times are milliseconds since 1970.
@@ -131,10 +137,7 @@ impl Ask {
 
     /// By what else its token is found in a cache.
     pub(crate) fn tags(&self) -> Tags {
-        Tags {
-            exchange: tag(self.callee.key.digest()),
-            source: tag(&source_tag(self.token.expose())),
-        }
+        Tags { exchange: tag(self.callee.key.digest()), source: tag(&self.source_tag) }
     }
 
     /// Calls the STS. `sent` is set as soon as it may have seen anything; `hold` tells whether a
@@ -158,6 +161,7 @@ impl Ask {
             token: Rc::new(Target::new(issued.token)),
             token_type: issued.token_type,
             validity: Validity { sent: started, good_for, at_most: u64::MAX },
+            unbound: self.unbound,
         })
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use sts_core::bound;
-use sts_core::cache_key::CacheKey;
+use sts_core::cache_key::{CacheKey, SourceTag};
 use sts_core::error::{Failure, FailureKind};
 use sts_core::profile::{Names, Parameter, Subject};
 use sts_core::secret::Secret;
@@ -98,8 +98,8 @@ fn run(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
         let Some(outcome) = pending.take_outcome() else { return Ok(Next::Wait) };
         context.set_pending(pass, None);
         let took = pending.took();
-        let Ask { source, key, .. } = pending.ask.clone();
-        return settle(request, context, exchange, source, key, outcome, took);
+        let source = pending.ask.source.clone();
+        return settle(request, context, exchange, source, pending.ask.key, outcome, took);
     }
     if let Some(applied) = context.applied() {
         if applied.is(pass, &exchange.carrier) {
@@ -114,7 +114,7 @@ fn run(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
     };
     let token = decode(exchange, &source);
     let values = values(request, exchange)?;
-    let key = key(exchange, token.as_ref().unwrap_or(&source.token), &values);
+    let (key, tag) = key(exchange, token.as_ref().unwrap_or(&source.token), &values);
     if let Some(pass) = context.pass_of(exchange.id) {
         // An error page is served whatever its location would ask for.
         let is_refused = matches!(pass.outcome, Outcome::Failed(_));
@@ -122,7 +122,7 @@ fn run(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
             return meet_again(request, context, exchange, pass);
         }
     }
-    match token.and_then(|token| start(request, exchange, &source, &token, &values, key)) {
+    match token.and_then(|token| start(request, exchange, &source, &token, &values, key, tag)) {
         Ok(Boarding::Later(pending)) => wait(request, context, exchange, pending),
         Ok(Boarding::Now(granted)) => {
             settle(request, context, exchange, source, key, Ok(granted), 0)
@@ -145,7 +145,7 @@ fn meet_again(
         Outcome::Granted(granted) => {
             let token = decode(exchange, &pass.source);
             let good = token
-                .and_then(|token| check_bound(request, exchange, &pass.source, token.expose()))
+                .and_then(|token| check_bound(request, exchange, &pass.source, &token, false))
                 .and_then(|()| pass::check(&exchange.carrier, granted));
             match good {
                 Ok(()) => return Ok(go_on(request, pass)),
@@ -165,15 +165,16 @@ fn go_on(request: Request<'_>, pass: &Pass) -> Next {
     Next::GoOn
 }
 
+/// `unbound`: the token itself is known to be bound to nothing.
 fn check_bound(
     request: Request<'_>,
     exchange: &Exchange,
     source: &Source,
-    token: &[u8],
+    token: &Secret,
+    unbound: bool,
 ) -> Result<(), Failure> {
-    let bound = || {
-        source.with_dpop || bound::is_bound(token) || came_with_dpop(request, source.token.expose())
-    };
+    let is_bound = || !unbound && bound::is_bound(token.expose());
+    let bound = || source.with_dpop || is_bound() || came_with_dpop(request, source.token.expose());
     let allowed = exchange.bound_tokens == BoundTokens::Allow || !exchange.has_source();
     if allowed || !bound() {
         return Ok(());
@@ -239,8 +240,8 @@ fn values<'e>(request: Request<'e>, exchange: &'e Exchange) -> Result<Values<'e>
     })
 }
 
-/// The name of what is asked for.
-fn key(exchange: &Exchange, token: &Secret, values: &Values<'_>) -> CacheKey {
+/// The name of what is asked for, and of the source alone.
+fn key(exchange: &Exchange, token: &Secret, values: &Values<'_>) -> (CacheKey, SourceTag) {
     let parameters: Vec<_> =
         values.parameters.iter().map(|(name, value)| Parameter { name, value }).collect();
     let subject = Subject { source: token, parameters: &parameters };
@@ -256,22 +257,23 @@ fn start(
     token: &Rc<Secret>,
     values: &Values<'_>,
     key: CacheKey,
+    tag: SourceTag,
 ) -> Result<Boarding, Failure> {
     let missing = |reason| Err(Failure::new(FailureKind::MissingToken, reason));
-    if exchange.has_source() {
-        if token.is_empty() {
-            return missing("no source token");
-        }
-        check_bound(request, exchange, source, token.expose())?;
+    if exchange.has_source() && token.is_empty() {
+        return missing("no source token");
     }
     if values.username.as_ref().is_some_and(|name| name.is_empty()) {
         return missing("there is nobody whose password the source token could be");
     }
+    let check = |unbound| check_bound(request, exchange, source, token, unbound);
+    // Only what has passed the check asks.
     let ask = || Ask {
         callee: exchange.callee.clone(),
         source: source.clone(),
         token: token.clone(),
         key,
+        source_tag: tag.digest(),
         parameters: values
             .parameters
             .iter()
@@ -280,21 +282,22 @@ fn start(
             .into(),
         client_id: values.client_id.as_deref().map(Rc::from),
         username: values.username.as_deref().map(Rc::from),
+        unbound: exchange.has_source() && exchange.bound_tokens == BoundTokens::Refuse,
     };
     let Some(cache) = &exchange.cache else {
+        check(false)?;
         let pending = Pending::new(ask());
         pending.call_alone();
         return Ok(Boarding::Later(pending));
     };
-    Ok(flight::board(cache, key, &exchange.callee.life, ask))
+    flight::board(cache, key, &exchange.callee.life, check, ask)
 }
 
 /// RFC 9449, section 7.1: a token that came with the scheme DPoP is bound, whatever it looks like.
 fn came_with_dpop(request: Request<'_>, source: &[u8]) -> bool {
     let is_so = || {
         let (scheme, credentials) = request.authorization()?.split_at_checked(5)?;
-        let same = credentials.trim_ascii() == source;
-        Some(scheme.eq_ignore_ascii_case(b"DPoP ") && same)
+        Some(scheme.eq_ignore_ascii_case(b"DPoP ") && credentials.trim_ascii() == source)
     };
     is_so() == Some(true)
 }

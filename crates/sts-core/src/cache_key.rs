@@ -20,9 +20,10 @@ pub struct ExchangeKey {
 }
 
 /// Changes when the fields do, so that an old cache is not read wrongly.
-const LAYOUT: &[u8] = b"sts-cache-key-2";
+const LAYOUT: &[u8] = b"sts-cache-key-3";
 
 /// Fields, each behind its length.
+#[derive(Clone)]
 pub(crate) struct Fields {
     hash: Sha256,
     /// Short ones are collected here: each call of OpenSSL takes as long as a few of them do.
@@ -108,12 +109,16 @@ impl ExchangeKey {
 
     /// The key of one request.
     pub fn of(&self, subject: &Subject<'_>) -> CacheKey {
-        self.of_names(subject, &Names::default())
+        self.of_names(subject, &Names::default()).0
     }
 
-    /// [`Self::of`], where names depend on the request.
-    pub fn of_names(&self, subject: &Subject<'_>, names: &Names<'_>) -> CacheKey {
-        let mut fields = Fields::new(&self.digest);
+    /// [`Self::of`], where names depend on the request, and what is known of the source by then.
+    pub fn of_names(&self, subject: &Subject<'_>, names: &Names<'_>) -> (CacheKey, SourceTag) {
+        // The source goes first, so that no token is hashed twice to be found by it, too.
+        let source = if self.has_source { subject.source.expose() } else { b"" };
+        let tag = SourceTag::new(source);
+        let mut fields = tag.0.clone();
+        fields.push(&self.digest);
         fields.push(&(subject.parameters.len() as u64).to_le_bytes());
         for parameter in subject.parameters {
             fields.push(parameter.name.as_bytes());
@@ -122,17 +127,26 @@ impl ExchangeKey {
         fields.push_optional(names.client_id);
         if self.has_source {
             fields.push_optional(names.username);
-            fields.push(subject.source.expose());
         }
-        CacheKey(fields.finish())
+        (CacheKey(fields.finish()), tag)
     }
 }
 
-/// A digest of a source token alone, by which all tokens that were issued for it are found.
-pub fn source_tag(source: &[u8]) -> [u8; 32] {
-    let mut fields = Fields::new(b"sts-source-1");
-    fields.push(source);
-    fields.finish()
+/// A source token alone, by which all tokens that were issued for it are found.
+pub struct SourceTag(Fields);
+
+impl SourceTag {
+    /// The tag of a source token.
+    pub fn new(source: &[u8]) -> Self {
+        let mut fields = Fields::new(b"sts-source-1");
+        fields.push(source);
+        Self(fields)
+    }
+
+    /// Its digest.
+    pub fn digest(self) -> [u8; 32] {
+        self.0.finish()
+    }
 }
 
 #[cfg(test)]
@@ -225,7 +239,7 @@ mod tests {
             let source = Secret::new(source);
             let subject = Subject { source: &source, parameters };
             let names = Names { client_id: None, username: user.map(str::as_bytes) };
-            exchange.of_names(&subject, &names)
+            exchange.of_names(&subject, &names).0
         };
         let cc = exchange(Protocol::ClientCredentials);
         assert_eq!(of(&cc, "s", &[], Some("u")), of(&cc, "t", &[], None));
@@ -238,6 +252,18 @@ mod tests {
     }
 
     #[test]
+    fn the_tag_of_a_source_is_the_same_for_all_exchanges() {
+        let subject = Subject { source: &Secret::new("s"), parameters: &[] };
+        for endpoint in ["http://a/t", "http://b/t"] {
+            let exchange = ExchangeKey::new(&profile(endpoint, "none", "", None), &[]);
+            let (key, tag) = exchange.of_names(&subject, &Names::default());
+            let tag = tag.digest();
+            assert_eq!(tag, SourceTag::new(b"s").digest());
+            assert_ne!(tag, key.0);
+        }
+    }
+
+    #[test]
     fn names_change_the_key() {
         let exchange =
             ExchangeKey::new(&profile_of(Protocol::Password, "http://a/t", "none", "", None), &[]);
@@ -246,7 +272,7 @@ mod tests {
         let mut keys: Vec<_> = names
             .into_iter()
             .flat_map(|client_id| names.map(|username| Names { client_id, username }))
-            .map(|names| exchange.of_names(&subject, &names).0)
+            .map(|names| exchange.of_names(&subject, &names).0.0)
             .collect();
         assert_eq!(keys[0], exchange.of(&subject).0);
         keys.sort_unstable();

@@ -6,7 +6,13 @@ use crate::secret::Secret;
 
 /// The pairs of a form, collected before any is written: the body then fits its buffer at once.
 pub(crate) struct Form<'a> {
-    pairs: Vec<(&'a str, &'a [u8])>,
+    pairs: Vec<(Text<'a>, Text<'a>)>,
+}
+
+/// A name or a value, and how many of its bytes do not stand for themselves.
+struct Text<'a> {
+    bytes: &'a [u8],
+    changed: usize,
 }
 
 impl<'a> Form<'a> {
@@ -15,42 +21,57 @@ impl<'a> Form<'a> {
     }
 
     pub(crate) fn push(&mut self, name: &'a str, value: &'a [u8]) {
-        self.pairs.push((name, value));
+        self.pairs.push((Text::new(name.as_bytes()), Text::new(value)));
     }
 
     /// Writes the body into a buffer that it fits.
     pub(crate) fn encode(&self) -> Secret {
-        let pair = |(name, value): &(&str, &[u8])| {
-            encoded_len(name.as_bytes()) + 1 + encoded_len(value) + 1
-        };
+        let pair =
+            |(name, value): &(Text<'_>, Text<'_>)| name.encoded_len() + 1 + value.encoded_len() + 1;
         let capacity = self.pairs.iter().map(pair).sum();
         let mut body = Secret::with_capacity(capacity);
         for (name, value) in &self.pairs {
             if !body.is_empty() {
                 body.append(b"&");
             }
-            encode(&mut body, name.as_bytes());
+            name.encode(&mut body);
             body.append(b"=");
-            encode(&mut body, value);
+            value.encode(&mut body);
         }
         body
     }
 }
 
+impl<'a> Text<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, changed: count_changed(bytes) }
+    }
+
+    /// How much room it needs at most when it is encoded.
+    fn encoded_len(&self) -> usize {
+        // A space takes one byte instead of three; not worth a second look at every byte.
+        self.bytes.len() + 2 * self.changed
+    }
+
+    /// Appends it, encoded.
+    fn encode(&self, out: &mut Secret) {
+        if self.changed == 0 {
+            return out.append(self.bytes);
+        }
+        for chunk in byte_serialize(self.bytes) {
+            out.append(chunk.as_bytes());
+        }
+    }
+}
+
 /// Appends `value`, encoded; there must be room of [`encoded_len`].
 pub(crate) fn encode(out: &mut Secret, value: &[u8]) {
-    if count_changed(value) == 0 {
-        return out.append(value);
-    }
-    for chunk in byte_serialize(value) {
-        out.append(chunk.as_bytes());
-    }
+    Text::new(value).encode(out);
 }
 
 /// How much room `value` needs at most when it is encoded.
 pub(crate) fn encoded_len(value: &[u8]) -> usize {
-    // A space takes one byte instead of three; not worth a second look at every byte.
-    value.len() + 2 * count_changed(value)
+    Text::new(value).encoded_len()
 }
 
 /// Decodes one name or value; `None` if a `%` is not followed by two hexadecimal digits.

@@ -26,7 +26,8 @@ pub fn good_for(issued: &Issued, source: &[u8], sent: UnixTime) -> Option<u64> {
     let until = |expiry: UnixTime| expiry.0.saturating_sub(sent.0);
     let expiries = [
         issued.expires_in,
-        issued.expires_at.map(until),
+        // WS-Trust has looked into its assertions already.
+        issued.expires_at.or_else(|| assertion_expiry(issued.token.expose())).map(until),
         jwt::expiry(issued.token.expose()).map(until),
         jwt::expiry(source).map(until),
         assertion_expiry(source).map(until),
@@ -110,6 +111,10 @@ mod tests {
         };
         let source = assertion("1970-01-12T13:47:10Z");
         assert_eq!(life(&issued("t", Some(60)), source.as_bytes(), SENT, &NO_LEEWAY), 30_000);
+        let encoded = URL_SAFE_NO_PAD.encode(&source);
+        assert_eq!(life(&issued("t", Some(60)), encoded.as_bytes(), SENT, &NO_LEEWAY), 30_000);
+        assert_eq!(life(&issued(encoded, Some(60)), b"s", SENT, &NO_LEEWAY), 30_000);
+        assert_eq!(life(&issued("PAnother token", Some(60)), b"PA", SENT, &NO_LEEWAY), 60_000);
         let source = assertion("soon");
         assert_eq!(life(&issued("t", Some(60)), source.as_bytes(), SENT, &NO_LEEWAY), 0);
     }

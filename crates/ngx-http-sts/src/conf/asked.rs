@@ -66,36 +66,27 @@ impl Asked {
             if self.client_id.is_some() || self.auth.id().is_some() {
                 return Ok(());
             }
-            return Err(
-                "\"STSType ropc\" needs \"STSROPCUsername\", or a client id in its place".into()
-            );
+            return Err("an exchange of type \"ropc\" needs \"STSROPCUsername\" (option \
+                        \"username\"), or a client id in its place"
+                .into());
         };
         if username.authenticated && phase.is_some_and(|phase| phase != Phase::PreContent) {
             return Err(
-                "\"STSROPCUsername *\" needs \"STSPhase precontent\": in an earlier phase \
-                        NGINX has authenticated nobody yet"
+                "the user name \"*\" (\"STSROPCUsername\") needs \"STSPhase precontent\": in an \
+                        earlier phase NGINX has authenticated nobody yet"
                     .into(),
             );
         }
         Ok(())
     }
 
-    /// What to call the exchange in a message.
-    pub(super) const fn type_directive(&self) -> &'static str {
-        self.directives().0
-    }
-
     /// The directive that sets its endpoint.
     pub(super) const fn endpoint_directive(&self) -> &'static str {
-        self.directives().1
-    }
-
-    const fn directives(&self) -> (&'static str, &'static str) {
         match self.protocol {
-            Protocol::ClientCredentials => ("STSType cc", "STSCCEndpoint"),
-            Protocol::Password => ("STSType ropc", "STSROPCEndpoint"),
-            Protocol::TokenExchange => ("STSType otx", "STSOTXEndpoint"),
-            Protocol::WsTrust(_) => ("STSType wstrust", "STSWSTrustEndpoint"),
+            Protocol::ClientCredentials => "STSCCEndpoint",
+            Protocol::Password => "STSROPCEndpoint",
+            Protocol::TokenExchange => "STSOTXEndpoint",
+            Protocol::WsTrust(_) => "STSWSTrustEndpoint",
         }
     }
 }

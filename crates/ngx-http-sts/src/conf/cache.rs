@@ -84,7 +84,11 @@ impl Caches {
         let index = match known {
             Some(index) => index,
             None if name == DEFAULT_NAME => self.add(conf, Definition::parse("")?)?,
-            None => return Err(format!("there is no \"STSCache\" with name=\"{name}\"")),
+            None => {
+                return Err(format!(
+                    "option \"cache.name\": there is no \"STSCache\" with name=\"{name}\""
+                ));
+            }
         };
         let defined = self.0.get_mut(index).ok_or_else(|| Problem::from("no such cache"))?;
         Ok(defined.sealed_with(passphrase))

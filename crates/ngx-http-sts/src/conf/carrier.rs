@@ -6,7 +6,7 @@ use sts_core::carry::place::{Accept, Kind, Pass, Place};
 use sts_core::encoding::Encoding;
 
 use crate::conf::argument::Problem;
-use crate::conf::directives::{self, Block, Refusal};
+use crate::conf::directive::{self, Block, Refusal};
 use crate::conf::settings::Settings;
 use crate::nginx::conf::Conf;
 use crate::nginx::value::{Reported, Value};
@@ -122,7 +122,7 @@ impl Passed {
 }
 
 /// `source $target`
-pub(super) fn variables(block: &mut Block<'_>, arguments: &[&str]) -> directives::Accepted {
+pub(super) fn variables(block: &mut Block<'_>, arguments: &[&str]) -> directive::Accepted {
     if block.settings.variables.is_some() {
         return Err(Refusal::Duplicate);
     }
@@ -145,7 +145,7 @@ pub(super) fn variables(block: &mut Block<'_>, arguments: &[&str]) -> directives
 }
 
 /// `place [options]`, repeatable.
-pub(super) fn accept(block: &mut Block<'_>, arguments: &[&str]) -> directives::Accepted {
+pub(super) fn accept(block: &mut Block<'_>, arguments: &[&str]) -> directive::Accepted {
     let kind = arguments.first().copied().unwrap_or_default();
     let rule = Accept::parse(kind, arguments.get(1).copied());
     let Accept { place, strip } = rule.map_err(|error| error.to_string())?;
@@ -165,7 +165,7 @@ pub(super) fn accept(block: &mut Block<'_>, arguments: &[&str]) -> directives::A
 }
 
 /// `place [options]`, repeatable.
-pub(super) fn pass(block: &mut Block<'_>, arguments: &[&str]) -> directives::Accepted {
+pub(super) fn pass(block: &mut Block<'_>, arguments: &[&str]) -> directive::Accepted {
     let kind = arguments.first().copied().unwrap_or_default();
     let rule = Pass::parse(kind, arguments.get(1).copied());
     let Pass { place } = rule.map_err(|error| error.to_string())?;
@@ -181,7 +181,7 @@ fn push<T>(
     list: &mut Option<Rc<Vec<T>>>,
     new: T,
     is_same: impl Fn(&T, &T) -> bool,
-) -> directives::Accepted {
+) -> directive::Accepted {
     let list = Rc::get_mut(list.get_or_insert_default());
     let list = list.ok_or_else(|| Problem::from("the list is in use"))?;
     if list.iter().any(|known| is_same(known, &new)) {

@@ -1,6 +1,5 @@
-//! The directives: their names, how many arguments they take, and what each accepts.
+//! The table of the directives: their names, how many arguments they take, and what each accepts.
 
-use std::ffi::CStr;
 use std::rc::Rc;
 
 use sts_core::client_auth::ClientAuth;
@@ -9,128 +8,25 @@ use sts_core::endpoint::{Endpoint, Scheme};
 use sts_core::options::Template;
 use sts_core::secret::Secret;
 use sts_core::wstrust::endpoint_auth::EndpointAuth;
-use sts_core::wstrust::words::{KeyType, SoapVersion, TokenAs, Version, WordError};
+use sts_core::wstrust::words::{KeyType, SoapVersion, SourceElement, TokenAs, Version, WordError};
 use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
-use crate::conf::MainConf;
 use crate::conf::argument::{self, Problem};
 use crate::conf::carrier;
+use crate::conf::directive::{Accepted, Block, Directive, Levels, Refusal, directive};
 use crate::conf::exchange::{Challenge, OnFailure, Phase};
 use crate::conf::exchange_directive;
 use crate::conf::grant::Username;
-use crate::conf::keys::Key;
 use crate::conf::parameter;
-use crate::conf::settings::{BoundTokens, Kind, Settings};
+use crate::conf::settings::{BoundTokens, Kind};
 use crate::conf::text::Text;
-use crate::conf::written::Whole;
 use crate::nginx::conf::Conf;
 use crate::nginx::content;
 use crate::nginx::tls::Protocols;
-use crate::nginx::value::Reported;
-
-/// A directive.
-pub(crate) struct Directive {
-    /// C compares it up to its NUL.
-    pub(crate) name: &'static CStr,
-    /// How many arguments it takes at least and at most.
-    pub(crate) arguments: (u8, u8),
-    pub(crate) levels: Levels,
-    pub(crate) part: Part,
-    /// The option of `STSExchange` that says the same.
-    pub(crate) key: Option<Key>,
-    pub(crate) set: fn(&mut Block<'_>, &[&str]) -> Accepted,
-}
-
-/// Where a directive may stand.
-#[derive(Clone, Copy)]
-pub(crate) enum Levels {
-    /// `http`, `server`, `location` and `if` in `location`.
-    All,
-    Location,
-}
-
-/// What a directive is a part of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    /// What goes with an exchange in either syntax.
-    Common,
-    /// An exchange that is written in directives: not to be mixed with `STSExchange`.
-    Exchange,
-}
-
-/// What a directive may change, and what it may look at.
-pub(crate) struct Block<'a> {
-    pub(crate) conf: &'a Conf<'a>,
-    pub(crate) main: &'a mut MainConf,
-    pub(crate) settings: &'a mut Settings,
-    /// The directives that stand before it in its block.
-    pub(crate) names: &'a [&'static Directive],
-    /// What the `STSExchange` of its block says.
-    pub(crate) whole: &'a mut Option<Whole>,
-}
-
-/// Why a directive is not accepted.
-pub(crate) enum Refusal {
-    /// It was given before in the same block.
-    Duplicate,
-    Invalid(Problem),
-    /// NGINX has said why.
-    Reported,
-}
-
-impl Refusal {
-    /// As part of the refusal of a directive that has this as an option.
-    pub(crate) fn within(self, option: &str) -> Self {
-        match self {
-            Self::Invalid(problem) => Self::Invalid(format!("option \"{option}\": {problem}")),
-            Self::Duplicate => Self::Invalid(format!("option \"{option}\" is given twice")),
-            Self::Reported => Self::Reported,
-        }
-    }
-}
-
-impl From<Problem> for Refusal {
-    fn from(problem: Problem) -> Self {
-        Self::Invalid(problem)
-    }
-}
-
-impl From<Reported> for Refusal {
-    fn from(_: Reported) -> Self {
-        Self::Reported
-    }
-}
-
-pub(crate) type Accepted = Result<(), Refusal>;
-
-const fn directive(
-    name: &'static CStr,
-    arguments: (u8, u8),
-    set: fn(&mut Block<'_>, &[&str]) -> Accepted,
-) -> Directive {
-    Directive { name, arguments, levels: Levels::All, part: Part::Common, key: None, set }
-}
-
-impl Directive {
-    /// It is part of an exchange that is written in directives.
-    const fn of_exchange(self) -> Self {
-        Self { part: Part::Exchange, ..self }
-    }
-
-    /// Every type of `STSExchange` has it as an option: by the rule, `foo_bar` for `STSFooBar`.
-    const fn key(self, name: &'static str) -> Self {
-        Self { key: Some(Key { name, of: None }), ..self }
-    }
-
-    /// One type of `STSExchange` has it as an option.
-    const fn key_of(self, kind: Kind, name: &'static str) -> Self {
-        Self { key: Some(Key { name, of: Some(kind) }), ..self }
-    }
-}
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 51] = [
+pub(crate) static DIRECTIVES: [Directive; 52] = [
     directive(c"STSExchange", (2, 4), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::WORDS))
@@ -208,6 +104,12 @@ pub(crate) static DIRECTIVES: [Directive; 51] = [
         once(&mut b.settings.wstrust.token_as, word(TokenAs::parse, a))
     })
     .key_of(Kind::WsTrust, "wstrust_token_as"),
+    directive(c"STSWSTrustSourceElements", (1, 4), |b, a| {
+        let elements = a.iter().map(|word| SourceElement::parse(word));
+        let elements: Result<Vec<_>, _> = elements.collect();
+        once(&mut b.settings.wstrust.source_elements, elements.map_err(|error| error.to_string()))
+    })
+    .key_of(Kind::WsTrust, "wstrust_source_elements"),
     directive(c"STSRequestParameter", (1, 2), request_parameter).of_exchange(),
     directive(c"STSVariables", (2, 2), carrier::variables),
     directive(c"STSAcceptSourceTokenIn", (1, 2), carrier::accept),

@@ -232,7 +232,8 @@ fn build(
     settings: &Settings,
 ) -> Result<Option<Exchange>, Problem> {
     let Some(asked) = Asked::of(settings)? else { return Ok(None) };
-    let missing = |what: &str| format!("\"{}\" needs \"{what}\"", asked.type_directive());
+    let kind = asked.protocol.name();
+    let missing = |what: &str| format!("an exchange of type \"{kind}\" needs \"{what}\"");
     let endpoint = asked.endpoint.clone().ok_or_else(|| missing(asked.endpoint_directive()))?;
     let has_source = asked.protocol.has_source();
     let carrier = Rc::new(Carrier::new(settings, has_source));
@@ -251,7 +252,7 @@ fn build(
     };
     let parameters = settings.parameters.clone().unwrap_or_default();
     parameters::check_all(&profile, parameters.iter().map(|parameter| parameter.name.as_str()))
-        .map_err(|error| format!("\"STSRequestParameter\": {error}"))?;
+        .map_err(|error| format!("\"STSRequestParameter\" (option \"params\"): {error}"))?;
     let tls = TlsSettings {
         verify: settings.verify.unwrap_or(true),
         trusted: settings.trusted_certificate.clone(),
@@ -327,8 +328,8 @@ fn warn(conf: &Conf<'_>, profile: &Profile, verify: bool) {
     if endpoint.scheme() == Scheme::Https && !verify {
         conf.warn(format_args!(
             "the certificate of the STS \"{name}\" is not verified: anybody on the way can take \
-             the tokens; leave \"STSSSLValidateServer\" on and name the CA with \
-             \"STSSSLTrustedCertificate\""
+             the tokens; leave \"STSSSLValidateServer\" (option \"ssl_verify\") on, and name the CA \
+             with \"STSSSLTrustedCertificate\""
         ));
     }
     if endpoint.scheme() == Scheme::Http && !endpoint.is_loopback() && profile.sends_credentials() {

@@ -9,7 +9,7 @@ use sts_core::options::{Options, Template};
 use sts_core::wstrust::endpoint_auth::EndpointAuth;
 
 use crate::conf::argument::{self, Problem};
-use crate::conf::directives::{Accepted, Block, Part, Refusal};
+use crate::conf::directive::{Accepted, Block, Part, Refusal};
 use crate::conf::grant::{Grant, Username};
 use crate::conf::keys;
 use crate::conf::parameter;

@@ -1,7 +1,8 @@
 //! The options of `STSExchange`: each stands for a directive, and is read as its arguments are.
 
 use crate::conf::argument::Problem;
-use crate::conf::directives::{Block, DIRECTIVES, Directive, Refusal};
+use crate::conf::directive::{Block, Directive, Refusal};
+use crate::conf::directives::DIRECTIVES;
 use crate::conf::settings::Kind;
 
 /// The option that a directive can be written as.

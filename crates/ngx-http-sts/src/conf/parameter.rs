@@ -6,7 +6,7 @@ use sts_core::options::Template;
 use sts_core::parameters;
 
 use crate::conf::argument::Problem;
-use crate::conf::directives::Accepted;
+use crate::conf::directive::Accepted;
 use crate::conf::text::Text;
 use crate::nginx::conf::Conf;
 

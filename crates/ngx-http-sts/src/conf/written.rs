@@ -5,7 +5,7 @@
 //! replaces it has none of its options, nor has it any of the exchange's directives around it.
 
 use crate::conf::argument::Problem;
-use crate::conf::directives::{Accepted, Block, Directive, Part};
+use crate::conf::directive::{Accepted, Block, Directive, Part};
 use crate::conf::main::MainConf;
 use crate::conf::settings::{Kind, Settings};
 use crate::nginx::conf::Conf;

@@ -5,7 +5,7 @@ use sts_core::endpoint::Endpoint;
 use sts_core::profile::Protocol;
 use sts_core::wstrust::endpoint_auth::EndpointAuth;
 use sts_core::wstrust::settings::{Settings as Checked, WsTrust};
-use sts_core::wstrust::words::{KeyType, SoapVersion, TokenAs, Version};
+use sts_core::wstrust::words::{KeyType, SoapVersion, SourceElement, TokenAs, Version};
 
 use crate::conf::argument::Problem;
 use crate::conf::settings::inherit;
@@ -22,6 +22,7 @@ pub(crate) struct WsTrustSettings {
     pub(crate) soap_version: Option<SoapVersion>,
     pub(crate) key_type: Option<KeyType>,
     pub(crate) token_as: Option<TokenAs>,
+    pub(crate) source_elements: Option<Vec<SourceElement>>,
 }
 
 impl WsTrustSettings {
@@ -40,6 +41,7 @@ impl WsTrustSettings {
         inherit(&mut self.soap_version, &outer.soap_version);
         inherit(&mut self.key_type, &outer.key_type);
         inherit(&mut self.token_as, &outer.token_as);
+        inherit(&mut self.source_elements, &outer.source_elements);
     }
 
     /// The protocol, and how the gateway proves who it is outside of the message.
@@ -62,7 +64,7 @@ impl WsTrustSettings {
             value_type: self.value_type.clone(),
             applies_to: self.applies_to.clone(),
             username_token,
-            source_elements: default.source_elements,
+            source_elements: self.source_elements.clone().unwrap_or(default.source_elements),
         };
         let checked = WsTrust::new(settings).map_err(|error| error.to_string())?;
         Ok((Protocol::WsTrust(Box::new(checked)), auth))

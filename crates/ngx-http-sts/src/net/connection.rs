@@ -22,9 +22,6 @@ use crate::nginx::timer::{self, Hold, Timer};
 /// Bytes that the status line and the headers of an answer may have.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// How many headers an answer may have.
-const MAX_HEADERS: usize = 128;
-
 /// Requests and milliseconds that a connection serves: a load balancer's view of who should get them
 /// changes, and so do addresses.
 const MAX_REQUESTS: u32 = 1000;
@@ -94,8 +91,9 @@ impl Connection {
             peer.secure(tls, destination.host(), key_pair.clone()).await?;
         }
         let (sender, driver) = http1::Builder::new()
+            // How many headers it may have is left to hyper, which has room for a hundred on the stack
+            // and would allocate it for any other number.
             .max_buf_size(MAX_HEAD)
-            .max_headers(MAX_HEADERS)
             .handshake(peer.clone())
             .await
             .map_err(|error| CallError::Lost(error.to_string()))?;

@@ -15,7 +15,8 @@ use nginx_sys::{
 use ngx::core::Pool;
 use ngx::http::{HttpModuleConfExt, HttpModuleMainConf, NgxHttpCoreModule};
 
-use crate::conf::directives::{DIRECTIVES, Directive, Levels, Refusal};
+use crate::conf::directive::{Directive, Levels, Refusal};
+use crate::conf::directives::DIRECTIVES;
 use crate::conf::{LocationConf, MainConf, Phase};
 use crate::handler::{self, Next};
 use crate::net;

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::names::{SOAP_1_1, SOAP_1_2, WST_2005_02, WST_200512, WST_200802};
 use super::settings::WsTrust;
-use super::xml::{self, Instructions};
+use super::xml::{self, Origin};
 use crate::error::{Failure, FailureKind};
 use crate::excerpt::excerpt;
 use crate::issued::Issued;
@@ -100,8 +100,8 @@ pub struct Unusable(String);
 /// # Errors
 /// It is no envelope with a fault or the right token in it.
 pub fn parse(body: &[u8], exchange: &WsTrust, now: UnixTime) -> Result<Reply, Unusable> {
-    let document = xml::parse(body, Instructions::Allowed)
-        .map_err(|error| Unusable(format!("the answer {error}")))?;
+    let document =
+        xml::parse(body, Origin::Sts).map_err(|error| Unusable(format!("the answer {error}")))?;
     let content = content(&document)?;
     if is_soap(content) && content.tag_name().name() == "Fault" {
         let token_as = exchange.settings().token_as;

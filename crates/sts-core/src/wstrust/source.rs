@@ -1,7 +1,7 @@
 //! A source token that goes to the STS as it is.
 
 use super::words::SourceElement;
-use super::xml::{self, Instructions};
+use super::xml::{self, Origin};
 use crate::error::{Failure, FailureKind};
 use crate::secret::Secret;
 
@@ -15,7 +15,7 @@ use crate::secret::Secret;
 /// # Errors
 /// The token is something else ([`FailureKind::BadToken`]).
 pub fn check<'a>(source: &'a Secret, allowed: &[SourceElement]) -> Result<&'a str, Failure> {
-    let document = xml::parse(source.expose(), Instructions::Refused)
+    let document = xml::parse(source.expose(), Origin::Client)
         .map_err(|error| bad(&format!("the source token {error}")))?;
     let root = document.root_element();
     // All that is not in the tree is white space.

@@ -12,22 +12,25 @@ use thiserror::Error;
 use limits::MAX_NODES;
 use scan::{Event, Scanner, Syntax};
 
-/// Whether processing instructions may be there.
+/// Who wrote a document, which decides what it may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Instructions {
-    Allowed,
-    Refused,
+pub(super) enum Origin {
+    /// Anybody: it is small, and has no processing instruction, since none can stand in a token that
+    /// goes on as it is.
+    Client,
+    /// Whom the operator chose.
+    Sts,
 }
 
 /// Reads a document in time and memory that its length bounds.
 ///
 /// # Errors
 /// It is not well-formed, or larger or deeper than any message or token is.
-pub(super) fn parse(bytes: &[u8], instructions: Instructions) -> Result<Document<'_>, XmlError> {
+pub(super) fn parse(bytes: &[u8], origin: Origin) -> Result<Document<'_>, XmlError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|_| XmlError::NotUtf8)?;
     let text = skip_declaration(text)?;
-    limits::check(text, instructions)?;
+    limits::check(text, origin)?;
     let options = ParsingOptions { nodes_limit: MAX_NODES, ..ParsingOptions::default() };
     Document::parse_with_options(text, options).map_err(|error| match error {
         roxmltree::Error::NodesLimitReached

@@ -5,6 +5,8 @@
 //! canonicalisation (section 3) renders a namespace where it is visibly used, or listed in an
 //! `InclusiveNamespaces`; the scope of every element stays what it was, so its outcome does, too.
 
+use std::collections::HashMap;
+
 use super::scan::{Event, Scanner, Tag, is_space, split_name};
 use super::write::Writer;
 use crate::secret::Secret;
@@ -46,65 +48,70 @@ pub(in crate::wstrust) fn standalone(element: &str, around: &[Declaration<'_>]) 
 
 /// Which of the namespaces around an element it needs.
 fn needed<'a>(element: &str, around: &[Declaration<'a>]) -> Option<Vec<Declaration<'a>>> {
-    let mut uses: Vec<_> =
-        around.iter().map(|declaration| Use { declaration: *declaration, needed: false }).collect();
+    let mut uses = Uses::new(around);
     let mut scope = Scope::default();
     for event in Scanner::new(element) {
         match event.ok()? {
             Event::Start(tag) => {
                 scope.open(&tag);
-                mark_tag(&mut uses, &scope, &tag);
+                uses.mark_tag(&scope, &tag);
                 if split_name(tag.name).1 == "InclusiveNamespaces" {
-                    mark_listed(&mut uses, &scope, &tag);
+                    uses.mark_listed(&scope, &tag);
                 }
                 if tag.empty {
                     scope.close();
                 }
             }
             Event::End => scope.close(),
-            Event::Text(text) => prefixes(text).for_each(|prefix| mark(&mut uses, &scope, prefix)),
+            Event::Text(text) => prefixes(text).for_each(|prefix| uses.mark(&scope, prefix)),
             Event::Comment | Event::Instruction => {}
         }
     }
-    Some(uses.into_iter().filter(|each| each.needed).map(|each| each.declaration).collect())
+    Some(around.iter().filter(|each| uses.is_needed(each)).copied().collect())
 }
 
-struct Use<'a> {
-    declaration: Declaration<'a>,
-    needed: bool,
-}
+/// Whether the namespaces around an element are needed, by their prefix.
+struct Uses<'a>(HashMap<&'a str, bool>);
 
-/// Notes that a prefix is used here.
-fn mark(uses: &mut [Use<'_>], scope: &Scope<'_>, prefix: &str) {
-    let outer = uses.iter_mut().find(|each| each.declaration.prefix == prefix);
-    if let Some(each) = outer.filter(|each| !each.needed) {
-        each.needed = !scope.declares(prefix);
+impl<'a> Uses<'a> {
+    fn new(around: &[Declaration<'a>]) -> Self {
+        Self(around.iter().map(|declaration| (declaration.prefix, false)).collect())
     }
-}
 
-/// Notes the prefixes of an `InclusiveNamespaces`: they count at the top of what is signed, wherever
-/// below it they are declared once more (Exclusive XML Canonicalization, section 3).
-fn mark_listed(uses: &mut [Use<'_>], scope: &Scope<'_>, tag: &Tag<'_>) {
-    let lists = tag.attributes.iter().filter(|attribute| attribute.name == "PrefixList");
-    let prefixes = lists.flat_map(|list| list.value.split(is_space));
-    for prefix in prefixes.filter(|prefix| !prefix.is_empty()) {
-        let prefix = if prefix == "#default" { "" } else { prefix };
-        let outer = uses.iter_mut().find(|each| each.declaration.prefix == prefix);
-        if let Some(each) = outer {
-            each.needed |= !scope.top_declares(prefix);
+    fn is_needed(&self, declaration: &Declaration<'_>) -> bool {
+        self.0.get(declaration.prefix) == Some(&true)
+    }
+
+    /// Notes that a prefix is used here.
+    fn mark(&mut self, scope: &Scope<'_>, prefix: &str) {
+        if let Some(needed) = self.0.get_mut(prefix) {
+            *needed = *needed || !scope.declares(prefix);
         }
     }
-}
 
-/// Notes what a tag uses: the prefix of its own name, those of its attributes, and what looks like a
-/// prefix in their values, as in `xsi:type="xs:string"`.
-fn mark_tag(uses: &mut [Use<'_>], scope: &Scope<'_>, tag: &Tag<'_>) {
-    mark(uses, scope, split_name(tag.name).0);
-    for attribute in tag.attributes.iter().filter(|attribute| attribute.declares().is_none()) {
-        // An attribute without prefix is in no namespace.
-        let own = Some(split_name(attribute.name).0).filter(|prefix| !prefix.is_empty());
-        for prefix in own.into_iter().chain(prefixes(attribute.value)) {
-            mark(uses, scope, prefix);
+    /// Notes the prefixes of an `InclusiveNamespaces`: they count at the top of what is signed,
+    /// wherever below it they are declared once more (Exclusive XML Canonicalization, section 3).
+    fn mark_listed(&mut self, scope: &Scope<'_>, tag: &Tag<'_>) {
+        let lists = tag.attributes.iter().filter(|attribute| attribute.name == "PrefixList");
+        let prefixes = lists.flat_map(|list| list.value.split(is_space));
+        for prefix in prefixes.filter(|prefix| !prefix.is_empty()) {
+            let prefix = if prefix == "#default" { "" } else { prefix };
+            if let Some(needed) = self.0.get_mut(prefix) {
+                *needed = *needed || !scope.top_declares(prefix);
+            }
+        }
+    }
+
+    /// Notes what a tag uses: the prefix of its own name, those of its attributes, and what looks like
+    /// a prefix in their values, as in `xsi:type="xs:string"`.
+    fn mark_tag(&mut self, scope: &Scope<'_>, tag: &Tag<'_>) {
+        self.mark(scope, split_name(tag.name).0);
+        for attribute in tag.attributes.iter().filter(|attribute| attribute.declares().is_none()) {
+            // An attribute without prefix is in no namespace.
+            let own = Some(split_name(attribute.name).0).filter(|prefix| !prefix.is_empty());
+            for prefix in own.into_iter().chain(prefixes(attribute.value)) {
+                self.mark(scope, prefix);
+            }
         }
     }
 }
@@ -128,7 +135,10 @@ fn is_name(c: char) -> bool {
 /// The prefixes that the element and those in it declare.
 #[derive(Default)]
 struct Scope<'a> {
+    /// By the elements that are open.
     declared: Vec<&'a str>,
+    /// How many of them declare it.
+    times: HashMap<&'a str, usize>,
     /// For each open element, how many there were before it.
     marks: Vec<usize>,
     top: usize,
@@ -137,18 +147,26 @@ struct Scope<'a> {
 impl<'a> Scope<'a> {
     fn open(&mut self, tag: &Tag<'a>) {
         self.marks.push(self.declared.len());
-        self.declared.extend(tag.attributes.iter().filter_map(|attribute| attribute.declares()));
+        for prefix in tag.attributes.iter().filter_map(|attribute| attribute.declares()) {
+            self.declared.push(prefix);
+            *self.times.entry(prefix).or_default() += 1;
+        }
         if self.marks.len() == 1 {
             self.top = self.declared.len();
         }
     }
 
     fn close(&mut self) {
-        self.declared.truncate(self.marks.pop().unwrap_or(0));
+        let mark = self.marks.pop().unwrap_or(0);
+        for prefix in self.declared.drain(mark..) {
+            if let Some(times) = self.times.get_mut(prefix) {
+                *times -= 1;
+            }
+        }
     }
 
     fn declares(&self, prefix: &str) -> bool {
-        self.declared.contains(&prefix)
+        self.times.get(prefix).is_some_and(|times| *times > 0)
     }
 
     fn top_declares(&self, prefix: &str) -> bool {

@@ -1,0 +1,565 @@
+//! Every directive and every option of `STSExchange`: what it accepts, what it refuses, and what
+//! `nginx -t` says then. A row for each, and none is missing.
+#![allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use devsts::pki::Identity;
+use e2e::nginx::{Builder, Checked, Nginx, workspace};
+use e2e::parallel::in_parallel;
+
+/// Stands in credentials, and in no message.
+const SECRET: &str = "s3cr3t";
+
+/// A setting, by its directive, its option, or both.
+struct Row {
+    /// Empty for what only an option says.
+    directive: &'static str,
+    /// The option, and the type of exchange to show it with; empty for what only a directive says.
+    key: (&'static str, &'static str),
+    /// Arguments.
+    accepted: &'static [&'static str],
+    /// Arguments, and what the message says besides the name.
+    refused: &'static [(&'static str, &'static [&'static str])],
+}
+
+const fn row(
+    directive: &'static str,
+    key: &'static str,
+    accepted: &'static [&'static str],
+    refused: &'static [(&'static str, &'static [&'static str])],
+) -> Row {
+    Row { directive, key: ("otx", key), accepted, refused }
+}
+
+impl Row {
+    const fn of(self, kind: &'static str) -> Self {
+        Self { key: (kind, self.key.1), ..self }
+    }
+}
+
+type Refused = &'static [(&'static str, &'static [&'static str])];
+
+const SWITCH: &[&str] = &["on", "On", "ON", "off", "Off", "true", "False"];
+const NO_SWITCH: Refused = &[
+    ("maybe", &["\"maybe\"", "\"on\" and \"off\""]),
+    ("1", &["\"on\" and \"off\""]),
+    ("''", &["must not be empty|\"on\" and \"off\""]),
+];
+const ON_FAILURE: &[&str] = &["return", "pass"];
+const NO_ON_FAILURE: Refused = &[("ignore", &["\"ignore\"", "\"return\", \"pass\""])];
+const ENDPOINTS: &[&str] = &[
+    "http://127.0.0.1/token",
+    "https://127.0.0.1:8443/a/b?tenant=c",
+    "http://[::1]:8080",
+    "http://unix:/run/sts.sock:/token",
+    "http://localhost:8080/a%24b",
+];
+const NO_ENDPOINTS: Refused = &[
+    ("ftp://127.0.0.1/", &["http://"]),
+    ("token", &["http://"]),
+    ("http://", &["host"]),
+    ("http://127.0.0.1:99999/", &["port"]),
+    ("http://user:s3cr3t@127.0.0.1/", &["credentials"]),
+    ("http://127.0.0.1/$host", &["variable"]),
+    ("http://127.0.0.1/#s3cr3t", &["fragment"]),
+    ("'http://127.0.0.1/a b'", &["space"]),
+    ("http://unix:relative", &["absolute"]),
+    ("''", &["empty|http://"]),
+];
+const METHODS: &[&str] = &[
+    "none",
+    "basic username=a&password=b",
+    "basic username=a&password=",
+    "basic username=a&password_file=secret",
+    "client_secret_basic client_id=a&client_secret=%26%3D%25",
+    "client_secret_basic client_secret_file=secret&client_id=a",
+    "client_secret_post client_id=a&client_secret=b",
+    "client_secret_jwt client_id=a&client_secret=b&aud=https%3A%2F%2Fsts",
+    "private_key_jwt client_id=a&jwk_file=key.pem",
+    "private_key_jwt client_assertion_file=assertion&client_assertion_type=urn%3Ax",
+];
+const NO_METHODS: Refused = &[
+    ("bogus a=s3cr3t", &["\"bogus\"", "client_secret_basic"]),
+    ("client_id=a&client_secret=s3cr3t", &["allowed are none, basic"]),
+    ("none client_secret=s3cr3t", &["\"client_secret\""]),
+    ("basic username=a", &["\"password\" is missing"]),
+    ("basic username=a%3Ab&password=s3cr3t", &["colon"]),
+    ("client_secret_basic client_secret=s3cr3t", &["\"client_id\" is missing"]),
+    ("client_secret_basic client_id=a&client_secret=", &["\"client_secret\" must not be empty"]),
+    ("client_secret_post client_id=a&client_secret=s3cr3t&client_secret_file=b", &["exclude"]),
+    ("client_secret_post client_id=a&client_id=b&client_secret=s3cr3t", &["more than once"]),
+    ("client_secret_post client_id=a&client_secret=s3cr3t&x=s3cr3t", &["\"x\""]),
+    ("client_secret_jwt client_id=a&client_secret=s3cr3t%zz", &["%25"]),
+    ("private_key_jwt client_id=a", &["\"jwk\" is missing", "jwk_file"]),
+    ("private_key_jwt client_id=a&jwk=s3cr3t", &["\"jwk\"", "JWK"]),
+    ("client_cert cert=a", &["\"key\" is missing"]),
+];
+
+static ROWS: &[Row] = &[
+    row(
+        "STSType",
+        "",
+        &["disabled"],
+        &[("bogus", &["\"bogus\"", "\"wstrust\", \"ropc\", \"otx\", \"cc\", \"disabled\""])],
+    ),
+    row(
+        "STSExchange",
+        "",
+        &[
+            "otx http://127.0.0.1:9/t",
+            "otx http://127.0.0.1:9/t ''",
+            "cc http://127.0.0.1:9/t auth=none",
+            "ropc http://127.0.0.1:9/t username=a",
+            "wstrust http://127.0.0.1:9/t",
+        ],
+        &[
+            ("otx", &["number of arguments"]),
+            ("bogus http://127.0.0.1:9/t", &["\"bogus\"", "\"otx\""]),
+            ("disabled http://127.0.0.1:9/t", &["\"disabled\"", "\"otx\""]),
+            ("otx token", &["http://"]),
+            ("otx http://127.0.0.1:9/t bogus=s3cr3t", &["\"bogus\"", "allowed are", "on_error"]),
+            ("otx http://127.0.0.1:9/t on_error", &["option number 1", "key=value"]),
+            ("otx http://127.0.0.1:9/t a=s3cr3t&a=s3cr3t", &["\"a\"", "more than once"]),
+            ("otx http://127.0.0.1:9/t auth=none .", &["jq"]),
+            ("otx http://127.0.0.1:9/t username=a", &["\"username\""]),
+            ("otx http://127.0.0.1:9/t applies_to=a", &["\"applies_to\""]),
+            ("otx http://127.0.0.1:9/t auth=none a b", &["number of arguments"]),
+        ],
+    ),
+    row("STSOTXEndpoint", "", ENDPOINTS, NO_ENDPOINTS),
+    row("STSROPCEndpoint", "", ENDPOINTS, NO_ENDPOINTS),
+    row("STSCCEndpoint", "", ENDPOINTS, NO_ENDPOINTS),
+    row("STSWSTrustEndpoint", "", ENDPOINTS, NO_ENDPOINTS),
+    row("STSOTXEndpointAuth", "auth", METHODS, NO_METHODS),
+    row("STSROPCEndpointAuth", "", METHODS, NO_METHODS),
+    row("STSCCEndpointAuth", "auth", METHODS, NO_METHODS).of("cc"),
+    row(
+        "STSWSTrustEndpointAuth",
+        "auth",
+        &["none", "basic username=a&password=b", "client_secret_basic client_id=a&client_secret=b"],
+        &[
+            ("bogus a=s3cr3t", &["username_token"]),
+            ("client_secret_post client_id=a&client_secret=s3cr3t", &["form"]),
+            ("username_token username=a", &["\"password\" is missing"]),
+        ],
+    )
+    .of("wstrust"),
+    row("STSOTXClientID", "client_id", &["a", "$host", "a%24b"], &[("''", &["empty"])]),
+    row("STSROPCClientID", "client_id", &["a", "$host"], &[("''", &["empty"])]).of("ropc"),
+    row("STSCCClientID", "client_id", &["a", "$host"], &[("''", &["empty"])]).of("cc"),
+    row("STSROPCUsername", "username", &["a", "*", "$remote_user"], &[("''", &["empty"])])
+        .of("ropc"),
+    row("", "password", &["ignored"], &[]).of("ropc"),
+    row("STSWSTrustAppliesTo", "applies_to", &["urn:a"], &[("''", &["empty"])]).of("wstrust"),
+    row("STSWSTrustTokenType", "token_type", &["urn:a"], &[("''", &["empty"])]).of("wstrust"),
+    row("STSWSTrustValueType", "value_type", &["urn:a"], &[("''", &["empty"])]).of("wstrust"),
+    row(
+        "STSWSTrustVersion",
+        "wstrust_version",
+        &["1.2", "1.3", "1.4"],
+        &[("1.5", &["1.2", "1.3", "1.4"])],
+    )
+    .of("wstrust"),
+    row("STSWSTrustSOAPVersion", "wstrust_soap_version", &["1.1", "1.2"], &[("1.3", &["1.1"])])
+        .of("wstrust"),
+    row(
+        "STSWSTrustKeyType",
+        "wstrust_key_type",
+        &["Bearer", "SymmetricKey", "PublicKey", "none", "urn:x"],
+        &[("bearer", &["Bearer"])],
+    )
+    .of("wstrust"),
+    row(
+        "STSWSTrustTokenAs",
+        "wstrust_token_as",
+        &["security", "onbehalfof"],
+        &[("body", &["security", "onbehalfof", "actas"])],
+    )
+    .of("wstrust"),
+    row(
+        "STSWSTrustSourceElements",
+        "wstrust_source_elements",
+        &["saml2", "saml2 saml1 usernametoken"],
+        &[("saml3", &["saml2", "usernametoken"])],
+    )
+    .of("wstrust"),
+    row(
+        "STSRequestParameter",
+        "",
+        &["audience", "audience a", "scope $host", "scope ''", "client_id a"],
+        &[
+            ("''", &["empty"]),
+            ("grant_type s3cr3t", &["\"grant_type\""]),
+            ("subject_token s3cr3t", &["\"subject_token\""]),
+            ("password s3cr3t", &["\"password\""]),
+            ("assertion s3cr3t", &["\"assertion\""]),
+            ("client_secret s3cr3t", &["\"client_secret\""]),
+            ("client_assertion s3cr3t", &["\"client_assertion\""]),
+            ("client_assertion_type s3cr3t", &["\"client_assertion_type\""]),
+            ("a b c", &["number of arguments"]),
+        ],
+    ),
+    row(
+        "",
+        "params",
+        &["''", "audience=a&audience=b&scope=$host", "scope=a%2Bb&x", "client_id=a"],
+        &[
+            ("=s3cr3t", &["empty"]),
+            ("client_secret=s3cr3t", &["\"client_secret\""]),
+            ("scope=a&scope=b", &["\"scope\""]),
+            ("scope=s3cr3t%zz", &["name=value"]),
+        ],
+    ),
+    row(
+        "STSVariables",
+        "",
+        &["$http_x_source $target2", "'a $host' $target2"],
+        &[
+            ("$http_x", &["number of arguments"]),
+            ("$http_x target", &["\"target\"", "variable"]),
+            ("$http_x $host", &["host"]),
+        ],
+    ),
+    row(
+        "STSAcceptSourceTokenIn",
+        "",
+        &[
+            "environment name=http_x",
+            "header",
+            "header name=X-Token&type=&strip=false&encoding=base64",
+            "query name=token",
+            "post",
+            "cookie name=session",
+        ],
+        &[
+            ("body", &["\"body\"", "\"environment\", \"header\""]),
+            ("header name=Host", &["name=Host"]),
+            ("header strip=maybe", &["\"strip\"", "\"true\""]),
+            ("header encoding=hex", &["\"encoding\"", "\"base64url\""]),
+            ("header bogus=s3cr3t", &["\"bogus\"", "name, type, strip, encoding"]),
+        ],
+    ),
+    row(
+        "STSPassTargetTokenIn",
+        "",
+        &["environment", "header name=X-Token&type=", "query name=token", "post", "cookie"],
+        &[
+            ("body", &["\"body\"", "\"environment\", \"header\""]),
+            ("cookie type=Bearer", &["\"type\""]),
+            ("header strip=true", &["\"strip\"", "name, type, encoding"]),
+            ("environment name=$x", &["\"name\"", "variable"]),
+        ],
+    ),
+    row(
+        "STSMaxForm",
+        "max_form",
+        &["1024", "1k", "64m"],
+        &[("1023", &["from 1024 to"]), ("65m", &["from 1024 to"])],
+    ),
+    row(
+        "STSSourceEncoding",
+        "source_encoding",
+        &["none", "base64", "base64url", "deflate"],
+        &[("hex", &["\"hex\"", "\"base64url\""])],
+    ),
+    row(
+        "STSTargetEncoding",
+        "target_encoding",
+        &["none", "base64", "base64url", "deflate"],
+        &[("hex", &["\"hex\"", "\"deflate\""])],
+    ),
+    row("STSSSLValidateServer", "ssl_verify", SWITCH, NO_SWITCH),
+    row("STSSSLTrustedCertificate", "ssl_trusted_certificate", &["ca.pem"], &[("''", &["empty"])]),
+    row("STSSSLCRL", "ssl_crl", &["crl.pem"], &[("''", &["empty"])]),
+    row(
+        "STSSSLProtocols",
+        "ssl_protocols",
+        &["TLSv1.2", "TLSv1.2 TLSv1.3", "TLSv1 TLSv1.1 TLSv1.2 TLSv1.3"],
+        &[("SSLv3", &["\"SSLv3\"", "TLSv1.3"])],
+    ),
+    row("STSSSLCiphers", "ssl_ciphers", &["HIGH:!aNULL"], &[("''", &["empty"])]),
+    row(
+        "STSHTTPTimeOut",
+        "http_timeout",
+        &["1", "3600"],
+        &[
+            ("0", &["from 1 to 3600"]),
+            ("3601", &["from 1 to 3600"]),
+            ("-1", &["from 1 to 3600"]),
+            ("soon", &["\"soon\""]),
+            ("99999999999999999999", &["from 1 to 3600"]),
+        ],
+    ),
+    row("STSHTTPRetries", "http_retries", &["0", "10"], &[("11", &["from 0 to 10"])]),
+    row(
+        "STSHTTPRetryInterval",
+        "http_retry_interval",
+        &["0", "60000"],
+        &[("60001", &["from 0 to 60000"]), ("1s", &["\"1s\""])],
+    ),
+    row(
+        "STSOutgoingProxy",
+        "outgoing_proxy",
+        &["127.0.0.1:3128", "http://127.0.0.1:3128", "127.0.0.1"],
+        &[
+            ("https://127.0.0.1", &["http://host:port"]),
+            ("http://127.0.0.1/a", &["without a path"]),
+        ],
+    ),
+    row(
+        "STSPhase",
+        "phase",
+        &["precontent", "access", "rewrite"],
+        &[("content", &["\"content\"", "\"precontent\", \"access\", \"rewrite\""])],
+    ),
+    row("STSOnError", "on_error", ON_FAILURE, NO_ON_FAILURE),
+    row("STSOnMissing", "on_missing", ON_FAILURE, NO_ON_FAILURE),
+    row(
+        "STSMaxResponse",
+        "max_response",
+        &["1024", "1k", "64m"],
+        &[("1023", &["from 1024 to"]), ("65m", &["from 1024 to"]), ("large", &["\"large\""])],
+    ),
+    row(
+        "STSKeepalive",
+        "keepalive",
+        &["0", "65535", "4 30s", "4 idle 500ms"],
+        &[
+            ("many", &["\"many\""]),
+            ("65536", &["from 0 to 65535"]),
+            ("4 0", &["times from 1ms"]),
+            ("4 busy 1s", &["connections"]),
+        ],
+    ),
+    row(
+        "STSMaxCalls",
+        "max_calls",
+        &["1", "65535", "10 queue 0"],
+        &[
+            ("0", &["from 1 to 65535"]),
+            ("3 queue", &["queue"]),
+            ("3 queue many", &["\"many\""]),
+            ("3 line 4", &["queue"]),
+        ],
+    ),
+    row(
+        "STSCache",
+        "",
+        &[
+            "shm",
+            "shm name=a&size=2m&max_entries=10&max_val_size=64k&max_key_size=1",
+            "shm name=b&encrypt=true&passphrase=b&key_hash_algo=sha256&passphrase_hash_algo=sha256",
+        ],
+        &[
+            ("bogus", &["\"bogus\"", "shm"]),
+            ("shm size=1k", &["\"size\""]),
+            ("shm encrypt=maybe", &["\"encrypt\"", "\"on\" and \"off\""]),
+            ("shm key_hash_algo=md5", &["\"key_hash_algo\"", "sha256"]),
+            ("shm bogus=s3cr3t", &["\"bogus\"", "max_entries"]),
+            ("shm passphrase=s3cr3t&passphrase=s3cr3t", &["\"passphrase\""]),
+        ],
+    ),
+    row("", "cache.name", &["known"], &[("nobody", &["\"nobody\"", "STSCache"])]),
+    row("STSCachePurge", "", &[""], &[("all", &["number of arguments"])]),
+    row("STSCryptoPassphrase", "", &["anything"], &[("''", &["empty"])]),
+    row(
+        "STSCacheExpiresIn",
+        "cache.expiry",
+        &["0", "4294967295"],
+        &[("4294967296", &["from 0 to 4294967295"]), ("-1", &["from 0"]), ("1m", &["\"1m\""])],
+    ),
+    row(
+        "STSExpiryLeeway",
+        "expiry_leeway",
+        &["0", "15s", "500ms", "1d"],
+        &[("2d", &["times from"]), ("soon", &["\"soon\""])],
+    ),
+    row(
+        "STSBoundTokens",
+        "bound_tokens",
+        &["refuse", "allow"],
+        &[("maybe", &["\"maybe\"", "\"refuse\", \"allow\""])],
+    ),
+    row("STSIgnoreClientAbort", "ignore_client_abort", SWITCH, NO_SWITCH),
+    row(
+        "STSChallenge",
+        "challenge",
+        &["on", "off", "'Bearer realm=\"a\"'", "'Bearer realm=\"$host\"'"],
+        &[("''", &["empty|challenge"])],
+    ),
+];
+
+/// What the rows refer to.
+fn builder() -> Builder {
+    let ca = Identity::authority("the test's CA");
+    let key =
+        openssl::pkey::PKey::generate_ed25519().and_then(|key| key.private_key_to_pem_pkcs8());
+    Nginx::builder()
+        .file("ca.pem", ca.certificate_pem())
+        .file("secret", "x\n")
+        .file("assertion", "e.e.s\n")
+        .file("key.pem", key.expect("a key"))
+        .http("STSCache shm name=known&size=1m;")
+}
+
+/// A location in which this directive stands beside a complete exchange.
+fn with_directive(row: &Row, arguments: &str) -> String {
+    let name = row.directive;
+    let own = format!("{name} {arguments};");
+    // What the directive says itself is not said by the exchange around it.
+    let rest = match name {
+        "STSVariables" => "STSType otx; STSOTXEndpoint http://127.0.0.1:9/t;",
+        "STSExchange" => "STSVariables $http_x $target;",
+        "STSType" | "STSCachePurge" => "",
+        "STSOTXEndpoint" => "STSType otx; STSVariables $http_x $target;",
+        "STSROPCEndpoint" => "STSType ropc; STSROPCUsername a; STSVariables $http_x $target;",
+        "STSCCEndpoint" => "STSType cc;",
+        "STSWSTrustEndpoint" => "STSType wstrust; STSVariables $http_x $target;",
+        "STSROPCUsername" => {
+            "STSType ropc; STSROPCEndpoint http://127.0.0.1:9/t; STSVariables $http_x $target;"
+        }
+        _ if name.starts_with("STSROPC") => {
+            "STSType ropc; STSROPCEndpoint http://127.0.0.1:9/t; STSROPCUsername a;
+            STSVariables $http_x $target;"
+        }
+        _ if name.starts_with("STSCC") => "STSType cc; STSCCEndpoint http://127.0.0.1:9/t;",
+        _ if name.starts_with("STSWSTrust") => {
+            "STSType wstrust; STSWSTrustEndpoint http://127.0.0.1:9/t; STSVariables $http_x $target;"
+        }
+        _ => "STSType otx; STSOTXEndpoint http://127.0.0.1:9/t; STSVariables $http_x $target;",
+    };
+    format!("location /PATH {{ {rest} {own} }}")
+}
+
+/// A location with an exchange that has this option.
+fn with_key(row: &Row, arguments: &str) -> String {
+    let (kind, key) = row.key;
+    let text = arguments.trim_matches('\'');
+    let option = match (key, text.split_once(' ')) {
+        // The options of a method stand beside it.
+        ("auth", Some((method, options))) => format!("auth={method}&{options}"),
+        _ => format!("{key}={}", encode(text)),
+    };
+    let user = if kind == "ropc" && key != "username" { "&username=a" } else { "" };
+    format!(
+        "location /PATH {{
+            STSExchange {kind} http://127.0.0.1:9/t '{option}{user}';
+            STSVariables $http_x $target;
+        }}"
+    )
+}
+
+/// Form-encoded, but for the start of a variable.
+fn encode(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b' ' => "+".to_owned(),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'$' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+/// One NGINX for all that a row accepts.
+fn accepts(row: &Row, written: impl Fn(&Row, &str) -> String, name: &str) -> Option<String> {
+    let locations: String = row
+        .accepted
+        .iter()
+        .enumerate()
+        .map(|(number, arguments)| {
+            let text = written(row, arguments).replace("/PATH", &format!("/{number}"));
+            text.replace("$target", &format!("$target_{number}_"))
+        })
+        .collect();
+    let Checked { ok, output } = builder().server(&locations).check();
+    (!ok).then(|| format!("{name} is refused:\n{output}\n{locations}"))
+}
+
+fn refuses(text: &str, name: &str, parts: &[&str]) -> Option<String> {
+    let Checked { ok, output } = builder().server(text).check();
+    if ok {
+        return Some(format!("accepted: {text}"));
+    }
+    if output.contains(SECRET) {
+        return Some(format!("the refusal has the secret: {output}"));
+    }
+    let says = |part: &str| part.split('|').any(|one| output.contains(one));
+    let missing =
+        [name, "[emerg]"].into_iter().chain(parts.iter().copied()).find(|part| !says(part));
+    missing.map(|part| format!("no {part:?} in {output}\n{text}"))
+}
+
+fn all_hold<T: Sync>(cases: &[T], problem: impl Fn(&T) -> Option<String> + Sync) {
+    let problems = in_parallel(4, cases.len(), |number| cases.get(number).and_then(&problem));
+    let problems: Vec<String> = problems.into_iter().flatten().collect();
+    assert!(problems.is_empty(), "{}", problems.join("\n\n"));
+}
+
+#[test]
+fn each_directive_accepts_what_it_should() {
+    let rows: Vec<&Row> = ROWS.iter().filter(|row| !row.directive.is_empty()).collect();
+    all_hold(&rows, |row| accepts(row, with_directive, row.directive));
+}
+
+#[test]
+fn each_option_accepts_what_its_directive_does() {
+    let rows: Vec<&Row> = ROWS.iter().filter(|row| !row.key.1.is_empty()).collect();
+    all_hold(&rows, |row| accepts(row, with_key, row.key.1));
+}
+
+#[test]
+fn each_directive_refuses_what_it_should_and_says_what_is_allowed() {
+    let cases = ROWS.iter().filter(|row| !row.directive.is_empty());
+    let cases: Vec<_> = cases.flat_map(|row| row.refused.iter().map(move |r| (row, r))).collect();
+    all_hold(&cases, |(row, (arguments, parts))| {
+        refuses(&with_directive(row, arguments), row.directive, parts)
+    });
+}
+
+#[test]
+fn each_option_refuses_what_its_directive_does_and_is_named() {
+    let cases = ROWS.iter().filter(|row| !row.key.1.is_empty());
+    let cases: Vec<_> = cases.flat_map(|row| row.refused.iter().map(move |r| (row, r))).collect();
+    all_hold(&cases, |(row, (arguments, parts))| {
+        // With `auth` it is often one of the options beside it that is wrong.
+        let name = if row.key.1 == "auth" { "STSExchange|" } else { row.key.1 };
+        refuses(&with_key(row, arguments), name, parts)
+    });
+}
+
+#[test]
+fn no_directive_and_no_option_lacks_its_row() {
+    let path = workspace().join("crates/ngx-http-sts/src/conf/directives.rs");
+    let source = fs::read_to_string(path).expect("the table of directives");
+    let between = |start: &str| -> BTreeSet<String> {
+        let parts = source.split(start).skip(1);
+        parts.filter_map(|part| part.split('"').next().map(str::to_owned)).collect()
+    };
+    let directives = between("directive(c\"");
+    let keys: BTreeSet<String> = source
+        .split(".key(\"")
+        .skip(1)
+        .chain(
+            source
+                .split(".key_of(")
+                .skip(1)
+                .filter_map(|part| part.split_once(", \"").map(|p| p.1)),
+        )
+        .filter_map(|part| part.split('"').next().map(str::to_owned))
+        .collect();
+    let rows = |name: fn(&Row) -> &'static str| -> BTreeSet<String> {
+        let names = ROWS.iter().map(name).filter(|name| !name.is_empty());
+        names.map(str::to_owned).collect()
+    };
+    assert_eq!(rows(|row| row.directive), directives, "a directive needs a row in ROWS");
+    // These are read beside the table, because a client authentication may take them.
+    let mut all = keys;
+    all.extend(
+        ["auth", "cache.name", "client_id", "params", "password", "username"].map(str::to_owned),
+    );
+    assert_eq!(rows(|row| row.key.1), all, "an option needs a row in ROWS");
+}

@@ -1,0 +1,112 @@
+//! What a directive is.
+
+use std::ffi::CStr;
+
+use crate::conf::MainConf;
+use crate::conf::argument::Problem;
+use crate::conf::keys::Key;
+use crate::conf::settings::{Kind, Settings};
+use crate::conf::written::Whole;
+use crate::nginx::conf::Conf;
+use crate::nginx::value::Reported;
+
+/// A directive.
+pub(crate) struct Directive {
+    /// C compares it up to its NUL.
+    pub(crate) name: &'static CStr,
+    /// How many arguments it takes at least and at most.
+    pub(crate) arguments: (u8, u8),
+    pub(crate) levels: Levels,
+    pub(crate) part: Part,
+    /// The option of `STSExchange` that says the same.
+    pub(crate) key: Option<Key>,
+    pub(crate) set: fn(&mut Block<'_>, &[&str]) -> Accepted,
+}
+
+/// Where a directive may stand.
+#[derive(Clone, Copy)]
+pub(crate) enum Levels {
+    /// `http`, `server`, `location` and `if` in `location`.
+    All,
+    Location,
+}
+
+/// What a directive is a part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// What goes with an exchange in either syntax.
+    Common,
+    /// An exchange that is written in directives: not to be mixed with `STSExchange`.
+    Exchange,
+}
+
+/// What a directive may change, and what it may look at.
+pub(crate) struct Block<'a> {
+    pub(crate) conf: &'a Conf<'a>,
+    pub(crate) main: &'a mut MainConf,
+    pub(crate) settings: &'a mut Settings,
+    /// The directives that stand before it in its block.
+    pub(crate) names: &'a [&'static Directive],
+    /// What the `STSExchange` of its block says.
+    pub(crate) whole: &'a mut Option<Whole>,
+}
+
+/// Why a directive is not accepted.
+pub(crate) enum Refusal {
+    /// It was given before in the same block.
+    Duplicate,
+    Invalid(Problem),
+    /// NGINX has said why.
+    Reported,
+}
+
+impl Refusal {
+    /// As part of the refusal of a directive that has this as an option.
+    pub(crate) fn within(self, option: &str) -> Self {
+        match self {
+            Self::Invalid(problem) => Self::Invalid(format!("option \"{option}\": {problem}")),
+            Self::Duplicate => Self::Invalid(format!("option \"{option}\" is given twice")),
+            Self::Reported => Self::Reported,
+        }
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::Invalid(problem)
+    }
+}
+
+impl From<Reported> for Refusal {
+    fn from(_: Reported) -> Self {
+        Self::Reported
+    }
+}
+
+pub(crate) type Accepted = Result<(), Refusal>;
+
+/// A directive that may stand anywhere, goes with either syntax, and is no option.
+pub(super) const fn directive(
+    name: &'static CStr,
+    arguments: (u8, u8),
+    set: fn(&mut Block<'_>, &[&str]) -> Accepted,
+) -> Directive {
+    Directive { name, arguments, levels: Levels::All, part: Part::Common, key: None, set }
+}
+
+impl Directive {
+    /// It is part of an exchange that is written in directives.
+    pub(super) const fn of_exchange(self) -> Self {
+        Self { part: Part::Exchange, ..self }
+    }
+
+    /// Every type of `STSExchange` has it as an option: by the rule, `foo_bar` for `STSFooBar`.
+    pub(super) const fn key(self, name: &'static str) -> Self {
+        Self { key: Some(Key { name, of: None }), ..self }
+    }
+
+    /// One type of `STSExchange` has it as an option.
+    pub(super) const fn key_of(self, kind: Kind, name: &'static str) -> Self {
+        Self { key: Some(Key { name, of: Some(kind) }), ..self }
+    }
+}

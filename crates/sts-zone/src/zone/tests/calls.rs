@@ -1,0 +1,89 @@
+//! Who calls, who waits, and what those that wait are told.
+
+use super::*;
+
+#[test]
+fn only_one_calls_and_the_others_wait_for_as_long_as_it_lives() {
+    let memory = Memory::new(MEBIBYTE);
+    let call = lead(&mut memory.open(1000), 1);
+    let other = |now, alive: bool| {
+        memory.open(now).find(&key(1), claim(2), |_| true, move |process| process == 1 && alive)
+    };
+    assert!(matches!(other(1500, true), Found::Wait(awaited) if awaited == call));
+    memory.open(2900).renew(&key(1), call);
+    assert!(matches!(other(4800, true), Found::Wait(awaited) if awaited == call));
+    let Found::Lead(second) = other(4901, true) else { panic!("the lease ran out") };
+    // The first caller is late: its answer is good, its other words are about a call of the past.
+    memory.open(4902).fail(&key(1), call, b"late");
+    assert!(matches!(
+        memory.open(4903).find(&key(1), claim(3), |_| true, |process| process == 2),
+        Found::Wait(awaited) if awaited == second
+    ));
+    assert!(memory.open(4904).complete(&key(1), call, &value(b"token", 4904, 500), ROOMY));
+    assert!(memory.open(4905).complete(&key(1), second, &value(b"again", 4905, 500), ROOMY));
+    assert_eq!(hit(&mut memory.open(4906), 1).unwrap(), b"again");
+}
+
+#[test]
+fn a_process_whose_clock_is_a_little_behind_waits_too() {
+    let memory = Memory::new(MEBIBYTE);
+    let call = lead(&mut memory.open(100_000), 1);
+    let found = |now| memory.open(now).find(&key(1), claim(2), |_| true, |_| true);
+    for behind in [1, 50, 1000] {
+        assert!(matches!(found(100_000 - behind), Found::Wait(awaited) if awaited == call));
+    }
+    // A clock that was set back must not make a lease last.
+    assert!(matches!(found(50_000), Found::Lead(_)));
+}
+
+#[test]
+fn a_caller_that_died_is_replaced_at_once() {
+    let memory = Memory::new(MEBIBYTE);
+    lead(&mut memory.open(1000), 1);
+    let found = memory.open(1001).find(&key(1), claim(2), |_| true, |_| false);
+    assert!(matches!(found, Found::Lead(_)));
+}
+
+#[test]
+fn a_failure_is_for_those_that_waited_for_it_and_for_a_second() {
+    let memory = Memory::new(MEBIBYTE);
+    let call = lead(&mut memory.open(1000), 1);
+    memory.open(1100).fail(&key(1), call, &[b'r'; 300]);
+    let found = |now, number, awaits| {
+        memory.open(now).find(&key(number), Claim { process: 2, awaits }, |_| true, |_| true)
+    };
+    assert!(matches!(found(2100, 1, Some(call)), Found::Failed(reason) if *reason == [b'r'; 300]));
+    assert!(matches!(found(1102, 1, None), Found::Lead(_)), "who comes later calls again");
+    let call = lead(&mut memory.open(3000), 2);
+    memory.open(3000).fail(&key(2), call, b"");
+    assert!(matches!(found(4001, 2, Some(call)), Found::Lead(_)), "it is not kept for long");
+}
+
+#[test]
+fn the_failure_of_who_took_a_call_over_is_for_those_that_waited_for_the_first() {
+    let memory = Memory::new(MEBIBYTE);
+    let first = lead(&mut memory.open(1000), 1);
+    let found = memory.open(1001).find(&key(1), claim(2), |_| true, |_| false);
+    let Found::Lead(second) = found else { panic!("nobody calls") };
+    memory.open(1002).fail(&key(1), second, b"reason");
+    let waiting = Claim { process: 3, awaits: Some(first) };
+    let found = memory.open(1003).find(&key(1), waiting, |_| true, |_| true);
+    assert!(matches!(found, Found::Failed(_)));
+}
+
+#[test]
+fn running_and_failed_calls_push_no_value_out() {
+    let memory = Memory::new(MEBIBYTE);
+    put(&mut memory.open(1000), 0, b"token", 100_000);
+    for number in 1..20_000 {
+        let mut zone = memory.open(1000);
+        let call = lead(&mut zone, number);
+        if number % 2 == 0 {
+            zone.fail(&key(number), call, &[b'r'; 200]);
+        }
+    }
+    let zone = memory.open(1000);
+    assert!(zone.region.used(Share::Nodes) <= zone.region.units.len() / 10);
+    assert_eq!(hit(&mut memory.open(1000), 0).unwrap(), b"token");
+    assert_eq!(memory.open(1000).statistics().emptied, 0);
+}
