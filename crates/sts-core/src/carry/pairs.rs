@@ -34,7 +34,8 @@ pub fn replace(
     value: Option<&[u8]>,
 ) -> Option<Secret> {
     let kept = others(text, name, likeness);
-    if value.is_none() && kept.as_slice() == [0..text.len()] {
+    let is_whole = |run: &Range<usize>| run.start == 0 && run.end == text.len();
+    if value.is_none() && kept.first().is_some_and(is_whole) {
         return None;
     }
     let more = value.map_or(0, |value| {
