@@ -2,7 +2,7 @@
 
 .PHONY: help
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Everything installs what it lacks (Debian: apt-get, as root or with sudo). Settings:"
 	@echo "  WITH_NGINX=debian|vendored   Debian's NGINX (default), or the newest of the nginx-src crate"
@@ -30,6 +30,14 @@ test-unit: ## the crates' own tests, without NGINX
 .PHONY: test-e2e
 test-e2e: ## the tests on a real NGINX (one: WITH_NGINX=...)
 	@scripts/test.sh e2e
+
+.PHONY: soak
+soak: ## 200,000 exchanges with faults, leaving clients and reloads (STS_SOAK=number: so many)
+	@scripts/test.sh soak
+
+.PHONY: test-memcheck
+test-memcheck: ## a shorter soak and a set of tests under valgrind
+	@scripts/memcheck.sh
 
 .PHONY: zone-costs
 zone-costs: ## what the shared cache costs: memory, time and instructions (some minutes)

@@ -12,7 +12,7 @@ kind=$1
 [[ $flavour == debian ]] || die "the benchmark runs on Debian's NGINX only"
 case $kind in
 run) scripts/setup.sh build nginx bench ;;
-check) scripts/setup.sh build nginx count ;;
+check) scripts/setup.sh build nginx valgrind ;;
 *) die "usage: bench.sh run|check" ;;
 esac
 scripts/nginx.sh

@@ -48,10 +48,11 @@ put() {
 # bindings differ, a target directory of its own: going from one to another rebuilds nothing.
 #   debian    Debian's package (default)
 #   vendored  the newest in the nginx-src crate (WITH_NGINX=vendored)
+#   memcheck  the newest, only by scripts/memcheck.sh
 #   custom    a configured and built objs directory (NGINX_BUILD_DIR=...)
 flavour=${WITH_NGINX:-debian}
 [[ -z ${NGINX_BUILD_DIR:-} ]] || flavour=custom
-case $flavour in debian | vendored | custom) ;; *)
+case $flavour in debian | vendored | memcheck | custom) ;; *)
     die "WITH_NGINX=$flavour: expected 'debian' or 'vendored' (or set NGINX_BUILD_DIR)"
     ;;
 esac

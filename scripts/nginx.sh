@@ -40,12 +40,23 @@ debian() {
     echo "$inputs" >"$out/prepared"
 }
 
+vendored() {
+    newest '-O2 -g'
+}
+
+# The same for valgrind: what is taken from a pool of NGINX is a block of its own, and gone with the
+# pool. The module for the vendored one loads into it.
+memcheck() {
+    newest '-O1 -g -DNGX_DEBUG_PALLOC=1'
+}
+
 # The newest NGINX that a crate carries, with all that the tests use. Its paths are relative to the
 # prefix (-p), so that it runs anywhere, as anybody.
-vendored() {
+# usage: newest <options of the compiler>
+newest() {
     local source inputs flags=(
         --prefix=. --error-log-path=stderr --pid-path=nginx.pid --lock-path=nginx.lock
-        --with-cc-opt='-O2 -g'
+        --with-cc-opt="$1"
         --with-compat --with-debug --with-threads --with-pcre-jit
         --with-http_ssl_module --with-http_v2_module --with-http_v3_module
         --with-http_realip_module --with-http_auth_request_module --with-http_slice_module

@@ -21,7 +21,7 @@ packages() {
     lint) echo shellcheck ;;
     # The alternatives that the module is measured beside; setpriv ends NGINX with the benchmark.
     bench) echo libnginx-mod-http-js libnginx-mod-http-lua lua-cjson util-linux ;;
-    count) echo valgrind ;;
+    valgrind) echo valgrind ;;
     tools) tools_are_current || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv ;;
     *) die "setup.sh: no group '$1'" ;;
     esac

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests: the crates' own (no NGINX needed), or those on a real NGINX.
-# usage: test.sh unit|e2e      (WITH_NGINX, NGINX_BUILD_DIR: on which NGINX; TEST: only tests whose
-#                               name holds this)
+# usage: test.sh unit|e2e|soak (WITH_NGINX, NGINX_BUILD_DIR: on which NGINX; TEST: only tests whose
+#                               name holds this; STS_SOAK: how many exchanges)
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -26,15 +26,26 @@ unit() {
     nextest --workspace --exclude ngx-http-sts --exclude e2e
 }
 
-e2e() {
+# usage: on_nginx <what> <argument>...
+on_nginx() {
     [[ $flavour != debian ]] || scripts/setup.sh modules
     scripts/build.sh --only-flavour
-    say "end-to-end tests on $("$out/nginx" -v 2>&1 | sed 's/^nginx version: //') ($flavour)"
+    say "$1 on $("$out/nginx" -v 2>&1 | sed 's/^nginx version: //') ($flavour)"
+    shift
     STS_TEST_NGINX=$root/$out/nginx STS_TEST_MODULE=$root/$out/ngx_http_sts_module.so \
-        nextest --package e2e
+        nextest --package e2e "$@"
+}
+
+e2e() {
+    on_nginx "end-to-end tests"
+}
+
+soak() {
+    export STS_SOAK=${STS_SOAK:-200000}
+    on_nginx "$STS_SOAK exchanges" --profile soak --test soak
 }
 
 case $kind in
-unit | e2e) "$kind" ;;
-*) die "usage: test.sh unit|e2e" ;;
+unit | e2e | soak) "$kind" ;;
+*) die "usage: test.sh unit|e2e|soak" ;;
 esac

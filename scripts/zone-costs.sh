@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 scripts/build.sh --only-flavour
-scripts/setup.sh count
+scripts/setup.sh valgrind
 
 looked=10000
 tokens=(1000 100000 1000000)

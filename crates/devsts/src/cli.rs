@@ -16,6 +16,8 @@ devsts sts [OPTION]...          an STS with an OAuth 2.0 token endpoint
   --client-cert ID=NAME         a client with a certificate for this common name
   --anonymous                   answer also to clients that do not say who they are
   --path PATH                   where the token endpoint is (/token); repeatable
+  --wstrust PATH                speak WS-Trust at this path; repeatable
+  --wstrust-user NAME:PASSWORD  who may ask there, by HTTP Basic or a UsernameToken; without, all
   --tokens digest|source|jwt    what target tokens are made of (digest)
   --expires-in SECONDS|none     the lifetime that is told (3600)
   --latency TIME                how long an answer takes, such as 150ms or 2s (0)
@@ -56,6 +58,8 @@ pub(crate) struct StsOptions {
     pub(crate) paths: Vec<String>,
     pub(crate) tokens: Tokens,
     pub(crate) expires_in: Option<u64>,
+    pub(crate) wstrust: Vec<String>,
+    pub(crate) wstrust_users: Vec<(String, String)>,
 }
 
 #[derive(Debug)]
@@ -100,6 +104,8 @@ fn parse_sts(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
         paths: Vec::new(),
         tokens: Tokens::default(),
         expires_in: Some(3600),
+        wstrust: Vec::new(),
+        wstrust_users: Vec::new(),
     };
     while let Some(argument) = parser.next()? {
         match argument {
@@ -108,6 +114,8 @@ fn parse_sts(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
             Long("client-cert") => options.clients.push(parser.value()?.parse_with(certified)?),
             Long("client-key") => options.clients.push(parser.value()?.parse_with(signing)?),
             Long("expires-in") => options.expires_in = parser.value()?.parse_with(lifetime)?,
+            Long("wstrust") => options.wstrust.push(parser.value()?.string()?),
+            Long("wstrust-user") => options.wstrust_users.push(parser.value()?.parse_with(user)?),
             Long("path") => options.paths.push(parser.value()?.string()?),
             Long("tokens") => options.tokens = parser.value()?.parse()?,
             Long("help") | Short('h') => return Ok(Command::Help),
@@ -221,6 +229,14 @@ fn time(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "a time is written 150ms or 2s".to_owned())
 }
 
+/// `NAME:PASSWORD`.
+fn user(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, password)) if !name.is_empty() => Ok((name.to_owned(), password.to_owned())),
+        _ => Err("a user is written NAME:PASSWORD".to_owned()),
+    }
+}
+
 fn lifetime(text: &str) -> Result<Option<u64>, std::num::ParseIntError> {
     if text == "none" { Ok(None) } else { text.parse().map(Some) }
 }
@@ -237,12 +253,15 @@ mod tests {
     #[test]
     fn an_sts_is_described_by_its_options() {
         let line = "sts --listen [::1]:0 --client otxclient:2Federate --client public \
-                    --path /a --path /b --latency 150ms --expires-in none --tokens jwt";
+                    --path /a --path /b --latency 150ms --expires-in none --tokens jwt \
+                    --wstrust /trust --wstrust-user gateway:a:b";
         let Ok(Command::Sts(options)) = parsed(line) else { panic!("no STS") };
         assert_eq!(options.common.listen, Listen::ipv6());
         assert_eq!(options.common.latency, Duration::from_millis(150));
         assert_eq!(options.paths, ["/a", "/b"]);
         assert_eq!(options.clients.len(), 2);
+        assert_eq!(options.wstrust, ["/trust"]);
+        assert_eq!(options.wstrust_users, [("gateway".to_owned(), "a:b".to_owned())]);
         assert_eq!((options.expires_in, options.tokens), (None, Tokens::Jwt));
     }
 
@@ -255,6 +274,7 @@ mod tests {
             "sts --listen nowhere",
             "sts --client :secret",
             "sts --latency fast",
+            "sts --wstrust-user :password",
             "sts --tls-cert a.crt",
             "backend --client a:b",
             "pki",

@@ -9,7 +9,8 @@ use std::process::ExitCode;
 
 use devsts::pki::{Identity, Leaf};
 use devsts::server::Server;
-use devsts::{Backend, Sts, Tls};
+use devsts::sts::wstrust::Requestor;
+use devsts::{Backend, Sts, Tls, WsTrust};
 use tokio::signal::unix::{SignalKind, signal};
 
 use cli::{BackendOptions, Command, Common, PkiOptions, StsOptions};
@@ -57,6 +58,16 @@ fn run_sts(options: StsOptions) -> io::Result<()> {
     }
     for path in &options.paths {
         builder = builder.path(path);
+    }
+    for path in &options.wstrust {
+        let mut wstrust = WsTrust::at(path).lifetime(options.expires_in);
+        for (name, password) in &options.wstrust_users {
+            let ways = [Requestor::Basic, Requestor::UsernameText, Requestor::UsernameDigest];
+            for way in ways {
+                wstrust = wstrust.requestor(way(name.clone(), password.clone()));
+            }
+        }
+        builder = builder.wstrust(wstrust);
     }
     if options.anonymous {
         builder = builder.anonymous();

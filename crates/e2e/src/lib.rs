@@ -18,6 +18,7 @@
 //! | [`parallel`] | many requests at once |
 //! | [`memory`] | the zones in a worker's memory, as a debugger sees them |
 //! | [`ports`] | TCP ports nobody else uses |
+//! | [`proxy`] | an HTTP proxy between NGINX and the STS |
 //! | [`upstream`] | backends that speak SCGI, uwsgi, gRPC |
 //! | [`wait`] | waiting for a condition, with a deadline |
 //! | [`xmlsec`] | signatures of XML, by the judgement of xmlsec1 |
@@ -38,6 +39,7 @@ pub mod nginx;
 pub mod parallel;
 pub mod php;
 pub mod ports;
+pub mod proxy;
 pub mod response;
 pub mod scene;
 pub mod upstream;

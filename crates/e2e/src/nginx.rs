@@ -18,12 +18,14 @@ use tempfile::TempDir;
 
 use crate::http1::{Connection, Request};
 use crate::http2;
-use crate::wait::holds_within;
+use crate::wait::{holds_within, patience};
 
-pub use binary::{About, Version, about, debian_modules, module, nginx as binary_path, workspace};
+pub use binary::{
+    About, Version, about, debian_modules, module, nginx as binary_path, under_valgrind, workspace,
+};
 pub use builder::{Builder, Checked};
 pub(crate) use process::{Group, in_own_group};
-pub use process::{is_running, open_files};
+pub use process::{anonymous_memory, is_running, open_files};
 
 /// How long a graceful quit may take when nothing is at work any more.
 const QUIT: Duration = Duration::from_secs(8);
@@ -132,16 +134,24 @@ impl Nginx {
 
     /// The workers that accept connections: none that is shutting down.
     pub fn workers(&self) -> Vec<i32> {
-        let children = process::children_of(self.master());
-        let at_work = |pid: &i32| process::title(*pid) == "nginx: worker process";
-        children.into_iter().filter(at_work).collect()
+        self.children(|title| title == "nginx: worker process", false)
     }
 
     /// The workers of former generations that still finish what they are at.
     pub fn retiring_workers(&self) -> Vec<i32> {
-        let children = process::children_of(self.master());
-        let retiring = |pid: &i32| process::title(*pid).ends_with("is shutting down");
-        children.into_iter().filter(retiring).collect()
+        self.children(|title| title.ends_with("is shutting down"), true)
+    }
+
+    /// The workers whose title is right. Under valgrind a process cannot set its title; there the log
+    /// says whether it has begun to retire.
+    fn children(&self, titled: fn(&str) -> bool, retiring: bool) -> Vec<i32> {
+        let children = process::children_of(self.master()).into_iter();
+        if !under_valgrind() {
+            return children.filter(|pid| titled(&process::title(*pid))).collect();
+        }
+        let log = self.error_log();
+        let retires = |pid: &i32| log.contains(&format!(" {pid}#{pid}: gracefully"));
+        children.filter(|pid| retires(pid) == retiring).collect()
     }
 
     /// The only worker.
@@ -229,9 +239,10 @@ impl Nginx {
                 Ending::Discarded => self.group.kill_all(),
             }
         }
-        if !holds_within(QUIT, || self.group.is_empty()) {
+        let quit = if under_valgrind() { patience() } else { QUIT };
+        if !holds_within(quit, || self.group.is_empty()) {
             self.kill();
-            return vec![format!("NGINX was asked to end and still ran after {QUIT:?}")];
+            return vec![format!("NGINX was asked to end and still ran after {quit:?}")];
         }
         let ends = self.group.ends();
         let by_signal = ends.iter().filter(|end| matches!(end, WaitStatus::Signaled(..)));

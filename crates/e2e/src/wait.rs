@@ -2,9 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use crate::nginx::under_valgrind;
+
 /// How long anything may take before a test fails. Generous, because machines are noisy; a test that
 /// is about time states a bound of its own.
 pub const DEADLINE: Duration = Duration::from_secs(15);
+
+/// [`DEADLINE`], or a multiple where NGINX is slow.
+pub(crate) fn patience() -> Duration {
+    if under_valgrind() { DEADLINE * 8 } else { DEADLINE }
+}
 
 /// Between two looks at a condition.
 const POLL: Duration = Duration::from_millis(3);
@@ -15,7 +22,8 @@ const POLL: Duration = Duration::from_millis(3);
 /// When it does not within [`DEADLINE`]; `what` says in the message what was waited for.
 #[track_caller]
 pub fn wait_for(what: &str, condition: impl FnMut() -> bool) {
-    assert!(holds_within(DEADLINE, condition), "waited {DEADLINE:?} in vain for {what}");
+    let patience = patience();
+    assert!(holds_within(patience, condition), "waited {patience:?} in vain for {what}");
 }
 
 /// Waits until the condition yields a value, and returns it.

@@ -2,7 +2,7 @@
 //! as the standards have it.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use devsts::pki::{Identity, Leaf};
 use devsts::sts::wstrust::{Layout, Requestor};
 use devsts::{Sts, Tls, WsTrust, is_for};
@@ -358,6 +358,35 @@ fn an_assertion_that_came_through_verifies_at_its_consumer() {
         }
     }
 }
+
+/// As the siblings of the module have it: the tokens are taken and given by directives, each with its
+/// encoding, and the client's own cookie does not reach the backend.
+#[test]
+fn an_assertion_is_taken_from_a_cookie_and_given_in_a_header() {
+    let scene = sts(|sts| sts.layout(Layout::Pretty));
+    let server = "location / {
+        STSExchange wstrust %%STS%%;
+        STSAcceptSourceTokenIn cookie name=assertion&encoding=deflate;
+        STSPassTargetTokenIn header name=X-Assertion&type=&encoding=base64;
+        STSPassTargetTokenIn query name=saml&encoding=base64url;
+        proxy_pass %%BACKEND%%;
+    }";
+    let nginx = nginx(&scene, server).start();
+    let deflated = miniz_oxide::deflate::compress_to_vec(assertion("alice").as_bytes(), 9);
+    let cookie = format!("a=1; assertion={}; b=2", URL_SAFE_NO_PAD.encode(deflated));
+
+    let seen = Seen::by_backend(nginx.get("/").header("Cookie", &cookie).send());
+
+    let issued = &scene.sts.issued()[0];
+    assert_eq!(issued.source, assertion("alice"));
+    assert_eq!(seen.header("X-Assertion"), Some(STANDARD.encode(&issued.target)));
+    assert_eq!(seen.uri(), format!("/?saml={}", URL_SAFE_NO_PAD.encode(&issued.target)));
+    assert!(!seen.header("Cookie").unwrap_or_default().contains("assertion"));
+    let broken = nginx.get("/").header("Cookie", "assertion=AAAA").send();
+    assert_eq!(broken.expect_status(401).header("WWW-Authenticate"), Some(INVALID));
+}
+
+const INVALID: &str = "Bearer error=\"invalid_token\"";
 
 #[test]
 fn an_assertion_over_several_lines_needs_an_encoding() {

@@ -51,6 +51,11 @@ pub(crate) struct Retries {
 impl Retries {
     /// What holds when nothing is configured.
     pub(crate) const DEFAULT: Self = Self { times: 1, pause: 300 };
+
+    /// Whether there is time for another attempt.
+    fn fit_before(self, end: u64) -> bool {
+        timer::now() + self.pause < end
+    }
 }
 
 /// What an STS answered, whole.
@@ -79,6 +84,13 @@ pub(crate) enum CallError {
     Timeout(u64),
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
+}
+
+impl CallError {
+    /// Whether another attempt may do better.
+    fn may_pass(&self) -> bool {
+        !matches!(self, Self::Connect(ConnectError::Exhausted))
+    }
 }
 
 impl From<CallError> for Failure {
@@ -117,6 +129,7 @@ async fn run(
     limit: &Limit,
     sent: &Cell<bool>,
 ) -> Result<Answer, CallError> {
+    let end = timer::now() + limit.timeout;
     let _turn = destination.calls().turn(limit.calls).await?;
     let mut request = request(destination, outgoing);
     if let Some(connection) = pool::take(destination) {
@@ -132,7 +145,7 @@ async fn run(
         }
     }
     // Boxed, because most calls find a connection: their task has to have no room for this.
-    let connection = Box::pin(open(destination, limit)).await?;
+    let connection = Box::pin(open(destination, limit, end)).await?;
     sent.set(true);
     match send(connection, destination, request, limit).await {
         Err(SendError::Unsent(_)) => Err(CallError::Lost("closed before the request".into())),
@@ -142,17 +155,21 @@ async fn run(
 }
 
 /// A name that is not found, a connection that is refused, a handshake that fails: nothing was sent.
-async fn open(destination: &Rc<Destination>, limit: &Limit) -> Result<Connection, CallError> {
-    for _ in 0..limit.retries.times {
+async fn open(
+    destination: &Rc<Destination>,
+    limit: &Limit,
+    end: u64,
+) -> Result<Connection, CallError> {
+    let mut left = limit.retries.times;
+    loop {
         match Connection::open(destination, limit.timeout).await {
-            Err(CallError::Connect(ConnectError::Exhausted)) => {
-                return Err(ConnectError::Exhausted.into());
+            Err(error) if left > 0 && error.may_pass() && limit.retries.fit_before(end) => {
+                left -= 1;
+                Timer::new(limit.retries.pause, Hold::default()).await;
             }
-            Err(_) => Timer::new(limit.retries.pause, Hold::default()).await,
             opened => return opened,
         }
     }
-    Connection::open(destination, limit.timeout).await
 }
 
 async fn send(

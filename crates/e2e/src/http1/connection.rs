@@ -7,7 +7,7 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use crate::response::Response;
-use crate::wait::DEADLINE;
+use crate::wait::patience;
 
 /// More header fields than any response of the tests has.
 const MAX_HEADERS: usize = 128;
@@ -26,7 +26,7 @@ impl Connection {
     /// When it cannot.
     #[track_caller]
     pub fn open(address: SocketAddr) -> Self {
-        match TcpStream::connect_timeout(&address, DEADLINE) {
+        match TcpStream::connect_timeout(&address, patience()) {
             Ok(stream) => Self::over(stream),
             Err(error) => panic!("cannot connect to {address}: {error}"),
         }
@@ -34,8 +34,8 @@ impl Connection {
 
     fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("TCP_NODELAY can be set");
-        stream.set_read_timeout(Some(DEADLINE)).expect("the timeout is not zero");
-        stream.set_write_timeout(Some(DEADLINE)).expect("the timeout is not zero");
+        stream.set_read_timeout(Some(patience())).expect("the timeout is not zero");
+        stream.set_write_timeout(Some(patience())).expect("the timeout is not zero");
         Self { stream, buffer: Vec::new() }
     }
 
@@ -45,9 +45,17 @@ impl Connection {
     /// When they cannot be sent.
     #[track_caller]
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        if let Err(error) = self.stream.write_all(bytes.as_ref()) {
+        if let Err(error) = self.try_send(bytes) {
             panic!("cannot send: {error}");
         }
+    }
+
+    /// As [`Connection::send`], for tests in which NGINX may have closed the connection.
+    ///
+    /// # Errors
+    /// It cannot be sent.
+    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.stream.write_all(bytes.as_ref())
     }
 
     /// Reads the next response that is not an interim one.

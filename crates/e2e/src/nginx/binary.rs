@@ -35,6 +35,14 @@ pub fn debian_modules() -> Option<String> {
     is_debians.then(|| load("ndk_http_module") + &load("ngx_http_set_misc_module"))
 }
 
+/// Set when the NGINX to test is one that valgrind runs.
+const VALGRIND: &str = "STS_TEST_VALGRIND";
+
+/// Whether valgrind looks at what NGINX does: slowly, and keeping what was freed for a while.
+pub fn under_valgrind() -> bool {
+    env::var_os(VALGRIND).is_some()
+}
+
 fn existing(variable: &str, default: &str) -> PathBuf {
     let path = env::var_os(variable).map_or_else(|| workspace().join(default), PathBuf::from);
     assert!(

@@ -12,7 +12,7 @@ use crate::nginx::configuration::Configuration;
 use crate::nginx::verdict::Expectations;
 use crate::nginx::{Group, Nginx, binary, in_own_group};
 use crate::ports::free_port;
-use crate::wait::DEADLINE;
+use crate::wait::patience;
 
 /// How often NGINX is started again with other ports when somebody was quicker.
 const ATTEMPTS: usize = 5;
@@ -180,7 +180,7 @@ impl Builder {
         let nginx = Nginx::started(prefix, ports, self.clone(), group);
 
         let mut taken = false;
-        let started = crate::wait::holds_within(DEADLINE, || {
+        let started = crate::wait::holds_within(patience(), || {
             taken = nginx.error_log().contains("Address already in use");
             taken || nginx.group.master_has_exited() || nginx.accepts()
         });

@@ -172,6 +172,17 @@ pub fn open_files(pid: i32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
 }
 
+/// How many KiB of memory the process has for itself: shared zones and files are not counted.
+///
+/// # Panics
+/// When there is no such process.
+pub fn anonymous_memory(pid: i32) -> usize {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let number = line.and_then(|line| line.trim().strip_suffix(" kB")).and_then(|n| n.parse().ok());
+    number.expect("the kernel tells it in kB")
+}
+
 struct Stat {
     state: char,
     parent: i32,
