@@ -22,6 +22,9 @@ say "bytes of the zone that a token takes"
 say "time of a look-up of a token of 250 bytes"
 "$costs" time "${tokens[@]}"
 
+say "how long the lock is held at most"
+"$costs" pauses 1000000
+
 say "instructions of a look-up, counted by valgrind over $looked of them (some minutes)"
 for number in "${tokens[@]}"; do
     counted=$(valgrind --tool=callgrind --callgrind-out-file=/dev/null \

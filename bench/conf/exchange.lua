@@ -10,6 +10,10 @@ end
 
 local path = var.sts_path
 local key = path .. source
+if #key > 65535 then
+    -- A shared dict has no longer keys.
+    key = path .. ngx.sha1_bin(source)
+end
 local target = tokens:get(key)
 if target then
     var.target_token = target

@@ -28,7 +28,7 @@ pub(crate) fn draw(races: &[Race]) -> String {
         .iter()
         .filter(|race| race.workers == 1)
         .map(|race| (race, bars(race)))
-        .filter(|(_, bars)| bars.len() == COLOURS.len())
+        .filter(|(_, bars)| bars.len() > 1)
         .collect();
     let group = BAR * COLOURS.len() as f64 + GAP;
     let bottom = TOP + group * groups.len() as f64;

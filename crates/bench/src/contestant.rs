@@ -23,6 +23,8 @@ pub(crate) struct Setup<'s> {
     pub(crate) sts: u16,
     pub(crate) backend: u16,
     pub(crate) module: &'s Path,
+    /// Seconds that a call to the STS may take.
+    pub(crate) timeout: u32,
     /// Bytes of the longest token.
     pub(crate) token: usize,
     /// Size of the cache, as NGINX writes it.
@@ -30,11 +32,11 @@ pub(crate) struct Setup<'s> {
 }
 
 /// The names of the locations; how each ends is what the STS does.
-pub(crate) const LOCATIONS: [&str; 4] =
-    ["exchange", "exchange-50", "exchange-500", "exchange-hang"];
+const LOCATIONS: [&str; 5] = ["exchange", "exchange-50", "exchange-500", "exchange-hang", HERD];
 
-/// Seconds that a call to the STS may take.
-const TIMEOUT: &str = "2";
+/// The location for a herd. NGINX answers there by itself: a thousand requests to the backend at once
+/// would take longer than what is to be seen.
+pub(crate) const HERD: &str = "herd-50";
 
 /// Where Debian keeps the modules of others.
 const MODULES: &str = "/usr/lib/nginx/modules";
@@ -57,10 +59,17 @@ impl Contestant {
 
     /// Writes what NGINX needs into a directory.
     pub(crate) fn write(self, directory: &Path, setup: &Setup<'_>) -> Result<()> {
-        let locations: String = LOCATIONS
-            .iter()
-            .map(|name| self.location().replace("@NAME@", name).replace("@TIMEOUT@", TIMEOUT))
-            .collect();
+        let timeout = setup.timeout.to_string();
+        let location = |name: &&str| {
+            let location = self.location().replace("@NAME@", name).replace("@TIMEOUT@", &timeout);
+            if *name != HERD {
+                return location;
+            }
+            let token = if self == Self::Limit { "$source_token" } else { "$target_token" };
+            let content = format!("add_header Token {token}; empty_gif;");
+            location.replace("proxy_pass http://backend/;", &content)
+        };
+        let locations: String = LOCATIONS.iter().map(location).collect();
         let text = COMMON
             .replace("@LOAD@", &self.modules(setup.module))
             .replace("@HTTP@", self.http())
@@ -121,7 +130,8 @@ fn buffers(token: usize) -> String {
     if token <= 1024 {
         return String::new();
     }
-    let size = (token + 2048).div_ceil(1024);
+    // A cached answer has its key before it, and the key has the token.
+    let size = (2 * token + 4096).div_ceil(1024);
     format!(
         "large_client_header_buffers 4 {size}k; proxy_buffer_size {size}k; \
          proxy_buffers 4 {size}k; proxy_busy_buffers_size {}k; subrequest_output_buffer_size {size}k;",

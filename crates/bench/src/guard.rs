@@ -152,6 +152,8 @@ fn requests(
         sts: sts.port,
         backend: backend.port,
         module: &options.module,
+        // Valgrind takes its time.
+        timeout: 60,
         token: 250,
         cache: "16m",
     };

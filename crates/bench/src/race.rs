@@ -93,7 +93,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             let members: Vec<_> =
                 RACES.iter().filter(wanted).filter(|one| is_member(one.token)).collect();
             let Some(longest) = members.iter().map(|one| one.token).max() else { continue };
-            let stage = Stage::set(options, &Contestant::ALL, workers, longest, CACHE)?;
+            let takes_part = |one: &Contestant| {
+                let mut entrants = members.iter().flat_map(|member| member.entrants);
+                entrants.any(|entrant| entrant.contestant() == Some(*one))
+            };
+            let contestants: Vec<_> = Contestant::ALL.into_iter().filter(takes_part).collect();
+            let stage = Stage::set(options, &contestants, workers, longest, CACHE)?;
             for scenario in members {
                 let race = compete(&stage, scenario, effort(options.quick))?;
                 eprint!("{}", report::lines(&race));

@@ -39,6 +39,7 @@ impl Stage {
                 sts: stage.sts.port,
                 backend: stage.backend.port,
                 module: &options.module,
+                timeout: 2,
                 token,
                 cache,
             };
@@ -85,8 +86,8 @@ impl Stage {
                 let wanted = u64::from(turn == "miss" && gateway.contestant != Contestant::Limit);
                 if seen != [b"Bearer ", expected.as_slice()].concat() || calls != wanted {
                     let what = format!(
-                        "a {turn} makes {calls} calls and gives the backend \"{}\"",
-                        String::from_utf8_lossy(&seen)
+                        "a {turn} makes {calls} calls and gives the backend \"…{}\"",
+                        String::from_utf8_lossy(seen.rchunks(40).next().unwrap_or_default())
                     );
                     return Err(self.blame(gateway, &what).into());
                 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use sts_zone::zone::{Capacity, Claim, Digest, Found, Tags, Value, Zone};
+use sts_zone::zone::{Capacity, Claim, Digest, Found, Purge, Tags, Value, Zone};
 
 /// Bytes of the tokens that are looked up.
 const TOKEN: usize = 250;
@@ -24,7 +24,8 @@ const LIFE: u64 = 1_000_000;
 
 const CAPACITY: Capacity = Capacity { entries: usize::MAX, value: usize::MAX };
 
-const USAGE: &str = "usage: costs memory | time <tokens>... | look-ups <tokens> <number>";
+const USAGE: &str =
+    "usage: costs memory | time <tokens>... | pauses <tokens> | look-ups <tokens> <number>";
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     match arguments[..] {
         ["memory"] => memory(),
         ["time", ref tokens @ ..] if !tokens.is_empty() => time(tokens.iter().map(|n| number(n))),
+        ["pauses", tokens] => pauses(number(tokens)),
         ["look-ups", tokens, looked] => {
             let zone = Filled::with(number(tokens));
             for round in 0..number(looked) {
@@ -144,4 +146,30 @@ fn time(tokens: impl Iterator<Item = u64>) {
         let each = best.min().unwrap_or(Duration::MAX).as_nanos() as u64 / ROUNDS;
         println!("{tokens:>12} {each:>19} ns");
     }
+}
+
+/// How long the lock is held at most.
+fn pauses(tokens: u64) {
+    let filled = Filled::with(tokens);
+    let mut steps: Vec<Duration> = Vec::new();
+    let mut from = Some(0);
+    while let Some(at) = from {
+        let start = Instant::now();
+        from = filled.open().and_then(|mut zone| zone.purge(Purge::All, at).1);
+        steps.push(start.elapsed());
+    }
+    steps.sort_unstable();
+    let all: Duration = steps.iter().sum();
+    let of = |part: usize| steps.get(steps.len() * part / 1000).copied().unwrap_or_default();
+    println!("a purge of {tokens} tokens: {} steps, {all:.1?} in all", steps.len());
+    println!("a step: half of them up to {:.1?}, 99.9 % up to {:.1?}", of(500), of(999));
+    for token in 0..tokens {
+        filled.put(token, &[b'x'; TOKEN]);
+    }
+    if let Some(zone) = filled.open() {
+        zone.leave_changing();
+    }
+    let start = Instant::now();
+    black_box(filled.open());
+    println!("emptying the zone after a death: {:.1?}", start.elapsed());
 }

@@ -4,6 +4,7 @@
 //! because two versions of the module have to agree on it: the zone outlives an upgrade.
 
 /// Changing one word always changes the sum; changing several does so but for one case in 2^64.
+#[derive(Clone)]
 pub(crate) struct Check([u64; 3]);
 
 impl Check {

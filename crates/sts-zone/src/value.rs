@@ -118,22 +118,26 @@ fn write_words<'v>(to: &[AtomicU64], value: &'v [u8], check: &mut Check) -> &'v 
 }
 
 /// Reads what is there and wanted. Returns what is still to be filled.
+#[inline]
 fn read_words<'o>(from: &[AtomicU64], out: &'o mut [u8], check: &mut Check) -> &'o mut [u8] {
     let here = out.len().min(from.len() * WORD);
     let (out, rest) = out.split_at_mut_checked(here).unwrap_or_default();
     let (whole, part) = out.as_chunks_mut();
-    let mut places = from.iter();
-    for (to, from) in whole.iter_mut().zip(places.by_ref()) {
+    let (now, last) = from.split_at_checked(whole.len()).unwrap_or((from, &[]));
+    // Of its own, so that it stays in registers: this is most of a look-up.
+    let mut sum = check.clone();
+    for (to, from) in whole.iter_mut().zip(now) {
         let word = word::load(from);
-        check.add(word);
+        sum.add(word);
         *to = word.to_ne_bytes();
     }
-    if let (false, Some(from)) = (part.is_empty(), places.next()) {
+    if let (false, Some(from)) = (part.is_empty(), last.first()) {
         let word = word::load(from);
-        check.add(word);
+        sum.add(word);
         for (to, from) in part.iter_mut().zip(word.to_ne_bytes()) {
             *to = from;
         }
     }
+    *check = sum;
     rest
 }

@@ -28,7 +28,7 @@ pub const REMEMBERED: Millis = 1_000;
 /// Expired entries that one insertion clears away.
 const CLEARED: usize = 2;
 
-/// Units that one step of a purge looks at, and entries that it removes at most: some fifty
+/// Units that one step of a purge looks at, and entries that it removes at most: some ten
 /// microseconds, in which the others wait for the lock.
 const PURGE_LOOKS: usize = 256;
 const PURGE_REMOVES: usize = 16;

@@ -1,8 +1,8 @@
 //! Many requests with the same new token at once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::contestant::Contestant;
+use crate::contestant::{Contestant, HERD};
 use crate::figures::Spread;
 use crate::gateway::Gateway;
 use crate::load::Load;
@@ -14,7 +14,8 @@ pub(crate) struct Herd {
     pub(crate) contestant: Contestant,
     /// Calls that the STS got.
     pub(crate) calls: Spread,
-    /// Milliseconds from the STS's last answer to the last answer of the gateway.
+    /// Milliseconds from the STS's last answer to the last answer of the gateway; from the first
+    /// request, where no STS is called.
     pub(crate) after: Spread,
 }
 
@@ -23,9 +24,8 @@ pub(crate) const HERD_SIZE: usize = 1000;
 pub(super) fn run(options: &Options) -> Result<Vec<Herd>> {
     let rounds = if options.quick { 3 } else { 7 };
     let stage = Stage::set(options, &Contestant::ALL, 2, 250, "64m")?;
-    let exchanging = stage.gateways().iter().filter(|one| one.contestant != Contestant::Limit);
     let mut herds = Vec::new();
-    for gateway in exchanging {
+    for gateway in stage.gateways() {
         let mut trials = Vec::new();
         for round in 0..rounds {
             trials.push(stampede(&stage, gateway, round)?);
@@ -42,26 +42,22 @@ pub(super) fn run(options: &Options) -> Result<Vec<Herd>> {
 
 fn stampede(stage: &Stage, gateway: &Gateway, round: u64) -> Result<(f64, f64)> {
     let token = Tokens::source(250).numbered(700_000_000 + round);
-    let calls = stage.sts.calls();
-    let ended = stage.aside(|| {
+    let (calls, began, ended) = stage.aside(|| {
         let mut load = Load::connect(gateway.port, HERD_SIZE)?;
-        let warm = Tokens::source(250).numbered(0);
-        let mut left = HERD_SIZE;
-        let mut once = |token: &[u8]| {
-            left = left.checked_sub(1)?;
-            Some(request("exchange-50", token))
+        let mut stampede = |token: &[u8]| {
+            let mut left = HERD_SIZE;
+            let once = || {
+                left = left.checked_sub(1)?;
+                Some(request(HERD, token))
+            };
+            load.run(Duration::ZERO, once)?.all_well()
         };
-        // All connections are accepted before it begins, and the backend knows NGINX's.
-        load.run(Duration::ZERO, || once(&warm))?.all_well()?;
-        left = HERD_SIZE;
-        let mut once = || {
-            left = left.checked_sub(1)?;
-            Some(request("exchange-50", &token))
-        };
-        Ok(load.run(Duration::ZERO, &mut once)?.all_well()?.ended)
+        // All connections are accepted before it begins.
+        stampede(&Tokens::source(250).numbered(0))?;
+        let (calls, began) = (stage.sts.calls(), Instant::now());
+        Ok((calls, began, stampede(&token)?.ended))
     })?;
-    // One call was for the warm token, when it was new.
-    let calls = stage.sts.calls() - calls - u64::from(round == 0);
-    let after = ended.saturating_duration_since(stage.sts.answered());
-    Ok((calls as f64, after.as_secs_f64() * 1000.0))
+    let calls = stage.sts.calls() - calls;
+    let from = if calls == 0 { began } else { stage.sts.answered() };
+    Ok((calls as f64, ended.saturating_duration_since(from).as_secs_f64() * 1000.0))
 }

@@ -24,7 +24,7 @@ pub(crate) struct Scale {
 pub(super) fn run(options: &Options) -> Result<Vec<Scale>> {
     let sizes: &[u64] = if options.quick { &[1_000, 50_000] } else { &[1_000, 100_000, 1_000_000] };
     let rounds = if options.quick { 3 } else { 5 };
-    let stage = Stage::set(options, &[Contestant::Limit, Contestant::Module], 1, 250, "1g")?;
+    let stage = Stage::set(options, &[Contestant::Limit, Contestant::Module], 1, 250, "1024m")?;
     let module = stage.gateway(Contestant::Module)?;
     let tokens = Tokens::source(250);
     let mut filled = 0;
