@@ -305,7 +305,8 @@ fn a_connection_stays_idle_for_as_long_as_the_location_says_that_used_it_last() 
 #[test]
 fn a_connection_serves_a_thousand_calls_and_no_more() {
     let scene = Scene::new();
-    let nginx = scene.nginx().server(&location("")).start();
+    let server = format!("keepalive_requests 2000; {}", location(""));
+    let nginx = scene.nginx().server(&server).start();
     let mut client = nginx.connect();
     for number in 0..1001 {
         let user = format!("user-{number}");
