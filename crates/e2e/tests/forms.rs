@@ -306,6 +306,19 @@ fn a_form_may_have_so_many_bytes() {
 }
 
 #[test]
+fn a_form_may_have_so_many_parameters() {
+    let scene = Scene::new();
+    let nginx = start(&scene, "STSOnError pass;");
+    nginx.allow_in_log("[warn]");
+    let fits = "&".repeat(9_998);
+    assert_exchanged(post(&nginx, &format!("{fits}&access_token=alice")).send(), "alice", &fits);
+    let requests = scene.backend.requests().len();
+    post(&nginx, &format!("{fits}&&access_token=alice")).send().expect_status(413);
+    assert_eq!(scene.backend.requests().len(), requests);
+    nginx.wait_for_log("failed: form_too_large: the form has more than 10000 parameters");
+}
+
+#[test]
 fn a_body_that_is_no_form_may_be_as_large_as_nginx_lets_it() {
     let scene = Scene::new();
     let nginx = start(&scene, "STSMaxForm 2k; STSOnMissing pass;");

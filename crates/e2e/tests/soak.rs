@@ -290,7 +290,8 @@ fn reload_until_finished(nginx: &Nginx, load: &thread::ScopedJoinHandle<'_, ()>)
     while !load.is_finished() {
         nginx.reload();
         reloads += 1;
-        sleep(Duration::from_millis(300));
+        // Under valgrind it takes a new generation seconds to be of use.
+        sleep(Duration::from_millis(if under_valgrind() { 5000 } else { 300 }));
     }
     reloads
 }

@@ -111,10 +111,54 @@ fn certificates_are_made_and_used() {
 }
 
 #[test]
+fn clients_with_keys_and_certificates_are_known_by_the_command_line() {
+    use devsts::pki::{Identity, Leaf};
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let ca = Identity::authority("the CA");
+    fs::write(path("ca.crt"), ca.certificate_pem()).unwrap();
+    let server = ca.issue(&Leaf::server().ip([127, 0, 0, 1]));
+    let (certificate, key) = server.write(directory.path(), "server");
+    let public = ca.issue(&Leaf::client("signer")).certificate_pem();
+    fs::write(path("signer.crt"), public).unwrap();
+    let signer = format!("signer={}", path("signer.crt"));
+    let tls = ["--tls-cert", certificate.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
+    let clients = ["--client-key", &signer, "--client-cert", "shop=the shop"];
+    let authority = path("ca.crt");
+    let mut arguments = vec!["sts", "--tls-client-ca", &authority];
+    arguments.extend(tls);
+    arguments.extend(clients);
+
+    let mut process = Process::start(&arguments);
+
+    let line = process.line();
+    let address = line.strip_prefix("listening on https://").unwrap().split('/').next().unwrap();
+    let mut connector =
+        openssl::ssl::SslConnector::builder(openssl::ssl::SslMethod::tls()).unwrap();
+    connector.cert_store_mut().add_cert(ca.certificate().to_owned()).unwrap();
+    let client = ca.issue(&Leaf::client("the shop"));
+    connector.set_certificate(client.certificate()).unwrap();
+    connector.set_private_key(client.key()).unwrap();
+    let stream = std::net::TcpStream::connect(address).unwrap();
+    let stream = connector.build().connect("127.0.0.1", stream).unwrap();
+    let request = Request::exchange("alice").without_header("Authorization");
+    let token = Wire(stream).ask(&request.with("client_id", "shop")).token();
+    assert!(is_for(&token, "alice"));
+}
+
+#[test]
 fn what_cannot_work_is_said() {
     let taken = Backend::start().unwrap();
     let address = taken.local().to_string();
-    for (arguments, code) in [(vec!["sts", "--listen", &address], 1), (vec!["sts", "--bogus"], 2)] {
+    for (arguments, code) in [
+        (vec!["sts", "--listen", &address], 1),
+        (vec!["sts", "--bogus"], 2),
+        (vec!["sts", "--client-key", "signer"], 2),
+        (vec!["sts", "--client-key", "signer=/nowhere/key.pem"], 2),
+        (vec!["sts", "--client-cert", "shop"], 2),
+        (vec!["sts", "--tls-client-ca", "/nowhere/ca.pem"], 2),
+    ] {
         let output = Command::new(env!("CARGO_BIN_EXE_devsts")).args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(code));
         assert!(output.stderr.starts_with(b"devsts: "));

@@ -41,10 +41,9 @@ pub(crate) fn take(
     carrier: &Carrier,
     has_source: bool,
 ) -> Result<Taken, OutOfMemory> {
-    let form = form::ready(request, context, carrier);
-    let has_form = match form {
-        Form::Absent => false,
-        Form::Ready => true,
+    let body = match form::ready(request, context, carrier) {
+        Form::Absent => None,
+        Form::Ready(body) => Some(body),
         Form::Waits => return Ok(Taken::Waits),
         Form::Refused(status) => return Ok(Taken::Refused(status)),
         Form::Fault(fault) => return Ok(Taken::Source(Source::unusable(carrier, fault))),
@@ -53,9 +52,9 @@ pub(crate) fn take(
     let source = match known {
         _ if !has_source => Source::new(carrier, []),
         Some(pass) => pass.source.clone(),
-        None => find(request, context, carrier, has_form)?,
+        None => find(request, context, carrier, body.as_ref())?,
     };
-    strip(request, &carrier.accept, has_form)?;
+    strip(request, &carrier.accept, body)?;
     Ok(Taken::Source(source))
 }
 
@@ -65,20 +64,16 @@ fn find(
     request: Request<'_>,
     context: &Context,
     carrier: &Carrier,
-    has_form: bool,
+    body: Option<&Secret>,
 ) -> Result<Source, OutOfMemory> {
-    let body = if has_form && carrier.accept.iter().any(|one| one.place.kind == Kind::Post) {
-        request.body().ok_or(OutOfMemory)?
-    } else {
-        Secret::default()
-    };
+    let body = body.map_or(&[][..], Secret::expose);
     let mut winner = None;
     for accepted in carrier.accept.iter() {
         // It may have been removed since, or something else may stand there now.
         let look = match context.seen_in(&accepted.text) {
             Some(look) => look,
             None => {
-                let look = look(request, accepted, body.expose())?;
+                let look = look(request, accepted, body)?;
                 context.saw(accepted.text.clone(), look.clone());
                 look
             }
@@ -169,7 +164,11 @@ fn unusable(kind: FailureKind, reason: String) -> Look {
 }
 
 /// Removes tokens from all places that say so.
-fn strip(request: Request<'_>, accept: &[Accepted], has_form: bool) -> Result<(), OutOfMemory> {
+fn strip(
+    request: Request<'_>,
+    accept: &[Accepted],
+    body: Option<Secret>,
+) -> Result<(), OutOfMemory> {
     let at = |kind| accept.iter().filter(move |one| one.strip && one.place.kind == kind);
     let mut changed = strip_fields(request, accept)?;
     let without = |text: &[u8], accepted: &Accepted| {
@@ -185,17 +184,14 @@ fn strip(request: Request<'_>, accept: &[Accepted], has_form: bool) -> Result<()
             changed = true;
         }
     }
-    if has_form && at(Kind::Post).next().is_some() {
-        let mut body = request.body().ok_or(OutOfMemory)?;
-        let mut has_changed = false;
+    if let Some(body) = body {
+        let mut left = None;
         for accepted in at(Kind::Post) {
-            if let Some(left) = without(body.expose(), accepted) {
-                body = left;
-                has_changed = true;
-            }
+            let text = left.as_ref().unwrap_or(&body).expose();
+            left = without(text, accepted).or(left);
         }
-        if has_changed {
-            request.set_body(body.expose())?;
+        if let Some(left) = left {
+            request.set_body(left.expose())?;
             changed = true;
         }
     }

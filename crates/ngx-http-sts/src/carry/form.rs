@@ -1,6 +1,8 @@
 //! The body that a token may stand in.
 
+use sts_core::carry::pairs;
 use sts_core::error::{Failure, FailureKind};
+use sts_core::secret::Secret;
 
 use crate::conf::Carrier;
 use crate::context::Context;
@@ -12,7 +14,7 @@ pub(crate) enum Form {
     /// There is none: the body is left alone.
     Absent,
     /// It is there, whole.
-    Ready,
+    Ready(Secret),
     /// The request is entered again when it is.
     Waits,
     /// NGINX answers with this status.
@@ -21,8 +23,14 @@ pub(crate) enum Form {
     Fault(Failure),
 }
 
+/// Parameters of a form. Each takes some time to look at, which a client could make many of: this bounds
+/// it to less than a millisecond.
+const MAX_PARAMETERS: usize = 10_000;
+
 const FORM: &str = "application/x-www-form-urlencoded";
 const MULTIPART: &str = "multipart/form-data";
+
+const INTERNAL_SERVER_ERROR: u16 = 500;
 
 /// Sees to it that the form is there, if the location has a use for it.
 pub(crate) fn ready(request: Request<'_>, context: &Context, carrier: &Carrier) -> Form {
@@ -43,14 +51,11 @@ pub(crate) fn ready(request: Request<'_>, context: &Context, carrier: &Carrier) 
         return fault(FailureKind::UnsupportedForm, "a form with Content-Encoding cannot be read");
     }
     let limit = carrier.max_form;
-    let too_large = || {
-        fault(
-            FailureKind::FormTooLarge,
-            &format!("the form has more than {limit} bytes (STSMaxForm)"),
-        )
-    };
+    let too_large =
+        |limit: &str| fault(FailureKind::FormTooLarge, &format!("the form has more than {limit}"));
+    let too_long = || too_large(&format!("{limit} bytes (STSMaxForm)"));
     if request.content_length().is_some_and(|length| length > limit) {
-        return too_large();
+        return too_long();
     }
     if !request.has_read_body() {
         match request.read_body(context) {
@@ -60,9 +65,13 @@ pub(crate) fn ready(request: Request<'_>, context: &Context, carrier: &Carrier) 
         }
     }
     if request.body_length() > limit {
-        return too_large();
+        return too_long();
     }
-    Form::Ready
+    let Some(body) = request.body() else { return Form::Refused(INTERNAL_SERVER_ERROR) };
+    if pairs::count(body.expose()) > MAX_PARAMETERS {
+        return too_large(&format!("{MAX_PARAMETERS} parameters"));
+    }
+    Form::Ready(body)
 }
 
 /// Any of several types counts: nobody knows which one a backend takes.

@@ -137,7 +137,7 @@ pub(crate) fn elsewhere(
             return Ok(Next::GoOn);
         }
         match form::ready(request, context, carrier) {
-            Form::Absent | Form::Ready => {}
+            Form::Absent | Form::Ready(_) => {}
             Form::Waits => return Ok(Next::Wait),
             Form::Refused(status) => return Ok(Next::Answer(status)),
             Form::Fault(fault) => return Ok(refuse(request, &fault)),

@@ -11,7 +11,7 @@ pub enum Likeness {
 }
 
 impl Likeness {
-    /// Whether an encoded name of a query, a form or a cookie is this one.
+    /// Whether the encoded name of a parameter or a cookie is this one. It ends where a `=` is.
     pub fn holds(self, encoded: &[u8], name: &str) -> bool {
         match self {
             Self::Same => Decoded(encoded).eq(name.bytes()),
@@ -28,7 +28,7 @@ impl Likeness {
     }
 }
 
-/// The bytes that an encoded text stands for. A `%` that starts nothing stands for itself, as most
+/// The bytes that an encoded name stands for. A `%` that starts nothing stands for itself, as most
 /// readers have it.
 struct Decoded<'a>(&'a [u8]);
 
@@ -42,7 +42,7 @@ impl Iterator for Decoded<'_> {
             self.0 = rest;
             return Some(high << 4 | low);
         }
-        let (first, rest) = self.0.split_first()?;
+        let (first, rest) = self.0.split_first().filter(|(first, _)| **first != b'=')?;
         self.0 = rest;
         Some(if *first == b'+' { b' ' } else { *first })
     }
@@ -69,6 +69,12 @@ mod tests {
         for encoded in ["access_token", "%61ccess_token", "access%5Ftoken", "access%5ftoke%6E"] {
             assert!(same(encoded) && alike(encoded), "{encoded}");
         }
+    }
+
+    #[test]
+    fn a_name_ends_where_its_value_begins() {
+        assert!(same("access_token=") && same("access_token=a=b") && alike("+access.token=x"));
+        assert!(!same("access=token") && !same("=access_token") && !same("access_token%3Dx"));
     }
 
     #[test]

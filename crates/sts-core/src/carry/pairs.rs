@@ -1,14 +1,23 @@
 //! The parameters of a query or a form (`application/x-www-form-urlencoded`).
 
+use std::ops::Range;
+
+use memchr::{memchr, memchr_iter};
+
 use crate::carry::Found;
 use crate::carry::name::Likeness;
 use crate::form;
 use crate::secret::Secret;
 
+/// How many parameters a text has at most: an empty one counts, too.
+pub fn count(text: &[u8]) -> usize {
+    memchr_iter(b'&', text).count() + 1
+}
+
 /// The value of a parameter, encoded as it stands there; empty without `=`.
 pub fn find<'t>(text: &'t [u8], name: &str) -> Found<&'t [u8]> {
-    let named = |pair: &&[u8]| is_named(pair, name, Likeness::Same);
-    text.split(|byte| *byte == b'&').filter(named).map(value).collect()
+    let parts = parts(text).filter_map(|part| text.get(part));
+    parts.filter(|part| Likeness::Same.holds(part, name)).map(value).collect()
 }
 
 /// Decodes a value; `None` if a `%` in it is not followed by two hexadecimal digits.
@@ -24,22 +33,20 @@ pub fn replace(
     likeness: Likeness,
     value: Option<&[u8]>,
 ) -> Option<Secret> {
-    let named = |pair: &&[u8]| is_named(pair, name, likeness);
-    let pairs = || text.split(|byte| *byte == b'&');
-    if value.is_none() && !pairs().any(|pair| named(&pair)) {
+    let kept = others(text, name, likeness);
+    let is_whole = |run: &Range<usize>| run.start == 0 && run.end == text.len();
+    if value.is_none() && kept.first().is_some_and(is_whole) {
         return None;
     }
     let more = value.map_or(0, |value| {
         form::encoded_len(name.as_bytes()) + form::encoded_len(value) + "&=".len()
     });
     let mut replaced = Secret::with_capacity(text.len() + more);
-    let mut first = true;
-    for pair in pairs().filter(|pair| !named(pair)) {
-        if !first {
+    for (index, run) in kept.into_iter().enumerate() {
+        if index > 0 {
             replaced.append(b"&");
         }
-        first = false;
-        replaced.append(pair);
+        replaced.append(text.get(run).unwrap_or_default());
     }
     if let Some(value) = value {
         if !replaced.is_empty() {
@@ -52,15 +59,36 @@ pub fn replace(
     Some(replaced)
 }
 
-fn is_named(pair: &[u8], name: &str, likeness: Likeness) -> bool {
-    let end = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
-    let (encoded, _) = pair.split_at(end);
-    likeness.holds(encoded, name)
+/// The runs of parameters between those of a name, each without the `&` around it.
+fn others(text: &[u8], name: &str, likeness: Likeness) -> Vec<Range<usize>> {
+    let mut runs = Vec::new();
+    let mut run: Option<Range<usize>> = None;
+    for part in parts(text) {
+        if text.get(part.clone()).is_some_and(|part| likeness.holds(part, name)) {
+            runs.extend(run.take());
+        } else {
+            let start = run.map_or(part.start, |run| run.start);
+            run = Some(start..part.end);
+        }
+    }
+    runs.extend(run);
+    runs
 }
 
-fn value(pair: &[u8]) -> &[u8] {
-    let equals = pair.iter().position(|byte| *byte == b'=');
-    equals.and_then(|at| pair.get(at + 1..)).unwrap_or_default()
+/// Where the parameters are.
+fn parts(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut next = Some(0);
+    std::iter::from_fn(move || {
+        let start = next?;
+        let length = memchr(b'&', text.get(start..)?);
+        let end = length.map_or(text.len(), |length| start + length);
+        next = length.map(|_| end + 1);
+        Some(start..end)
+    })
+}
+
+fn value(part: &[u8]) -> &[u8] {
+    memchr(b'=', part).and_then(|at| part.get(at + 1..)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -137,6 +165,13 @@ mod tests {
     }
 
     #[test]
+    fn parameters_are_counted() {
+        for (text, expected) in [("", 1), ("a=b", 1), ("a&b", 2), ("&&", 3)] {
+            assert_eq!(count(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn an_undecodable_value_is_no_value() {
         assert!(decode(b"a%2").is_none());
         assert!(decode(b"a%2B+b").is_some_and(|value| value.expose() == b"a+ b"));
@@ -149,7 +184,7 @@ mod tests {
             Just(b"a=access_token".to_vec()),
             prop::collection::vec(any::<u8>().prop_filter("no &", |byte| *byte != b'&'), 0..12),
         ];
-        bytes.prop_filter("another name", |pair| !is_named(pair, NAME, Likeness::Same))
+        bytes.prop_filter("another name", |part| !Likeness::Same.holds(part, NAME))
     }
 
     proptest! {
