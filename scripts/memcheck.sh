@@ -9,7 +9,7 @@
 # Tests in which time is not short: everything is about thirty times slower.
 tests='
     test(=many_exchanges_with_faults_and_reloads_leave_nothing_behind)
-    | binary(aborts)
+    | (binary(aborts) - test(pile_up))
     | binary(isolation)
     | binary(subrequests)
     | (binary(lifecycle) - test(time_to_shut_down) - test(upgrade))
@@ -35,7 +35,7 @@ exec valgrind --quiet --log-file="$reports/%p" --num-callers=40 \\
 EOF
 chmod +x "$wrapper"
 
-export STS_SOAK=${STS_SOAK:-1000}
+export STS_SOAK=${STS_SOAK:-400}
 say "$STS_SOAK exchanges and a set of tests under valgrind (reports go to ${reports#"$root"/})"
 failed=0
 STS_TEST_VALGRIND=1 STS_TEST_NGINX=$wrapper \

@@ -26,9 +26,8 @@ const COLOURS: [(Contestant, &str); 4] = [
 pub(crate) fn draw(races: &[Race]) -> String {
     let groups: Vec<_> = races
         .iter()
-        .filter(|race| race.workers == 1)
+        .filter(|race| race.workers == 1 && race.is_against_the_limit())
         .map(|race| (race, bars(race)))
-        .filter(|(_, bars)| bars.len() > 1)
         .collect();
     let group = BAR * COLOURS.len() as f64 + GAP;
     let bottom = TOP + group * groups.len() as f64;

@@ -39,6 +39,15 @@ pub(crate) struct Race {
     pub(crate) rows: Vec<Row>,
 }
 
+impl Race {
+    /// Whether this is what the usual contestants are compared by.
+    pub(crate) fn is_against_the_limit(&self) -> bool {
+        let mut entrants = self.scenario.entrants.iter();
+        entrants.next() == Some(&Entrant::Gateway(Contestant::Limit))
+            && entrants.all(|one| matches!(one, Entrant::Gateway(_)))
+    }
+}
+
 pub(crate) struct Row {
     pub(crate) entrant: Entrant,
     /// Requests a second.

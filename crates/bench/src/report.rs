@@ -93,7 +93,7 @@ fn overview(races: &[&Race]) -> String {
         };
         let ratios: Vec<_> = columns.iter().map(|one| ratio(*one)).collect();
         let best = ratios.iter().flatten().copied().fold(0.0, f64::max);
-        if race.scenario.entrants.len() < 3 {
+        if !race.is_against_the_limit() {
             continue;
         }
         let _ = write!(text, "| {} |", race.scenario.name);

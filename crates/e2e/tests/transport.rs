@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use devsts::pki::{Identity, Leaf};
-use devsts::{Answer, Listen, Script, Sts, Tls, When};
+use devsts::{Answer, Gate, Listen, Script, Sts, Tls, When};
 use e2e::nginx::{Builder, Nginx};
 use e2e::parallel::in_parallel;
 use e2e::scene::{Scene, assert_exchanged};
@@ -300,6 +300,45 @@ fn a_connection_stays_idle_for_as_long_as_the_location_says_that_used_it_last() 
     std::thread::sleep(Duration::from_millis(600));
     assert_exchanged(nginx.get("/long").bearer("erin").send(), "erin");
     assert!(scene.sts.connections().accepted <= 3, "{:?}", scene.sts.connections());
+}
+
+#[test]
+fn a_connection_serves_a_thousand_calls_and_no_more() {
+    let scene = Scene::new();
+    let server = format!("keepalive_requests 2000; {}", location(""));
+    let nginx = scene.nginx().server(&server).start();
+    let mut client = nginx.connect();
+    for number in 0..1001 {
+        let user = format!("user-{number}");
+        assert_exchanged(nginx.get("/").bearer(&user).send_on(&mut client), &user);
+        let expected = if number < 1000 { 1 } else { 2 };
+        assert_eq!(scene.sts.connections().accepted, expected, "{user}");
+    }
+}
+
+#[test]
+fn idle_connections_make_room_for_clients() {
+    let scene = Scene::new();
+    let gate = Gate::new();
+    scene.sts.script(When::subject_prefix("user-"), Script::new().hold(&gate).usual());
+    let server = "%%OTX%% add_header X-Token $target_token; location / { }";
+    let nginx = scene.nginx().server(server).worker_connections(24).start();
+    let mut first: Vec<_> =
+        (0..8).map(|number| nginx.get("/").bearer(format!("user-{number}")).start()).collect();
+    assert!(scene.sts.wait_for_calls(8, DEADLINE));
+    gate.open();
+    first.iter_mut().for_each(|client| drop(client.read_response().expect_status(200)));
+    drop(first);
+    assert!(scene.sts.wait_for_connections(DEADLINE, |c| c.idle == 8));
+
+    // NGINX has 24, needs two for itself, and would have 14 left.
+    let mut clients: Vec<_> = (0..18).map(|_| nginx.connect()).collect();
+    clients.iter_mut().for_each(|client| client.send("GET / HTTP/1.1\r\n"));
+
+    assert!(scene.sts.wait_for_connections(DEADLINE, |c| c.open < 8));
+    drop(clients);
+    let response = nginx.get("/").bearer("afterwards").send().expect_status(200);
+    assert!(devsts::is_for(response.header("X-Token").expect("a token"), "afterwards"));
 }
 
 #[test]
