@@ -1,8 +1,10 @@
 //! TCP ports nobody else uses.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener};
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,13 +16,13 @@ const LOWEST: u16 = 10_240;
 /// Where Linux starts to hand out the local ports of outgoing connections, unless it says otherwise.
 const LOWEST_EPHEMERAL: u16 = 32_768;
 
-static TAKEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
+static TAKEN: LazyLock<Mutex<HashMap<u16, UnixListener>>> = LazyLock::new(Mutex::default);
 
-/// A port on 127.0.0.1 that is free now and that this process never hands out again.
+/// A port on 127.0.0.1 that is free now and that no test program hands out again while this one runs.
 ///
 /// It is taken from below the range of outgoing connections, where the kernel itself could give it
-/// away before the server is started. Another process may still be quicker: who binds it has to be
-/// ready to try again with another one.
+/// away before the server is started. A process that is no test may still be quicker: who binds it
+/// has to be ready to try again with another one.
 ///
 /// # Panics
 /// When there is none.
@@ -30,12 +32,20 @@ pub fn free_port() -> u16 {
     let mut candidate = start(end);
     for _ in LOWEST..end {
         candidate = if candidate + 1 < end { candidate + 1 } else { LOWEST };
-        if !taken.contains(&candidate) && TcpListener::bind(("127.0.0.1", candidate)).is_ok() {
-            taken.insert(candidate);
+        let Some(claim) = claim(candidate) else { continue };
+        if TcpListener::bind(("127.0.0.1", candidate)).is_ok() {
+            taken.insert(candidate, claim);
             return candidate;
         }
     }
     panic!("no free TCP port between {LOWEST} and {end}");
+}
+
+/// Tells the other test programs that a port is taken, although nobody listens at it yet: a socket
+/// of that name in the abstract namespace (unix(7)) can be bound once, and ends with its process.
+fn claim(port: u16) -> Option<UnixListener> {
+    let name = UnixAddr::from_abstract_name(format!("sts-e2e-port-{port}")).ok()?;
+    UnixListener::bind_addr(&name).ok()
 }
 
 /// Where to start looking: elsewhere in each process and at each moment, so that test programs that
@@ -105,6 +115,8 @@ impl Default for FullPort {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -112,5 +124,11 @@ mod tests {
         let ports: Vec<u16> = (0..50).map(|_| free_port()).collect();
         let different: HashSet<u16> = ports.iter().copied().collect();
         assert_eq!(different.len(), ports.len());
+    }
+
+    #[test]
+    fn a_port_that_was_handed_out_is_taken_for_other_test_programs_too() {
+        let port = free_port();
+        assert!(claim(port).is_none());
     }
 }

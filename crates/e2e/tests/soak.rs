@@ -43,7 +43,7 @@ const SERVER: &str = "
     keepalive_requests 1000000;
     STSSSLTrustedCertificate %%PREFIX%%/ca.pem;
     STSCache shm name=soak&size=2m;
-    STSHTTPTimeOut 3;
+    STSHTTPTimeOut %%TIME%%;
     STSKeepalive 8 1s;
     %%OTX%%
     add_header X-Token $target_token;
@@ -214,7 +214,9 @@ fn many_exchanges_with_faults_and_reloads_leave_nothing_behind() {
     let ca = Identity::authority("the CA");
     let scene = sts(&ca);
     let nginx = scene.nginx().file("ca.pem", ca.certificate_pem()).file("html/cached", "");
-    let nginx = nginx.file("html/uncached", "").workers(2).server(SERVER).start();
+    let time = if under_valgrind() { 20 } else { 3 };
+    let nginx = nginx.file("html/uncached", "").set("TIME", time).workers(2);
+    let nginx = nginx.server(SERVER).start();
     let (tally, start) = (Tally::default(), Instant::now());
     let (done, closings) = (AtomicBool::new(false), AtomicUsize::new(0));
 
