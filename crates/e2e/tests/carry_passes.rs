@@ -227,6 +227,26 @@ fn auth_request_sees_the_source_before_the_exchange() {
 }
 
 #[test]
+fn auth_request_before_the_exchange_sees_no_target_that_a_client_made() {
+    let scene = Scene::new();
+    let server = "%%EXCHANGE%% STSAcceptSourceTokenIn header;
+        STSPassTargetTokenIn header name=X-User-Token&type=;
+        location / { auth_request /auth; proxy_pass %%BACKEND%%; }
+        location = /auth {
+            proxy_pass %%BACKEND%%;
+            proxy_pass_request_body off;
+            proxy_set_header Content-Length '';
+        }";
+    let nginx = start(&scene, server);
+    let request = nginx.get("/").bearer("alice").header("X-User-Token", "forged");
+    let seen = Seen::by_backend(request.send());
+    assert!(is_for(&seen.header("X-User-Token").unwrap_or_default(), "alice"));
+    let requests = scene.backend.requests();
+    assert_eq!(requests[0].header("X-User-Token"), None);
+    assert_eq!(requests[0].header("Authorization").as_deref(), Some("Bearer alice"));
+}
+
+#[test]
 fn auth_request_sees_the_target_after_the_exchange_where_it_is_passed() {
     for (passes, inherited) in [(true, "STSPassTargetTokenIn header;"), (false, "")] {
         let scene = Scene::new();

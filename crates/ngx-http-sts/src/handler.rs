@@ -62,8 +62,20 @@ fn elsewhere(request: Request<'_>, location: &LocationConf, phase: Phase) -> Nex
     if phase != Phase::PreContent {
         return Next::GoOn;
     }
-    let Some(context) = request.context() else { return Next::GoOn };
-    pass::elsewhere(request, context, location).unwrap_or(Next::Answer(INTERNAL_SERVER_ERROR))
+    // A subrequest before the exchange must not show its backend a client's own token as a target. But
+    // what it is about may be the source that stands in the same place.
+    let removes = || {
+        let carrier = location.exchange().map(|exchange| &exchange.carrier);
+        carrier
+            .is_some_and(|carrier| !carrier.pass.is_empty() && !carrier.passes_where_it_accepts())
+    };
+    let context = match request.context() {
+        None if request.is_main() || !removes() => return Next::GoOn,
+        Some(context) => Ok(context),
+        None => request.context_or_new(),
+    };
+    let next = context.and_then(|context| pass::elsewhere(request, context, location));
+    next.unwrap_or(Next::Answer(INTERNAL_SERVER_ERROR))
 }
 
 /// Puts the token where the location wants it. Also when there is none, and when the request is
@@ -86,7 +98,10 @@ fn run(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
     match context.reading_body() {
         Some(reading) if reading == pass => return Ok(Next::Wait),
         // NGINX could not read it and serves an error page.
-        Some(_) => return Ok(Next::GoOn),
+        Some(_) => {
+            accept::strip(request, &exchange.carrier, None)?;
+            return Ok(Next::GoOn);
+        }
         None => {}
     }
     if let Some(pending) = context.pending(pass) {
@@ -122,7 +137,7 @@ fn run(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
             return meet_again(request, context, exchange, pass);
         }
     }
-    match token.and_then(|token| start(request, exchange, &source, &token, &values, key, tag)) {
+    match token.and_then(|token| start(exchange, &source, &token, &values, key, tag)) {
         Ok(Boarding::Later(pending)) => wait(request, context, exchange, pending),
         Ok(Boarding::Now(granted)) => {
             settle(request, context, exchange, source, key, Ok(granted), 0)
@@ -145,7 +160,7 @@ fn meet_again(
         Outcome::Granted(granted) => {
             let token = decode(exchange, &pass.source);
             let good = token
-                .and_then(|token| check_bound(request, exchange, &pass.source, &token, false))
+                .and_then(|token| check_bound(exchange, &pass.source, &token, false))
                 .and_then(|()| pass::check(&exchange.carrier, granted));
             match good {
                 Ok(()) => return Ok(go_on(request, pass)),
@@ -167,14 +182,13 @@ fn go_on(request: Request<'_>, pass: &Pass) -> Next {
 
 /// `unbound`: the token itself is known to be bound to nothing.
 fn check_bound(
-    request: Request<'_>,
     exchange: &Exchange,
     source: &Source,
     token: &Secret,
     unbound: bool,
 ) -> Result<(), Failure> {
     let is_bound = || !unbound && bound::is_bound(token.expose());
-    let bound = || source.with_dpop || is_bound() || came_with_dpop(request, source.token.expose());
+    let bound = || source.with_dpop || is_bound();
     let allowed = exchange.bound_tokens == BoundTokens::Allow || !exchange.has_source();
     if allowed || !bound() {
         return Ok(());
@@ -251,7 +265,6 @@ fn key(exchange: &Exchange, token: &Secret, values: &Values<'_>) -> (CacheKey, S
 }
 
 fn start(
-    request: Request<'_>,
     exchange: &Exchange,
     source: &Source,
     token: &Rc<Secret>,
@@ -266,7 +279,7 @@ fn start(
     if values.username.as_ref().is_some_and(|name| name.is_empty()) {
         return missing("there is nobody whose password the source token could be");
     }
-    let check = |unbound| check_bound(request, exchange, source, token, unbound);
+    let check = |unbound| check_bound(exchange, source, token, unbound);
     // Only what has passed the check asks.
     let ask = || Ask {
         callee: exchange.callee.clone(),
@@ -291,15 +304,6 @@ fn start(
         return Ok(Boarding::Later(pending));
     };
     flight::board(cache, key, &exchange.callee.life, check, ask)
-}
-
-/// RFC 9449, section 7.1: a token that came with the scheme DPoP is bound, whatever it looks like.
-fn came_with_dpop(request: Request<'_>, source: &[u8]) -> bool {
-    let is_so = || {
-        let (scheme, credentials) = request.authorization()?.split_at_checked(5)?;
-        Some(scheme.eq_ignore_ascii_case(b"DPoP ") && credentials.trim_ascii() == source)
-    };
-    is_so() == Some(true)
 }
 
 fn settle(

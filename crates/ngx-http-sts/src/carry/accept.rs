@@ -45,8 +45,14 @@ pub(crate) fn take(
         Form::Absent => None,
         Form::Ready(body) => Some(body),
         Form::Waits => return Ok(Taken::Waits),
-        Form::Refused(status) => return Ok(Taken::Refused(status)),
-        Form::Fault(fault) => return Ok(Taken::Source(Source::unusable(carrier, fault))),
+        Form::Refused(status) => {
+            strip(request, carrier, None)?;
+            return Ok(Taken::Refused(status));
+        }
+        Form::Fault(fault) => {
+            strip(request, carrier, None)?;
+            return Ok(Taken::Source(Source::unusable(carrier, fault)));
+        }
     };
     let known = context.passes().find(|pass| pass.source.text == carrier.source_text);
     let source = match known {
@@ -54,7 +60,7 @@ pub(crate) fn take(
         Some(pass) => pass.source.clone(),
         None => find(request, context, carrier, body.as_ref())?,
     };
-    strip(request, &carrier.accept, body)?;
+    strip(request, carrier, body)?;
     Ok(Taken::Source(source))
 }
 
@@ -85,10 +91,10 @@ fn find(
             }
             Look::Unusable(fault) => Source::unusable(carrier, fault),
             Look::Token { token, with_dpop } => Source {
-                token,
                 encoding: accepted.place.encoding.unwrap_or(carrier.source_encoding),
                 accepted: true,
-                with_dpop,
+                with_dpop: with_dpop || came_with_dpop(request, token.expose()),
+                token,
                 ..Source::new(carrier, [])
             },
         };
@@ -101,7 +107,18 @@ fn find(
         Some(variables) => variables.source.evaluate(request).ok_or(OutOfMemory)?,
         None => Cow::Borrowed(&[][..]),
     };
-    Ok(Source::new(carrier, token))
+    let with_dpop = came_with_dpop(request, &token);
+    Ok(Source { with_dpop, ..Source::new(carrier, token) })
+}
+
+/// RFC 9449, section 7.1: a token that came with the scheme DPoP is bound, whatever it looks like. A
+/// later pass may no longer see what it came with.
+fn came_with_dpop(request: Request<'_>, source: &[u8]) -> bool {
+    let is_so = || {
+        let (scheme, credentials) = request.authorization()?.split_at_checked(5)?;
+        Some(scheme.eq_ignore_ascii_case(b"DPoP ") && credentials.trim_ascii() == source)
+    };
+    is_so() == Some(true)
 }
 
 fn look(request: Request<'_>, accepted: &Accepted, body: &[u8]) -> Result<Look, OutOfMemory> {
@@ -163,12 +180,14 @@ fn unusable(kind: FailureKind, reason: String) -> Look {
     Look::Unusable(Failure::new(kind, reason))
 }
 
-/// Removes tokens from all places that say so.
-fn strip(
+/// Removes tokens from all places that say so. Also from a request that is answered: its error page
+/// may come from a backend.
+pub(crate) fn strip(
     request: Request<'_>,
-    accept: &[Accepted],
+    carrier: &Carrier,
     body: Option<Secret>,
 ) -> Result<(), OutOfMemory> {
+    let accept = &carrier.accept;
     let at = |kind| accept.iter().filter(move |one| one.strip && one.place.kind == kind);
     let mut changed = strip_fields(request, accept)?;
     let without = |text: &[u8], accepted: &Accepted| {

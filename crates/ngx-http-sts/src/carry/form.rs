@@ -34,7 +34,8 @@ const INTERNAL_SERVER_ERROR: u16 = 500;
 
 /// Sees to it that the form is there, if the location has a use for it.
 pub(crate) fn ready(request: Request<'_>, context: &Context, carrier: &Carrier) -> Form {
-    if !carrier.uses_form() {
+    // What is there of a body that could not be read is no form.
+    if !carrier.uses_form() || context.reading_body().is_some() {
         return Form::Absent;
     }
     if !is_form(request) {
@@ -81,8 +82,10 @@ pub(crate) fn is_form(request: Request<'_>) -> bool {
 
 fn has_type(request: Request<'_>, wanted: &str) -> bool {
     let is_wanted = |value: &[u8]| {
-        let media_type = value.split(|byte| matches!(byte, b';' | b',')).next();
-        media_type.is_some_and(|found| found.trim_ascii().eq_ignore_ascii_case(wanted.as_bytes()))
+        // PHP takes a space for the end of it.
+        let is_end = |byte: &u8| matches!(byte, b';' | b',') || byte.is_ascii_whitespace();
+        let media_type = value.trim_ascii().split(is_end).next();
+        media_type.is_some_and(|found| found.eq_ignore_ascii_case(wanted.as_bytes()))
     };
     request.fields().any(|field| field.is("Content-Type") && is_wanted(field.value))
 }

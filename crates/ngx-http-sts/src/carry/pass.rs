@@ -101,7 +101,10 @@ pub(crate) fn apply(
     let new = tokens(carrier, granted);
     set_fields(request, old, &new)?;
     set_query(request, old, &new)?;
-    set_form(request, old, &new)?;
+    // What is there of a body that could not be read is no form.
+    if context.reading_body().is_none() {
+        set_form(request, old, &new)?;
+    }
     for passed in old.iter().chain(carrier.pass.iter()) {
         request.forget_variables(&passed.tellers);
     }

@@ -101,6 +101,15 @@ impl Carrier {
         self.pass.iter().any(|passed| passed.place.kind == Kind::Post)
     }
 
+    /// Whether a target takes the place of a source.
+    pub(crate) fn passes_where_it_accepts(&self) -> bool {
+        let is_same = |one: &Place, other: &Place| {
+            one.kind == other.kind && one.name.eq_ignore_ascii_case(&other.name)
+        };
+        let accepts = |place| self.accept.iter().any(|accepted| is_same(&accepted.place, place));
+        self.pass.iter().any(|passed| accepts(&passed.place))
+    }
+
     /// How the target stands in the variable with this index; nothing if it is another's.
     pub(crate) fn form_in(&self, index: usize) -> Option<Form<'_>> {
         if self.variables.as_ref().is_some_and(|variables| variables.target == index) {

@@ -42,9 +42,15 @@ impl Request<'_> {
     /// Reads the whole body; `context` is this request's.
     pub(crate) fn read_body(self, context: &Context) -> Reading {
         let request = self.as_ptr();
+        // Without a mark `body_is_there` knows that it is called from here.
+        context.set_reading_body(None);
         // SAFETY: the request is valid, and `body_is_there` may be called at once or later.
         let status = unsafe { ngx_http_read_client_request_body(request, Some(body_is_there)) };
         if status == NGX_AGAIN as ngx_int_t {
+            // At once, as `mirror` does: NGINX may answer itself before the body is there, and what
+            // is counted then would keep the request for ever.
+            // SAFETY: NGINX has counted the request.
+            unsafe { release(request) };
             context.set_reading_body(Some(self.pass_number()));
             return Reading::Waits;
         }
@@ -152,12 +158,15 @@ impl Request<'_> {
 /// Called by NGINX when the whole body is there: within `read_body`, or later.
 unsafe extern "C" fn body_is_there(request: *mut ngx_http_request_t) {
     let waited = guard(false, || {
+        let Some(valid) = NonNull::new(request) else { return false };
         // SAFETY: NGINX passes a request that is valid for the call.
-        unsafe { release(request) };
-        let Some(request) = NonNull::new(request) else { return false };
-        // SAFETY: as above.
-        let request = unsafe { Request::from_ptr(request) };
-        request.context().is_some_and(|context| context.set_reading_body(None).is_some())
+        let context = unsafe { Request::from_ptr(valid) }.context();
+        let waited = context.is_some_and(|context| context.set_reading_body(None).is_some());
+        if !waited {
+            // SAFETY: as above; within `read_body` it is counted still.
+            unsafe { release(request) };
+        }
+        waited
     });
     if !waited {
         return;

@@ -93,6 +93,7 @@ impl<'r> Request<'r> {
         for (name, value) in added {
             push(self.element(name, value)?);
         }
+        let pool = self.raw().pool;
         // SAFETY: plain fields of a valid request, to which nobody else refers now.
         let headers_in = unsafe { &mut (*self.as_ptr()).headers_in };
         headers_in.headers = ngx_list_t {
@@ -104,7 +105,7 @@ impl<'r> Request<'r> {
             },
             size,
             nalloc: room,
-            pool: self.raw().pool,
+            pool,
         };
         #[cfg(ngx_links_headers)]
         headers_in.set_multi_linked(0);
