@@ -5,8 +5,8 @@
 pub enum Likeness {
     /// It is the name, decoded.
     Same,
-    /// Some backend takes it for the name. PHP skips spaces before a name, reads `.` and space as `_`,
-    /// and ends a name at `[` and at NUL.
+    /// Some backend takes it for the name. PHP skips white space before a name, reads `.`, space and a
+    /// `[` that no `]` follows as `_`, and ends a name at `[` and at NUL.
     Alike,
 }
 
@@ -16,10 +16,14 @@ impl Likeness {
         match self {
             Self::Same => Decoded(encoded).eq(name.bytes()),
             Self::Alike => {
-                let mut decoded = Decoded(encoded).skip_while(|byte| *byte == b' ');
+                // C's `isspace`, which is one more than Rust's `is_ascii_whitespace`.
+                let is_space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+                let is_open = !Decoded(encoded).any(|byte| byte == b']');
+                let is_underscore = |byte| matches!(byte, b'.' | b' ') || (byte == b'[' && is_open);
+                let mut decoded = Decoded(encoded).skip_while(is_space);
                 let all = name.bytes().all(|wanted| {
                     decoded.next().is_some_and(|byte| {
-                        byte == wanted || (wanted == b'_' && matches!(byte, b'.' | b' '))
+                        byte == wanted || (wanted == b'_' && is_underscore(byte))
                     })
                 });
                 all && matches!(decoded.next(), None | Some(b'[' | b'\0'))
@@ -90,6 +94,8 @@ mod tests {
             "access-token",
             "%access_token",
             "access_tokenx[]",
+            "access[token]",
+            "access[token]=x",
         ] {
             assert!(!same(encoded) && !alike(encoded), "{encoded}");
         }
@@ -108,6 +114,11 @@ mod tests {
             "access_token%5Ba%5D",
             "access_token%00",
             "access_token%00x",
+            "access[token",
+            "access%5Btoken",
+            "access%5Btoken=x]",
+            "%0Baccess_token",
+            "\u{b}access_token",
         ] {
             assert!(alike(encoded) && !same(encoded), "{encoded}");
         }
