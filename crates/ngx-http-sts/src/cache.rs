@@ -179,8 +179,13 @@ impl Cache {
     }
 
     fn with<R>(&self, use_it: impl FnOnce(&mut Zone<'_>) -> R) -> Option<R> {
-        let now = clock::milliseconds();
         self.zone.memory.with(|words| {
+            let mut now = clock::milliseconds();
+            if Zone::is_behind(words, now) {
+                // Unless this worker was only held up, the clock was set back, and the zone is emptied.
+                clock::update();
+                now = clock::milliseconds();
+            }
             let mut zone = Zone::open(words, now, clock::entropy)?;
             Some(use_it(&mut zone))
         })

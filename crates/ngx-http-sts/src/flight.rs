@@ -215,7 +215,8 @@ impl Flight {
 fn ends(exceeded: Option<Exceeded>, pending: &Pending) -> bool {
     let limit = &pending.ask.callee.limit;
     match exceeded {
-        None => true,
+        // All that wait here are this worker's.
+        None | Some(Exceeded::Worker) => true,
         Some(Exceeded::Calls(calls)) => {
             limit.calls.running <= calls.running && limit.calls.queued <= calls.queued
         }
@@ -290,8 +291,8 @@ async fn lead(flight: &Flight, lease: Lease, caller: &Rc<Pending>) {
         }
         Err(failed) => {
             match failed.exceeded {
-                // Another worker has a queue of its own.
-                Some(Exceeded::Calls(_)) => drop(lease),
+                // Another worker has a queue and connections of its own, and may not end yet.
+                Some(Exceeded::Calls(_) | Exceeded::Worker) => drop(lease),
                 _ => lease.fail(&failed),
             }
             flight.sent.set(false);

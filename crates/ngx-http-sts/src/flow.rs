@@ -91,6 +91,8 @@ pub(crate) enum Exceeded {
     Response(usize),
     /// `STSHTTPTimeOut`.
     Time,
+    /// What this worker can do: it has no free connections, or ends. That says nothing of others.
+    Worker,
 }
 
 /// The value of `$sts_status` for a request that got a token.
@@ -196,6 +198,7 @@ impl Failed {
             CallError::Queue(_) => Some(Exceeded::Calls(limit.calls)),
             CallError::Timeout(_) => Some(Exceeded::Time),
             CallError::TooLarge(bytes) => Some(Exceeded::Response(*bytes)),
+            CallError::Connect(error) if error.is_about_the_worker() => Some(Exceeded::Worker),
             _ => None,
         };
         Self { failure: error.into(), exceeded }

@@ -89,7 +89,7 @@ pub(crate) enum CallError {
 impl CallError {
     /// Whether another attempt may do better.
     fn may_pass(&self) -> bool {
-        !matches!(self, Self::Connect(ConnectError::Exhausted))
+        !matches!(self, Self::Connect(error) if error.is_about_the_worker())
     }
 }
 

@@ -51,7 +51,10 @@ pub(crate) struct Purging {
 pub(crate) fn handle(request: Request<'_>) -> Result<Next, OutOfMemory> {
     let context = request.context_or_new()?;
     if let Some(purging) = context.purging() {
-        return Ok(Next::Answer(done(request, &purging)));
+        return Ok(Next::Answer(match purging.from.get() {
+            None => done(request, &purging),
+            Some(_) => answer(500, "the purge came to no end\n"),
+        }));
     }
     let purging = match purge(request) {
         Ok(purging) => Rc::new(purging),
@@ -70,7 +73,9 @@ pub(crate) fn handle(request: Request<'_>) -> Result<Next, OutOfMemory> {
     // A client that leaves does not end it: what was asked for is done.
     purging.waiter.replace(Some(suspend(request, false, || {})?));
     context.set_purging(purging.clone());
-    task::spawn(async move { purging.run().await });
+    // Made here: a task that is cancelled before it first runs has to answer, too.
+    let ending = Ending(purging);
+    task::spawn(async move { ending.0.run().await });
     Ok(Next::Wait)
 }
 
@@ -122,9 +127,6 @@ impl Purging {
             Timer::new(0, Hold::default()).await;
             self.step();
         }
-        if let Some(waiter) = &*self.waiter.borrow() {
-            waiter.resume();
-        }
     }
 
     fn step(&self) {
@@ -137,6 +139,17 @@ impl Purging {
         let (removed, next) = self.cache.purge(what, from);
         self.removed.set(self.removed.get() + removed);
         self.from.set(next);
+    }
+}
+
+/// The end of a purge, however it comes: its client must not wait for ever.
+struct Ending(Rc<Purging>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if let Some(waiter) = &*self.0.waiter.borrow() {
+            waiter.resume();
+        }
     }
 }
 

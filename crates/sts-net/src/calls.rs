@@ -33,7 +33,9 @@ pub struct Calls(Rc<RefCell<State>>);
 #[derive(Default)]
 struct State {
     running: usize,
-    waiting: VecDeque<Rc<RefCell<Waiter>>>,
+    /// Who waits, with its own limit of calls at once; who came first stands first. Nobody stands here
+    /// whose limit lets it run: when the number of running calls falls, such get a turn.
+    waiting: VecDeque<(usize, Rc<RefCell<Waiter>>)>,
 }
 
 #[derive(Default)]
@@ -46,7 +48,8 @@ struct Waiter {
 /// The right to run one call; dropping it passes the turn on.
 pub struct Permit(Calls);
 
-/// Waits for a turn, first come, first served.
+/// Waits for a turn: first come, first served among those that may run with as many others. Who may
+/// run with more others does not wait for who may not.
 pub struct Turn {
     calls: Calls,
     limits: CallLimits,
@@ -67,17 +70,25 @@ impl Calls {
     fn release(&self) {
         let waker = {
             let mut state = self.0.borrow_mut();
-            let Some(next) = state.waiting.pop_front() else {
-                state.running -= 1;
-                return;
-            };
-            let mut next = next.borrow_mut();
-            next.granted = true;
-            next.waker.take()
+            state.running -= 1;
+            state.grant()
         };
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+}
+
+impl State {
+    /// Gives the turn of a call that ended to the first whose limit lets it run. With that as many run
+    /// as before, so that there is no turn for a second one.
+    fn grant(&mut self) -> Option<Waker> {
+        let first = self.waiting.iter().position(|(limit, _)| self.running < *limit)?;
+        let (_, waiter) = self.waiting.remove(first)?;
+        self.running += 1;
+        let mut waiter = waiter.borrow_mut();
+        waiter.granted = true;
+        waiter.waker.take()
     }
 }
 
@@ -101,7 +112,8 @@ impl Future for Turn {
         }
         let calls = self.calls.clone();
         let mut state = calls.0.borrow_mut();
-        if state.running < self.limits.running && state.waiting.is_empty() {
+        // Nobody is overtaken: one that waits and could run has its turn already.
+        if state.running < self.limits.running {
             state.running += 1;
             return Poll::Ready(Ok(Permit(self.calls.clone())));
         }
@@ -110,7 +122,7 @@ impl Future for Turn {
         }
         let waiter =
             Rc::new(RefCell::new(Waiter { waker: Some(context.waker().clone()), granted: false }));
-        state.waiting.push_back(waiter.clone());
+        state.waiting.push_back((self.limits.running, waiter.clone()));
         self.waiter = Some(waiter);
         Poll::Pending
     }
@@ -124,7 +136,7 @@ impl Drop for Turn {
             self.calls.release();
             return;
         }
-        self.calls.0.borrow_mut().waiting.retain(|one| !Rc::ptr_eq(one, &waiter));
+        self.calls.0.borrow_mut().waiting.retain(|(_, one)| !Rc::ptr_eq(one, &waiter));
     }
 }
 
@@ -196,6 +208,70 @@ mod tests {
         drop(first);
         drop(second);
         granted(poll(third));
+        assert_eq!(calls.running(), 0);
+    }
+
+    #[test]
+    fn a_narrow_limit_with_a_queue_does_not_slow_who_has_a_wide_one() {
+        let calls = Calls::default();
+        let wide = CallLimits { running: 3, queued: 10 };
+        let first = granted(poll(pin!(calls.turn(ONE_AND_ONE))));
+        let mut narrow = pin!(calls.turn(ONE_AND_ONE));
+        assert!(poll(narrow.as_mut()).is_pending());
+        let second = granted(poll(pin!(calls.turn(wide))));
+        let third = granted(poll(pin!(calls.turn(wide))));
+        // The one that waits for the wide limit is behind the other in the queue.
+        let mut fourth = pin!(calls.turn(wide));
+        assert!(poll(fourth.as_mut()).is_pending());
+        drop(first);
+        assert!(poll(narrow.as_mut()).is_pending());
+        let fourth = granted(poll(fourth));
+        drop((second, third));
+        assert!(poll(narrow.as_mut()).is_pending(), "one runs");
+        drop(fourth);
+        let narrow = granted(poll(narrow));
+        assert_eq!(calls.running(), 1);
+        drop(narrow);
+        assert_eq!(calls.running(), 0);
+    }
+
+    #[test]
+    fn who_came_first_has_its_turn_first() {
+        let calls = Calls::default();
+        let limits = CallLimits { running: 2, queued: 10 };
+        let first = granted(poll(pin!(calls.turn(limits))));
+        let second = granted(poll(pin!(calls.turn(limits))));
+        let (mut third, mut fourth) = (pin!(calls.turn(limits)), pin!(calls.turn(limits)));
+        assert!(poll(third.as_mut()).is_pending());
+        assert!(poll(fourth.as_mut()).is_pending());
+        drop(first);
+        // A turn that was given counts before it is taken.
+        assert!(poll(pin!(calls.turn(limits))).is_pending());
+        assert!(poll(fourth.as_mut()).is_pending());
+        let _third = granted(poll(third));
+        drop(second);
+        granted(poll(fourth));
+    }
+
+    #[test]
+    fn a_turn_that_came_too_late_is_lost_to_nobody_whatever_its_limit() {
+        let calls = Calls::default();
+        let (narrow, wide) =
+            (CallLimits { running: 1, queued: 10 }, CallLimits { running: 2, queued: 10 });
+        let first = granted(poll(pin!(calls.turn(wide))));
+        let second = granted(poll(pin!(calls.turn(wide))));
+        let mut leaves = Box::pin(calls.turn(narrow));
+        let mut late = Box::pin(calls.turn(wide));
+        let mut last = pin!(calls.turn(narrow));
+        assert!(poll(leaves.as_mut()).is_pending());
+        assert!(poll(late.as_mut()).is_pending());
+        assert!(poll(last.as_mut()).is_pending());
+        drop(leaves);
+        drop(first);
+        drop(second);
+        assert!(poll(last.as_mut()).is_pending(), "the turn of the other is not taken yet");
+        drop(late);
+        granted(poll(last));
         assert_eq!(calls.running(), 0);
     }
 }

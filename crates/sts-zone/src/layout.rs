@@ -3,7 +3,7 @@
 
 /// Changes whenever anything changes that one process writes and another reads: a zone is kept over
 /// an upgrade of the module only if both mean the same by it.
-pub(crate) const LAYOUT: u64 = 2;
+pub(crate) const LAYOUT: u64 = 3;
 
 /// First word of a zone.
 pub const MAGIC: u64 = u64::from_be_bytes(*b"STS zone");
@@ -75,6 +75,8 @@ pub(crate) mod header {
     /// Units beyond [`TOUCHED`] and up to this number hold what stood in the zone before it was
     /// emptied.
     pub(crate) const STALE: usize = 13;
+    /// The latest time at which somebody opened the zone, as far as a second earlier.
+    pub(crate) const LATEST: usize = 14;
 
     pub(crate) const FREE: usize = 16;
     /// Units that have ever been used.

@@ -15,6 +15,7 @@ pub use crate::terms::{
     Capacity, Claim, Digest, Found, Hit, Kept, Purge, Statistics, Tags, Value, tag,
 };
 use crate::unit::{At, Kind, is};
+use crate::word;
 
 /// Milliseconds for which a caller need not show that it is alive.
 pub const LEASE: Millis = 2_000;
@@ -45,15 +46,30 @@ impl<'a> Zone<'a> {
     /// becomes an empty zone, and so does one with a foreign layout or one in which somebody died
     /// while changing it. `seed` is asked for random bytes when a zone is made.
     ///
+    /// A zone is emptied as well when the clock was set back: nobody knows then how long what stands
+    /// in it has been there. Whether `now` is [behind](Self::is_behind) for another reason is up to
+    /// the caller.
+    ///
     /// `None` when the region is too small.
     pub fn open(words: &'a [AtomicU64], now: Millis, seed: fn() -> Digest) -> Option<Self> {
         let mut region = Region::new(words)?;
         let condition = region.condition();
-        if condition != Condition::Sound {
+        if condition != Condition::Sound || Self::is_behind(words, now) {
             region.make_empty(condition, seed, now);
+        }
+        // Once a second is often enough, and spares the others the cache line.
+        if now >= region.at(header::LATEST).saturating_add(1000) {
+            region.set(header::LATEST, now);
         }
         region.wipe_some();
         Some(Self { region, now, seed })
+    }
+
+    /// Whether others opened the zone at later times than this: the clock was set back, or the caller
+    /// has not looked at it for long. Means nothing where [`open`](Self::open) makes a new zone.
+    pub fn is_behind(words: &[AtomicU64], now: Millis) -> bool {
+        let latest = words.get(header::LATEST).map_or(0, word::load);
+        now.saturating_add(entry::CLOCK_TOLERANCE) < latest
     }
 
     /// Looks for a value that the claimant accepts; where there is none, decides who calls for it.
@@ -104,7 +120,7 @@ impl<'a> Zone<'a> {
     }
 
     /// Ends a call with a value that everybody may use. Returns whether it is kept: not when it is too
-    /// large, and not when a purge came in between.
+    /// large, not when a purge came in between, and not when there is one that was asked for later.
     pub fn complete(
         &mut self,
         key: &Digest,
@@ -140,6 +156,12 @@ impl<'a> Zone<'a> {
                 return Ok(false);
             }
             if let Some(at) = region.find(&words, Kind::Entry)? {
+                let there = region.unit(at)?;
+                // Who took a call over may have its answer before the first caller has one.
+                let is_newer = entry::sent(there) > stored.sent;
+                if is_newer && entry::remaining(there, now).is_some() {
+                    return Ok(false);
+                }
                 region.remove_entry(at)?;
             }
             // The schedule has a place for every two units: few tokens need only one.

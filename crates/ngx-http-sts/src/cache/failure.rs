@@ -15,7 +15,7 @@ pub(super) fn encode(failed: &Failed) -> Vec<u8> {
     let exceeded = match exceeded {
         Some(Exceeded::Time) => TIME.to_owned(),
         Some(Exceeded::Response(bytes)) => format!("{RESPONSE}{bytes}"),
-        Some(Exceeded::Calls(_)) | None => String::new(),
+        Some(Exceeded::Calls(_) | Exceeded::Worker) | None => String::new(),
     };
     format!("{}\n{retry_after}\n{exceeded}\n{}", failure.kind.name(), failure.reason).into_bytes()
 }

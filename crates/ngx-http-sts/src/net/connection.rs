@@ -188,10 +188,22 @@ async fn collect(answer: Response<Incoming>, max_body: usize) -> Result<Answer, 
 
 /// What hyper says of an answer holds none of its text.
 fn broken(error: &hyper::Error) -> CallError {
+    if is_closing(error) {
+        return ConnectError::Closing.into();
+    }
     let cause = error.source();
     let text = cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
     // A chunk that is none comes as an error of input.
-    let cause = cause.and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
-    let no_chunk = matches!(cause, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData));
+    let no_chunk =
+        matches!(kind(error), Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData));
     if error.is_parse() || no_chunk { CallError::Malformed(text) } else { CallError::Lost(text) }
+}
+
+/// Whether this worker ended the connection: only a [`Peer`] that NGINX closes says so.
+pub(super) fn is_closing(error: &hyper::Error) -> bool {
+    kind(error) == Some(io::ErrorKind::ConnectionAborted)
+}
+
+fn kind(error: &hyper::Error) -> Option<io::ErrorKind> {
+    error.source().and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind)
 }

@@ -9,8 +9,8 @@ use http_body_util::Empty;
 use hyper::client::conn::http1;
 
 use crate::net::CallError;
-use crate::net::connection::drive;
-use crate::nginx::peer::Peer;
+use crate::net::connection::{drive, is_closing};
+use crate::nginx::peer::{ConnectError, Peer};
 
 /// Bytes that the head of the proxy's answer may have.
 const MAX_HEAD: usize = 16 * 1024;
@@ -31,7 +31,11 @@ pub(super) async fn open(peer: &Peer, target: &str) -> Result<(), CallError> {
     request.headers_mut().insert(HOST, host);
     let answer = pin!(sender.send_request(request));
     let answer = drive(&mut Some(Box::new(driver)), answer).await;
-    let status = answer.map_err(|error| failed(error.to_string()))?.status();
+    let status = match answer {
+        Ok(answer) => answer.status(),
+        Err(error) if is_closing(&error) => return Err(ConnectError::Closing.into()),
+        Err(error) => return Err(failed(error.to_string())),
+    };
     // hyper's half of the connection goes here; the peer itself stays open.
     if status.is_success() { Ok(()) } else { Err(failed(format!("it answered {status}"))) }
 }

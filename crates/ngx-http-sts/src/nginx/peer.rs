@@ -36,6 +36,9 @@ const REMARK: usize = 300;
 /// What went wrong while a connection was made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
+    /// The time to shut down is over. A connection that is in use ends so, too.
+    #[error("NGINX closes the connection")]
+    Closing,
     #[error("no free connections: raise worker_connections")]
     Exhausted,
     #[error("cannot connect to {to}: {why}")]
@@ -52,7 +55,12 @@ impl ConnectError {
 
     /// Whether another address may do better.
     pub(crate) fn is_about_the_address(&self) -> bool {
-        !matches!(self, Self::Exhausted)
+        !self.is_about_the_worker()
+    }
+
+    /// Whether another worker may do better, and this one cannot.
+    pub(crate) fn is_about_the_worker(&self) -> bool {
+        matches!(self, Self::Closing | Self::Exhausted)
     }
 }
 
@@ -87,7 +95,7 @@ impl Peer {
         poll_fn(|context| {
             let connection = peer.connection();
             if peer.inner().closing.get() {
-                return Poll::Ready(Err(closing()));
+                return Poll::Ready(Err(ConnectError::Closing));
             }
             // A task can be polled for other reasons than a finished connect.
             // SAFETY: the connection is open.
@@ -97,10 +105,10 @@ impl Peer {
             }
             // SAFETY: as above.
             let error = unsafe { socket(connection) }.take_error();
-            Poll::Ready(error.and_then(|error| error.map_or(Ok(()), Err)))
+            let error = error.and_then(|error| error.map_or(Ok(()), Err));
+            Poll::Ready(error.map_err(|error| failed(error.to_string())))
         })
-        .await
-        .map_err(|error| failed(error.to_string()))?;
+        .await?;
         // SAFETY: the connection is open and connected.
         unsafe { ngx_tcp_nodelay(peer.connection()) };
         Ok(peer)
@@ -120,7 +128,7 @@ impl Peer {
         // SAFETY: `attach` has set it.
         unsafe { (*(*connection).ssl).save_session = Some(save_session) };
         self.inner().tls.replace(Some(tls.clone()));
-        poll_fn(|context| self.poll_handshake(context)).await.map_err(failed)?;
+        poll_fn(|context| self.poll_handshake(context)).await?;
         // SAFETY: the handshake is done.
         unsafe { tls.check(connection) }.map_err(failed)
     }
@@ -233,9 +241,9 @@ impl Peer {
     }
 
     /// Goes on with a handshake that `secure` has prepared.
-    fn poll_handshake(&self, context: &mut Context<'_>) -> Poll<Result<(), String>> {
+    fn poll_handshake(&self, context: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
         if self.inner().closing.get() {
-            return Poll::Ready(Err(closing().to_string()));
+            return Poll::Ready(Err(ConnectError::Closing));
         }
         // SAFETY: the connection is open, and `secure` has made its TLS state. A poll for no reason
         // finds that nothing has arrived.
@@ -249,7 +257,7 @@ impl Peer {
             return Poll::Pending;
         }
         let done = status == NGX_OK as ngx_int_t;
-        Poll::Ready(if done { Ok(()) } else { Err(self.remark()) })
+        Poll::Ready(if done { Ok(()) } else { Err(ConnectError::Handshake(self.remark())) })
     }
 
     fn inner(&self) -> &Inner {
@@ -371,7 +379,7 @@ impl Drop for Inner {
 
 /// NGINX wants the connection closed: the time to shut down is over.
 fn closing() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "NGINX closes the connection")
+    io::Error::new(io::ErrorKind::ConnectionAborted, ConnectError::Closing)
 }
 
 /// # Safety

@@ -144,6 +144,29 @@ fn a_clock_that_goes_back_makes_no_life_longer() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_empties_the_zone_once() {
+    let memory = Memory::new(MEBIBYTE);
+    put(&mut memory.open(0), 1, b"token", 300_000);
+    assert!(hit(&mut memory.open(200_000), 1).is_some());
+    // It may be 200 seconds old or more, and would be found for 250 from now on.
+    assert!(Zone::is_behind(&memory.0, 50_000));
+    assert_eq!(hit(&mut memory.open(50_000), 1), None);
+    assert!(!Zone::is_behind(&memory.0, 50_000));
+    assert!(put(&mut memory.open(50_000), 1, b"later", 300_000));
+    assert_eq!(hit(&mut memory.open(50_001), 1).unwrap(), b"later");
+    assert_eq!(memory.open(50_001).statistics().emptied, 1);
+}
+
+#[test]
+fn a_clock_that_is_read_a_little_late_empties_nothing() {
+    let memory = Memory::new(MEBIBYTE);
+    put(&mut memory.open(100_000), 1, b"token", 300_000);
+    memory.open(150_000);
+    assert!(!Zone::is_behind(&memory.0, 148_000));
+    assert!(hit(&mut memory.open(148_000), 1).is_some());
+}
+
+#[test]
 fn the_value_that_was_not_used_for_the_longest_time_makes_room() {
     let memory = Memory::new(MEBIBYTE);
     let two = Capacity { entries: 2, value: 100 };

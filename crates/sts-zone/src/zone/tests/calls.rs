@@ -25,6 +25,33 @@ fn only_one_calls_and_the_others_wait_for_as_long_as_it_lives() {
 }
 
 #[test]
+fn an_answer_that_comes_late_does_not_take_the_place_of_a_newer_one() {
+    let memory = Memory::new(MEBIBYTE);
+    let first = lead(&mut memory.open(1000), 1);
+    let found = memory.open(4000).find(&key(1), claim(2), |_| true, |_| true);
+    let Found::Lead(second) = found else { panic!("the lease ran out") };
+    let complete = |now, call, bytes: &[u8], sent| {
+        memory.open(now).complete(&key(1), call, &value(bytes, sent, 5000), ROOMY)
+    };
+    assert!(complete(4100, second, b"newer", 4000));
+    assert!(!complete(4200, first, b"late", 1000));
+    assert_eq!(hit(&mut memory.open(4201), 1).unwrap(), b"newer");
+    // What nobody may use any more keeps nothing away.
+    memory.open(4300).forget(&key(1));
+    assert!(complete(4400, first, b"late", 1000));
+    assert_eq!(hit(&mut memory.open(4401), 1).unwrap(), b"late");
+}
+
+#[test]
+fn an_answer_takes_the_place_of_a_later_one_that_has_expired() {
+    let memory = Memory::new(MEBIBYTE);
+    let call = lead(&mut memory.open(1000), 1);
+    assert!(memory.open(2000).complete(&key(1), call, &value(b"short", 1900, 200), ROOMY));
+    assert!(memory.open(2200).complete(&key(1), call, &value(b"long", 1000, 5000), ROOMY));
+    assert_eq!(hit(&mut memory.open(2201), 1).unwrap(), b"long");
+}
+
+#[test]
 fn a_process_whose_clock_is_a_little_behind_waits_too() {
     let memory = Memory::new(MEBIBYTE);
     let call = lead(&mut memory.open(100_000), 1);

@@ -6,7 +6,7 @@ use crate::layout::LEAST_WORDS;
 /// What a worker may be at when it dies.
 type Work = fn(&Memory);
 
-const WORK: [(&str, Work); 9] = [
+const WORK: [(&str, Work); 10] = [
     ("notes a call and keeps its value", |memory| {
         put(&mut memory.open(2000), 10, &[10; 300], 5000);
     }),
@@ -21,7 +21,7 @@ const WORK: [(&str, Work); 9] = [
         put(&mut memory.open(2000), 10, &[10; 3000], 5000);
     }),
     ("finds a value that has expired", |memory| {
-        hit(&mut memory.open(5500), 0);
+        hit(&mut memory.open(5000), 0);
     }),
     ("notes the use of a value", |memory| {
         hit(&mut memory.open(4000), 1);
@@ -39,6 +39,10 @@ const WORK: [(&str, Work); 9] = [
     ("takes a failed call over and shares nothing", |memory| {
         let call = lead(&mut memory.open(2000), 50);
         memory.open(2000).share_nothing(&key(50), call);
+    }),
+    ("finds the clock set back", |memory| {
+        memory.open(9000);
+        memory.open(2000);
     }),
     ("makes room for calls", |memory| {
         for number in 20..40 {
