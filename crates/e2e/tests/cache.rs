@@ -309,6 +309,13 @@ fn what_is_wrong_about_a_cache_is_told() {
         ("STSCacheExpiresIn -1;", &["STSCacheExpiresIn"]),
         ("STSCacheExpiresIn soon;", &["STSCacheExpiresIn"]),
         ("STSExpiryLeeway 2d;", &["STSExpiryLeeway"]),
+        (
+            "location /b {
+                STSExchange otx http://127.0.0.1:9/t cache.name=nobody&cache.expiry=0;
+                STSVariables $source_token $target_token;
+            }",
+            &["cache.name", "nobody"],
+        ),
         // Another block has it otherwise.
         (
             "STSCache shm name=a; location /b { STSCache shm name=a&size=2m; }",

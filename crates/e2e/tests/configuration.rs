@@ -144,6 +144,49 @@ fn what_is_risky_is_warned_of() {
 }
 
 #[test]
+fn credentials_that_somebody_on_the_way_to_the_sts_can_read_are_warned_of() {
+    let exchange = "STSType otx; STSVariables $http_a $target;
+        STSOTXEndpointAuth client_secret_basic client_id=a&client_secret=s3cr3t;";
+    for (endpoint, proxy, warned) in [
+        ("http://127.0.0.1/", "192.0.2.1:3128", true),
+        ("http://192.0.2.1/", "127.0.0.1:3128", true),
+        ("http://127.0.0.1/", "127.0.0.1:3128", false),
+        ("https://127.0.0.1/", "192.0.2.1:3128", false),
+        ("http://127.0.0.1/", "off", false),
+        // No proxy is asked for a socket.
+        ("http://unix:/run/sts.sock:/", "192.0.2.1:3128", false),
+    ] {
+        let server = format!(
+            "location / {{ {exchange} STSOTXEndpoint {endpoint}; STSOutgoingProxy {proxy}; }}"
+        );
+        let checked = check(&server);
+        assert!(checked.ok, "{}", checked.output);
+        assert_eq!(checked.output.contains("in clear"), warned, "{server}\n{}", checked.output);
+        assert!(!checked.output.contains(SECRET), "{}", checked.output);
+    }
+}
+
+#[test]
+fn credentials_in_the_place_of_the_type_are_not_repeated() {
+    let options = "auth=client_secret_post&client_id=a&client_secret=s3cr3t";
+    refused(&[(
+        &format!("STSExchange {options} http://127.0.0.1:9/t;"),
+        &["STSExchange", "invalid value", "\"otx\""],
+    )]);
+}
+
+#[test]
+fn an_if_in_a_server_may_leave_its_exchange_incomplete() {
+    let server = "STSType otx; STSOTXEndpoint http://127.0.0.1:9/t;
+        if ($scheme = https) { return 403; }
+        location /";
+    let checked = check(&format!("{server} {{ STSVariables $http_a $target; }}"));
+    assert!(checked.ok, "{}", checked.output);
+    let checked = check(&format!("{server} {{ return 200; }}"));
+    assert!(!checked.ok && checked.output.contains("location \"/\""), "{}", checked.output);
+}
+
+#[test]
 fn a_key_that_takes_long_to_sign_with_is_warned_of() {
     let server = "location / {
         STSExchange otx http://127.0.0.1/ auth=private_key_jwt&client_id=a&jwk_file=key.pem;

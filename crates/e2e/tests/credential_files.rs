@@ -197,9 +197,10 @@ fn a_certificate_that_changes_is_shown_on_new_connections_only_from_then_on() {
     assert!(!last.tls.as_ref().unwrap().resumed, "a session of the old certificate");
 }
 
-fn check(builder: Builder) -> e2e::nginx::Checked {
+/// A server with this in it.
+fn check(builder: Builder, server: &str) -> e2e::nginx::Checked {
     builder
-        .server(&location("/", "auth=client_secret_post&client_id=a&client_secret_file=secret"))
+        .server(server)
         .set("STS", "http://127.0.0.1:9/token")
         .http("map $http_x $source_token { default ''; }")
         .set("PASS", "return 200;")
@@ -208,16 +209,32 @@ fn check(builder: Builder) -> e2e::nginx::Checked {
 
 #[test]
 fn a_file_that_cannot_be_used_is_refused() {
-    for (content, part) in [(None, "not found"), (Some(""), "empty")] {
-        let builder = Nginx::builder();
-        let builder = match content {
-            Some(content) => builder.file("secret", content),
-            None => builder,
-        };
-        let checked = check(builder);
-        assert!(!checked.ok, "{}", checked.output);
-        for part in [part, "secret\"", "[emerg]"] {
-            assert!(checked.output.contains(part), "no {part:?} in {}", checked.output);
+    let secret = "auth=client_secret_post&client_id=a&client_secret_file=secret";
+    let certificate = "auth=client_cert&client_id=a&cert=secret&key=secret";
+    for options in [secret, certificate] {
+        let exchange = format!(
+            "STSExchange otx https://127.0.0.1:9/token {options};
+            STSVariables $source_token $target_token;"
+        );
+        // In a server it is looked at for the server itself first.
+        let servers = [
+            format!("location / {{ {exchange} }}"),
+            format!("{exchange} location / {{ return 200; }}"),
+            format!("{exchange} location /a {{ return 200; }} location /b {{ return 200; }}"),
+        ];
+        for server in servers {
+            for (content, part) in [(None, "not found"), (Some(""), "empty")] {
+                let builder = Nginx::builder();
+                let builder = match content {
+                    Some(content) => builder.file("secret", content),
+                    None => builder,
+                };
+                let checked = check(builder, &server);
+                assert!(!checked.ok, "{server}: {}", checked.output);
+                for part in [part, "secret\"", "[emerg]"] {
+                    assert!(checked.output.contains(part), "no {part:?} in {}", checked.output);
+                }
+            }
         }
     }
     let http = "STSExchange otx http://127.0.0.1:9/t auth=client_cert&cert=c.crt&key=c.key&client_id=a; \

@@ -378,7 +378,7 @@ fn a_body_that_turns_out_bad_while_it_is_waited_for_ends_its_connection() {
         let nginx = scene.nginx().server(&server).start();
         nginx.allow_in_log("client sent invalid chunked body");
         nginx.allow_in_log("client intended to send too large");
-        for (rest, status) in [("zz\r\n", 400), ("ffff\r\n", 413)] {
+        for (rest, status) in [("zz\r\n", 400), ("ffff\r\nx", 413)] {
             let mut connection = nginx.connect();
             connection.send(format!(
                 "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\n\

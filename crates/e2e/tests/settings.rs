@@ -302,7 +302,7 @@ static ROWS: &[Row] = &[
     row(
         "STSOutgoingProxy",
         "outgoing_proxy",
-        &["127.0.0.1:3128", "http://127.0.0.1:3128", "127.0.0.1"],
+        &["127.0.0.1:3128", "http://127.0.0.1:3128", "127.0.0.1", "off"],
         &[
             ("https://127.0.0.1", &["http://host:port"]),
             ("http://127.0.0.1/a", &["without a path"]),
@@ -357,7 +357,9 @@ static ROWS: &[Row] = &[
             ("shm size=1k", &["\"size\""]),
             ("shm encrypt=maybe", &["\"encrypt\"", "\"on\" and \"off\""]),
             ("shm key_hash_algo=md5", &["\"key_hash_algo\"", "sha256"]),
-            ("shm bogus=s3cr3t", &["\"bogus\"", "max_entries"]),
+            ("shm bogus=s3cr3t", &["\"bogus\"", "max_entries", "passphrase_hash_algo"]),
+            ("shm passphrase=", &["\"passphrase\"", "empty"]),
+            ("encrypt=true&passphrase=s3cr3t", &["invalid value", "\"shm\""]),
             ("shm passphrase=s3cr3t&passphrase=s3cr3t", &["\"passphrase\""]),
         ],
     ),

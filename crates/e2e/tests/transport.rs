@@ -61,6 +61,18 @@ fn an_sts_at_a_unix_socket_is_called() {
 }
 
 #[test]
+fn an_sts_at_a_unix_socket_is_called_without_the_proxy() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let socket = directory.path().join("sts.sock");
+    let scene = Scene::with(Sts::builder().listen(Listen::unix(&socket)));
+    let proxy = format!("STSOutgoingProxy 127.0.0.1:{};", e2e::ports::free_port());
+    let nginx = scene.nginx().server(&location(&proxy)).start();
+
+    assert_exchanged(nginx.get("/").bearer("alice").send(), "alice");
+    assert_eq!(scene.only_call().target, "/token");
+}
+
+#[test]
 fn an_sts_with_a_name_is_called_at_its_address() {
     let scene = Scene::new();
     let endpoint = scene.sts.endpoint_at("localhost");

@@ -42,7 +42,9 @@ impl Credentials {
         }
         let files = auth.files().map(|file| conf.absolute(file)).collect();
         let credential = Rc::new(Credential { auth, files });
-        if let Refresh::Failed(error) = credential.read() {
+        credential.read();
+        // Also if it was told for a block around: in `server` it may be no failure yet.
+        if let Some(error) = credential.auth.problem() {
             return Err(format!("the credential in {}: {error}", credential.names()));
         }
         self.0.push(credential.clone());

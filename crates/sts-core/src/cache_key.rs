@@ -20,7 +20,7 @@ pub struct ExchangeKey {
 }
 
 /// Changes when the fields do, so that an old cache is not read wrongly.
-const LAYOUT: &[u8] = b"sts-cache-key-3";
+const LAYOUT: &[u8] = b"sts-cache-key-4";
 
 /// Fields, each behind its length.
 #[derive(Clone)]
@@ -85,8 +85,8 @@ impl Fields {
 }
 
 impl ExchangeKey {
-    /// The part of the key that the configuration decides. `trust` says what of TLS is verified and
-    /// by which authorities.
+    /// The part of the key that the configuration decides. `trust` says what of TLS is verified,
+    /// by which authorities, and which proxy leads to the STS.
     pub fn new(profile: &Profile, trust: &[&[u8]]) -> Self {
         let mut fields = Fields::new(LAYOUT);
         fields.push(profile.protocol.name().as_bytes());

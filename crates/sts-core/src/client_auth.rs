@@ -152,6 +152,11 @@ impl ClientAuth {
         }
     }
 
+    /// What was wrong with the content that was taken last, however often that was told.
+    pub fn problem(&self) -> Option<CredentialError> {
+        self.credentials.file()?.problem()
+    }
+
     /// Whether the client id goes into the body by itself (RFC 6749, section 3.2.1; RFC 8705,
     /// section 2).
     pub(crate) fn leaves_client_id_to_body(&self) -> bool {

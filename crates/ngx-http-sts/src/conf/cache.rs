@@ -26,8 +26,17 @@ const ENTRY_SIZE: u64 = 2 * 1024;
 /// Bytes that a token may have to be kept.
 const DEFAULT_MAX_VALUE: u64 = 128 * 1024;
 
-const OPTIONS: &[&str] =
-    &["name", "size", "max_entries", "max_val_size", "max_key_size", "key_hash_algo", "encrypt"];
+const OPTIONS: &[&str] = &[
+    "name",
+    "size",
+    "max_entries",
+    "max_val_size",
+    "max_key_size",
+    "key_hash_algo",
+    "encrypt",
+    "passphrase",
+    "passphrase_hash_algo",
+];
 
 /// The caches by their names, which all blocks share.
 #[derive(Default)]
@@ -163,6 +172,9 @@ impl Definition {
                 .map_err(|problem| in_option("passphrase_hash_algo", problem))?;
         }
         let passphrase = options.take("passphrase");
+        if passphrase.as_ref().is_some_and(Secret::is_empty) {
+            return Err(in_option("passphrase", "the value must not be empty".into()));
+        }
         options.finish(OPTIONS).map_err(|error| error.to_string())?;
         Ok(Self {
             name,

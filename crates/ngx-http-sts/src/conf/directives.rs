@@ -267,14 +267,17 @@ fn auth(arguments: &[&str]) -> Result<ClientAuth, Problem> {
     ClientAuth::parse(first(arguments), options).map_err(|error| error.to_string())
 }
 
-/// `host[:port]`, with `http://` before it or not.
-fn proxy(text: &str) -> Result<Endpoint, Problem> {
+/// `host[:port]`, with `http://` before it or not; `off` for none.
+fn proxy(text: &str) -> Result<Option<Endpoint>, Problem> {
+    if text == "off" {
+        return Ok(None);
+    }
     let url = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let proxy = Endpoint::parse(&url).map_err(|error| error.to_string())?;
     if proxy.scheme() != Scheme::Http || proxy.target() != "/" {
-        return Err("a proxy is written http://host:port, without a path".into());
+        return Err("a proxy is written http://host:port, without a path, or off".into());
     }
-    Ok(proxy)
+    Ok(Some(proxy))
 }
 
 fn to_u32(number: u64) -> Result<u32, Problem> {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use sts_core::cache_key::ExchangeKey;
 use sts_core::client_auth::ClientAuth;
 use sts_core::encoding::Encoding;
-use sts_core::endpoint::{Endpoint, Scheme};
+use sts_core::endpoint::{Endpoint, Host, Scheme};
 use sts_core::error::FailureKind;
 use sts_core::life::LifePolicy;
 use sts_core::options::Template;
@@ -103,6 +103,8 @@ pub(crate) struct Identity {
     username: Option<Template>,
     parameters: Vec<(String, Template)>,
     tls: TlsSettings,
+    /// Without TLS it decides who the STS is.
+    proxy: Option<Endpoint>,
     source: Rc<str>,
     source_encoding: Option<Encoding>,
 }
@@ -260,13 +262,10 @@ fn build(
         protocols: settings.protocols.unwrap_or(Protocols::DEFAULT),
         ciphers: settings.ciphers.clone(),
     };
-    let destination = main.destinations.of(
-        conf,
-        &endpoint,
-        &tls,
-        &profile.auth,
-        settings.outgoing_proxy.as_ref(),
-    )?;
+    let proxy = settings.outgoing_proxy.clone().flatten();
+    // A socket of this machine is nothing that a proxy could reach.
+    let proxy = proxy.filter(|_| !matches!(endpoint.host(), Host::Unix(_)));
+    let destination = main.destinations.of(conf, &endpoint, &tls, &profile.auth, proxy.as_ref())?;
     let identity = Identity {
         protocol: profile.protocol.clone(),
         endpoint,
@@ -275,12 +274,13 @@ fn build(
         username: asked.username.as_ref().map(|username| username.text.template.clone()),
         parameters: parameters.iter().map(|p| (p.name.clone(), p.text.template.clone())).collect(),
         tls: tls.clone(),
+        proxy: proxy.clone(),
         source: carrier.source_text.clone(),
         source_encoding: carrier.source_encoding,
     };
     let (id, is_new) = main.identify(identity);
     if is_new {
-        warn(conf, &profile, settings.verify.unwrap_or(true));
+        warn(conf, &profile, proxy.as_ref(), settings.verify.unwrap_or(true));
     }
     let limit = Limit {
         timeout: settings.timeout.unwrap_or(TIMEOUT),
@@ -296,10 +296,15 @@ fn build(
     let life = LifePolicy { cap, leeway: settings.expiry_leeway.unwrap_or(EXPIRY_LEEWAY) };
     let name = settings.cache.as_deref().unwrap_or(cache::DEFAULT_NAME);
     let passphrase = settings.crypto_passphrase.as_deref();
-    let cache = (cap > 0).then(|| main.caches.named(conf, name, passphrase)).transpose()?;
+    // One that is named has to be there, although nothing is kept in it.
+    let cache = (cap > 0 || name != cache::DEFAULT_NAME)
+        .then(|| main.caches.named(conf, name, passphrase))
+        .transpose()?
+        .filter(|_| cap > 0);
     let sealed = cache.as_ref().map(|cache| cache.fingerprint()).unwrap_or_default();
     let [verify, trusted, revoked] = tls.identity();
-    let key = ExchangeKey::new(&profile, &[verify, trusted, revoked, &sealed]);
+    let way = proxy.as_ref().map(Endpoint::url).unwrap_or_default().as_bytes();
+    let key = ExchangeKey::new(&profile, &[verify, trusted, revoked, way, &sealed]);
     if let Some(cache) = &cache {
         cache.serves(&key, profile.endpoint.url());
     }
@@ -322,7 +327,7 @@ fn build(
     }))
 }
 
-fn warn(conf: &Conf<'_>, profile: &Profile, verify: bool) {
+fn warn(conf: &Conf<'_>, profile: &Profile, proxy: Option<&Endpoint>, verify: bool) {
     let endpoint = &profile.endpoint;
     let name = endpoint.authority();
     if endpoint.scheme() == Scheme::Https && !verify {
@@ -332,7 +337,8 @@ fn warn(conf: &Conf<'_>, profile: &Profile, verify: bool) {
              with \"STSSSLTrustedCertificate\""
         ));
     }
-    if endpoint.scheme() == Scheme::Http && !endpoint.is_loopback() && profile.sends_credentials() {
+    let is_local = endpoint.is_loopback() && proxy.is_none_or(Endpoint::is_loopback);
+    if endpoint.scheme() == Scheme::Http && !is_local && profile.sends_credentials() {
         conf.warn(format_args!(
             "credentials go to the STS \"{name}\" in clear: use https:// in its endpoint"
         ));

@@ -47,7 +47,7 @@ pub(crate) struct Settings {
     pub(crate) bound_tokens: Option<BoundTokens>,
     pub(crate) ignore_client_abort: Option<bool>,
     pub(crate) challenge: Option<Rc<Challenge>>,
-    pub(crate) outgoing_proxy: Option<Endpoint>,
+    pub(crate) outgoing_proxy: Option<Option<Endpoint>>,
     pub(crate) retries: Option<u32>,
     /// Milliseconds.
     pub(crate) retry_interval: Option<u64>,

@@ -55,7 +55,7 @@ thread_local! {
 }
 
 impl Destinations {
-    /// The destination of an endpoint.
+    /// The destination of an endpoint, which is no local socket where there is a proxy.
     ///
     /// # Errors
     /// What is wrong, as a lower-case fragment.

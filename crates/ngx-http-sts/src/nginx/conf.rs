@@ -26,7 +26,7 @@ pub(crate) struct Conf<'c> {
 /// The block that a configuration belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Block {
-    /// `server`; `empty` without a location in it.
+    /// `server` or an `if` in it; `empty` without a location in it.
     Server { empty: bool },
     /// `location`, with its name.
     Location(String),
@@ -139,7 +139,10 @@ impl Conf<'_> {
         let Some(core) = self.core() else { return Block::Server { empty: false } };
         let name = String::from_utf8_lossy(core.name.as_bytes()).into_owned();
         if core.noname() != 0 {
-            return Block::Nested(name);
+            // An `if` in `server` has no name, and is never in force for a request: NGINX only runs
+            // the rewrite directives in it.
+            let is_of_server = name.is_empty();
+            return if is_of_server { Block::Server { empty: false } } else { Block::Nested(name) };
         }
         let is_location = !name.is_empty() || core.exact_match() != 0 || core.named() != 0;
         if is_location {

@@ -92,6 +92,11 @@ impl CredentialFile {
         self.looked.replace(Some(now)) != Some(now)
     }
 
+    /// What was wrong with the content that was read last.
+    pub(super) fn problem(&self) -> Option<CredentialError> {
+        self.problem.borrow().clone()
+    }
+
     /// Takes what was read, and lets `load` put it to use if it is new.
     pub(super) fn refresh(
         &self,

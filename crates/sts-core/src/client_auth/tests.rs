@@ -416,6 +416,7 @@ fn what_cannot_be_used_leaves_the_old_credential_in_use_and_is_told_once() {
         let Refresh::Failed(error) = auth.refresh(read(&bad)) else { panic!("{method}") };
         assert!(!error.to_string().contains("nWH"), "{error}");
         assert_eq!(auth.refresh(read(&bad)), Refresh::Unchanged, "told already");
+        assert_eq!(shared.problem(), Some(error), "{method}: whoever asks is told again");
         let unreadable = || Err(io::ErrorKind::PermissionDenied);
         let error = CredentialError::Unreadable(io::ErrorKind::PermissionDenied);
         assert_eq!(error.to_string(), "it cannot be read: permission denied");
@@ -424,6 +425,7 @@ fn what_cannot_be_used_leaves_the_old_credential_in_use_and_is_told_once() {
         assert_eq!(sent(&auth).unwrap(), first, "still in use");
 
         assert_eq!(auth.refresh(read(&good)), Refresh::Changed, "readable again");
+        assert_eq!(auth.problem(), None, "{method}");
         assert_eq!(auth.refresh(read(&good)), Refresh::Unchanged);
         assert_eq!(auth.refresh(read(&other)), Refresh::Changed);
         assert_ne!(sent(&auth).unwrap(), first, "{method}");
