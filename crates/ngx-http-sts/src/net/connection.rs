@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use sts_core::client_auth::KeyPair;
+use sts_net::wear::Wear;
 
 use crate::net::{Answer, CallError, Destination, tunnel};
 use crate::nginx::address::SocketAddress;
@@ -21,11 +22,6 @@ use crate::nginx::timer::{self, Hold, Timer};
 
 /// Bytes that the status line and the headers of an answer may have.
 const MAX_HEAD: usize = 64 * 1024;
-
-/// Requests and milliseconds that a connection serves: a load balancer's view of who should get them
-/// changes, and so do addresses.
-const MAX_REQUESTS: u32 = 1000;
-const MAX_AGE: u64 = 60 * 60 * 1000;
 
 /// Milliseconds that an address may hang while there is another one.
 const MAX_PATIENCE: u64 = 2_000;
@@ -41,9 +37,7 @@ pub(super) struct Connection {
     pub(super) peer: Peer,
     /// What TLS has shown to the STS.
     pub(super) key_pair: Option<Rc<KeyPair>>,
-    /// Milliseconds of NGINX's clock.
-    opened: u64,
-    requests: u32,
+    wear: Wear,
 }
 
 /// Why a request got no answer on a connection.
@@ -98,7 +92,7 @@ impl Connection {
             .await
             .map_err(|error| CallError::Lost(error.to_string()))?;
         let driver = Some(Box::new(driver));
-        Ok(Self { sender, driver, peer, key_pair, opened: timer::now(), requests: 0 })
+        Ok(Self { sender, driver, peer, key_pair, wear: Wear::new(timer::now()) })
     }
 
     /// Sends a request and collects the answer, with up to `max_body` bytes of body.
@@ -107,7 +101,7 @@ impl Connection {
         request: Request<Full<Bytes>>,
         max_body: usize,
     ) -> Result<Answer, SendError> {
-        self.requests += 1;
+        self.wear.count_request();
         let answer = pin!(self.sender.try_send_request(request));
         let answer = drive(&mut self.driver, answer).await.map_err(|mut error| {
             match error.take_message() {
@@ -121,8 +115,7 @@ impl Connection {
 
     /// Whether the answer is over, the STS keeps the connection, and it has not served its time.
     pub(super) async fn is_reusable(&mut self) -> bool {
-        let age = timer::now().saturating_sub(self.opened);
-        if self.requests >= MAX_REQUESTS || age >= MAX_AGE {
+        if self.wear.is_worn_out(timer::now()) {
             return false;
         }
         let (driver, sender) = (&mut self.driver, &mut self.sender);
