@@ -8,7 +8,6 @@ use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::Endpoint;
 use sts_core::now::{Now, UnixTime};
 use sts_core::profile::{Profile, Protocol, Subject};
-use sts_core::secret::Secret;
 use sts_core::wstrust::assertion_expiry;
 use sts_core::wstrust::settings::{Settings, WsTrust};
 
@@ -27,8 +26,7 @@ fuzz_target!(|data: &[u8]| {
             auth: ClientAuth::none(),
             client_id: None,
         };
-        let source = Secret::new(data);
-        let subject = Subject { source: &source, parameters: &[] };
+        let subject = Subject { source: data, parameters: &[] };
         match profile.request(&subject, &NOW) {
             Ok(outgoing) => check(outgoing.body.expose(), verbatim),
             Err(failure) => {

@@ -38,15 +38,15 @@ const WSTRUST_ANSWER: &[u8] = include_bytes!("../../sts-core/tests/vectors/wstru
 /// Does some work so many times.
 pub(crate) fn run(name: &str, times: u64) -> Result<()> {
     let token = Tokens::source(250).numbered(1);
-    let source = Secret::new(token.clone());
+    let source = token.as_slice();
     match name {
         "nothing" => repeat(times, |number| number),
         "key" => {
             let parameters = [parameter("audience", "https://backend"), parameter("scope", "read")];
             let key = ExchangeKey::new(&profile(Protocol::TokenExchange)?, &[]);
-            repeat(times, |_| key.of(&Subject { source: &source, parameters: &parameters }));
+            repeat(times, |_| key.of(&Subject { source, parameters: &parameters }));
         }
-        "bound" => repeat(times, |_| bound::is_bound(black_box(source.expose()))),
+        "bound" => repeat(times, |_| bound::is_bound(black_box(source))),
         "life" => {
             let issued = Issued {
                 token: Secret::new(Tokens::target(250).numbered(1)),
@@ -55,9 +55,9 @@ pub(crate) fn run(name: &str, times: u64) -> Result<()> {
                 expires_at: None,
             };
             let policy = LifePolicy { cap: 300, leeway: 15_000 };
-            repeat(times, |_| policy.life(good_for(black_box(&issued), source.expose(), NOW.wall)));
+            repeat(times, |_| policy.life(good_for(black_box(&issued), source, NOW.wall)));
         }
-        "otx-request" => write(times, &profile(Protocol::TokenExchange)?, &source),
+        "otx-request" => write(times, &profile(Protocol::TokenExchange)?, source),
         "otx-answer" => {
             let body = format!(
                 r#"{{"access_token":"{}","issued_token_type":"urn:ietf:params:oauth:token-type:access_token","token_type":"Bearer","expires_in":300}}"#,
@@ -65,7 +65,7 @@ pub(crate) fn run(name: &str, times: u64) -> Result<()> {
             );
             read(times, &profile(Protocol::TokenExchange)?, body.as_bytes(), "application/json")?;
         }
-        "wstrust-request" => write(times, &profile(wstrust()?)?, &source),
+        "wstrust-request" => write(times, &profile(wstrust()?)?, source),
         "wstrust-answer" => {
             read(times, &profile(wstrust()?)?, WSTRUST_ANSWER, "application/soap+xml")?;
         }
@@ -115,7 +115,7 @@ fn profile(protocol: Protocol) -> Result<Profile> {
     Ok(Profile { protocol, endpoint, auth, client_id: None })
 }
 
-fn write(times: u64, profile: &Profile, source: &Secret) {
+fn write(times: u64, profile: &Profile, source: &[u8]) {
     let parameters = [parameter("audience", "https://backend"), parameter("scope", "read")];
     let parameters: &[_] =
         if matches!(profile.protocol, Protocol::WsTrust(_)) { &[] } else { &parameters };

@@ -95,7 +95,8 @@ fn a_token_is_forgotten_when_its_life_is_over() {
         got = get(&nginx, "/", "alice");
         got.status != "HIT"
     });
-    assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
+    // NGINX's clock has whole milliseconds.
+    assert!(start.elapsed() >= Duration::from_millis(990), "{:?}", start.elapsed());
     assert_ne!(got.token, first);
 }
 

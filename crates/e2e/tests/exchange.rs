@@ -275,14 +275,30 @@ fn other_parameters_do_not_drop_the_type_of_the_subject_token() {
 #[test]
 fn the_source_may_be_any_value_with_variables() {
     let scene = Scene::new();
-    let server =
-        "location / { %%OTX%% STSVariables prefix.$arg_a.$cookie_b $target_token; %%PASS%% }";
-    let server = server.replace("%%OTX%%", OTX_WITHOUT_VARIABLES);
+    let sources = [
+        ("prefix.$arg_a.$cookie_b", "prefix.one.two"),
+        ("$arg_a", "one"),
+        ("${arg_a}", "one"),
+        ("${arg_a}more", "onemore"),
+        // What the expression of the location has captured, by number and by name.
+        ("$2", "path"),
+        ("$name", "three"),
+    ];
+    let location = |(number, (source, _)): (usize, &(&str, &str))| {
+        format!(
+            "location ~ ^/{number}/(?<name>[a-z]+)/([a-z]+)$ {{
+                {OTX_WITHOUT_VARIABLES} STSVariables {source} $target_token; %%PASS%%
+            }}"
+        )
+    };
+    let server: String = sources.iter().enumerate().map(location).collect();
     let nginx = scene.nginx().server(&server).start();
 
-    let response = nginx.get("/?a=one").header("Cookie", "b=two").send();
-
-    assert_exchanged(response, "prefix.one.two");
+    for (number, (_, token)) in sources.iter().enumerate() {
+        let target = format!("/{number}/three/path?a=one");
+        let request = nginx.get(&target).header("Cookie", "b=two");
+        assert_exchanged(request.send(), token);
+    }
 }
 
 #[test]

@@ -4,13 +4,11 @@ mod failure;
 mod seal;
 
 use std::cell::{OnceCell, RefCell};
-use std::mem;
 use std::rc::Rc;
 
 use sts_core::cache_key::{CacheKey, ExchangeKey};
 use sts_core::issued::TokenType;
 use sts_core::life::LifePolicy;
-use sts_core::secret::Secret;
 use sts_zone::zone::{self, Capacity, Claim, Digest, HEARTBEAT, Hit, Kept, Tags, Value, Zone};
 
 use crate::flow::{Failed, Token, Validity};
@@ -164,16 +162,16 @@ impl Cache {
         self.open(key, hit?)
     }
 
-    fn open(&self, key: &CacheKey, mut hit: Hit) -> Option<Token> {
+    fn open(&self, key: &CacheKey, hit: Hit) -> Option<Token> {
         let secret = match self.seal() {
-            None => Secret::new(mem::take(&mut *hit.value)),
+            None => hit.value.into(),
             Some(seal) => seal.open(&key.0, &hit.value)?,
         };
         let token_type = match hit.kept.note & NOT_APPLICABLE {
             0 => TokenType::Bearer,
             _ => TokenType::NotApplicable,
         };
-        let token = Rc::new(Target::new(secret));
+        let token = Target::new(secret);
         let unbound = hit.kept.note & UNBOUND != 0;
         Some(Token { token, token_type, validity: validity(&hit.kept), unbound })
     }

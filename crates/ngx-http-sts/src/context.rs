@@ -6,7 +6,7 @@ use std::rc::Rc;
 use sts_core::cache_key::CacheKey;
 use sts_core::encoding::Encoding;
 use sts_core::error::{Failure, FailureKind};
-use sts_core::secret::Secret;
+use sts_core::secret::SharedSecret;
 
 use crate::carry::accept::Look;
 use crate::carry::pass::Applied;
@@ -23,7 +23,7 @@ pub(crate) struct Context {
     pending: RefCell<Option<(u32, Rc<Pending>)>>,
     /// Every exchange that has ended, the first one first. None is dropped before the request:
     /// NGINX may still refer to its token.
-    first: OnceCell<Box<Pass>>,
+    first: OnceCell<Pass>,
     /// What was found in the places that were looked at.
     seen: RefCell<Vec<(Rc<str>, Look)>>,
     /// What the last location has put into the request.
@@ -55,7 +55,7 @@ pub(crate) struct Pass {
 #[derive(Clone)]
 pub(crate) struct Source {
     pub(crate) text: Rc<str>,
-    pub(crate) token: Rc<Secret>,
+    pub(crate) token: SharedSecret,
     pub(crate) encoding: Option<Encoding>,
     /// It was found by `STSAcceptSourceTokenIn`.
     pub(crate) accepted: bool,
@@ -67,10 +67,10 @@ pub(crate) struct Source {
 
 impl Source {
     /// A token that was found, or is empty.
-    pub(crate) fn new(carrier: &Carrier, token: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn new(carrier: &Carrier, token: &[u8]) -> Self {
         Self {
             text: carrier.source_text.clone(),
-            token: Rc::new(Secret::new(token)),
+            token: SharedSecret::new(token),
             encoding: carrier.source_encoding,
             accepted: false,
             with_dpop: false,
@@ -79,7 +79,7 @@ impl Source {
     }
 
     pub(crate) fn unusable(carrier: &Carrier, fault: Failure) -> Self {
-        Self { fault: Some(fault), ..Self::new(carrier, []) }
+        Self { fault: Some(fault), ..Self::new(carrier, &[]) }
     }
 }
 
@@ -133,17 +133,16 @@ impl Context {
             judged: Cell::new(judged),
             next: OnceCell::new(),
         };
-        let mut end = &self.first;
-        while let Some(pass) = end.get() {
-            end = &pass.next;
+        let Err(pass) = self.first.set(pass) else { return };
+        if let Some(last) = self.passes().last() {
+            // Nothing is behind the last one.
+            let _ = last.next.set(Box::new(pass));
         }
-        // The end is empty by the loop above.
-        let _ = end.set(Box::new(pass));
     }
 
     /// All that have ended, the first one first.
     pub(crate) fn passes(&self) -> impl Iterator<Item = &Pass> {
-        std::iter::successors(self.first.get(), |pass| pass.next.get()).map(|pass| &**pass)
+        std::iter::successors(self.first.get(), |pass| pass.next.get().map(|next| &**next))
     }
 
     /// How this exchange ended, the last time that it was judged.

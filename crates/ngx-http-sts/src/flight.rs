@@ -184,9 +184,9 @@ impl Flight {
     }
 
     /// Gives a token to those that may use it. The others wait on.
-    fn share(&self, token: &Token) {
+    fn share(&self, token: &Rc<Token>) {
         for pending in self.take_those(|pending| token.validity.suits(pending.life())) {
-            pending.finish(Ok(token.granted(pending.life(), How::Coalesced)));
+            pending.finish(Ok(token.shared(pending.life(), How::Coalesced)));
         }
     }
 
@@ -262,7 +262,7 @@ async fn fly(landing: Landing, mut found: Found) {
                 let Some(caller) = caller.take().or_else(|| flight.most_patient()) else { return };
                 lead(flight, lease, &caller).await;
             }
-            Found::Token(token) => flight.share(&token),
+            Found::Token(token) => flight.share(&Rc::new(token)),
             Found::Unshared => flight.part(),
         }
         if flight.waiting.borrow().is_empty() {
@@ -279,12 +279,13 @@ async fn lead(flight: &Flight, lease: Lease, caller: &Rc<Pending>) {
     flight.take_those(|pending| std::ptr::eq(pending, &**caller));
     match outcome {
         Ok(token) => {
+            let token = Rc::new(token);
             if token.validity.suits(caller.life()) {
                 lease.complete(&token, caller.life(), caller.ask.tags());
             } else {
                 lease.share_nothing();
             }
-            caller.finish(Ok(token.granted(caller.life(), How::Miss)));
+            caller.finish(Ok(token.shared(caller.life(), How::Miss)));
             flight.share(&token);
             // Nobody else's answer would suit them any better.
             flight.part();

@@ -6,6 +6,7 @@
 //! comes next.
 
 use std::cell::Cell;
+use std::ops::Deref;
 use std::rc::Rc;
 
 use sts_core::cache_key::CacheKey;
@@ -14,7 +15,7 @@ use sts_core::issued::TokenType;
 use sts_core::life::{self, LifePolicy};
 use sts_core::now::UnixTime;
 use sts_core::profile::{Incoming, Names, Parameter, Subject};
-use sts_core::secret::Secret;
+use sts_core::secret::{Secret, SharedSecret};
 use sts_net::calls::CallLimits;
 use sts_zone::zone::{Tags, tag};
 
@@ -31,11 +32,9 @@ pub(crate) struct Ask {
     pub(crate) callee: Rc<Callee>,
     pub(crate) source: Source,
     /// The source token, decoded.
-    pub(crate) token: Rc<Secret>,
+    pub(crate) token: SharedSecret,
     /// The name of what is asked for.
     pub(crate) key: CacheKey,
-    /// The digest of the source token.
-    pub(crate) source_tag: [u8; 32],
     /// Names and evaluated values.
     pub(crate) parameters: Rc<Vec<(String, Secret)>>,
     pub(crate) client_id: Option<Rc<[u8]>>,
@@ -45,9 +44,8 @@ pub(crate) struct Ask {
 }
 
 /// A token, and for how long it is good.
-#[derive(Clone)]
 pub(crate) struct Token {
-    pub(crate) token: Rc<Target>,
+    pub(crate) token: Target,
     pub(crate) token_type: TokenType,
     pub(crate) validity: Validity,
     /// Its source was looked at, and is bound to no key of its client.
@@ -66,13 +64,18 @@ pub(crate) struct Validity {
 }
 
 /// A token that a request may use.
-#[derive(Clone)]
 pub(crate) struct Granted {
-    pub(crate) token: Rc<Target>,
+    pub(crate) token: Held,
     pub(crate) token_type: TokenType,
     pub(crate) how: How,
     /// Milliseconds since 1970 up to which others may use it too.
     pub(crate) until: u64,
+}
+
+/// A token of one request alone, or one that several got from the same call.
+pub(crate) enum Held {
+    Own(Target),
+    Shared(Rc<Token>),
 }
 
 /// A call that ended without a token.
@@ -124,7 +127,7 @@ impl Ask {
             .iter()
             .map(|(name, value)| Parameter { name, value: value.expose() })
             .collect();
-        let subject = Subject { source: &self.token, parameters: &parameters };
+        let subject = Subject { source: self.token.expose(), parameters: &parameters };
         let names =
             Names { client_id: self.client_id.as_deref(), username: self.username.as_deref() };
         use_it(&subject, &names)
@@ -134,12 +137,15 @@ impl Ask {
     fn without_tokens(&self, failure: Failure) -> Failure {
         let is_token = |name: &str| name.contains("token") && !name.ends_with("_type");
         let others = self.parameters.iter().filter(|(name, _)| is_token(name));
-        others.fold(failure.without(&self.token), |failure, (_, token)| failure.without(token))
+        others.fold(failure.without(self.token.expose()), |failure, (_, token)| {
+            failure.without(token.expose())
+        })
     }
 
     /// By what else its token is found in a cache.
     pub(crate) fn tags(&self) -> Tags {
-        Tags { exchange: tag(self.callee.key.digest()), source: tag(&self.source_tag) }
+        let key = &self.callee.key;
+        Tags { exchange: tag(key.digest()), source: tag(&key.source_tag(self.token.expose())) }
     }
 
     /// Calls the STS. `sent` is set as soon as it may have seen anything; `hold` tells whether a
@@ -160,7 +166,7 @@ impl Ask {
         let sent = UnixTime(started.div_ceil(1000));
         let good_for = life::good_for(&issued, self.token.expose(), sent);
         Ok(Token {
-            token: Rc::new(Target::new(issued.token)),
+            token: Target::new(issued.token),
             token_type: issued.token_type,
             validity: Validity { sent: started, good_for, at_most: u64::MAX },
             unbound: self.unbound,
@@ -169,13 +175,34 @@ impl Ask {
 }
 
 impl Token {
-    /// As a request gets it.
-    pub(crate) fn granted(&self, policy: &LifePolicy, how: How) -> Granted {
+    /// As the only request gets it that wants it.
+    pub(crate) fn granted(self, policy: &LifePolicy, how: How) -> Granted {
         Granted {
-            token: self.token.clone(),
             token_type: self.token_type,
             how,
             until: self.validity.until(policy),
+            token: Held::Own(self.token),
+        }
+    }
+
+    /// As one of several requests gets it.
+    pub(crate) fn shared(self: &Rc<Self>, policy: &LifePolicy, how: How) -> Granted {
+        Granted {
+            token_type: self.token_type,
+            how,
+            until: self.validity.until(policy),
+            token: Held::Shared(self.clone()),
+        }
+    }
+}
+
+impl Deref for Held {
+    type Target = Target;
+
+    fn deref(&self) -> &Target {
+        match self {
+            Self::Own(token) => token,
+            Self::Shared(shared) => &shared.token,
         }
     }
 }

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use sts_core::bound;
-use sts_core::cache_key::{CacheKey, SourceTag};
+use sts_core::cache_key::CacheKey;
 use sts_core::error::{Failure, FailureKind};
 use sts_core::profile::{Names, Parameter, Subject};
-use sts_core::secret::Secret;
+use sts_core::secret::{Secret, SharedSecret};
 
 use crate::carry::accept::{self, Taken};
 use crate::carry::pass;
@@ -129,7 +129,8 @@ fn run(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
     };
     let token = decode(exchange, &source);
     let values = values(request, exchange)?;
-    let (key, tag) = key(exchange, token.as_ref().unwrap_or(&source.token), &values);
+    let decoded = token.as_ref().unwrap_or(&source.token).expose();
+    let key = key(exchange, decoded, &values);
     if let Some(pass) = context.pass_of(exchange.id) {
         // An error page is served whatever its location would ask for.
         let is_refused = matches!(pass.outcome, Outcome::Failed(_));
@@ -137,7 +138,7 @@ fn run(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
             return meet_again(request, context, exchange, pass);
         }
     }
-    match token.and_then(|token| start(exchange, &source, &token, &values, key, tag)) {
+    match token.and_then(|token| start(exchange, &source, &token, &values, key)) {
         Ok(Boarding::Later(pending)) => wait(request, context, exchange, pending),
         Ok(Boarding::Now(granted)) => {
             settle(request, context, exchange, source, key, Ok(granted), 0)
@@ -160,7 +161,7 @@ fn meet_again(
         Outcome::Granted(granted) => {
             let token = decode(exchange, &pass.source);
             let good = token
-                .and_then(|token| check_bound(exchange, &pass.source, &token, false))
+                .and_then(|token| check_bound(exchange, &pass.source, token.expose(), false))
                 .and_then(|()| pass::check(&exchange.carrier, granted));
             match good {
                 Ok(()) => return Ok(go_on(request, pass)),
@@ -184,10 +185,10 @@ fn go_on(request: Request<'_>, pass: &Pass) -> Next {
 fn check_bound(
     exchange: &Exchange,
     source: &Source,
-    token: &Secret,
+    token: &[u8],
     unbound: bool,
 ) -> Result<(), Failure> {
-    let is_bound = || !unbound && bound::is_bound(token.expose());
+    let is_bound = || !unbound && bound::is_bound(token);
     let bound = || source.with_dpop || is_bound();
     let allowed = exchange.bound_tokens == BoundTokens::Allow || !exchange.has_source();
     if allowed || !bound() {
@@ -216,13 +217,14 @@ fn wait(
 }
 
 /// The source token out of what it is encoded in.
-fn decode(exchange: &Exchange, source: &Source) -> Result<Rc<Secret>, Failure> {
+fn decode(exchange: &Exchange, source: &Source) -> Result<SharedSecret, Failure> {
     if let Some(fault) = &source.fault {
         return Err(fault.clone());
     }
     let encoding = source.encoding.filter(|_| exchange.has_source());
     let Some(encoding) = encoding else { return Ok(source.token.clone()) };
-    encoding.decode(source.token.expose()).map(Rc::new).map_err(|problem| {
+    let decoded = encoding.decode(source.token.expose());
+    decoded.map(|token| SharedSecret::new(token.expose())).map_err(|problem| {
         let reason = format!("the source token {problem} (STSSourceEncoding)");
         Failure::new(FailureKind::BadToken, reason)
     })
@@ -246,7 +248,7 @@ fn values<'e>(request: Request<'e>, exchange: &'e Exchange) -> Result<Values<'e>
             parameters.push((parameter.name.as_str(), value));
         }
     }
-    let evaluate = |text: Option<&Text>| text.map(|text| text.evaluate(request)).transpose();
+    let evaluate = |text: Option<&'e Text>| text.map(|text| text.evaluate(request)).transpose();
     Ok(Values {
         parameters,
         client_id: evaluate(exchange.client_id.as_deref())?,
@@ -254,8 +256,8 @@ fn values<'e>(request: Request<'e>, exchange: &'e Exchange) -> Result<Values<'e>
     })
 }
 
-/// The name of what is asked for, and of the source alone.
-fn key(exchange: &Exchange, token: &Secret, values: &Values<'_>) -> (CacheKey, SourceTag) {
+/// The name of what is asked for.
+fn key(exchange: &Exchange, token: &[u8], values: &Values<'_>) -> CacheKey {
     let parameters: Vec<_> =
         values.parameters.iter().map(|(name, value)| Parameter { name, value }).collect();
     let subject = Subject { source: token, parameters: &parameters };
@@ -267,26 +269,24 @@ fn key(exchange: &Exchange, token: &Secret, values: &Values<'_>) -> (CacheKey, S
 fn start(
     exchange: &Exchange,
     source: &Source,
-    token: &Rc<Secret>,
+    token: &SharedSecret,
     values: &Values<'_>,
     key: CacheKey,
-    tag: SourceTag,
 ) -> Result<Boarding, Failure> {
     let missing = |reason| Err(Failure::new(FailureKind::MissingToken, reason));
-    if exchange.has_source() && token.is_empty() {
+    if exchange.has_source() && token.expose().is_empty() {
         return missing("no source token");
     }
     if values.username.as_ref().is_some_and(|name| name.is_empty()) {
         return missing("there is nobody whose password the source token could be");
     }
-    let check = |unbound| check_bound(exchange, source, token, unbound);
+    let check = |unbound| check_bound(exchange, source, token.expose(), unbound);
     // Only what has passed the check asks.
     let ask = || Ask {
         callee: exchange.callee.clone(),
         source: source.clone(),
         token: token.clone(),
         key,
-        source_tag: tag.digest(),
         parameters: values
             .parameters
             .iter()

@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use sts_core::cache_key::SourceTag;
+use sts_core::cache_key::source_tag;
 use sts_zone::zone::{self, tag};
 
 use crate::cache::Cache;
@@ -95,9 +95,9 @@ fn purge(request: Request<'_>) -> Result<Purging, Answer> {
         // It stands there as it stands in what it is read from.
         (Some(source), _) => {
             match location.settings().and_then(|settings| settings.source_encoding.flatten()) {
-                None => What::Source(tag(&SourceTag::new(source).digest())),
+                None => What::Source(tag(&source_tag(source))),
                 Some(encoding) => match encoding.decode(source) {
-                    Ok(token) => What::Source(tag(&SourceTag::new(token.expose()).digest())),
+                    Ok(token) => What::Source(tag(&source_tag(token.expose()))),
                     Err(problem) => {
                         return Err(answer(400, &format!("the source token {problem}\n")));
                     }

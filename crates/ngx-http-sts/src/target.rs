@@ -9,6 +9,14 @@ use sts_core::secret::Secret;
 /// it. All requests that wait for one call share them.
 pub(crate) struct Target {
     issued: Secret,
+    /// Whether it can be passed on as it was issued: its readers ask more than once.
+    stands_as_it_is: bool,
+    /// Elsewhere, so that a token without any is small: it is moved from hand to hand.
+    encoded: OnceCell<Box<Encoded>>,
+}
+
+#[derive(Default)]
+struct Encoded {
     base64: OnceCell<Option<Secret>>,
     base64_url: OnceCell<Option<Secret>>,
     deflated: OnceCell<Option<Secret>>,
@@ -16,12 +24,7 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) fn new(issued: Secret) -> Self {
-        Self {
-            issued,
-            base64: OnceCell::new(),
-            base64_url: OnceCell::new(),
-            deflated: OnceCell::new(),
-        }
+        Self { stands_as_it_is: stands_as_it_is(issued.expose()), issued, encoded: OnceCell::new() }
     }
 
     /// The token as it was issued.
@@ -32,12 +35,13 @@ impl Target {
     /// The token as it can be passed on; `None` where it cannot.
     pub(crate) fn encoded(&self, encoding: Option<Encoding>) -> Option<&Secret> {
         let Some(encoding) = encoding else {
-            return stands_as_it_is(self.issued.expose()).then_some(&self.issued);
+            return self.stands_as_it_is.then_some(&self.issued);
         };
+        let encoded = self.encoded.get_or_init(Box::default);
         let form = match encoding {
-            Encoding::Base64 => &self.base64,
-            Encoding::Base64Url => &self.base64_url,
-            Encoding::Deflate => &self.deflated,
+            Encoding::Base64 => &encoded.base64,
+            Encoding::Base64Url => &encoded.base64_url,
+            Encoding::Deflate => &encoded.deflated,
         };
         form.get_or_init(|| encoding.encode(self.issued.expose())).as_ref()
     }

@@ -15,12 +15,14 @@ pub struct CacheKey(pub [u8; 32]);
 #[derive(Clone)]
 pub struct ExchangeKey {
     digest: [u8; 32],
+    /// A hash that has taken in the digest, and whole blocks: no request has to do it again.
+    begun: Sha256,
     /// The source token of a grant that has none must not part its users.
     has_source: bool,
 }
 
 /// Changes when the fields do, so that an old cache is not read wrongly.
-const LAYOUT: &[u8] = b"sts-cache-key-4";
+const LAYOUT: &[u8] = b"sts-cache-key-5";
 
 /// Fields, each behind its length.
 #[derive(Clone)]
@@ -32,7 +34,8 @@ pub(crate) struct Fields {
 }
 
 /// Two blocks of SHA-256.
-const SHORT: usize = 128;
+const SHORT: usize = 2 * BLOCK;
+const BLOCK: usize = 64;
 
 impl Fields {
     pub(crate) fn new(layout: &[u8]) -> Self {
@@ -41,18 +44,20 @@ impl Fields {
         fields
     }
 
+    /// Goes on with a hash that has taken in something else.
+    fn behind(begun: &Sha256) -> Self {
+        Self { hash: begun.clone(), short: [0; SHORT], used: 0 }
+    }
+
     pub(crate) fn push(&mut self, field: &[u8]) {
         self.add(&(field.len() as u64).to_le_bytes());
         self.add(field);
     }
 
     pub(crate) fn push_optional(&mut self, field: Option<&[u8]>) {
-        match field {
-            Some(field) => {
-                self.push(b"some");
-                self.push(field);
-            }
-            None => self.push(b"none"),
+        self.add(&[field.is_some().into()]);
+        if let Some(field) = field {
+            self.push(field);
         }
     }
 
@@ -99,7 +104,11 @@ impl ExchangeKey {
         for field in trust {
             fields.push(field);
         }
-        Self { digest: fields.finish(), has_source: profile.protocol.has_source() }
+        let digest = fields.finish();
+        let mut begun = Sha256::new();
+        begun.update(&digest);
+        begun.update(&[0; BLOCK - 32]);
+        Self { digest, begun, has_source: profile.protocol.has_source() }
     }
 
     /// The digest itself: all entries of the exchange are found by it.
@@ -109,16 +118,13 @@ impl ExchangeKey {
 
     /// The key of one request.
     pub fn of(&self, subject: &Subject<'_>) -> CacheKey {
-        self.of_names(subject, &Names::default()).0
+        self.of_names(subject, &Names::default())
     }
 
-    /// [`Self::of`], where names depend on the request, and what is known of the source by then.
-    pub fn of_names(&self, subject: &Subject<'_>, names: &Names<'_>) -> (CacheKey, SourceTag) {
-        // The source goes first, so that no token is hashed twice to be found by it, too.
-        let source = if self.has_source { subject.source.expose() } else { b"" };
-        let tag = SourceTag::new(source);
-        let mut fields = tag.0.clone();
-        fields.push(&self.digest);
+    /// [`Self::of`], where names depend on the request.
+    pub fn of_names(&self, subject: &Subject<'_>, names: &Names<'_>) -> CacheKey {
+        let mut fields = Fields::behind(&self.begun);
+        fields.push(self.source(subject.source));
         fields.push(&(subject.parameters.len() as u64).to_le_bytes());
         for parameter in subject.parameters {
             fields.push(parameter.name.as_bytes());
@@ -128,25 +134,25 @@ impl ExchangeKey {
         if self.has_source {
             fields.push_optional(names.username);
         }
-        (CacheKey(fields.finish()), tag)
+        CacheKey(fields.finish())
+    }
+
+    /// The [`source_tag`] of what is exchanged. Not a part of the key: one is made for each request,
+    /// and the other only for a new token.
+    pub fn source_tag(&self, source: &[u8]) -> [u8; 32] {
+        source_tag(self.source(source))
+    }
+
+    fn source<'s>(&self, source: &'s [u8]) -> &'s [u8] {
+        if self.has_source { source } else { b"" }
     }
 }
 
-/// A source token alone, by which all tokens that were issued for it are found.
-pub struct SourceTag(Fields);
-
-impl SourceTag {
-    /// The tag of a source token.
-    pub fn new(source: &[u8]) -> Self {
-        let mut fields = Fields::new(b"sts-source-1");
-        fields.push(source);
-        Self(fields)
-    }
-
-    /// Its digest.
-    pub fn digest(self) -> [u8; 32] {
-        self.0.finish()
-    }
+/// The digest of a source token alone, by which all tokens that were issued for it are found.
+pub fn source_tag(source: &[u8]) -> [u8; 32] {
+    let mut fields = Fields::new(b"sts-source-1");
+    fields.push(source);
+    fields.finish()
 }
 
 #[cfg(test)]
@@ -183,7 +189,7 @@ mod tests {
             .iter()
             .map(|(name, value)| Parameter { name, value: value.as_bytes() })
             .collect();
-        exchange.of(&Subject { source: &Secret::new(source), parameters: &parameters })
+        exchange.of(&Subject { source: source.as_bytes(), parameters: &parameters })
     }
 
     #[test]
@@ -235,44 +241,46 @@ mod tests {
     fn a_token_of_the_gateway_is_the_same_for_all_users() {
         let exchange =
             |protocol| ExchangeKey::new(&profile_of(protocol, "http://a/t", "none", "", None), &[]);
-        let of = |exchange: &ExchangeKey, source, parameters: &[_], user: Option<&str>| {
-            let source = Secret::new(source);
-            let subject = Subject { source: &source, parameters };
+        let of = |exchange: &ExchangeKey, source: &[u8], parameters: &[_], user: Option<&str>| {
+            let subject = Subject { source, parameters };
             let names = Names { client_id: None, username: user.map(str::as_bytes) };
-            exchange.of_names(&subject, &names).0
+            exchange.of_names(&subject, &names)
         };
         let cc = exchange(Protocol::ClientCredentials);
-        assert_eq!(of(&cc, "s", &[], Some("u")), of(&cc, "t", &[], None));
+        assert_eq!(of(&cc, b"s", &[], Some("u")), of(&cc, b"t", &[], None));
         let scope = [Parameter { name: "scope", value: b"a" }];
-        assert_ne!(of(&cc, "s", &[], None), of(&cc, "s", &scope, None), "unless parameters differ");
+        assert_ne!(
+            of(&cc, b"s", &[], None),
+            of(&cc, b"s", &scope, None),
+            "unless parameters differ"
+        );
         for protocol in [Protocol::TokenExchange, Protocol::Password] {
             let exchange = exchange(protocol);
-            assert_ne!(of(&exchange, "s", &[], None), of(&exchange, "t", &[], None));
+            assert_ne!(of(&exchange, b"s", &[], None), of(&exchange, b"t", &[], None));
         }
     }
 
     #[test]
     fn the_tag_of_a_source_is_the_same_for_all_exchanges() {
-        let subject = Subject { source: &Secret::new("s"), parameters: &[] };
         for endpoint in ["http://a/t", "http://b/t"] {
             let exchange = ExchangeKey::new(&profile(endpoint, "none", "", None), &[]);
-            let (key, tag) = exchange.of_names(&subject, &Names::default());
-            let tag = tag.digest();
-            assert_eq!(tag, SourceTag::new(b"s").digest());
-            assert_ne!(tag, key.0);
+            assert_eq!(exchange.source_tag(b"s"), source_tag(b"s"));
         }
+        assert_ne!(source_tag(b"s"), source_tag(b"t"));
+        let gateway = profile_of(Protocol::ClientCredentials, "http://a/t", "none", "", None);
+        assert_eq!(ExchangeKey::new(&gateway, &[]).source_tag(b"s"), source_tag(b""));
     }
 
     #[test]
     fn names_change_the_key() {
         let exchange =
             ExchangeKey::new(&profile_of(Protocol::Password, "http://a/t", "none", "", None), &[]);
-        let subject = Subject { source: &Secret::new("s"), parameters: &[] };
+        let subject = Subject { source: b"s", parameters: &[] };
         let names = [None, Some(&b""[..]), Some(b"u"), Some(b"v")];
         let mut keys: Vec<_> = names
             .into_iter()
             .flat_map(|client_id| names.map(|username| Names { client_id, username }))
-            .map(|names| exchange.of_names(&subject, &names).0.0)
+            .map(|names| exchange.of_names(&subject, &names).0)
             .collect();
         assert_eq!(keys[0], exchange.of(&subject).0);
         keys.sort_unstable();

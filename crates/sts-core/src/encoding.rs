@@ -99,7 +99,7 @@ fn decode(alphabet: &GeneralPurpose, text: &[u8]) -> Option<Secret> {
     let mut token = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
     let length = alphabet.decode_slice(text, &mut token).ok()?;
     token.truncate(length);
-    Some(Secret::new(std::mem::take(&mut *token)))
+    Some(token.into())
 }
 
 fn encode(alphabet: &GeneralPurpose, token: &[u8]) -> Option<Secret> {
@@ -107,7 +107,7 @@ fn encode(alphabet: &GeneralPurpose, token: &[u8]) -> Option<Secret> {
     let mut text = Zeroizing::new(vec![0; room]);
     let length = alphabet.encode_slice(token, &mut text).ok()?;
     text.truncate(length);
-    Some(Secret::new(std::mem::take(&mut *text)))
+    Some(text.into())
 }
 
 const BASE64: GeneralPurpose = alphabet(&STANDARD, true);

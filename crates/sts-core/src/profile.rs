@@ -60,7 +60,7 @@ pub struct Profile {
 /// What a request brings to the exchange.
 pub struct Subject<'a> {
     /// The token to be exchanged; not looked at by [`Protocol::ClientCredentials`].
-    pub source: &'a Secret,
+    pub source: &'a [u8],
     /// Extra form parameters, evaluated, in the order of the configuration.
     pub parameters: &'a [Parameter<'a>],
 }

@@ -1,6 +1,9 @@
 //! Types that keep tokens and credentials out of logs and wipe them when they go.
 
-use zeroize::Zeroize;
+use std::mem::{self, ManuallyDrop};
+use std::rc::Rc;
+
+use zeroize::{Zeroize, Zeroizing};
 
 /// Bytes that nobody but the STS and the backend may see: a token, a password, a request body that
 /// holds them.
@@ -43,6 +46,39 @@ impl Secret {
     }
 }
 
+/// A secret that several hold: its memory is zeroed when the last one lets it go.
+#[derive(Clone)]
+pub struct SharedSecret(Rc<[u8]>);
+
+impl SharedSecret {
+    /// Copies the bytes.
+    pub fn new(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The bytes themselves, as [`Secret::expose`].
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for SharedSecret {
+    fn drop(&mut self) {
+        // There are no weak ones: it is the last one's, or another one will see to it.
+        if let Some(bytes) = Rc::get_mut(&mut self.0) {
+            wipe(bytes);
+        }
+    }
+}
+
+/// Takes the bytes over, without a copy.
+impl From<Zeroizing<Vec<u8>>> for Secret {
+    fn from(bytes: Zeroizing<Vec<u8>>) -> Self {
+        // What is left is empty, and has nothing to be wiped.
+        Self(mem::take(&mut **ManuallyDrop::new(bytes)))
+    }
+}
+
 /// For the owners that hand a body to an HTTP client without copying it.
 impl AsRef<[u8]> for Secret {
     fn as_ref(&self) -> &[u8] {
@@ -53,7 +89,18 @@ impl AsRef<[u8]> for Secret {
 impl Drop for Secret {
     fn drop(&mut self) {
         // Asked for at once, a vector would be wiped byte by byte, and a long token would feel it.
-        self.0.as_mut_slice().zeroize();
-        self.0.spare_capacity_mut().zeroize();
+        wipe(self.0.as_mut_slice());
+        wipe(self.0.spare_capacity_mut());
+    }
+}
+
+/// Nothing may be at an address that nobody has, where the C library stumbles for a tenth of a
+/// microsecond.
+fn wipe<T>(bytes: &mut [T])
+where
+    [T]: Zeroize,
+{
+    if !bytes.is_empty() {
+        bytes.zeroize();
     }
 }

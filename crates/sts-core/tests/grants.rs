@@ -72,7 +72,7 @@ fn rfc_6749_section_4_3_2_request() {
     let options = "client_id=s6BhdRkqt3&client_secret=gX1fBat3bV";
     let profile = profile(&Protocol::Password, "client_secret_basic", options, None);
     let names = Names { username: Some(b"johndoe"), ..Names::default() };
-    let subject = Subject { source: &Secret::new("A3ddj3w"), parameters: &[] };
+    let subject = Subject { source: b"A3ddj3w", parameters: &[] };
     let outgoing = profile.request_as(&subject, &names, &NOW).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(
         outgoing.headers.get("authorization").unwrap(),
@@ -85,7 +85,7 @@ fn rfc_6749_section_4_3_2_request() {
 fn rfc_6749_section_4_4_2_request() {
     let options = "client_id=s6BhdRkqt3&client_secret=gX1fBat3bV";
     let profile = profile(&Protocol::ClientCredentials, "client_secret_basic", options, None);
-    let subject = Subject { source: &Secret::default(), parameters: &[] };
+    let subject = Subject { source: b"", parameters: &[] };
     let outgoing = profile.request(&subject, &NOW).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(text(&outgoing), "grant_type=client_credentials");
 }
@@ -112,7 +112,7 @@ fn a_password_is_of_whom_the_request_or_the_configuration_names() {
         let profile = profile(&Protocol::Password, auth.0, auth.1, client_id);
         let names =
             Names { client_id: names.0.map(str::as_bytes), username: names.1.map(str::as_bytes) };
-        let subject = Subject { source: &Secret::new("t"), parameters: &[] };
+        let subject = Subject { source: b"t", parameters: &[] };
         match (profile.request_as(&subject, &names, &NOW), user) {
             (Ok(outgoing), Some(user)) => {
                 assert!(text(&outgoing).contains(&format!("&username={user}&password=t")));
@@ -154,7 +154,7 @@ fn a_client_id_of_the_request_takes_the_place_of_the_configured_one() {
 fn without_a_source_token_only_cc_asks() {
     for protocol in GRANTS {
         let profile = profile(&protocol, "none", "", Some("c"));
-        let subject = Subject { source: &Secret::default(), parameters: &[] };
+        let subject = Subject { source: b"", parameters: &[] };
         match profile.request(&subject, &NOW) {
             Ok(_) => assert!(protocol == Protocol::ClientCredentials),
             Err(failure) => assert_eq!(failure.kind, FailureKind::MissingToken),
@@ -220,7 +220,7 @@ fn profile(protocol: &Protocol, method: &str, options: &str, client_id: Option<&
 
 fn request(profile: &Profile, source: &str, names: &Names<'_>) -> Outgoing {
     let parameters = [Parameter { name: "scope", value: b"a b" }];
-    let subject = Subject { source: &Secret::new(source), parameters: &parameters };
+    let subject = Subject { source: source.as_bytes(), parameters: &parameters };
     profile.request_as(&subject, names, &NOW).unwrap_or_else(|e| panic!("{e}"))
 }
 

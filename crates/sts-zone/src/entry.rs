@@ -83,15 +83,12 @@ impl Region<'_> {
     }
 
     /// Copies the value of an entry out.
-    pub(crate) fn read_entry(
-        &self,
-        unit: &Unit,
-        out: &mut Zeroizing<Vec<u8>>,
-    ) -> Result<(), Broken> {
+    pub(crate) fn read_entry(&self, unit: &Unit) -> Result<Zeroizing<Vec<u8>>, Broken> {
         let (chain, length) = halves(word::load(&unit[VALUE]));
         let mut check = described(unit, length);
-        self.read_value(inline(unit), At::from_raw(chain), length as usize, out, &mut check)?;
-        if check.sum() == word::load(&unit[CHECK]) { Ok(()) } else { Err(Broken) }
+        let chain = At::from_raw(chain);
+        let value = self.read_value(inline(unit), chain, length as usize, &mut check)?;
+        if check.sum() == word::load(&unit[CHECK]) { Ok(value) } else { Err(Broken) }
     }
 
     /// Makes room for an entry: what has expired goes first, then what was not used for the longest

@@ -134,10 +134,7 @@ impl Region<'_> {
     pub(crate) fn payload(&self, unit: &Unit) -> Result<Zeroizing<Vec<u8>>, Broken> {
         let (chain, length) = halves(word::load(&unit[PAYLOAD]));
         let inline = unit.get(UNIT_WORDS - INLINE..).unwrap_or_default();
-        let mut out = Zeroizing::new(Vec::new());
-        let chain = At::from_raw(chain);
-        self.read_value(inline, chain, length as usize, &mut out, &mut Check::new())?;
-        Ok(out)
+        self.read_value(inline, At::from_raw(chain), length as usize, &mut Check::new())
     }
 
     pub(crate) fn remove_node(&mut self, at: At) -> Result<(), Broken> {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::check::Check;
 use crate::layout::UNIT_WORDS;
@@ -53,19 +53,13 @@ impl<'a> Region<'a> {
         inline: &[AtomicU64],
         chain: Option<At>,
         length: usize,
-        out: &mut Zeroizing<Vec<u8>>,
         check: &mut Check,
-    ) -> Result<(), Broken> {
+    ) -> Result<Zeroizing<Vec<u8>>, Broken> {
         if units(length, inline.len()) > self.units.len() {
             return Err(Broken);
         }
-        // What grows leaves its old bytes behind.
-        if out.capacity() < length {
-            out.zeroize();
-            out.reserve_exact(length);
-        }
-        out.resize(length, 0);
-        let mut rest = read_words(inline, out, check);
+        let mut value = Zeroizing::new(vec![0; length]);
+        let mut rest = read_words(inline, &mut value, check);
         let mut place = chain;
         while !rest.is_empty() {
             let unit = self.unit(place.ok_or(Broken)?)?;
@@ -76,7 +70,7 @@ impl<'a> Region<'a> {
             let [_, words @ ..] = unit;
             rest = read_words(words, rest, check);
         }
-        if place.is_some() { Err(Broken) } else { Ok(()) }
+        if place.is_some() { Err(Broken) } else { Ok(value) }
     }
 
     /// Wipes a chain and gives its units back.

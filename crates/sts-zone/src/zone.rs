@@ -277,8 +277,7 @@ impl<'a> Zone<'a> {
         if !accepts(&kept) {
             return Ok(None);
         }
-        let mut value = Zeroizing::new(Vec::new());
-        self.region.read_entry(unit, &mut value)?;
+        let value = self.region.read_entry(unit)?;
         // Once a second is often enough to know what was used lately, and spares the others the
         // cache lines.
         if !entry::is_used(unit, self.now) {

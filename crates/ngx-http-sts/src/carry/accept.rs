@@ -1,13 +1,12 @@
 //! The source token is found, and removed from what goes upstream.
 
 use std::borrow::Cow;
-use std::rc::Rc;
 
 use sts_core::carry::name::Likeness;
 use sts_core::carry::place::Kind;
 use sts_core::carry::{Found, cookies, credentials, pairs};
 use sts_core::error::{Failure, FailureKind};
-use sts_core::secret::Secret;
+use sts_core::secret::{Secret, SharedSecret};
 
 use crate::carry::form::{self, Form};
 use crate::conf::Carrier;
@@ -29,7 +28,7 @@ pub(crate) enum Taken {
 #[derive(Clone)]
 pub(crate) enum Look {
     Nothing,
-    Token { token: Rc<Secret>, with_dpop: bool },
+    Token { token: SharedSecret, with_dpop: bool },
     Unusable(Failure),
 }
 
@@ -56,7 +55,7 @@ pub(crate) fn take(
     };
     let known = context.passes().find(|pass| pass.source.text == carrier.source_text);
     let source = match known {
-        _ if !has_source => Source::new(carrier, []),
+        _ if !has_source => Source::new(carrier, &[]),
         Some(pass) => pass.source.clone(),
         None => find(request, context, carrier, body.as_ref())?,
     };
@@ -91,11 +90,12 @@ fn find(
             }
             Look::Unusable(fault) => Source::unusable(carrier, fault),
             Look::Token { token, with_dpop } => Source {
+                text: carrier.source_text.clone(),
                 encoding: accepted.place.encoding.unwrap_or(carrier.source_encoding),
                 accepted: true,
                 with_dpop: with_dpop || came_with_dpop(request, token.expose()),
                 token,
-                ..Source::new(carrier, [])
+                fault: None,
             },
         };
         winner.get_or_insert(new);
@@ -108,7 +108,7 @@ fn find(
         None => Cow::Borrowed(&[][..]),
     };
     let with_dpop = came_with_dpop(request, &token);
-    Ok(Source { with_dpop, ..Source::new(carrier, token) })
+    Ok(Source { with_dpop, ..Source::new(carrier, &token) })
 }
 
 /// RFC 9449, section 7.1: a token that came with the scheme DPoP is bound, whatever it looks like. A
@@ -173,7 +173,7 @@ fn read(accepted: &Accepted, value: &[u8]) -> Look {
         return unusable(FailureKind::BadToken, reason.to_owned());
     }
     let with_dpop = place.scheme.as_ref().is_some_and(|scheme| scheme.eq_ignore_ascii_case("DPoP"));
-    Look::Token { token: Rc::new(Secret::new(token)), with_dpop }
+    Look::Token { token: SharedSecret::new(token), with_dpop }
 }
 
 fn unusable(kind: FailureKind, reason: String) -> Look {

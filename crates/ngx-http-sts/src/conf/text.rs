@@ -22,7 +22,10 @@ impl Text {
     }
 
     /// The text for a request.
-    pub(crate) fn evaluate<'r>(&self, request: Request<'r>) -> Result<Cow<'r, [u8]>, OutOfMemory> {
+    pub(crate) fn evaluate<'r>(
+        &'r self,
+        request: Request<'r>,
+    ) -> Result<Cow<'r, [u8]>, OutOfMemory> {
         self.value.evaluate(request).ok_or(OutOfMemory)
     }
 }

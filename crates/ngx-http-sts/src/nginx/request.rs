@@ -80,15 +80,17 @@ impl<'r> Request<'r> {
         if let Some(context) = self.context() {
             return Ok(context);
         }
+        const { assert!(align_of::<Context>() <= align_of::<usize>(), "as NGINX's pools align") };
         let main = self.main();
         // SAFETY: the pool is valid as long as the request.
-        let cleanup = unsafe { ngx_pool_cleanup_add(main.raw().pool, 0) };
+        let cleanup = unsafe { ngx_pool_cleanup_add(main.raw().pool, size_of::<Context>()) };
         let mut cleanup = NonNull::new(cleanup).ok_or(OutOfMemory)?;
-        let context = Box::into_raw(Box::new(Context::default()));
         // SAFETY: NGINX has just made it, and nobody else refers to it.
         let cleanup = unsafe { cleanup.as_mut() };
+        let context = cleanup.data.cast::<Context>();
+        // SAFETY: NGINX has made room for it, from a pool that aligns as much as it needs.
+        unsafe { context.write(Context::default()) };
         cleanup.handler = Some(drop_context);
-        cleanup.data = context.cast();
         // SAFETY: NGINX allocates a slot for each HTTP module.
         let slot = unsafe { main.raw().ctx.add(module::descriptor().ctx_index) };
         // SAFETY: as above; it is ours alone.
@@ -236,7 +238,7 @@ impl<'r> Request<'r> {
 #[inline(never)]
 unsafe extern "C" fn drop_context(data: *mut std::ffi::c_void) {
     guard((), || {
-        // SAFETY: `context_or_new` made it from a box, and a pool runs its cleanups once.
-        drop(unsafe { Box::from_raw(data.cast::<Context>()) });
+        // SAFETY: `context_or_new` wrote it there, and a pool runs its cleanups once, before it goes.
+        unsafe { ptr::drop_in_place(data.cast::<Context>()) };
     });
 }

@@ -6,7 +6,8 @@ use std::ptr::NonNull;
 
 use nginx_sys::{
     NGX_OK, ngx_http_compile_complex_value, ngx_http_compile_complex_value_t,
-    ngx_http_complex_value, ngx_http_complex_value_t, ngx_pcalloc, ngx_str_t,
+    ngx_http_complex_value, ngx_http_complex_value_t, ngx_http_get_flushed_variable, ngx_pcalloc,
+    ngx_str_t,
 };
 
 use crate::nginx::conf::Conf;
@@ -22,6 +23,8 @@ pub(crate) struct Value {
 
 enum Part {
     Literal(Vec<u8>),
+    /// A variable alone: what is in it is read where it stands. A script would copy it.
+    Variable(usize),
     Script(NonNull<ngx_http_complex_value_t>),
 }
 
@@ -52,16 +55,13 @@ impl Value {
     }
 
     /// The value for a request; `None` when NGINX has no memory left.
-    pub(crate) fn evaluate<'r>(&self, request: Request<'r>) -> Option<Cow<'r, [u8]>> {
-        if let [Part::Script(script)] = self.parts.as_slice() {
-            return Some(Cow::Borrowed(evaluate(*script, request)?));
+    pub(crate) fn evaluate<'r>(&'r self, request: Request<'r>) -> Option<Cow<'r, [u8]>> {
+        if let [part] = self.parts.as_slice() {
+            return part.evaluate(request).map(Cow::Borrowed);
         }
         let mut whole = Vec::new();
         for part in &self.parts {
-            match part {
-                Part::Literal(literal) => whole.extend_from_slice(literal),
-                Part::Script(script) => whole.extend_from_slice(evaluate(*script, request)?),
-            }
+            whole.extend_from_slice(part.evaluate(request)?);
         }
         Some(Cow::Owned(whole))
     }
@@ -71,6 +71,9 @@ impl Part {
     fn compile(conf: &Conf<'_>, text: &str) -> Result<Self, Reported> {
         if !text.contains('$') {
             return Ok(Self::Literal(text.as_bytes().to_vec()));
+        }
+        if let Some(name) = only_variable(text) {
+            return conf.variable_index(name).map(Self::Variable);
         }
         let mut source = conf.string(text);
         // SAFETY: the pool is valid while the configuration is read.
@@ -85,6 +88,35 @@ impl Part {
         let status = unsafe { ngx_http_compile_complex_value(&raw mut compile) };
         if status == NGX_OK as isize { Ok(Self::Script(script)) } else { Err(Reported) }
     }
+
+    fn evaluate<'r>(&'r self, request: Request<'r>) -> Option<&'r [u8]> {
+        match self {
+            Self::Literal(literal) => Some(literal),
+            Self::Variable(index) => Some(variable(*index, request)),
+            Self::Script(script) => evaluate(*script, request),
+        }
+    }
+}
+
+/// The name in `$name` or `${name}`. With a digit in front it is a capture, and not a variable.
+fn only_variable(text: &str) -> Option<&str> {
+    let name = text.strip_prefix('$')?;
+    let name = name.strip_prefix('{').map_or(Some(name), |name| name.strip_suffix('}'))?;
+    let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    (name.starts_with(|first: char| !first.is_ascii_digit()) && is_name(name)).then_some(name)
+}
+
+/// What a variable holds now; nothing when it has no value.
+fn variable(index: usize, request: Request<'_>) -> &[u8] {
+    // SAFETY: the request is valid, and the index is one of its configuration.
+    let value = unsafe { ngx_http_get_flushed_variable(request.as_ptr(), index) };
+    // SAFETY: the value is the request's.
+    let Some(value) = (unsafe { value.as_ref() }) else { return &[] };
+    if value.not_found() != 0 || value.len() == 0 {
+        return &[];
+    }
+    // SAFETY: it is that long, and whoever gave it keeps it for as long as the request.
+    unsafe { std::slice::from_raw_parts(value.data, value.len() as usize) }
 }
 
 fn evaluate<'r>(

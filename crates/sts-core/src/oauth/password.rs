@@ -31,7 +31,7 @@ pub fn request(
     }
     let mut request = TokenRequest::new(b"password", 3, subject);
     request.push(USERNAME, username);
-    request.push("password", subject.source.expose());
+    request.push("password", subject.source);
     request.finish(profile, subject, names, now)
 }
 

@@ -22,7 +22,7 @@ pub fn request(
         return Err(Failure::new(FailureKind::MissingToken, "the source token is empty"));
     }
     let mut request = TokenRequest::new(GRANT_TYPE, 3, subject);
-    request.push("subject_token", subject.source.expose());
+    request.push("subject_token", subject.source);
     if !subject.parameters.iter().any(|parameter| parameter.name == SUBJECT_TOKEN_TYPE) {
         request.push(SUBJECT_TOKEN_TYPE, ACCESS_TOKEN);
     }

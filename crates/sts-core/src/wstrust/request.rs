@@ -34,7 +34,7 @@ pub(crate) fn write(
     }
     let settings = exchange.settings();
     let token = match &settings.value_type {
-        Some(value_type) => Token::Binary { value_type, bytes: subject.source.expose() },
+        Some(value_type) => Token::Binary { value_type, bytes: subject.source },
         None => Token::Verbatim(source::check(subject.source, &settings.source_elements)?),
     };
     let fresh = Fresh::new(now, settings.username_token.as_ref());

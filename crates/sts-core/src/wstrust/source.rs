@@ -3,7 +3,6 @@
 use super::words::SourceElement;
 use super::xml::{self, Origin};
 use crate::error::{Failure, FailureKind};
-use crate::secret::Secret;
 
 /// Checks that a source token can be put into a message and changes nothing in it but its own place:
 /// one well-formed element that stands alone, of a kind that the operator allows.
@@ -14,8 +13,8 @@ use crate::secret::Secret;
 ///
 /// # Errors
 /// The token is something else ([`FailureKind::BadToken`]).
-pub fn check<'a>(source: &'a Secret, allowed: &[SourceElement]) -> Result<&'a str, Failure> {
-    let document = xml::parse(source.expose(), Origin::Client)
+pub fn check<'a>(source: &'a [u8], allowed: &[SourceElement]) -> Result<&'a str, Failure> {
+    let document = xml::parse(source, Origin::Client)
         .map_err(|error| bad(&format!("the source token {error}")))?;
     let root = document.root_element();
     // All that is not in the tree is white space.

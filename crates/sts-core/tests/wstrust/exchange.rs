@@ -7,7 +7,6 @@ use sts_core::error::Failure;
 use sts_core::issued::Issued;
 use sts_core::now::{Now, UnixTime};
 use sts_core::profile::{Incoming, Outgoing, Profile, Protocol, Subject};
-use sts_core::secret::Secret;
 use sts_core::wstrust::endpoint_auth::{EndpointAuth, UsernameToken};
 use sts_core::wstrust::settings::{Settings, WsTrust};
 
@@ -55,16 +54,16 @@ pub(crate) fn username_token(options: &str) -> UsernameToken {
 }
 
 /// What is sent for a source token.
-pub(crate) fn send(profile: &Profile, source: impl Into<Vec<u8>>) -> Result<Outgoing, Failure> {
+pub(crate) fn send(profile: &Profile, source: impl AsRef<[u8]>) -> Result<Outgoing, Failure> {
     send_at(profile, source, &NOW)
 }
 
 pub(crate) fn send_at(
     profile: &Profile,
-    source: impl Into<Vec<u8>>,
+    source: impl AsRef<[u8]>,
     now: &Now,
 ) -> Result<Outgoing, Failure> {
-    profile.request(&Subject { source: &Secret::new(source), parameters: &[] }, now)
+    profile.request(&Subject { source: source.as_ref(), parameters: &[] }, now)
 }
 
 /// What comes of an answer.

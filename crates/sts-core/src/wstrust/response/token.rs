@@ -183,7 +183,7 @@ fn decode(token: Node<'_, '_>) -> Result<Secret, String> {
         .decode_slice(&*encoded, &mut decoded)
         .map_err(|_| "the BinarySecurityToken is not base64".to_owned())?;
     decoded.truncate(length);
-    Ok(Secret::new(std::mem::take(&mut *decoded)))
+    Ok(decoded.into())
 }
 
 fn is(node: Node<'_, '_>, namespace: &str, name: &str) -> bool {
