@@ -8,11 +8,13 @@
 //! call that ended at such a limit of the request it was made for has ended for those with the same
 //! limits or narrower ones. For the others another call is made.
 
+mod heartbeat;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::mem;
-use std::pin::pin;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
+use std::{mem, ptr};
 
 use sts_core::cache_key::CacheKey;
 use sts_core::error::{Failure, FailureKind};
@@ -42,17 +44,27 @@ thread_local! {
 }
 
 /// What requests of one flight have in common.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Name {
     /// The address of the cache, which a flight keeps alive.
     cache: *const Cache,
     key: CacheKey,
 }
 
+/// The key is a digest: a part of it is as good as all of it.
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let part = self.key.0.first_chunk().map_or(0, |part| u64::from_ne_bytes(*part));
+        state.write_u64(part);
+    }
+}
+
 /// The call of a key, and who waits for it in this worker.
-struct Flight {
+pub(crate) struct Flight {
     key: CacheKey,
     cache: Rc<Cache>,
+    /// While this worker makes the call.
+    lease: RefCell<Option<Lease>>,
     waiting: RefCell<Vec<Rc<Pending>>>,
     /// The STS may have seen something.
     sent: Cell<bool>,
@@ -110,6 +122,7 @@ pub(crate) fn board(
     let flight = Rc::new(Flight {
         key,
         cache: cache.clone(),
+        lease: RefCell::default(),
         waiting: RefCell::default(),
         sent: Cell::new(false),
         hold: Hold::default(),
@@ -127,30 +140,26 @@ pub(crate) fn board(
     Ok(Boarding::Later(pending))
 }
 
-/// What happens when one that waits goes away.
-fn leave(flight: &Rc<Flight>, pending: &Rc<Pending>) -> impl FnOnce() + 'static {
-    let (flight, pending) = (Rc::downgrade(flight), Rc::downgrade(pending));
-    move || {
-        let (Some(flight), Some(pending)) = (flight.upgrade(), pending.upgrade()) else { return };
-        flight.waiting.borrow_mut().retain(|one| !Rc::ptr_eq(one, &pending));
-        if !flight.waiting.borrow().is_empty() {
+impl Flight {
+    fn join(self: &Rc<Self>, pending: &Rc<Pending>) {
+        pending.wait_for(self);
+        self.waiting.borrow_mut().push(pending.clone());
+    }
+
+    /// One that waits goes away.
+    pub(crate) fn leave(&self, pending: &Pending) {
+        self.waiting.borrow_mut().retain(|one| !ptr::eq(&**one, pending));
+        if !self.waiting.borrow().is_empty() {
             return;
         }
         // A call that the STS has seen goes on and fills the cache, but holds no worker.
-        flight.hold.release();
-        if !flight.sent.get() {
-            let task = flight.task.take();
+        self.hold.release();
+        if !self.sent.get() {
+            let task = self.task.take();
             if let Some(task) = task {
                 task.cancel();
             }
         }
-    }
-}
-
-impl Flight {
-    fn join(self: &Rc<Self>, pending: &Rc<Pending>) {
-        pending.set_on_leave(leave(self, pending));
-        self.waiting.borrow_mut().push(pending.clone());
     }
 
     /// The request that the first call is made for.
@@ -177,10 +186,7 @@ impl Flight {
 
     /// Takes those out that the test is true of.
     fn take_those(&self, test: impl Fn(&Pending) -> bool) -> Vec<Rc<Pending>> {
-        let all = mem::take(&mut *self.waiting.borrow_mut());
-        let (those, rest) = all.into_iter().partition(|pending| test(pending));
-        self.waiting.replace(rest);
-        those
+        self.waiting.borrow_mut().extract_if(.., |pending| test(pending)).collect()
     }
 
     /// Gives a token to those that may use it. The others wait on.
@@ -230,6 +236,8 @@ struct Landing(Rc<Flight>);
 
 impl Drop for Landing {
     fn drop(&mut self) {
+        // The duty to call goes to somebody else.
+        self.0.lease.take();
         for pending in self.0.close() {
             let reason = "the call ended without a result";
             pending.finish(Err(Failure::new(FailureKind::BadAnswer, reason)));
@@ -274,9 +282,11 @@ async fn fly(landing: Landing, mut found: Found) {
 
 /// Makes the call. Who waits on then wants another one.
 async fn lead(flight: &Flight, lease: Lease, caller: &Rc<Pending>) {
-    let call = pin!(caller.ask.call(&flight.sent, flight.hold.clone()));
-    let outcome = timer::meanwhile(call, Lease::PERIOD, || lease.renew()).await;
-    flight.take_those(|pending| std::ptr::eq(pending, &**caller));
+    flight.lease.replace(Some(lease));
+    heartbeat::start();
+    let outcome = caller.ask.call(&flight.sent, flight.hold.clone()).await;
+    let Some(lease) = flight.lease.take() else { return };
+    flight.waiting.borrow_mut().retain(|pending| !Rc::ptr_eq(pending, caller));
     match outcome {
         Ok(token) => {
             let token = Rc::new(token);

@@ -27,7 +27,6 @@ use crate::nginx::timer::Hold;
 use crate::target::Target;
 
 /// What a request asks an STS for.
-#[derive(Clone)]
 pub(crate) struct Ask {
     pub(crate) callee: Rc<Callee>,
     pub(crate) source: Source,
@@ -36,7 +35,7 @@ pub(crate) struct Ask {
     /// The name of what is asked for.
     pub(crate) key: CacheKey,
     /// Names and evaluated values.
-    pub(crate) parameters: Rc<Vec<(String, Secret)>>,
+    pub(crate) parameters: Vec<(String, Secret)>,
     pub(crate) client_id: Option<Rc<[u8]>>,
     pub(crate) username: Option<Rc<[u8]>>,
     /// The source token was looked at, and is bound to no key of its client.
@@ -155,7 +154,8 @@ impl Ask {
         callee.credential.look();
         let started = clock::milliseconds();
         let outgoing = self.with_subject(|subject, names| {
-            callee.profile.request_as(subject, names, &clock::now())
+            let headers = callee.destination.headers();
+            callee.profile.request_as(subject, names, &clock::now(), headers)
         })?;
         let answer = net::call(&callee.destination, outgoing, &callee.limit, sent, hold).await;
         let answer = answer.map_err(|error| Failed::of(error, &callee.limit))?;

@@ -204,8 +204,7 @@ fn wait(
     exchange: &Exchange,
     pending: Rc<Pending>,
 ) -> Result<Next, OutOfMemory> {
-    let left = pending.clone();
-    match suspend(request, !exchange.ignore_client_abort, move || left.abandon()) {
+    match suspend(request, !exchange.ignore_client_abort, Some(pending.clone())) {
         Ok(waiter) => pending.set_waiter(waiter),
         Err(error) => {
             pending.abandon();
@@ -291,8 +290,7 @@ fn start(
             .parameters
             .iter()
             .map(|(name, value)| ((*name).to_owned(), Secret::new(&**value)))
-            .collect::<Vec<_>>()
-            .into(),
+            .collect(),
         client_id: values.client_id.as_deref().map(Rc::from),
         username: values.username.as_deref().map(Rc::from),
         unbound: exchange.has_source() && exchange.bound_tokens == BoundTokens::Refuse,

@@ -11,8 +11,7 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::header::{HOST, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
 use http_body_util::Full;
 use sts_core::error::{Failure, FailureKind};
 use sts_core::profile::Outgoing;
@@ -24,9 +23,6 @@ pub(crate) use crate::net::destination::{Destination, Destinations};
 pub(crate) use crate::net::pool::shutdown;
 use crate::nginx::peer::ConnectError;
 use crate::nginx::timer::{self, Hold, Timer};
-
-const AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("nginx-sts/", env!("CARGO_PKG_VERSION")));
 
 /// What a call may cost.
 #[derive(Clone, Copy)]
@@ -190,10 +186,6 @@ fn request(destination: &Destination, outgoing: Outgoing) -> Request<Full<Bytes>
     let mut request = Request::new(Full::new(Bytes::from_owner(outgoing.body)));
     *request.method_mut() = http::Method::POST;
     *request.uri_mut() = destination.target().clone();
-    let mut headers = HeaderMap::with_capacity(outgoing.headers.len() + 3);
-    headers.insert(HOST, destination.authority().clone());
-    headers.insert(USER_AGENT, AGENT);
-    headers.extend(outgoing.headers);
-    *request.headers_mut() = headers;
+    *request.headers_mut() = outgoing.headers;
     request
 }

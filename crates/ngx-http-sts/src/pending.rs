@@ -1,14 +1,15 @@
 //! A request that waits for a call.
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use sts_core::error::{Failure, FailureKind};
 use sts_core::life::LifePolicy;
 
+use crate::flight::Flight;
 use crate::flow::{Ask, Granted, How};
 use crate::nginx::log::{self, Level};
-use crate::nginx::suspend::Resumer;
+use crate::nginx::suspend::{Resumer, Waits};
 use crate::nginx::task::{self, Task};
 use crate::nginx::timer::{self, Hold, Timer};
 
@@ -22,8 +23,42 @@ pub(crate) struct Pending {
     /// The request has gone.
     abandoned: Cell<bool>,
     /// Told when it goes.
-    on_leave: RefCell<Option<Box<dyn FnOnce()>>>,
+    call: RefCell<Option<Call>>,
     deadline: RefCell<Option<Task>>,
+}
+
+/// The call that a request waits for.
+enum Call {
+    Alone(Alone),
+    Shared(Weak<Flight>),
+}
+
+/// A call for one request.
+struct Alone {
+    task: Task,
+    /// The STS may have seen something.
+    sent: Rc<Cell<bool>>,
+    hold: Hold,
+}
+
+impl Call {
+    /// The request has gone, and needs no answer any more.
+    fn leave(self, pending: &Pending) {
+        match self {
+            Self::Alone(alone) => {
+                alone.hold.release();
+                // What still waits for its turn or its connection is of no use to anybody.
+                if !alone.sent.get() {
+                    alone.task.cancel();
+                }
+            }
+            Self::Shared(flight) => {
+                if let Some(flight) = flight.upgrade() {
+                    flight.leave(pending);
+                }
+            }
+        }
+    }
 }
 
 impl Pending {
@@ -34,7 +69,7 @@ impl Pending {
             outcome: RefCell::default(),
             waiter: RefCell::default(),
             abandoned: Cell::new(false),
-            on_leave: RefCell::default(),
+            call: RefCell::default(),
             deadline: RefCell::default(),
         })
     }
@@ -50,13 +85,12 @@ impl Pending {
             let granted = outcome.map(|token| token.granted(call.0.life(), How::Miss));
             call.0.finish(granted.map_err(|failed| failed.failure));
         });
-        self.set_on_leave(move || {
-            held.release();
-            // What still waits for its turn or its connection is of no use to anybody.
-            if !was_sent.get() {
-                task.cancel();
-            }
-        });
+        self.call.replace(Some(Call::Alone(Alone { task, sent: was_sent, hold: held })));
+    }
+
+    /// Waits for a call that others wait for, too.
+    pub(crate) fn wait_for(&self, flight: &Rc<Flight>) {
+        self.call.replace(Some(Call::Shared(Rc::downgrade(flight))));
     }
 
     /// Ends the wait when the time of this request is over, whatever others wait for.
@@ -68,19 +102,15 @@ impl Pending {
             timer.await;
             if let Some(waiting) = waiting.upgrade() {
                 let reason = format!("no answer within {timeout} ms");
-                let on_leave = waiting.on_leave.take();
+                let call = waiting.call.take();
                 waiting.finish(Err(Failure::new(FailureKind::Timeout, reason)));
                 // As for what it waited for, it has left.
-                if let Some(on_leave) = on_leave {
-                    on_leave();
+                if let Some(call) = call {
+                    call.leave(&waiting);
                 }
             }
         });
         self.deadline.replace(Some(task));
-    }
-
-    pub(crate) fn set_on_leave(&self, on_leave: impl FnOnce() + 'static) {
-        self.on_leave.replace(Some(Box::new(on_leave)));
     }
 
     /// Who is resumed when the wait ends.
@@ -101,7 +131,7 @@ impl Pending {
         }
         self.outcome.replace(Some(outcome));
         self.stop_clock();
-        self.on_leave.take();
+        self.call.take();
         if let Some(waiter) = &*self.waiter.borrow() {
             waiter.resume();
         }
@@ -141,9 +171,9 @@ impl Pending {
     pub(crate) fn abandon(&self) {
         self.abandoned.set(true);
         self.stop_clock();
-        let on_leave = self.on_leave.take();
-        if let Some(on_leave) = on_leave {
-            on_leave();
+        let call = self.call.take();
+        if let Some(call) = call {
+            call.leave(self);
         }
     }
 
@@ -166,6 +196,12 @@ impl Pending {
                 self.took(),
             ),
         );
+    }
+}
+
+impl Waits for Pending {
+    fn left(&self) {
+        self.abandon();
     }
 }
 

@@ -71,7 +71,7 @@ pub(crate) fn handle(request: Request<'_>) -> Result<Next, OutOfMemory> {
         return Ok(Next::Answer(done(request, &purging)));
     }
     // A client that leaves does not end it: what was asked for is done.
-    purging.waiter.replace(Some(suspend(request, false, || {})?));
+    purging.waiter.replace(Some(suspend(request, false, None)?));
     context.set_purging(purging.clone());
     // Made here: a task that is cancelled before it first runs has to answer, too.
     let ending = Ending(purging);

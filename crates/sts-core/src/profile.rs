@@ -85,7 +85,7 @@ pub struct Parameter<'a> {
 
 /// A POST to the endpoint of the profile.
 pub struct Outgoing {
-    /// Headers beyond `Host`, `User-Agent` and `Content-Length`, which belong to the transport.
+    /// Headers. `Content-Length` belongs to the transport, which adds it.
     pub headers: HeaderMap,
     /// The body.
     pub body: Secret,
@@ -135,10 +135,10 @@ impl Profile {
     /// # Errors
     /// The source token cannot be used with this protocol, or the gateway cannot prove who it is.
     pub fn request(&self, subject: &Subject<'_>, now: &Now) -> Result<Outgoing, Failure> {
-        self.request_as(subject, &Names::default(), now)
+        self.request_as(subject, &Names::default(), now, HeaderMap::new())
     }
 
-    /// [`Self::request`], where names depend on the request.
+    /// [`Self::request`], where names depend on the request. `headers` are those that come first.
     ///
     /// # Errors
     /// The same.
@@ -147,12 +147,17 @@ impl Profile {
         subject: &Subject<'_>,
         names: &Names<'_>,
         now: &Now,
+        headers: HeaderMap,
     ) -> Result<Outgoing, Failure> {
         match &self.protocol {
-            Protocol::ClientCredentials => client_credentials::request(self, subject, names, now),
-            Protocol::Password => password::request(self, subject, names, now),
-            Protocol::TokenExchange => token_exchange::request(self, subject, names, now),
-            Protocol::WsTrust(exchange) => wstrust::request::write(self, exchange, subject, now),
+            Protocol::ClientCredentials => {
+                client_credentials::request(self, subject, names, now, headers)
+            }
+            Protocol::Password => password::request(self, subject, names, now, headers),
+            Protocol::TokenExchange => token_exchange::request(self, subject, names, now, headers),
+            Protocol::WsTrust(exchange) => {
+                wstrust::request::write(self, exchange, subject, now, headers)
+            }
         }
     }
 

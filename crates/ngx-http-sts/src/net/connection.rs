@@ -7,9 +7,9 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use sts_core::client_auth::KeyPair;
@@ -166,17 +166,24 @@ where
 }
 
 async fn collect(answer: Response<Incoming>, max_body: usize) -> Result<Answer, CallError> {
-    let (head, body) = answer.into_parts();
-    let body = Limited::new(body, max_body).collect().await.map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            return CallError::TooLarge(max_body);
+    let (head, mut body) = answer.into_parts();
+    let mut whole = Bytes::new();
+    while let Some(frame) = body.frame().await {
+        // What is no data are trailers.
+        let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() else { continue };
+        if data.len() > max_body - whole.len() {
+            return Err(CallError::TooLarge(max_body));
         }
-        match error.downcast_ref::<hyper::Error>() {
-            Some(error) => broken(error),
-            None => CallError::Lost(error.to_string()),
-        }
-    })?;
-    Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
+        whole = if whole.is_empty() { data } else { joined(whole, &data) };
+    }
+    Ok(Answer { status: head.status, headers: head.headers, body: whole })
+}
+
+/// Most answers come in one piece, and need no copy.
+fn joined(whole: Bytes, data: &[u8]) -> Bytes {
+    let mut whole = BytesMut::from(whole);
+    whole.extend_from_slice(data);
+    whole.freeze()
 }
 
 /// What hyper says of an answer holds none of its text.

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use http::{HeaderValue, Uri};
+use http::header::{HOST, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Uri};
 use sts_core::client_auth::{ClientAuth, KeyPair};
 use sts_core::endpoint::{Endpoint, Host, Scheme};
 use sts_core::error::Failure;
@@ -14,6 +15,9 @@ use crate::nginx::address::{self, SocketAddress};
 use crate::nginx::conf::Conf;
 use crate::nginx::resolve::Resolver;
 use crate::nginx::tls::{Tls, TlsSettings};
+
+const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("nginx-sts/", env!("CARGO_PKG_VERSION")));
 
 /// An STS as the transport sees it. Connections are kept and calls are counted per destination, and
 /// what differs in host, port, in what TLS verifies or in the certificate that it shows is another
@@ -129,6 +133,14 @@ impl Destination {
         self.id
     }
 
+    /// The headers that a request begins with, and room for the others that it has as a rule.
+    pub(crate) fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(6);
+        headers.insert(HOST, self.authority.clone());
+        headers.insert(USER_AGENT, AGENT);
+        headers
+    }
+
     pub(super) fn host(&self) -> &Host {
         &self.key.host
     }
@@ -162,10 +174,6 @@ impl Destination {
 
     pub(super) fn calls(&self) -> &Calls {
         &self.calls
-    }
-
-    pub(super) fn authority(&self) -> &HeaderValue {
-        &self.authority
     }
 
     /// Where a proxy has to make a tunnel to first.

@@ -3,10 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use sts_net::idle::{Idle, Limits, Millis};
+use sts_net::idle::{Idle, Limits, Millis, ParkedId};
 
 use crate::net::Destination;
 use crate::net::connection::Connection;
+use crate::nginx::peer::OnClose;
 use crate::nginx::task::{self, Task};
 use crate::nginx::timer::{self, Hold, Timer};
 
@@ -38,17 +39,21 @@ pub(super) fn take(destination: &Destination) -> Option<Connection> {
 pub(super) fn park(destination: &Rc<Destination>, connection: Connection, limits: Limits) {
     let to = destination.id();
     let id = IDLE.with_borrow_mut(Idle::next_id);
-    let on_close = move || {
-        let closed = IDLE.with_borrow_mut(|idle| idle.remove(to, id));
-        drop(closed);
-    };
-    if limits.connections == 0 || !connection.peer.park(Rc::new(on_close)) {
+    let on_close = OnClose { tell: forget, destination: to, id };
+    if limits.connections == 0 || !connection.peer.park(on_close) {
         return;
     }
     let now = timer::now();
     let evicted = IDLE.with_borrow_mut(|idle| idle.park(to, id, connection, now, limits));
+    // Outside of the borrow: to close it may call back.
     drop(evicted);
     sweep_by(limits.until(now));
+}
+
+/// Drops a connection that its peer has closed.
+fn forget(destination: u64, id: ParkedId) {
+    let closed = IDLE.with_borrow_mut(|idle| idle.remove(destination, id));
+    drop(closed);
 }
 
 /// Closes everything: the worker ends, or its configuration goes.

@@ -21,6 +21,7 @@ use nginx_sys::{
 };
 use sts_core::client_auth::KeyPair;
 use sts_core::endpoint::Host;
+use sts_net::idle::ParkedId;
 
 use crate::nginx::address::SocketAddress;
 use crate::nginx::guard::guard;
@@ -69,7 +70,13 @@ impl ConnectError {
 pub(crate) struct Peer(Rc<Inner>);
 
 /// What is told that a parked connection is of no use any more.
-pub(crate) type OnClose = Rc<dyn Fn()>;
+#[derive(Clone, Copy)]
+pub(crate) struct OnClose {
+    pub(crate) tell: fn(u64, ParkedId),
+    /// Where it is parked.
+    pub(crate) destination: u64,
+    pub(crate) id: ParkedId,
+}
 
 struct Inner {
     connection: Cell<*mut ngx_connection_t>,
@@ -79,7 +86,7 @@ struct Inner {
     remark: RefCell<String>,
     reader: Cell<Option<Waker>>,
     writer: Cell<Option<Waker>>,
-    parked: RefCell<Option<OnClose>>,
+    parked: Cell<Option<OnClose>>,
     /// What the connection is secured by.
     tls: RefCell<Option<Rc<Tls>>>,
     /// The worker ends, or NGINX needs the connection for something else.
@@ -133,7 +140,7 @@ impl Peer {
         unsafe { tls.check(connection) }.map_err(failed)
     }
 
-    /// Keeps the connection for a later call: `on_close` is called when it ends before.
+    /// Keeps the connection for a later call: `on_close` is told when it ends before.
     ///
     /// Returns whether it can be kept.
     pub(crate) fn park(&self, on_close: OnClose) -> bool {
@@ -150,7 +157,7 @@ impl Peer {
         if unsafe { (*read).ready() } != 0 && !self.inner().is_silent() {
             return false;
         }
-        self.inner().parked.replace(Some(on_close));
+        self.inner().parked.set(Some(on_close));
         // SAFETY: as above.
         unsafe { (*connection).set_idle(1) };
         // SAFETY: as above.
@@ -161,7 +168,7 @@ impl Peer {
     /// Takes the connection out of its rest. Returns whether it is still good: open, and silent.
     pub(crate) fn unpark(&self) -> bool {
         let connection = self.connection();
-        self.inner().parked.replace(None);
+        self.inner().parked.set(None);
         // SAFETY: the connection is open.
         unsafe { (*connection).set_idle(0) };
         // SAFETY: as above.
@@ -187,7 +194,7 @@ impl Peer {
             remark: RefCell::default(),
             reader: Cell::default(),
             writer: Cell::default(),
-            parked: RefCell::default(),
+            parked: Cell::default(),
             tls: RefCell::default(),
             closing: Cell::new(false),
         });
@@ -428,11 +435,10 @@ extern "C" fn readable(event: *mut ngx_event_t) {
         if connection.close() != 0 {
             inner.closing.set(true);
         }
-        let parked = inner.parked.borrow().clone();
-        if let Some(on_close) = parked {
+        if let Some(on_close) = inner.parked.get() {
             // Nobody asked for anything: this is the end of the connection, or a spurious wake-up.
             if inner.closing.get() || !inner.is_silent() {
-                on_close();
+                (on_close.tell)(on_close.destination, on_close.id);
             } else {
                 // SAFETY: the event is the open connection's.
                 unsafe { (*event).set_ready(0) };

@@ -32,7 +32,13 @@ struct Suspension {
     pass: u32,
     watches_client: bool,
     /// Told that the request is gone without having been resumed.
-    on_leave: Option<Box<dyn FnOnce()>>,
+    waiter: Option<Rc<dyn Waits>>,
+}
+
+/// What a suspended request belongs to.
+pub(crate) trait Waits {
+    /// The request is gone without having been resumed.
+    fn left(&self);
 }
 
 impl Resumer {
@@ -57,13 +63,17 @@ impl Resumer {
 pub(crate) fn suspend(
     request: Request<'_>,
     watch_client: bool,
-    on_leave: impl FnOnce() + 'static,
+    waiter: Option<Rc<dyn Waits>>,
 ) -> Result<Resumer, OutOfMemory> {
+    const { assert!(align_of::<Suspension>() <= align_of::<usize>(), "as NGINX's pools align") };
     // SAFETY: the request is valid.
-    let cleanup = unsafe { ngx_http_cleanup_add(request.as_ptr(), 0) };
+    let cleanup = unsafe { ngx_http_cleanup_add(request.as_ptr(), size_of::<Suspension>()) };
     let cleanup = NonNull::new(cleanup).ok_or(OutOfMemory)?;
     let resumer = Resumer(Rc::new(Cell::new(None)));
-    let suspension = Box::new(Suspension {
+    // SAFETY: NGINX has just made it.
+    let suspension = unsafe { (*cleanup.as_ptr()).data }.cast::<Suspension>();
+    let suspension = NonNull::new(suspension).ok_or(OutOfMemory)?;
+    let content = Suspension {
         connection_prefix: [0; 4],
         // SAFETY: all zeroes is a valid event that is not posted.
         event: unsafe { mem::zeroed() },
@@ -72,9 +82,10 @@ pub(crate) fn suspend(
         resumer: resumer.clone(),
         pass: request.pass_number(),
         watches_client: watch_client,
-        on_leave: Some(Box::new(on_leave)),
-    });
-    let suspension = NonNull::from(Box::leak(suspension));
+        waiter,
+    };
+    // SAFETY: NGINX has made room for it in the request's pool, which aligns as much as it needs.
+    unsafe { suspension.write(content) };
     resumer.0.set(Some(suspension));
     // SAFETY: it was made above, and nobody else refers to it.
     let event = unsafe { &mut (*suspension.as_ptr()).event };
@@ -84,8 +95,6 @@ pub(crate) fn suspend(
     event.log = unsafe { (*request.raw().connection).log };
     // SAFETY: NGINX has just made it.
     unsafe { (*cleanup.as_ptr()).handler = Some(left) };
-    // SAFETY: as above.
-    unsafe { (*cleanup.as_ptr()).data = suspension.as_ptr().cast() };
     if watch_client {
         watch(request)?;
     }
@@ -113,14 +122,17 @@ fn watch(request: Request<'_>) -> Result<(), OutOfMemory> {
 ///
 /// # Safety
 /// `suspension` was made by `suspend` and has not ended before.
-unsafe fn end(suspension: NonNull<Suspension>) -> Box<Suspension> {
+unsafe fn end(suspension: NonNull<Suspension>) -> Suspension {
     // SAFETY: the caller's contract.
-    let mut suspension = unsafe { Box::from_raw(suspension.as_ptr()) };
-    suspension.resumer.0.set(None);
-    if suspension.event.posted() != 0 {
+    let event = unsafe { &raw mut (*suspension.as_ptr()).event };
+    // SAFETY: as above.
+    if unsafe { (*event).posted() } != 0 {
         // SAFETY: a posted event is in one of NGINX's queues.
-        unsafe { ngx_delete_posted_event(&raw mut suspension.event) };
+        unsafe { ngx_delete_posted_event(event) };
     }
+    // SAFETY: the caller's contract: nobody reads it there again.
+    let suspension = unsafe { suspension.read() };
+    suspension.resumer.0.set(None);
     suspension
 }
 
@@ -203,9 +215,9 @@ unsafe extern "C" fn left(data: *mut std::ffi::c_void) {
     guard((), || {
         let Some(suspension) = NonNull::new(data.cast::<Suspension>()) else { return };
         // SAFETY: a cleanup runs once, and not after the request was resumed.
-        let mut suspension = unsafe { end(suspension) };
-        if let Some(on_leave) = suspension.on_leave.take() {
-            on_leave();
+        let suspension = unsafe { end(suspension) };
+        if let Some(waiter) = suspension.waiter {
+            waiter.left();
         }
     });
 }

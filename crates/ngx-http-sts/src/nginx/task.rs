@@ -37,6 +37,8 @@ struct Body(Rc<Slot>);
 
 struct Executor {
     queue: RefCell<VecDeque<Runnable>>,
+    /// Empty, and kept for its room.
+    spare: Cell<VecDeque<Runnable>>,
     /// Every task that has not ended, for the end of the worker.
     tasks: RefCell<HashMap<u64, Rc<Slot>>>,
     next_id: Cell<u64>,
@@ -58,14 +60,16 @@ thread_local! {
 
 /// Starts a task. It is polled later in the same iteration of the event loop.
 pub(crate) fn spawn(future: impl Future<Output = ()> + 'static) -> Task {
+    // At once: each hand that a future goes through copies it, and some are large.
+    start(Box::pin(future))
+}
+
+fn start(future: Pin<Box<dyn Future<Output = ()>>>) -> Task {
     let slot = EXECUTOR.with(|executor| {
         let id = executor.next_id.get();
         executor.next_id.set(id.wrapping_add(1));
-        let slot = Rc::new(Slot {
-            id,
-            future: RefCell::new(Some(Box::pin(future))),
-            cancelled: Cell::new(false),
-        });
+        let slot =
+            Rc::new(Slot { id, future: RefCell::new(Some(future)), cancelled: Cell::new(false) });
         executor.tasks.borrow_mut().insert(id, slot.clone());
         slot
     });
@@ -134,6 +138,7 @@ impl Executor {
         let event = unsafe { mem::zeroed::<ngx_event_t>() };
         Self {
             queue: RefCell::default(),
+            spare: Cell::default(),
             tasks: RefCell::default(),
             next_id: Cell::new(0),
             running: Cell::new(false),
@@ -178,9 +183,11 @@ impl Executor {
         self.running.set(true);
         self.rounds.set(self.rounds.get() + 1);
         // What is queued meanwhile runs in the next round.
-        for runnable in self.queue.take() {
+        let mut queue = self.queue.replace(self.spare.take());
+        for runnable in queue.drain(..) {
             runnable.run();
         }
+        self.spare.set(queue);
         self.running.set(false);
     }
 }

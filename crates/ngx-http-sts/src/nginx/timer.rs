@@ -2,8 +2,9 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::future::{Future, poll_fn};
+use std::marker::PhantomPinned;
 use std::mem;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -23,9 +24,11 @@ pub(crate) fn now() -> u64 {
 /// A graceful shutdown of the worker waits for it, unless [`Hold::release`] was called: a client
 /// that waits for an answer must get it, a call that nobody waits for must not delay the worker.
 pub(crate) struct Timer {
-    inner: Box<UnsafeCell<Inner>>,
+    inner: UnsafeCell<Inner>,
     hold: Hold,
     milliseconds: u64,
+    /// NGINX has its address from the first poll on.
+    _pinned: PhantomPinned,
 }
 
 /// Whether a running timer holds a worker that wants to shut down.
@@ -48,7 +51,7 @@ struct Inner {
 
 enum State {
     New,
-    Running(Option<Waker>),
+    Running(Waker),
     Fired,
 }
 
@@ -69,7 +72,8 @@ impl Timer {
         // SAFETY: all zeroes is a valid event that is not armed.
         let event = unsafe { mem::zeroed::<ngx_event_t>() };
         let inner = Inner { connection_prefix: [0; 4], event, state: State::New };
-        Self { inner: Box::new(UnsafeCell::new(inner)), hold, milliseconds }
+        let inner = UnsafeCell::new(inner);
+        Self { inner, hold, milliseconds, _pinned: PhantomPinned }
     }
 }
 
@@ -77,23 +81,24 @@ impl Future for Timer {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let inner = self.inner.get();
+        let this = self.as_ref().get_ref();
+        let inner = this.inner.get();
         // SAFETY: the handler, the only other user, never runs at the same time.
         let state = unsafe { &mut (*inner).state };
         match state {
             State::Fired => return Poll::Ready(()),
-            State::Running(waker) => *waker = Some(context.waker().clone()),
+            State::Running(waker) => waker.clone_from(context.waker()),
             State::New => {
-                *state = State::Running(Some(context.waker().clone()));
-                // SAFETY: the box keeps its address, and nobody else refers to it.
+                *state = State::Running(context.waker().clone());
+                // SAFETY: it is pinned, and nobody else refers to it.
                 let event = unsafe { &mut (*inner).event };
                 event.data = inner.cast();
                 event.log = cycle_log();
                 event.handler = Some(fired);
-                event.set_cancelable(self.hold.0.released.get().into());
-                self.hold.0.event.set(Some(event));
+                event.set_cancelable(this.hold.0.released.get().into());
+                this.hold.0.event.set(Some(event));
                 // SAFETY: the event is initialised, and `drop` removes its timer.
-                unsafe { ngx_add_timer(event, self.milliseconds as ngx_msec_t) };
+                unsafe { ngx_add_timer(event, this.milliseconds as ngx_msec_t) };
             }
         }
         Poll::Pending
@@ -116,50 +121,24 @@ impl Drop for Timer {
 ///
 /// The future is pinned where it was made: one that was moved in here would be there twice, and what
 /// awaits this would be twice as large.
-pub(crate) async fn before<F: Future>(
-    mut timer: Timer,
-    mut future: Pin<&mut F>,
-) -> Option<F::Output> {
+pub(crate) async fn before<F: Future>(timer: Timer, mut future: Pin<&mut F>) -> Option<F::Output> {
+    let mut timer = pin!(timer);
     poll_fn(|context| {
         if let Poll::Ready(output) = future.as_mut().poll(context) {
             return Poll::Ready(Some(output));
         }
-        Pin::new(&mut timer).poll(context).map(|()| None)
-    })
-    .await
-}
-
-/// Runs a future, and something else each `period` milliseconds meanwhile. As for [`before`], the
-/// future stays where it is.
-pub(crate) async fn meanwhile<F: Future>(
-    mut future: Pin<&mut F>,
-    period: u64,
-    mut each: impl FnMut(),
-) -> F::Output {
-    // A call holds a worker that shuts down, its heartbeat does not.
-    let hold = Hold::default();
-    hold.release();
-    let mut timer = Timer::new(period, hold.clone());
-    poll_fn(|context| {
-        if let Poll::Ready(output) = future.as_mut().poll(context) {
-            return Poll::Ready(output);
-        }
-        while Pin::new(&mut timer).poll(context).is_ready() {
-            each();
-            timer = Timer::new(period, hold.clone());
-        }
-        Poll::Pending
+        timer.as_mut().poll(context).map(|()| None)
     })
     .await
 }
 
 extern "C" fn fired(event: *mut ngx_event_t) {
     guard((), || {
-        // SAFETY: `poll` made `data` point at the box that holds this event.
+        // SAFETY: `poll` made `data` point at what holds this event.
         let inner = unsafe { (*event).data.cast::<Inner>() };
-        // SAFETY: the box is alive: dropping it removes the timer.
+        // SAFETY: the timer is alive: dropping it takes it from NGINX.
         let state = unsafe { mem::replace(&mut (*inner).state, State::Fired) };
-        if let State::Running(Some(waker)) = state {
+        if let State::Running(waker) = state {
             waker.wake();
         }
     });

@@ -1,6 +1,8 @@
 //! The client credentials grant, RFC 6749, section 4.4: a token for the gateway itself. There is no
 //! source token, and whose request it is does not matter.
 
+use http::HeaderMap;
+
 use super::answer;
 use super::refusal::Grant;
 use super::token_request::TokenRequest;
@@ -18,8 +20,10 @@ pub fn request(
     subject: &Subject<'_>,
     names: &Names<'_>,
     now: &Now,
+    headers: HeaderMap,
 ) -> Result<Outgoing, Failure> {
-    TokenRequest::new(b"client_credentials", 1, subject).finish(profile, subject, names, now)
+    TokenRequest::new("client_credentials", 1, subject)
+        .finish(profile, subject, names, now, headers)
 }
 
 /// Reads the answer (RFC 6749, section 4.4.3).

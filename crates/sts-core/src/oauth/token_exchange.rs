@@ -1,5 +1,7 @@
 //! OAuth 2.0 Token Exchange, RFC 8693.
 
+use http::HeaderMap;
+
 use super::answer;
 use super::refusal::Grant;
 use super::token_request::TokenRequest;
@@ -17,6 +19,7 @@ pub fn request(
     subject: &Subject<'_>,
     names: &Names<'_>,
     now: &Now,
+    headers: HeaderMap,
 ) -> Result<Outgoing, Failure> {
     if subject.source.is_empty() {
         return Err(Failure::new(FailureKind::MissingToken, "the source token is empty"));
@@ -24,9 +27,9 @@ pub fn request(
     let mut request = TokenRequest::new(GRANT_TYPE, 3, subject);
     request.push("subject_token", subject.source);
     if !subject.parameters.iter().any(|parameter| parameter.name == SUBJECT_TOKEN_TYPE) {
-        request.push(SUBJECT_TOKEN_TYPE, ACCESS_TOKEN);
+        request.push_words(SUBJECT_TOKEN_TYPE, ACCESS_TOKEN);
     }
-    request.finish(profile, subject, names, now)
+    request.finish(profile, subject, names, now, headers)
 }
 
 /// Reads the answer (RFC 8693, section 2.2).
@@ -37,7 +40,8 @@ pub fn response(answer: &Incoming<'_>, _now: &Now) -> Result<Issued, Failure> {
     answer::read(answer, Grant::OfSubject)
 }
 
-const GRANT_TYPE: &[u8] = b"urn:ietf:params:oauth:grant-type:token-exchange";
+// As they stand in a form.
+const GRANT_TYPE: &str = "urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange";
 const SUBJECT_TOKEN_TYPE: &str = "subject_token_type";
 /// RFC 8693, section 3.
-const ACCESS_TOKEN: &[u8] = b"urn:ietf:params:oauth:token-type:access_token";
+const ACCESS_TOKEN: &str = "urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Aaccess_token";

@@ -16,16 +16,21 @@ pub(super) struct TokenRequest<'a> {
 }
 
 impl<'a> TokenRequest<'a> {
-    /// The request of a grant that itself sends at most `of_grant` parameters.
-    pub(super) fn new(grant_type: &'static [u8], of_grant: usize, subject: &Subject<'a>) -> Self {
+    /// The request of a grant that itself sends at most `of_grant` parameters. Its type is given as it
+    /// stands in a form.
+    pub(super) fn new(grant_type: &'static str, of_grant: usize, subject: &Subject<'a>) -> Self {
         let capacity = of_grant + subject.parameters.len() + OF_CLIENT;
         let mut form = Form::with_capacity(capacity);
-        form.push("grant_type", grant_type);
+        form.push_words("grant_type", grant_type);
         Self { form }
     }
 
     pub(super) fn push(&mut self, name: &'a str, value: &'a [u8]) {
         self.form.push(name, value);
+    }
+
+    pub(super) fn push_words(&mut self, name: &'static str, value: &'static str) {
+        self.form.push_words(name, value);
     }
 
     /// Adds the extra parameters and the client authentication, and writes it all.
@@ -35,6 +40,7 @@ impl<'a> TokenRequest<'a> {
         subject: &Subject<'a>,
         names: &Names<'a>,
         now: &Now,
+        mut headers: HeaderMap,
     ) -> Result<Outgoing, Failure> {
         for parameter in subject.parameters {
             self.form.push(parameter.name, parameter.value);
@@ -42,7 +48,6 @@ impl<'a> TokenRequest<'a> {
         if let Some(client_id) = profile.body_client_id(names) {
             self.form.push(CLIENT_ID, client_id);
         }
-        let mut headers = HeaderMap::with_capacity(3);
         headers.insert(CONTENT_TYPE, FORM);
         headers.insert(ACCEPT, JSON);
         let proof = profile.auth.prove(&profile.endpoint, now)?;
