@@ -143,7 +143,7 @@ impl Nginx {
     }
 
     /// The workers whose title is right. Under valgrind a process cannot set its title; there the log
-    /// says whether it has begun to retire.
+    /// says which are workers, and no caches' managers, and whether they have begun to retire.
     fn children(&self, titled: fn(&str) -> bool, retiring: bool) -> Vec<i32> {
         let children = process::children_of(self.master()).into_iter();
         if !under_valgrind() {
@@ -151,7 +151,8 @@ impl Nginx {
         }
         let log = self.error_log();
         let retires = |pid: &i32| log.contains(&format!(" {pid}#{pid}: gracefully"));
-        children.filter(|pid| retires(pid) == retiring).collect()
+        let works = |pid: &i32| log.contains(&format!("start worker process {pid}\n"));
+        children.filter(|pid| works(pid) && retires(pid) == retiring).collect()
     }
 
     /// The only worker.
