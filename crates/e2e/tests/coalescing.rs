@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "a test reports by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use devsts::{Answer, Gate, Script, When};
@@ -168,6 +169,34 @@ fn the_death_of_the_worker_that_calls_delays_the_others_by_little() {
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
     // The first call, and the one in its place.
     assert_eq!(scene.sts.call_count(), 2);
+}
+
+#[test]
+fn a_call_that_takes_long_stays_the_only_one_also_after_a_rest() {
+    let scene = Scene::new();
+    let server = format!("{STATUS} location / {{ %%OTX%% %%PASS%% }}");
+    let nginx = scene.nginx().server(&server).workers(2).start();
+    for number in 0..40 {
+        let user = format!("quick-{number}");
+        assert_exchanged(nginx.get("/").bearer(&user).send(), &user);
+    }
+    // The sign of life for the quick calls goes on, or it has ended and begins anew.
+    for user in ["soon", "late"] {
+        let gate = Gate::new();
+        scene.sts.script(When::subject(user), Script::new().hold(&gate).usual());
+        let before = scene.sts.call_count();
+        let start = || nginx.get("/").bearer(user).start();
+        let mut clients: Vec<_> = (0..40).map(|_| start()).collect();
+        wait_until_waiting(&nginx, "/status", 40);
+        // For longer than one worker waits for a sign of life of the other.
+        sleep(Duration::from_millis(2500));
+        assert_eq!(scene.sts.call_count(), before + 1, "{user}");
+        gate.open();
+        for client in &mut clients {
+            assert_exchanged(client.read_response(), user);
+        }
+        sleep(Duration::from_millis(1200));
+    }
 }
 
 #[test]

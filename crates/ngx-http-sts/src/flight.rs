@@ -24,7 +24,7 @@ use crate::cache::{Cache, Found, Lease};
 use crate::flow::{Ask, Exceeded, Failed, Granted, How, Token, Validity};
 use crate::nginx::task::{self, Task};
 use crate::nginx::timer::{self, Hold, Timer};
-use crate::pending::Pending;
+use crate::pending::{Pending, Shared};
 
 /// Milliseconds between two looks into the zone for another worker's answer, at first and at last:
 /// all that wait have it within 15 ms. Who has waited for long looks less often, since there may be
@@ -60,7 +60,7 @@ impl Hash for Name {
 }
 
 /// The call of a key, and who waits for it in this worker.
-pub(crate) struct Flight {
+struct Flight {
     key: CacheKey,
     cache: Rc<Cache>,
     /// While this worker makes the call.
@@ -142,24 +142,9 @@ pub(crate) fn board(
 
 impl Flight {
     fn join(self: &Rc<Self>, pending: &Rc<Pending>) {
-        pending.wait_for(self);
+        let call = Rc::downgrade(self);
+        pending.wait_for(call);
         self.waiting.borrow_mut().push(pending.clone());
-    }
-
-    /// One that waits goes away.
-    pub(crate) fn leave(&self, pending: &Pending) {
-        self.waiting.borrow_mut().retain(|one| !ptr::eq(&**one, pending));
-        if !self.waiting.borrow().is_empty() {
-            return;
-        }
-        // A call that the STS has seen goes on and fills the cache, but holds no worker.
-        self.hold.release();
-        if !self.sent.get() {
-            let task = self.task.take();
-            if let Some(task) = task {
-                task.cancel();
-            }
-        }
     }
 
     /// The request that the first call is made for.
@@ -214,6 +199,23 @@ impl Flight {
             let most = pending.ask.callee.limit.timeout;
             pending.time_left().saturating_mul(LEAST_TIME_LEFT) >= most
         })
+    }
+}
+
+impl Shared for Flight {
+    fn leave(&self, pending: &Pending) {
+        self.waiting.borrow_mut().retain(|one| !ptr::eq(&**one, pending));
+        if !self.waiting.borrow().is_empty() {
+            return;
+        }
+        // A call that the STS has seen goes on and fills the cache, but holds no worker.
+        self.hold.release();
+        if !self.sent.get() {
+            let task = self.task.take();
+            if let Some(task) = task {
+                task.cancel();
+            }
+        }
     }
 }
 

@@ -6,7 +6,6 @@ use std::rc::{Rc, Weak};
 use sts_core::error::{Failure, FailureKind};
 use sts_core::life::LifePolicy;
 
-use crate::flight::Flight;
 use crate::flow::{Ask, Granted, How};
 use crate::nginx::log::{self, Level};
 use crate::nginx::suspend::{Resumer, Waits};
@@ -22,7 +21,7 @@ pub(crate) struct Pending {
     waiter: RefCell<Option<Resumer>>,
     /// The request has gone.
     abandoned: Cell<bool>,
-    /// Told when it goes.
+    /// What it waits for, which is told when it goes.
     call: RefCell<Option<Call>>,
     deadline: RefCell<Option<Task>>,
 }
@@ -30,7 +29,13 @@ pub(crate) struct Pending {
 /// The call that a request waits for.
 enum Call {
     Alone(Alone),
-    Shared(Weak<Flight>),
+    Shared(Weak<dyn Shared>),
+}
+
+/// A call for several requests.
+pub(crate) trait Shared {
+    /// One of them needs no answer any more.
+    fn leave(&self, pending: &Pending);
 }
 
 /// A call for one request.
@@ -52,9 +57,9 @@ impl Call {
                     alone.task.cancel();
                 }
             }
-            Self::Shared(flight) => {
-                if let Some(flight) = flight.upgrade() {
-                    flight.leave(pending);
+            Self::Shared(call) => {
+                if let Some(call) = call.upgrade() {
+                    call.leave(pending);
                 }
             }
         }
@@ -89,8 +94,8 @@ impl Pending {
     }
 
     /// Waits for a call that others wait for, too.
-    pub(crate) fn wait_for(&self, flight: &Rc<Flight>) {
-        self.call.replace(Some(Call::Shared(Rc::downgrade(flight))));
+    pub(crate) fn wait_for(&self, call: Weak<dyn Shared>) {
+        self.call.replace(Some(Call::Shared(call)));
     }
 
     /// Ends the wait when the time of this request is over, whatever others wait for.

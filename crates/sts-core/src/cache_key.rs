@@ -8,7 +8,7 @@ use openssl::sha::Sha256;
 use crate::profile::{Names, Profile, Protocol, Subject};
 
 /// A digest over all that makes a token what it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheKey(pub [u8; 32]);
 
 /// What all requests of an exchange have in common.
@@ -25,7 +25,6 @@ pub struct ExchangeKey {
 const LAYOUT: &[u8] = b"sts-cache-key-5";
 
 /// Fields, each behind its length.
-#[derive(Clone)]
 pub(crate) struct Fields {
     hash: Sha256,
     /// Short ones are collected here: each call of OpenSSL takes as long as a few of them do.
@@ -55,7 +54,7 @@ impl Fields {
     }
 
     pub(crate) fn push_optional(&mut self, field: Option<&[u8]>) {
-        self.add(&[field.is_some().into()]);
+        self.push(&[field.is_some().into()]);
         if let Some(field) = field {
             self.push(field);
         }
@@ -321,6 +320,33 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_two_lists_collide_of_which_some_fields_are_optional(
+            a: Vec<Result<Vec<u8>, Option<Vec<u8>>>>, b: Vec<Result<Vec<u8>, Option<Vec<u8>>>>,
+        ) {
+            let digest = |list: &[Result<Vec<u8>, Option<Vec<u8>>>]| {
+                let mut fields = Fields::new(b"");
+                for field in list {
+                    match field {
+                        Ok(field) => fields.push(field),
+                        Err(field) => fields.push_optional(field.as_deref()),
+                    }
+                }
+                fields.finish()
+            };
+            // What is optional stands there as one field or two: a mark, and what it is.
+            let plain = |list: &[Result<Vec<u8>, Option<Vec<u8>>>]| -> Vec<Vec<u8>> {
+                list.iter()
+                    .flat_map(|field| match field {
+                        Ok(field) => vec![field.clone()],
+                        Err(None) => vec![vec![0]],
+                        Err(Some(field)) => vec![vec![1], field.clone()],
+                    })
+                    .collect()
+            };
+            prop_assert_eq!(plain(&a) == plain(&b), digest(&a) == digest(&b));
+        }
+
         #[test]
         fn no_two_lists_of_fields_collide(a: Vec<Vec<u8>>, b: Vec<Vec<u8>>) {
             prop_assert_eq!(a == b, digest(&a) == digest(&b));

@@ -25,7 +25,7 @@ impl<'a> Form<'a> {
     }
 
     /// Adds a pair that is the same for all requests, given as it stands in a form.
-    pub(crate) fn push_words(&mut self, name: &'static str, value: &'static str) {
+    pub(crate) fn push_encoded(&mut self, name: &'static str, value: &'static str) {
         let is_word = |text: &str| text.bytes().all(|byte| is_unchanged(byte) || byte == b'%');
         debug_assert!(is_word(name) && is_word(value), "{name}={value} is not encoded");
         let word = |text: &'static str| Text { bytes: text.as_bytes(), changed: 0 };

@@ -94,8 +94,8 @@ impl Drop for Secret {
     }
 }
 
-/// Nothing may be at an address that nobody has, where the C library stumbles for a tenth of a
-/// microsecond.
+/// What is empty may have an address at which there is no memory, and there even a wipe of nothing
+/// takes a tenth of a microsecond: processors stumble over the masked store of the C library.
 fn wipe<T>(bytes: &mut [T])
 where
     [T]: Zeroize,

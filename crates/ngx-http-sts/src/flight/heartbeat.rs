@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use super::FLIGHTS;
 use crate::cache::Lease;
+use crate::nginx::guard::guard;
 use crate::nginx::task;
 use crate::nginx::timer::{Hold, Timer};
 
@@ -34,8 +35,10 @@ async fn beat(_beating: Beating) {
         hold.release();
         Timer::new(Lease::PERIOD, hold).await;
         let has_flights = FLIGHTS.with_borrow(|flights| {
-            let leases = flights.values().map(|flight| flight.lease.borrow());
-            leases.for_each(|lease| lease.iter().for_each(Lease::renew));
+            for lease in flights.values().map(|flight| flight.lease.borrow()) {
+                // A panic in one is no reason to let the others go.
+                guard((), || lease.iter().for_each(Lease::renew));
+            }
             !flights.is_empty()
         });
         if !has_flights {

@@ -37,7 +37,7 @@ pub(super) struct Connection {
     pub(super) peer: Peer,
     /// What TLS has shown to the STS.
     pub(super) key_pair: Option<Rc<KeyPair>>,
-    wear: Wear,
+    pub(super) wear: Wear,
 }
 
 /// Why a request got no answer on a connection.

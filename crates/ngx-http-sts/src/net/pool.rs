@@ -29,7 +29,8 @@ pub(super) fn take(destination: &Destination) -> Option<Connection> {
         let connection = IDLE.with_borrow_mut(|idle| idle.take(destination.id(), timer::now()))?;
         // One on which another certificate was shown than holds now is for another client.
         let is_current = destination.is_current(connection.key_pair.as_ref());
-        if connection.peer.unpark() && is_current {
+        let is_good = is_current && !connection.wear.is_worn_out(timer::now());
+        if connection.peer.unpark() && is_good {
             return Some(connection);
         }
     }
@@ -45,7 +46,7 @@ pub(super) fn park(destination: &Rc<Destination>, connection: Connection, limits
     }
     let now = timer::now();
     let evicted = IDLE.with_borrow_mut(|idle| idle.park(to, id, connection, now, limits));
-    // Outside of the borrow: to close it may call back.
+    // No foreign code runs within the borrow.
     drop(evicted);
     sweep_by(limits.until(now));
 }

@@ -424,7 +424,7 @@ unsafe fn socket(connection: *mut ngx_connection_t) -> ManuallyDrop<TcpStream> {
 unsafe fn inner_of<'a>(event: *mut ngx_event_t) -> (&'a Inner, &'a ngx_connection_t) {
     // SAFETY: the `data` of a connection's event is the connection.
     let connection = unsafe { &*(*event).data.cast::<ngx_connection_t>() };
-    // SAFETY: `start` has set it, and the connection is closed before the box goes.
+    // SAFETY: `start` has set it, and the connection is closed before what holds it goes.
     (unsafe { &*connection.data.cast::<Inner>() }, connection)
 }
 

@@ -80,16 +80,19 @@ impl<'r> Request<'r> {
         if let Some(context) = self.context() {
             return Ok(context);
         }
-        const { assert!(align_of::<Context>() <= align_of::<usize>(), "as NGINX's pools align") };
+        // NGINX's pools align to words, which may be shorter than what is the largest number here.
+        const ALIGN: usize = align_of::<Context>();
+        const SIZE: usize = size_of::<Context>() + ALIGN.saturating_sub(align_of::<usize>());
         let main = self.main();
         // SAFETY: the pool is valid as long as the request.
-        let cleanup = unsafe { ngx_pool_cleanup_add(main.raw().pool, size_of::<Context>()) };
+        let cleanup = unsafe { ngx_pool_cleanup_add(main.raw().pool, SIZE) };
         let mut cleanup = NonNull::new(cleanup).ok_or(OutOfMemory)?;
         // SAFETY: NGINX has just made it, and nobody else refers to it.
         let cleanup = unsafe { cleanup.as_mut() };
-        let context = cleanup.data.cast::<Context>();
-        // SAFETY: NGINX has made room for it, from a pool that aligns as much as it needs.
+        let context = cleanup.data.map_addr(|at| at.next_multiple_of(ALIGN)).cast::<Context>();
+        // SAFETY: NGINX has made room for it, wherever in it the first address is that fits.
         unsafe { context.write(Context::default()) };
+        cleanup.data = context.cast();
         cleanup.handler = Some(drop_context);
         // SAFETY: NGINX allocates a slot for each HTTP module.
         let slot = unsafe { main.raw().ctx.add(module::descriptor().ctx_index) };

@@ -108,7 +108,7 @@ impl Future for Timer {
 impl Drop for Timer {
     fn drop(&mut self) {
         self.hold.0.event.set(None);
-        // SAFETY: as in `poll`.
+        // SAFETY: NGINX's handler never runs at the same time. If it has the address, the timer is pinned.
         let event = unsafe { &mut (*self.inner.get()).event };
         if event.timer_set() != 0 {
             // SAFETY: a timer that is set is in NGINX's tree.

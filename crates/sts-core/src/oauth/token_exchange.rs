@@ -27,7 +27,7 @@ pub fn request(
     let mut request = TokenRequest::new(GRANT_TYPE, 3, subject);
     request.push("subject_token", subject.source);
     if !subject.parameters.iter().any(|parameter| parameter.name == SUBJECT_TOKEN_TYPE) {
-        request.push_words(SUBJECT_TOKEN_TYPE, ACCESS_TOKEN);
+        request.push_encoded(SUBJECT_TOKEN_TYPE, ACCESS_TOKEN);
     }
     request.finish(profile, subject, names, now, headers)
 }

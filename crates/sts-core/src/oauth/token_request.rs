@@ -21,7 +21,7 @@ impl<'a> TokenRequest<'a> {
     pub(super) fn new(grant_type: &'static str, of_grant: usize, subject: &Subject<'a>) -> Self {
         let capacity = of_grant + subject.parameters.len() + OF_CLIENT;
         let mut form = Form::with_capacity(capacity);
-        form.push_words("grant_type", grant_type);
+        form.push_encoded("grant_type", grant_type);
         Self { form }
     }
 
@@ -29,8 +29,8 @@ impl<'a> TokenRequest<'a> {
         self.form.push(name, value);
     }
 
-    pub(super) fn push_words(&mut self, name: &'static str, value: &'static str) {
-        self.form.push_words(name, value);
+    pub(super) fn push_encoded(&mut self, name: &'static str, value: &'static str) {
+        self.form.push_encoded(name, value);
     }
 
     /// Adds the extra parameters and the client authentication, and writes it all.
