@@ -10,9 +10,8 @@ use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use memchr::memchr3;
 use thiserror::Error;
-use zeroize::Zeroizing;
 
-use crate::secret::Secret;
+use crate::secret::{Secret, room};
 
 /// `STSSourceEncoding`, `STSTargetEncoding`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,16 +94,16 @@ pub enum Undecodable {
 /// bounds what a client makes a worker do to less than a millisecond.
 pub const MAX_INFLATED: usize = 256 * 1024;
 
-fn decode(alphabet: &GeneralPurpose, text: &[u8]) -> Option<Secret> {
-    let mut token = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
+/// The bytes that a text stands for, unless it is none of that alphabet.
+pub(crate) fn decode(alphabet: &GeneralPurpose, text: &[u8]) -> Option<Secret> {
+    let mut token = room(base64::decoded_len_estimate(text.len()));
     let length = alphabet.decode_slice(text, &mut token).ok()?;
     token.truncate(length);
     Some(token.into())
 }
 
 fn encode(alphabet: &GeneralPurpose, token: &[u8]) -> Option<Secret> {
-    let room = base64::encoded_len(token.len(), true)?;
-    let mut text = Zeroizing::new(vec![0; room]);
+    let mut text = room(base64::encoded_len(token.len(), true)?);
     let length = alphabet.encode_slice(token, &mut text).ok()?;
     text.truncate(length);
     Some(text.into())

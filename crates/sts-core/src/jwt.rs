@@ -1,11 +1,11 @@
 //! What a JWT says of itself, unverified: good for being careful, never for trusting.
 
-use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use memchr::memchr;
 use serde::Deserialize;
 
+use crate::encoding;
 use crate::now::UnixTime;
 use crate::secret::Secret;
 
@@ -19,7 +19,7 @@ pub(crate) fn payload(token: &[u8]) -> Option<&[u8]> {
 
 /// The text of a part.
 pub(crate) fn decode(part: &[u8]) -> Option<Secret> {
-    BASE64URL.decode(part).ok().map(Secret::new)
+    encoding::decode(&BASE64URL, part)
 }
 
 /// When a JWT expires (RFC 7519, section 4.1.4); `None` for what is no JWT and for one that does not
@@ -48,6 +48,7 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     use super::*;

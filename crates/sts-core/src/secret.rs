@@ -71,6 +71,12 @@ impl Drop for SharedSecret {
     }
 }
 
+/// Room for a secret that something else writes. Zeroes would come from `calloc`, which of the C
+/// library's allocators is the slow one.
+pub(crate) fn room(length: usize) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(vec![b'.'; length])
+}
+
 /// Takes the bytes over, without a copy.
 impl From<Zeroizing<Vec<u8>>> for Secret {
     fn from(bytes: Zeroizing<Vec<u8>>) -> Self {

@@ -58,7 +58,8 @@ impl<'a> Region<'a> {
         if units(length, inline.len()) > self.units.len() {
             return Err(Broken);
         }
-        let mut value = Zeroizing::new(vec![0; length]);
+        // Zeroes would come from `calloc`, which of the C library's allocators is the slow one.
+        let mut value = Zeroizing::new(vec![b'.'; length]);
         let mut rest = read_words(inline, &mut value, check);
         let mut place = chain;
         while !rest.is_empty() {

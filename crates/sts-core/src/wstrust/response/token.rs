@@ -1,6 +1,5 @@
 //! The right token among those of an answer.
 
-use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use roxmltree::Node;
@@ -8,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::lifetime::Life;
 use super::{text, trust_child};
+use crate::encoding;
 use crate::excerpt::excerpt;
 use crate::issued::{Issued, TokenType};
 use crate::now::UnixTime;
@@ -177,13 +177,8 @@ fn decode(token: Node<'_, '_>) -> Result<Secret, String> {
     for text in token.descendants().filter(Node::is_text).filter_map(|node| node.text()) {
         encoded.extend(text.bytes().filter(|b| !b.is_ascii_whitespace()));
     }
-    let room = base64::decoded_len_estimate(encoded.len());
-    let mut decoded = Zeroizing::new(vec![0; room]);
-    let length = BASE64
-        .decode_slice(&*encoded, &mut decoded)
-        .map_err(|_| "the BinarySecurityToken is not base64".to_owned())?;
-    decoded.truncate(length);
-    Ok(decoded.into())
+    encoding::decode(&BASE64, &encoded)
+        .ok_or_else(|| "the BinarySecurityToken is not base64".to_owned())
 }
 
 fn is(node: Node<'_, '_>, namespace: &str, name: &str) -> bool {
