@@ -15,10 +15,14 @@ use std::time::{Duration, Instant};
 use memchr::memmem;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
+use nix::sys::socket::{Backlog, listen};
 
 use crate::message::{self, Extent};
 use crate::token::Tokens;
 use crate::{Result, cpu};
+
+/// Connections that wait to be accepted, as many as NGINX is told to let wait.
+const BACKLOG: i32 = 4096;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -47,6 +51,8 @@ impl Server {
     /// Starts one that keeps off the processors of so many workers.
     pub(crate) fn start(role: Role, workers: usize) -> Result<Self> {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        // All connections may come at once: of more than 128, the kernel would let some wait a second.
+        listen(&listener, Backlog::new(BACKLOG)?)?;
         let port = listener.local_addr()?.port();
         let seen = Arc::new(Seen {
             calls: AtomicU64::new(0),
