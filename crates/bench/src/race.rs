@@ -72,11 +72,6 @@ pub(crate) struct Sample {
 /// How large the cache of each contestant is.
 const CACHE: &str = "64m";
 
-/// A round of a race, and how many there are.
-fn effort(quick: bool) -> (Duration, usize) {
-    if quick { (Duration::from_millis(250), 3) } else { (Duration::from_millis(800), 7) }
-}
-
 pub(crate) fn run(options: &Options) -> Result<()> {
     let start = Instant::now();
     let mut results = Results {
@@ -109,7 +104,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             let contestants: Vec<_> = Contestant::ALL.into_iter().filter(takes_part).collect();
             let stage = Stage::set(options, &contestants, workers, longest, CACHE)?;
             for scenario in members {
-                let race = compete(&stage, scenario, effort(options.quick))?;
+                let race = compete(&stage, scenario, scenario.effort(options.quick))?;
                 eprint!("{}", report::lines(&race));
                 results.races.push(race);
             }

@@ -145,19 +145,20 @@ fn stalls(stalls: &[Stall]) -> String {
     }
     let mut text = String::from(
         "\n## Stall\n\nA static location while 64 requests wait for the STS, in microseconds; one \
-         worker. *Ratio*: of p99 to that of the idle one.\n\n\
+         worker. *Ratio*: of p99 to that of the idle one in the same round.\n\n\
          | | STS | p50 | p99 | p99.9 | max | ratio |\n|---|---|---|---|---|---|---|\n",
     );
     for Stall { contestant, state, latency, ratio } in stalls {
         let at = |quantile| latency.value_at_quantile(quantile);
         let _ = writeln!(
             text,
-            "| {} | {state} | {} | {} | {} | {} | {ratio:.2} |",
+            "| {} | {state} | {} | {} | {} | {} | {} |",
             contestant.name(),
             at(0.5),
             at(0.99),
             at(0.999),
             latency.max(),
+            spread_of(ratio, 2),
         );
     }
     text

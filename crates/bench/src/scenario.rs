@@ -1,5 +1,7 @@
 //! What the contestants are asked to do.
 
+use std::time::Duration;
+
 use crate::contestant::Contestant;
 
 /// One race: everybody gets the same load, in turns.
@@ -105,6 +107,19 @@ pub(crate) const RACES: &[Scenario] = &[
     miss("miss, 16 KiB", 16 * 1024, ONE),
     Scenario { entrants: WITHOUT_FILES, ..miss("miss, 64 KiB", 64 * 1024, ONE) },
 ];
+
+impl Scenario {
+    /// A round, and how many there are. What else happens on a machine comes and goes within seconds:
+    /// of many short rounds few are hit by it. With a slow STS a round has to have many of its waits.
+    pub(crate) fn effort(&self, quick: bool) -> (Duration, usize) {
+        let is_slow = self.location != BASE.location && self.tokens == Tokens::New;
+        match (quick, is_slow) {
+            (true, _) => (Duration::from_millis(250), 3),
+            (false, true) => (Duration::from_millis(800), 7),
+            (false, false) => (Duration::from_millis(250), 21),
+        }
+    }
+}
 
 impl Entrant {
     pub(crate) const fn name(self) -> &'static str {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 use crate::contestant::Contestant;
+use crate::figures::Spread;
 use crate::gateway::Gateway;
 use crate::load::Load;
 use crate::stage::{Stage, request};
@@ -20,8 +21,8 @@ pub(crate) struct Stall {
     /// Of the STS.
     pub(crate) state: &'static str,
     pub(crate) latency: Histogram<u64>,
-    /// Of p99 to that of the same location while the STS has nothing to do.
-    pub(crate) ratio: f64,
+    /// Of p99 to that of the same location while the STS has nothing to do, in the same round.
+    pub(crate) ratio: Spread,
 }
 
 /// Requests that wait for the STS meanwhile.
@@ -34,27 +35,32 @@ const STATES: [(&str, &str); 3] =
     [("idle", ""), ("slow: 500 ms", "exchange-500"), ("hangs", "exchange-hang")];
 
 pub(super) fn run(options: &Options) -> Result<Vec<Stall>> {
-    let (time, rounds) =
-        if options.quick { (Duration::from_millis(500), 2) } else { (Duration::from_secs(1), 5) };
+    let (time, rounds) = if options.quick {
+        (Duration::from_millis(500), 2)
+    } else {
+        (Duration::from_millis(700), 9)
+    };
     let stage = Stage::set(options, &Contestant::ALL, 1, 250, "64m")?;
     let exchanging = stage.gateways().iter().filter(|one| one.contestant != Contestant::Limit);
     let mut stalls = Vec::new();
     for gateway in exchanging {
         let mut of_states = Vec::new();
         for (state, _) in STATES {
-            of_states.push((state, Histogram::new_with_bounds(1, 60_000_000, 3)?));
+            of_states.push((state, Histogram::new_with_bounds(1, 60_000_000, 3)?, Vec::new()));
         }
         for round in 0..rounds {
-            for ((_, location), (_, latency)) in STATES.iter().zip(&mut of_states) {
-                latency.add(observe(&stage, gateway, location, round, time)?)?;
+            let mut idle = None;
+            for ((_, location), (_, latency, ratios)) in STATES.iter().zip(&mut of_states) {
+                let seen = observe(&stage, gateway, location, round, time)?;
+                let p99 = seen.value_at_quantile(0.99) as f64;
+                ratios.push(p99 / *idle.get_or_insert(p99));
+                latency.add(seen)?;
             }
         }
-        let p99 = |latency: &Histogram<u64>| latency.value_at_quantile(0.99) as f64;
-        let idle = of_states.first().map_or(f64::NAN, |(_, latency)| p99(latency));
-        stalls.extend(of_states.into_iter().map(|(state, latency)| Stall {
+        stalls.extend(of_states.into_iter().map(|(state, latency, ratios)| Stall {
             contestant: gateway.contestant,
             state,
-            ratio: p99(&latency) / idle,
+            ratio: Spread::of(ratios),
             latency,
         }));
         eprintln!("stall: {}", gateway.contestant.name());
