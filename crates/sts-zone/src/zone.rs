@@ -152,7 +152,12 @@ impl<'a> Zone<'a> {
             {
                 region.remove_node(at)?;
             }
-            if call <= region.at(header::PURGED) {
+            let (purged, last) = (region.at(header::PURGED), region.at(header::SEQUENCE));
+            // Else nothing would ever be kept again.
+            if purged > last {
+                return Err(Broken);
+            }
+            if call <= purged {
                 return Ok(false);
             }
             if let Some(at) = region.find(&words, Kind::Entry)? {

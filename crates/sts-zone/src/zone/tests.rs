@@ -275,3 +275,18 @@ fn a_step_of_a_purge_is_short_and_all_steps_together_leave_nothing() {
 fn a_region_can_be_too_small() {
     assert!(Zone::open(&Memory::new(LEAST_WORDS - 1).0, 0, || [0; 32]).is_none());
 }
+
+#[test]
+fn a_zone_whose_order_of_calls_is_damaged_is_emptied_and_keeps_tokens_again() {
+    let damages = [(header::PURGED, u64::MAX), (header::SEQUENCE, u64::MAX), (header::SEQUENCE, 0)];
+    for (word, damaged) in damages {
+        let memory = Memory::new(MEBIBYTE);
+        assert!(put(&mut memory.open(1000), 1, b"before", 5000));
+        memory.0[word].store(damaged, Ordering::Relaxed);
+        // It is seen when the next token is to be kept.
+        put(&mut memory.open(1001), 2, b"next", 5000);
+        assert!(put(&mut memory.open(1002), 3, b"later", 5000), "{word} {damaged}");
+        assert_eq!(hit(&mut memory.open(1003), 3).unwrap(), b"later");
+        assert!(put(&mut memory.open(1004), 4, b"last", 5000), "{word} {damaged}");
+    }
+}
