@@ -40,7 +40,8 @@ wait_for() {
 
 free_port() {
     local port
-    while port=$((RANDOM % 20000 + 20000)); (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
+    # Below those that the kernel takes for outgoing connections, which look free and are not.
+    while port=$((RANDOM % 12000 + 20000)); (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
     echo "$port"
 }
 
