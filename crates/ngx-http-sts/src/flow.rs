@@ -154,8 +154,7 @@ impl Ask {
         callee.credential.look();
         let started = clock::milliseconds();
         let outgoing = self.with_subject(|subject, names| {
-            let headers = callee.destination.headers();
-            callee.profile.request_as(subject, names, &clock::now(), headers)
+            callee.profile.request_as(subject, names, &clock::now())
         })?;
         let answer = net::call(&callee.destination, outgoing, &callee.limit, sent, hold).await;
         let answer = answer.map_err(|error| Failed::of(error, &callee.limit))?;

@@ -10,12 +10,11 @@ use std::cell::Cell;
 use std::pin::pin;
 use std::rc::Rc;
 
-use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
-use http_body_util::Full;
 use sts_core::error::{Failure, FailureKind};
 use sts_core::profile::Outgoing;
 use sts_net::calls::{CallLimits, Full as QueueFull};
+use sts_net::http1::answer::Answer;
+use sts_net::http1::request;
 use sts_net::idle::Limits;
 
 use crate::net::connection::{Connection, SendError};
@@ -52,13 +51,6 @@ impl Retries {
     fn fit_before(self, end: u64) -> bool {
         timer::now() + self.pause < end
     }
-}
-
-/// What an STS answered, whole.
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
 }
 
 /// Why there is no answer.
@@ -127,15 +119,13 @@ async fn run(
 ) -> Result<Answer, CallError> {
     let end = timer::now() + limit.timeout;
     let _turn = destination.calls().turn(limit.calls).await?;
-    let mut request = request(destination, outgoing);
+    let message = request::post(destination.start(), &outgoing.headers, outgoing.body.expose());
+    drop(outgoing);
     if let Some(connection) = pool::take(destination) {
         sent.set(true);
-        match send(connection, destination, request, limit).await {
+        match send(connection, destination, &message, limit).await {
             // Not a byte of it was written, so nothing of it can have been processed.
-            Err(SendError::Unsent(unsent)) => {
-                sent.set(false);
-                request = *unsent;
-            }
+            Err(SendError::Unsent(_)) => sent.set(false),
             Err(SendError::Call(error)) => return Err(error),
             Ok(answer) => return Ok(answer),
         }
@@ -143,11 +133,9 @@ async fn run(
     // Boxed, because most calls find a connection: their task has to have no room for this.
     let connection = Box::pin(open(destination, limit, end)).await?;
     sent.set(true);
-    match send(connection, destination, request, limit).await {
-        Err(SendError::Unsent(_)) => Err(CallError::Lost("closed before the request".into())),
-        Err(SendError::Call(error)) => Err(error),
-        Ok(answer) => Ok(answer),
-    }
+    send(connection, destination, &message, limit).await.map_err(|error| match error {
+        SendError::Unsent(error) | SendError::Call(error) => error,
+    })
 }
 
 /// A name that is not found, a connection that is refused, a handshake that fails: nothing was sent.
@@ -171,21 +159,12 @@ async fn open(
 async fn send(
     mut connection: Connection,
     destination: &Rc<Destination>,
-    request: Request<Full<Bytes>>,
+    message: &[u8],
     limit: &Limit,
 ) -> Result<Answer, SendError> {
-    let answer = connection.send(request, limit.response).await?;
-    if connection.is_reusable().await {
+    let answer = connection.send(message, limit.response).await?;
+    if answer.keeps_connection && !answer.has_more && !connection.wear.is_worn_out(timer::now()) {
         pool::park(destination, connection, limit.keepalive);
     }
     Ok(answer)
-}
-
-fn request(destination: &Destination, outgoing: Outgoing) -> Request<Full<Bytes>> {
-    // The length of the body is added by hyper. The body is wiped when the last of it has been written.
-    let mut request = Request::new(Full::new(Bytes::from_owner(outgoing.body)));
-    *request.method_mut() = http::Method::POST;
-    *request.uri_mut() = destination.target().clone();
-    *request.headers_mut() = outgoing.headers;
-    request
 }

@@ -85,7 +85,8 @@ pub struct Parameter<'a> {
 
 /// A POST to the endpoint of the profile.
 pub struct Outgoing {
-    /// Headers. `Content-Length` belongs to the transport, which adds it.
+    /// Headers that belong to the body and to the client authentication. The transport adds those that
+    /// belong to the connection, and `Content-Length`.
     pub headers: HeaderMap,
     /// The body.
     pub body: Secret,
@@ -135,10 +136,10 @@ impl Profile {
     /// # Errors
     /// The source token cannot be used with this protocol, or the gateway cannot prove who it is.
     pub fn request(&self, subject: &Subject<'_>, now: &Now) -> Result<Outgoing, Failure> {
-        self.request_as(subject, &Names::default(), now, HeaderMap::new())
+        self.request_as(subject, &Names::default(), now)
     }
 
-    /// [`Self::request`], where names depend on the request. `headers` are those that come first.
+    /// [`Self::request`], where names depend on the request.
     ///
     /// # Errors
     /// The same.
@@ -147,17 +148,12 @@ impl Profile {
         subject: &Subject<'_>,
         names: &Names<'_>,
         now: &Now,
-        headers: HeaderMap,
     ) -> Result<Outgoing, Failure> {
         match &self.protocol {
-            Protocol::ClientCredentials => {
-                client_credentials::request(self, subject, names, now, headers)
-            }
-            Protocol::Password => password::request(self, subject, names, now, headers),
-            Protocol::TokenExchange => token_exchange::request(self, subject, names, now, headers),
-            Protocol::WsTrust(exchange) => {
-                wstrust::request::write(self, exchange, subject, now, headers)
-            }
+            Protocol::ClientCredentials => client_credentials::request(self, subject, names, now),
+            Protocol::Password => password::request(self, subject, names, now),
+            Protocol::TokenExchange => token_exchange::request(self, subject, names, now),
+            Protocol::WsTrust(exchange) => wstrust::request::write(self, exchange, subject, now),
         }
     }
 

@@ -73,9 +73,7 @@ fn rfc_6749_section_4_3_2_request() {
     let profile = profile(&Protocol::Password, "client_secret_basic", options, None);
     let names = Names { username: Some(b"johndoe"), ..Names::default() };
     let subject = Subject { source: b"A3ddj3w", parameters: &[] };
-    let outgoing = profile
-        .request_as(&subject, &names, &NOW, HeaderMap::new())
-        .unwrap_or_else(|e| panic!("{e}"));
+    let outgoing = profile.request_as(&subject, &names, &NOW).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(
         outgoing.headers.get("authorization").unwrap(),
         "Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW"
@@ -115,7 +113,7 @@ fn a_password_is_of_whom_the_request_or_the_configuration_names() {
         let names =
             Names { client_id: names.0.map(str::as_bytes), username: names.1.map(str::as_bytes) };
         let subject = Subject { source: b"t", parameters: &[] };
-        match (profile.request_as(&subject, &names, &NOW, HeaderMap::new()), user) {
+        match (profile.request_as(&subject, &names, &NOW), user) {
             (Ok(outgoing), Some(user)) => {
                 assert!(text(&outgoing).contains(&format!("&username={user}&password=t")));
             }
@@ -223,7 +221,7 @@ fn profile(protocol: &Protocol, method: &str, options: &str, client_id: Option<&
 fn request(profile: &Profile, source: &str, names: &Names<'_>) -> Outgoing {
     let parameters = [Parameter { name: "scope", value: b"a b" }];
     let subject = Subject { source: source.as_bytes(), parameters: &parameters };
-    profile.request_as(&subject, names, &NOW, HeaderMap::new()).unwrap_or_else(|e| panic!("{e}"))
+    profile.request_as(&subject, names, &NOW).unwrap_or_else(|e| panic!("{e}"))
 }
 
 fn text(outgoing: &Outgoing) -> &str {

@@ -1,23 +1,19 @@
-//! An HTTP/1.1 connection: hyper over a peer of NGINX.
+//! A connection to an STS, and one request with its answer on it.
 
-use std::error::Error;
-use std::future::{Future, poll_fn};
-use std::io;
-use std::pin::{Pin, pin};
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Body, Incoming};
-use hyper::client::conn::http1::{self, SendRequest};
 use sts_core::client_auth::KeyPair;
+use sts_net::http1::answer::{Answer, AnswerError, Asked, Limits, Reader};
 use sts_net::wear::Wear;
+use zeroize::Zeroize;
 
-use crate::net::{Answer, CallError, Destination, tunnel};
+use crate::net::{CallError, Destination, tunnel};
 use crate::nginx::address::SocketAddress;
-use crate::nginx::peer::{ConnectError, Peer};
+use crate::nginx::peer::{ConnectError, Peer, TransferError};
 use crate::nginx::timer::{self, Hold, Timer};
 
 /// Bytes that the status line and the headers of an answer may have.
@@ -26,14 +22,16 @@ const MAX_HEAD: usize = 64 * 1024;
 /// Milliseconds that an address may hang while there is another one.
 const MAX_PATIENCE: u64 = 2_000;
 
-pub(super) type Driver<B> = Box<http1::Connection<Peer, B>>;
+/// Bytes that are read at once: an answer as a rule.
+const ROOM: usize = 16 * 1024;
+
+thread_local! {
+    /// Where what arrives lies until it is read, which is at once. It is wiped then.
+    static ARRIVED: RefCell<Box<[u8]>> = RefCell::new(vec![0; ROOM].into_boxed_slice());
+}
 
 /// An open connection that nobody else uses.
 pub(super) struct Connection {
-    sender: SendRequest<Full<Bytes>>,
-    /// hyper's half that reads and writes; gone when it has ended. Boxed: it is large, and a connection
-    /// moves into the pool and out of it.
-    driver: Option<Driver<Full<Bytes>>>,
     pub(super) peer: Peer,
     /// What TLS has shown to the STS.
     pub(super) key_pair: Option<Rc<KeyPair>>,
@@ -43,7 +41,7 @@ pub(super) struct Connection {
 /// Why a request got no answer on a connection.
 pub(super) enum SendError {
     /// Not a byte of it was written.
-    Unsent(Box<Request<Full<Bytes>>>),
+    Unsent(CallError),
     Call(CallError),
 }
 
@@ -84,126 +82,122 @@ impl Connection {
         if let Some(tls) = destination.tls() {
             peer.secure(tls, destination.host(), key_pair.clone()).await?;
         }
-        let (sender, driver) = http1::Builder::new()
-            // How many headers it may have is left to hyper, which has room for a hundred on the stack
-            // and would allocate it for any other number.
-            .max_buf_size(MAX_HEAD)
-            .handshake(peer.clone())
-            .await
-            .map_err(|error| CallError::Lost(error.to_string()))?;
-        let driver = Some(Box::new(driver));
-        Ok(Self { sender, driver, peer, key_pair, wear: Wear::new(timer::now()) })
+        Ok(Self { peer, key_pair, wear: Wear::new(timer::now()) })
     }
 
-    /// Sends a request and collects the answer, with up to `max_body` bytes of body.
+    /// Sends a message and collects the answer, with up to `max_body` bytes of body.
     pub(super) async fn send(
         &mut self,
-        request: Request<Full<Bytes>>,
+        message: &[u8],
         max_body: usize,
     ) -> Result<Answer, SendError> {
         self.wear.count_request();
-        let answer = pin!(self.sender.try_send_request(request));
-        let answer = drive(&mut self.driver, answer).await.map_err(|mut error| {
-            match error.take_message() {
-                Some(request) => SendError::Unsent(Box::new(request)),
-                None => SendError::Call(broken(&error.into_error())),
+        let limits = Limits { head: MAX_HEAD, body: max_body };
+        converse(&self.peer, message, Reader::new(Asked::Answer, limits)).await
+    }
+}
+
+/// Sends a message and reads the answer to it, also while some of the message waits to be sent: who
+/// refuses it may not want to see the rest.
+pub(super) async fn converse(
+    peer: &Peer,
+    message: &[u8],
+    reader: Reader,
+) -> Result<Answer, SendError> {
+    let mut conversation = Conversation { peer, message, sent: 0, cut: None, reader: Some(reader) };
+    poll_fn(|context| conversation.poll(context)).await
+}
+
+struct Conversation<'m> {
+    peer: &'m Peer,
+    message: &'m [u8],
+    sent: usize,
+    /// The other side takes no more of the message.
+    cut: Option<TransferError>,
+    /// Until the answer is there.
+    reader: Option<Reader>,
+}
+
+impl Conversation<'_> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Answer, SendError>> {
+        if let Err(error) = self.send(context) {
+            return Poll::Ready(Err(error));
+        }
+        ARRIVED.with_borrow_mut(|room| self.receive(context, room)).map_err(SendError::Call)
+    }
+
+    /// Sends what the connection takes now.
+    fn send(&mut self, context: &mut Context<'_>) -> Result<(), SendError> {
+        while let Some(rest) = self.message.get(self.sent..).filter(|rest| !rest.is_empty()) {
+            if self.cut.is_some() {
+                return Ok(());
             }
-        })?;
-        let collected = pin!(collect(answer, max_body));
-        drive(&mut self.driver, collected).await.map_err(SendError::Call)
-    }
-
-    /// Whether the answer is over, the STS keeps the connection, and it has not served its time.
-    pub(super) async fn is_reusable(&mut self) -> bool {
-        if self.wear.is_worn_out(timer::now()) {
-            return false;
+            match self.peer.poll_write(context, rest) {
+                Poll::Ready(Ok(length)) => self.sent += length,
+                Poll::Ready(Err(TransferError::Lost(why))) if self.sent == 0 => {
+                    return Err(SendError::Unsent(CallError::Lost(why)));
+                }
+                Poll::Ready(Err(error @ TransferError::Closing)) => {
+                    return Err(SendError::Call(error.into()));
+                }
+                // An answer may have come before, and say why.
+                Poll::Ready(Err(error)) => self.cut = Some(error),
+                Poll::Pending => return Ok(()),
+            }
         }
-        let (driver, sender) = (&mut self.driver, &mut self.sender);
-        // Either it is ready now, or it waits for something that the STS still sends.
-        let ready = poll_fn(|context| {
-            advance(driver, context);
-            Poll::Ready(sender.poll_ready(context))
-        });
-        let ready = ready.await;
-        matches!(ready, Poll::Ready(Ok(()))) && self.driver.is_some()
+        Ok(())
     }
-}
 
-/// Runs `future`, and the connection that it needs with it: one task for both. As for
-/// [`timer::before`], the future stays where it is.
-pub(super) async fn drive<B, F: Future>(
-    driver: &mut Option<Driver<B>>,
-    mut future: Pin<&mut F>,
-) -> F::Output
-where
-    B: Body<Data = Bytes> + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    poll_fn(|context| {
-        if let Poll::Ready(output) = future.as_mut().poll(context) {
-            return Poll::Ready(output);
+    fn receive(
+        &mut self,
+        context: &mut Context<'_>,
+        room: &mut [u8],
+    ) -> Poll<Result<Answer, CallError>> {
+        loop {
+            let length = match ready!(self.peer.poll_read(context, room)) {
+                Ok(length) => length,
+                Err(error) => return Poll::Ready(Err(self.cut.take().unwrap_or(error).into())),
+            };
+            let arrived = room.get_mut(..length).unwrap_or_default();
+            let answer = self.read(arrived);
+            arrived.zeroize();
+            if let Some(answer) = answer.transpose() {
+                return Poll::Ready(answer);
+            }
         }
-        // What the future has handed over goes out at once, and what comes in is for it.
-        if !advance(driver, context) {
-            return Poll::Pending;
+    }
+
+    /// The answer, if it is whole with this.
+    fn read(&mut self, arrived: &[u8]) -> Result<Option<Answer>, CallError> {
+        let Some(reader) = &mut self.reader else { return Err(AnswerError::CutOff.into()) };
+        let answer = if arrived.is_empty() {
+            self.reader.take().map(Reader::end).transpose()?
+        } else {
+            reader.take(arrived)?
+        };
+        let is_sent = self.sent == self.message.len();
+        Ok(answer.map(|answer| Answer {
+            keeps_connection: answer.keeps_connection && is_sent,
+            ..answer
+        }))
+    }
+}
+
+impl From<TransferError> for CallError {
+    fn from(error: TransferError) -> Self {
+        match error {
+            TransferError::Closing => ConnectError::Closing.into(),
+            TransferError::Lost(why) => Self::Lost(why),
         }
-        future.as_mut().poll(context)
-    })
-    .await
-}
-
-/// Lets hyper read and write. Returns whether there was anything to do it.
-fn advance<B>(driver: &mut Option<Driver<B>>, context: &mut Context<'_>) -> bool
-where
-    B: Body<Data = Bytes> + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    let Some(connection) = driver else { return false };
-    if Pin::new(connection).poll(context).is_ready() {
-        *driver = None;
     }
-    true
 }
 
-async fn collect(answer: Response<Incoming>, max_body: usize) -> Result<Answer, CallError> {
-    let (head, mut body) = answer.into_parts();
-    let mut whole = Bytes::new();
-    while let Some(frame) = body.frame().await {
-        // What is no data are trailers.
-        let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() else { continue };
-        if data.len() > max_body - whole.len() {
-            return Err(CallError::TooLarge(max_body));
+impl From<AnswerError> for CallError {
+    fn from(error: AnswerError) -> Self {
+        match error {
+            AnswerError::CutOff => Self::Lost(error.to_string()),
+            AnswerError::TooLarge(limit) => Self::TooLarge(limit),
+            other => Self::Malformed(other.to_string()),
         }
-        whole = if whole.is_empty() { data } else { joined(whole, &data) };
     }
-    Ok(Answer { status: head.status, headers: head.headers, body: whole })
-}
-
-/// Most answers come in one piece, and need no copy.
-fn joined(whole: Bytes, data: &[u8]) -> Bytes {
-    let mut whole = BytesMut::from(whole);
-    whole.extend_from_slice(data);
-    whole.freeze()
-}
-
-/// What hyper says of an answer holds none of its text.
-fn broken(error: &hyper::Error) -> CallError {
-    if is_closing(error) {
-        return ConnectError::Closing.into();
-    }
-    let cause = error.source();
-    let text = cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
-    // A chunk that is none comes as an error of input.
-    let no_chunk =
-        matches!(kind(error), Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData));
-    if error.is_parse() || no_chunk { CallError::Malformed(text) } else { CallError::Lost(text) }
-}
-
-/// Whether this worker ended the connection: only a [`Peer`] that NGINX closes says so.
-pub(super) fn is_closing(error: &hyper::Error) -> bool {
-    kind(error) == Some(io::ErrorKind::ConnectionAborted)
-}
-
-fn kind(error: &hyper::Error) -> Option<io::ErrorKind> {
-    error.source().and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind)
 }

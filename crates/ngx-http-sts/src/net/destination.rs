@@ -3,12 +3,11 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use http::header::{HOST, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Uri};
 use sts_core::client_auth::{ClientAuth, KeyPair};
 use sts_core::endpoint::{Endpoint, Host, Scheme};
 use sts_core::error::Failure;
 use sts_net::calls::Calls;
+use sts_net::http1::request;
 
 use crate::net::lookup::{Lookup, System};
 use crate::nginx::address::{self, SocketAddress};
@@ -16,8 +15,7 @@ use crate::nginx::conf::Conf;
 use crate::nginx::resolve::Resolver;
 use crate::nginx::tls::{Tls, TlsSettings};
 
-const AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("nginx-sts/", env!("CARGO_PKG_VERSION")));
+const AGENT: &str = concat!("nginx-sts/", env!("CARGO_PKG_VERSION"));
 
 /// An STS as the transport sees it. Connections are kept and calls are counted per destination, and
 /// what differs in host, port, in what TLS verifies or in the certificate that it shows is another
@@ -28,8 +26,8 @@ pub(crate) struct Destination {
     lookup: Lookup,
     tls: Option<Rc<Tls>>,
     calls: Calls,
-    authority: HeaderValue,
-    target: Uri,
+    /// How each request begins.
+    start: String,
     /// The host and port to which a proxy makes a tunnel.
     tunnel: Option<String>,
 }
@@ -114,8 +112,7 @@ impl Destinations {
         };
         let destination = Rc::new(Destination {
             id: NEXT_ID.replace(NEXT_ID.get() + 1),
-            authority: HeaderValue::from_str(endpoint.authority()).map_err(|e| e.to_string())?,
-            target: target.parse().map_err(|e| format!("{e}"))?,
+            start: request::start(&target, endpoint.authority(), AGENT),
             tunnel,
             key,
             lookup,
@@ -133,12 +130,9 @@ impl Destination {
         self.id
     }
 
-    /// The headers that a request begins with, and room for the others that it has as a rule.
-    pub(crate) fn headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(6);
-        headers.insert(HOST, self.authority.clone());
-        headers.insert(USER_AGENT, AGENT);
-        headers
+    /// How each request begins.
+    pub(super) fn start(&self) -> &str {
+        &self.start
     }
 
     pub(super) fn host(&self) -> &Host {
@@ -179,9 +173,5 @@ impl Destination {
     /// Where a proxy has to make a tunnel to first.
     pub(super) fn tunnel(&self) -> Option<&str> {
         self.tunnel.as_deref()
-    }
-
-    pub(super) fn target(&self) -> &Uri {
-        &self.target
     }
 }

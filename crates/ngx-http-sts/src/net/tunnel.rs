@@ -1,41 +1,33 @@
 //! A tunnel through an HTTP proxy (RFC 9110, section 9.3.6), for endpoints with TLS.
 
-use std::pin::pin;
-
-use bytes::Bytes;
-use http::header::HOST;
-use http::{HeaderValue, Method, Request, Uri};
-use http_body_util::Empty;
-use hyper::client::conn::http1;
+use sts_net::http1::answer::{Asked, Limits, Reader};
+use sts_net::http1::request;
 
 use crate::net::CallError;
-use crate::net::connection::{drive, is_closing};
+use crate::net::connection::{SendError, converse};
 use crate::nginx::peer::{ConnectError, Peer};
 
-/// Bytes that the head of the proxy's answer may have.
-const MAX_HEAD: usize = 16 * 1024;
+/// What the proxy's answer may have. A body is not read.
+const LIMITS: Limits = Limits { head: 16 * 1024, body: 0 };
 
 /// Asks the proxy at the other end of `peer` for a tunnel to `target`, a host with its port. After
 /// that the peer is as good as connected to the target.
 pub(super) async fn open(peer: &Peer, target: &str) -> Result<(), CallError> {
     let failed = |why: String| CallError::Proxy { target: target.to_owned(), why };
-    let (mut sender, driver) = http1::Builder::new()
-        .max_buf_size(MAX_HEAD)
-        .handshake::<_, Empty<Bytes>>(peer.clone())
-        .await
-        .map_err(|error| failed(error.to_string()))?;
-    let mut request = Request::new(Empty::new());
-    *request.method_mut() = Method::CONNECT;
-    *request.uri_mut() = target.parse::<Uri>().map_err(|error| failed(error.to_string()))?;
-    let host = HeaderValue::from_str(target).map_err(|error| failed(error.to_string()))?;
-    request.headers_mut().insert(HOST, host);
-    let answer = pin!(sender.send_request(request));
-    let answer = drive(&mut Some(Box::new(driver)), answer).await;
-    let status = match answer {
-        Ok(answer) => answer.status(),
-        Err(error) if is_closing(&error) => return Err(ConnectError::Closing.into()),
-        Err(error) => return Err(failed(error.to_string())),
+    let message = request::connect(target);
+    let reader = Reader::new(Asked::Tunnel, LIMITS);
+    let answer = match converse(peer, message.as_bytes(), reader).await {
+        Ok(answer) => answer,
+        Err(SendError::Call(error @ CallError::Connect(ConnectError::Closing))) => {
+            return Err(error);
+        }
+        Err(SendError::Call(error) | SendError::Unsent(error)) => {
+            return Err(failed(error.to_string()));
+        }
     };
-    // hyper's half of the connection goes here; the peer itself stays open.
-    if status.is_success() { Ok(()) } else { Err(failed(format!("it answered {status}"))) }
+    if !answer.status.is_success() {
+        return Err(failed(format!("it answered {}", answer.status)));
+    }
+    // Bytes that came with it would be missing in the tunnel, in which nobody speaks before we do.
+    if answer.has_more { Err(failed("it sent more than its answer".into())) } else { Ok(()) }
 }

@@ -6,12 +6,10 @@ use std::io;
 use std::mem::{self, ManuallyDrop};
 use std::net::TcpStream;
 use std::os::fd::FromRawFd;
-use std::pin::Pin;
 use std::ptr;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use hyper::rt::{Read, ReadBufCursor, Write};
 use nginx_sys::{
     NGX_AGAIN, NGX_DECLINED, NGX_LOG_DEBUG, NGX_OK, ngx_close_connection,
     ngx_connection_log_error_e_NGX_ERROR_ERR, ngx_connection_t, ngx_create_pool, ngx_destroy_pool,
@@ -37,7 +35,7 @@ const REMARK: usize = 300;
 /// What went wrong while a connection was made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
-    /// The time to shut down is over. A connection that is in use ends so, too.
+    /// The time to shut down is over.
     #[error("NGINX closes the connection")]
     Closing,
     #[error("no free connections: raise worker_connections")]
@@ -65,8 +63,17 @@ impl ConnectError {
     }
 }
 
-/// An open connection, closed when the last handle to it goes.
-#[derive(Clone)]
+/// Why nothing more comes or goes.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TransferError {
+    /// The time to shut down is over.
+    #[error("NGINX closes the connection")]
+    Closing,
+    #[error("{0}")]
+    Lost(String),
+}
+
+/// An open connection, closed when this goes. NGINX has the address of what is behind it.
 pub(crate) struct Peer(Rc<Inner>);
 
 /// What is told that a parked connection is of no use any more.
@@ -76,6 +83,16 @@ pub(crate) struct OnClose {
     /// Where it is parked.
     pub(crate) destination: u64,
     pub(crate) id: ParkedId,
+}
+
+/// What a look at a connection has found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Received {
+    /// So many bytes; none are the end of the connection.
+    Bytes(usize),
+    Error,
+    /// Neither, up to now.
+    Nothing,
 }
 
 struct Inner {
@@ -152,9 +169,10 @@ impl Peer {
         if self.inner().closing.get() || !armed {
             return false;
         }
-        // What arrived already will not be reported again.
+        // What arrived already will not be reported again. Under TLS it may lie in OpenSSL's buffer, and
+        // a peek at the socket would not see it.
         // SAFETY: as above.
-        if unsafe { (*read).ready() } != 0 && !self.inner().is_silent() {
+        if unsafe { (*read).ready() } != 0 && self.receive(&mut [0]) != Received::Nothing {
             return false;
         }
         self.inner().parked.set(Some(on_close));
@@ -174,6 +192,81 @@ impl Peer {
         // SAFETY: as above.
         unsafe { ngx_reusable_connection(connection, 0) };
         !self.inner().closing.get() && self.inner().is_silent()
+    }
+
+    /// Sends what the connection takes of `data` now, and returns how much that was.
+    pub(crate) fn poll_write(
+        &self,
+        context: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<Result<usize, TransferError>> {
+        let connection = self.connection();
+        if self.inner().closing.get() {
+            return Poll::Ready(Err(TransferError::Closing));
+        }
+        // SAFETY: an open connection has its functions set; NGINX only reads the data.
+        let sent = unsafe {
+            (*connection).send.map(|send| send(connection, data.as_ptr().cast_mut(), data.len()))
+        };
+        match sent {
+            Some(length) if length >= 0 => return Poll::Ready(Ok(length.unsigned_abs())),
+            Some(again) if again == NGX_AGAIN as isize => {}
+            _ => return Poll::Ready(Err(self.lost())),
+        }
+        // SAFETY: the connection is open.
+        let write = unsafe { (*connection).write };
+        // SAFETY: as above.
+        if unsafe { ngx_handle_write_event(write, 0) } != NGX_OK as ngx_int_t {
+            return Poll::Ready(Err(self.lost()));
+        }
+        self.inner().writer.set(Some(context.waker().clone()));
+        Poll::Pending
+    }
+
+    /// Takes what has arrived, as far as there is room, and returns how much that is; 0 is the end of
+    /// the connection.
+    pub(crate) fn poll_read(
+        &self,
+        context: &mut Context<'_>,
+        room: &mut [u8],
+    ) -> Poll<Result<usize, TransferError>> {
+        let connection = self.connection();
+        if self.inner().closing.get() {
+            return Poll::Ready(Err(TransferError::Closing));
+        }
+        // SAFETY: the connection is open.
+        let read = unsafe { (*connection).read };
+        // SAFETY: as above.
+        if unsafe { (*read).ready() } != 0 {
+            match self.receive(room) {
+                Received::Bytes(length) => return Poll::Ready(Ok(length)),
+                Received::Nothing => {}
+                Received::Error => return Poll::Ready(Err(self.lost())),
+            }
+        }
+        // SAFETY: as above.
+        if unsafe { ngx_handle_read_event(read, 0) } != NGX_OK as ngx_int_t {
+            return Poll::Ready(Err(self.lost()));
+        }
+        self.inner().reader.set(Some(context.waker().clone()));
+        Poll::Pending
+    }
+
+    fn receive(&self, room: &mut [u8]) -> Received {
+        let connection = self.connection();
+        // SAFETY: an open connection has its functions set; there is that much room.
+        let received = unsafe {
+            (*connection).recv.map(|recv| recv(connection, room.as_mut_ptr(), room.len()))
+        };
+        match received {
+            Some(length) if length >= 0 => Received::Bytes(length.unsigned_abs()),
+            Some(again) if again == NGX_AGAIN as isize => Received::Nothing,
+            _ => Received::Error,
+        }
+    }
+
+    fn lost(&self) -> TransferError {
+        TransferError::Lost(self.remark())
     }
 
     fn new() -> Option<Self> {
@@ -282,87 +375,6 @@ impl Peer {
     }
 }
 
-impl Read for Peer {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        mut buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        let connection = self.connection();
-        if self.inner().closing.get() {
-            return Poll::Ready(Err(closing()));
-        }
-        // SAFETY: the connection is open.
-        let read = unsafe { (*connection).read };
-        // SAFETY: as above.
-        if unsafe { (*read).ready() } != 0 {
-            // SAFETY: NGINX only writes to it, so it need not be initialised.
-            let free = unsafe { buffer.as_mut() };
-            // SAFETY: an open connection has its functions set; the buffer has that much room.
-            let received = unsafe {
-                (*connection)
-                    .recv
-                    .map(|recv| recv(connection, free.as_mut_ptr().cast(), free.len()))
-            };
-            match received {
-                Some(0) => return Poll::Ready(Ok(())),
-                Some(length) if length > 0 => {
-                    // SAFETY: NGINX has filled that many bytes.
-                    unsafe { buffer.advance(length.unsigned_abs()) };
-                    return Poll::Ready(Ok(()));
-                }
-                Some(again) if again == NGX_AGAIN as isize => {}
-                _ => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
-            }
-        }
-        // SAFETY: as above.
-        if unsafe { ngx_handle_read_event(read, 0) } != NGX_OK as ngx_int_t {
-            return Poll::Ready(Err(io::ErrorKind::Other.into()));
-        }
-        self.inner().reader.set(Some(context.waker().clone()));
-        Poll::Pending
-    }
-}
-
-impl Write for Peer {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let connection = self.connection();
-        if self.inner().closing.get() {
-            return Poll::Ready(Err(closing()));
-        }
-        // SAFETY: an open connection has its functions set; NGINX only reads the data.
-        let sent = unsafe {
-            (*connection).send.map(|send| send(connection, data.as_ptr().cast_mut(), data.len()))
-        };
-        match sent {
-            Some(length) if length >= 0 => return Poll::Ready(Ok(length.unsigned_abs())),
-            Some(again) if again == NGX_AGAIN as isize => {}
-            _ => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
-        }
-        // SAFETY: the connection is open.
-        let write = unsafe { (*connection).write };
-        // SAFETY: as above.
-        if unsafe { ngx_handle_write_event(write, 0) } != NGX_OK as ngx_int_t {
-            return Poll::Ready(Err(io::ErrorKind::Other.into()));
-        }
-        self.inner().writer.set(Some(context.waker().clone()));
-        Poll::Pending
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    /// The connection is closed when it is dropped.
-    fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 impl Inner {
     /// Nothing has arrived that nobody asked for, the end of the connection included.
     fn is_silent(&self) -> bool {
@@ -382,11 +394,6 @@ impl Drop for Inner {
         // SAFETY: the connection that used the pool is closed.
         unsafe { ngx_destroy_pool(self.pool) };
     }
-}
-
-/// NGINX wants the connection closed: the time to shut down is over.
-fn closing() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, ConnectError::Closing)
 }
 
 /// # Safety

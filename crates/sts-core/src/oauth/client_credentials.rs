@@ -1,8 +1,6 @@
 //! The client credentials grant, RFC 6749, section 4.4: a token for the gateway itself. There is no
 //! source token, and whose request it is does not matter.
 
-use http::HeaderMap;
-
 use super::answer;
 use super::refusal::Grant;
 use super::token_request::TokenRequest;
@@ -20,10 +18,8 @@ pub fn request(
     subject: &Subject<'_>,
     names: &Names<'_>,
     now: &Now,
-    headers: HeaderMap,
 ) -> Result<Outgoing, Failure> {
-    TokenRequest::new("client_credentials", 1, subject)
-        .finish(profile, subject, names, now, headers)
+    TokenRequest::new("client_credentials", 1, subject).finish(profile, subject, names, now)
 }
 
 /// Reads the answer (RFC 6749, section 4.4.3).

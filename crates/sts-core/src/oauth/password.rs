@@ -1,8 +1,6 @@
 //! The resource owner password credentials grant, RFC 6749, section 4.3: the source token takes the
 //! place of the password.
 
-use http::HeaderMap;
-
 use super::answer;
 use super::refusal::Grant;
 use super::token_request::TokenRequest;
@@ -21,7 +19,6 @@ pub fn request(
     subject: &Subject<'_>,
     names: &Names<'_>,
     now: &Now,
-    headers: HeaderMap,
 ) -> Result<Outgoing, Failure> {
     let missing = |reason| Err(Failure::new(FailureKind::MissingToken, reason));
     if subject.source.is_empty() {
@@ -35,7 +32,7 @@ pub fn request(
     let mut request = TokenRequest::new("password", 3, subject);
     request.push(USERNAME, username);
     request.push("password", subject.source);
-    request.finish(profile, subject, names, now, headers)
+    request.finish(profile, subject, names, now)
 }
 
 /// Reads the answer (RFC 6749, section 4.3.3).

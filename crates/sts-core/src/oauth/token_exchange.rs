@@ -1,7 +1,5 @@
 //! OAuth 2.0 Token Exchange, RFC 8693.
 
-use http::HeaderMap;
-
 use super::answer;
 use super::refusal::Grant;
 use super::token_request::TokenRequest;
@@ -19,7 +17,6 @@ pub fn request(
     subject: &Subject<'_>,
     names: &Names<'_>,
     now: &Now,
-    headers: HeaderMap,
 ) -> Result<Outgoing, Failure> {
     if subject.source.is_empty() {
         return Err(Failure::new(FailureKind::MissingToken, "the source token is empty"));
@@ -29,7 +26,7 @@ pub fn request(
     if !subject.parameters.iter().any(|parameter| parameter.name == SUBJECT_TOKEN_TYPE) {
         request.push_encoded(SUBJECT_TOKEN_TYPE, ACCESS_TOKEN);
     }
-    request.finish(profile, subject, names, now, headers)
+    request.finish(profile, subject, names, now)
 }
 
 /// Reads the answer (RFC 8693, section 2.2).

@@ -40,7 +40,6 @@ impl<'a> TokenRequest<'a> {
         subject: &Subject<'a>,
         names: &Names<'a>,
         now: &Now,
-        mut headers: HeaderMap,
     ) -> Result<Outgoing, Failure> {
         for parameter in subject.parameters {
             self.form.push(parameter.name, parameter.value);
@@ -48,6 +47,7 @@ impl<'a> TokenRequest<'a> {
         if let Some(client_id) = profile.body_client_id(names) {
             self.form.push(CLIENT_ID, client_id);
         }
+        let mut headers = HeaderMap::with_capacity(HEADERS);
         headers.insert(CONTENT_TYPE, FORM);
         headers.insert(ACCEPT, JSON);
         let proof = profile.auth.prove(&profile.endpoint, now)?;
@@ -56,6 +56,9 @@ impl<'a> TokenRequest<'a> {
         Ok(Outgoing { headers, body: form.encode() })
     }
 }
+
+/// Headers of a request, with that of a client authentication.
+const HEADERS: usize = 3;
 
 /// The parameters of a client authentication: an id, and two that prove it.
 const OF_CLIENT: usize = 3;

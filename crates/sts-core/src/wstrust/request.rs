@@ -28,7 +28,6 @@ pub(crate) fn write(
     exchange: &WsTrust,
     subject: &Subject<'_>,
     now: &Now,
-    mut headers: HeaderMap,
 ) -> Result<Outgoing, Failure> {
     if subject.source.is_empty() {
         return Err(Failure::new(FailureKind::MissingToken, "the source token is empty"));
@@ -41,7 +40,7 @@ pub(crate) fn write(
     let fresh = Fresh::new(now, settings.username_token.as_ref());
     let to = address(&profile.endpoint);
     let envelope = Envelope { settings, to: &to, token, fresh: &fresh };
-    add_headers(&mut headers, settings);
+    let mut headers = headers(settings);
     profile.auth.apply_to_headers(&mut headers)?;
     Ok(Outgoing { headers, body: envelope.write() })
 }
@@ -66,7 +65,8 @@ const fn request_type(version: Version) -> &'static str {
 }
 
 /// The headers that belong to the envelope.
-fn add_headers(headers: &mut HeaderMap, settings: &Settings) {
+fn headers(settings: &Settings) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(HEADERS);
     // A fault may come in the other version (SOAP 1.2 part 1, appendix A).
     headers.insert(ACCEPT, HeaderValue::from_static("application/soap+xml, text/xml"));
     let (content_type, soap_action) = match (settings.soap_version, settings.version) {
@@ -95,6 +95,7 @@ fn add_headers(headers: &mut HeaderMap, settings: &Settings) {
     if let Some(action) = soap_action {
         headers.insert(SOAP_ACTION, HeaderValue::from_static(action));
     }
+    headers
 }
 
 /// `wsa:To`: the URL as the operator wrote it. That of a local socket means nothing elsewhere.
@@ -325,5 +326,8 @@ impl<'a> Envelope<'a> {
 
 /// Seconds until the STS may forget the message: time for a slow call, and for clocks that differ.
 const LIFE: u64 = 300;
+
+/// Headers of a request, with that of a client authentication.
+const HEADERS: usize = 4;
 
 const SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");

@@ -1,0 +1,12 @@
+//! HTTP/1.1 as a client speaks it to an STS (RFC 9112), without any I/O.
+//!
+//! [`request`] writes what is sent, [`answer`] reads what comes, in whatever pieces it comes. The lines
+//! of heads, chunk sizes and trailers are parsed by `httparse`. What is here is where an answer ends
+//! ([`framing`]), and that is strict: of an answer whose end is not beyond doubt nothing is used.
+
+pub mod answer;
+mod body;
+mod chunks;
+mod framing;
+mod head;
+pub mod request;

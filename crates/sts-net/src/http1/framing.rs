@@ -1,0 +1,144 @@
+//! Where an answer ends (RFC 9112, section 6.3).
+
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, StatusCode, Version};
+
+use crate::http1::answer::{AnswerError, Asked};
+use crate::http1::head::Head;
+
+/// What tells the end of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// Its last chunk.
+    Chunked,
+    /// Its length in bytes.
+    Length(u64),
+    /// There is none that is read, whatever the head says of one.
+    None,
+    /// The end of the connection.
+    UntilClose,
+}
+
+impl Framing {
+    /// What a final head says.
+    ///
+    /// # Errors
+    /// It says more than one thing, or nothing that can be understood. Two readers might then see two
+    /// ends, and what lies between them would be an answer to whoever asks next.
+    pub(super) fn of(head: &Head, asked: Asked) -> Result<Self, AnswerError> {
+        let has_none = matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if has_none || asked == Asked::Tunnel {
+            return Ok(Self::None);
+        }
+        let length = length(&head.headers)?;
+        if !head.headers.contains_key(TRANSFER_ENCODING) {
+            return Ok(length.map_or(Self::UntilClose, Self::Length));
+        }
+        let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
+        let coding = codings.next().map(|coding| coding.as_bytes().trim_ascii());
+        let is_chunked = coding.is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"));
+        // No other was asked for, and HTTP/1.0 has none.
+        if !is_chunked || codings.next().is_some() || head.version == Version::HTTP_10 {
+            return Err(AnswerError::Coding);
+        }
+        if length.is_some() { Err(AnswerError::Length) } else { Ok(Self::Chunked) }
+    }
+}
+
+/// The length, which may be repeated but not contradicted.
+fn length(headers: &HeaderMap) -> Result<Option<u64>, AnswerError> {
+    let mut length = None;
+    for value in headers.get_all(CONTENT_LENGTH) {
+        let digits = value.as_bytes().trim_ascii();
+        let number = if digits.iter().all(u8::is_ascii_digit) {
+            str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok())
+        } else {
+            None
+        };
+        let number = number.ok_or(AnswerError::Length)?;
+        if length.is_some_and(|other| other != number) {
+            return Err(AnswerError::Length);
+        }
+        length = Some(number);
+    }
+    Ok(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn framing(text: &str, asked: Asked) -> Result<Framing, AnswerError> {
+        let text = format!("{text}\r\n\r\n");
+        let (head, _) = Head::parse(text.as_bytes()).unwrap().unwrap();
+        Framing::of(&head, asked)
+    }
+
+    fn of(fields: &str) -> Result<Framing, AnswerError> {
+        framing(&format!("HTTP/1.1 200 OK\r\n{fields}"), Asked::Answer)
+    }
+
+    #[test]
+    fn a_length_is_a_number_and_nothing_else() {
+        assert_eq!(of("Content-Length: 0"), Ok(Framing::Length(0)));
+        assert_eq!(of("Content-Length: 0042 "), Ok(Framing::Length(42)));
+        assert_eq!(of("Content-Length: 18446744073709551615"), Ok(Framing::Length(u64::MAX)));
+        for value in ["", "+1", "-1", "1 2", "1,1", "0x1", "1.0", "18446744073709551616", "\u{b2}"]
+        {
+            assert_eq!(
+                of(&format!("Content-Length: {value}")),
+                Err(AnswerError::Length),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_length_may_be_repeated_but_not_contradicted() {
+        assert_eq!(of("Content-Length: 5\r\ncontent-length: 05"), Ok(Framing::Length(5)));
+        assert_eq!(of("Content-Length: 5\r\nContent-Length: 6"), Err(AnswerError::Length));
+    }
+
+    #[test]
+    fn chunked_is_the_only_coding() {
+        assert_eq!(of("Transfer-Encoding: chunked"), Ok(Framing::Chunked));
+        assert_eq!(of("Transfer-Encoding: ChunkeD "), Ok(Framing::Chunked));
+        for fields in [
+            "Transfer-Encoding: gzip",
+            "Transfer-Encoding: gzip, chunked",
+            "Transfer-Encoding: chunked, chunked",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+            "Transfer-Encoding: identity",
+            "Transfer-Encoding:",
+            "Transfer-Encoding: chunked;a=b",
+        ] {
+            assert!(matches!(of(fields), Err(AnswerError::Coding)), "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_coding_and_a_length_contradict_each_other() {
+        assert_eq!(of("Transfer-Encoding: chunked\r\nContent-Length: 5"), Err(AnswerError::Length));
+    }
+
+    #[test]
+    fn http_1_0_has_no_codings() {
+        let head = "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked";
+        assert_eq!(framing(head, Asked::Answer), Err(AnswerError::Coding));
+    }
+
+    #[test]
+    fn without_either_the_connection_has_to_end() {
+        assert_eq!(of("Content-Type: text/plain"), Ok(Framing::UntilClose));
+    }
+
+    #[test]
+    fn some_answers_have_no_body_whatever_they_say() {
+        for status in ["204 No Content", "304 Not Modified"] {
+            let head = format!("HTTP/1.1 {status}\r\nContent-Length: 57");
+            assert_eq!(framing(&head, Asked::Answer), Ok(Framing::None), "{status}");
+        }
+        let head = "HTTP/1.1 200 Connected\r\nContent-Length: 57";
+        assert_eq!(framing(head, Asked::Tunnel), Ok(Framing::None));
+    }
+}

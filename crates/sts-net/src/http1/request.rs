@@ -1,0 +1,108 @@
+//! What is sent.
+
+use std::io::Write;
+
+use http::HeaderMap;
+use zeroize::Zeroizing;
+
+/// How a POST begins (RFC 9112, section 3): `target` is a path with its query, or to a proxy an
+/// absolute URL, `authority` the host that it is for, with the port if that is not the usual one.
+///
+/// The caller has checked that none of them has a space or the end of a line in it.
+pub fn start(target: &str, authority: &str, user_agent: &str) -> String {
+    format!("POST {target} HTTP/1.1\r\nhost: {authority}\r\nuser-agent: {user_agent}\r\n")
+}
+
+/// A whole message: its [`start`], its other headers, its body and the length of that. It is in one
+/// piece, so that it goes out in one packet, and it is wiped when it is dropped.
+pub fn post(start: &str, headers: &HeaderMap, body: &[u8]) -> Zeroizing<Vec<u8>> {
+    let fields = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    // All of it from the start: what grows leaves a copy behind.
+    let length = start.len() + fields.sum::<usize>() + LENGTH_FIELD + body.len();
+    let mut message = Zeroizing::new(Vec::with_capacity(length));
+    message.extend_from_slice(start.as_bytes());
+    for (name, value) in headers {
+        message.extend_from_slice(name.as_str().as_bytes());
+        message.extend_from_slice(b": ");
+        message.extend_from_slice(value.as_bytes());
+        message.extend_from_slice(b"\r\n");
+    }
+    // Writing to a vector cannot fail.
+    let _ = write!(message, "content-length: {}\r\n\r\n", body.len());
+    message.extend_from_slice(body);
+    message
+}
+
+/// Asks a proxy for a tunnel to a host with its port (RFC 9110, section 9.3.6).
+pub fn connect(target: &str) -> String {
+    format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n")
+}
+
+/// Bytes of the last header with the longest number, and of the empty line.
+const LENGTH_FIELD: usize = "content-length: 18446744073709551615\r\n\r\n".len();
+
+#[cfg(test)]
+mod tests {
+    use http::header::{HeaderName, HeaderValue};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_post_is_written_as_rfc_9112_has_it() {
+        let start = start("/token?a=b", "sts.example:8443", "a/1");
+        let mut headers = HeaderMap::new();
+        headers.insert("accept", HeaderValue::from_static("application/json"));
+        let message = post(&start, &headers, b"a=b");
+        assert_eq!(
+            String::from_utf8_lossy(&message),
+            "POST /token?a=b HTTP/1.1\r\nhost: sts.example:8443\r\nuser-agent: a/1\r\n\
+             accept: application/json\r\ncontent-length: 3\r\n\r\na=b"
+        );
+    }
+
+    #[test]
+    fn the_length_is_told_also_of_nothing() {
+        let message = post(&start("/", "a", "b"), &HeaderMap::new(), b"");
+        assert!(message.ends_with(b"\r\ncontent-length: 0\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_tunnel_is_asked_for_by_host_and_port() {
+        assert_eq!(
+            connect("sts.example:443"),
+            "CONNECT sts.example:443 HTTP/1.1\r\nhost: sts.example:443\r\n\r\n"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_what_is_read(
+            fields in prop::collection::vec(("x-[a-z]{1,9}", "[ -~]{0,40}"), 0..10),
+            body in prop::collection::vec(any::<u8>(), 0..2000),
+        ) {
+            let mut headers = HeaderMap::new();
+            for (name, value) in &fields {
+                let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+                headers.append(name, HeaderValue::from_str(value).unwrap());
+            }
+            let message = post(&start("/", "h", "u"), &headers, &body);
+            let mut room = [httparse::EMPTY_HEADER; 20];
+            let mut request = httparse::Request::new(&mut room);
+            let head = request.parse(&message).unwrap().unwrap();
+            prop_assert_eq!(&message[head..], &body);
+            let read: Vec<_> = request.headers.iter().map(|field| (field.name, field.value)).collect();
+            let (own, rest) = read.split_at(2);
+            prop_assert_eq!(own, [("host", b"h".as_slice()), ("user-agent", b"u")]);
+            let (length, rest) = rest.split_last().unwrap();
+            let expected = body.len().to_string();
+            prop_assert_eq!(*length, ("content-length", expected.as_bytes()));
+            let sent: Vec<_> = headers
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_bytes().trim_ascii()))
+                .collect();
+            let rest: Vec<_> = rest.iter().map(|(name, value)| (*name, value.trim_ascii())).collect();
+            prop_assert_eq!(rest, sent);
+        }
+    }
+}
