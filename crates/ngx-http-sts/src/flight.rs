@@ -12,6 +12,7 @@ mod heartbeat;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::future::Future;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::{mem, ptr};
@@ -247,44 +248,49 @@ impl Drop for Landing {
     }
 }
 
-async fn fly(landing: Landing, mut found: Found) {
-    let flight = &landing.0;
-    // Who boarded to call has nothing but the call to end its wait.
-    let mut caller = flight.first().filter(|_| matches!(found, Found::Lead(_)));
+/// Gets a token, or tokens, until nobody waits any more. What it was started with is no argument of an
+/// `async fn`, which would have it twice.
+fn fly(landing: Landing, mut found: Found) -> impl Future<Output = ()> {
     let started = timer::now();
-    loop {
-        let mut awaits = None;
-        match found {
-            Found::Elsewhere(call) => {
-                let waited = timer::now().saturating_sub(started);
-                let pause = LAST_LOOK.min(FIRST_LOOK + waited / PATIENCE);
-                Timer::new(pause, flight.hold.clone()).await;
-                awaits = Some(call);
-            }
-            Found::Failure(failed) => {
-                flight.fail(&failed);
-                if failed.exceeded == Some(Exceeded::Time) && !flight.has_time() {
-                    // Each has a deadline of its own.
-                    flight.close();
+    // Who boarded to call has nothing but the call to end its wait.
+    let mut caller = landing.0.first().filter(|_| matches!(found, Found::Lead(_)));
+    async move {
+        let flight = &landing.0;
+        loop {
+            let mut awaits = None;
+            match found {
+                Found::Elsewhere(call) => {
+                    let waited = timer::now().saturating_sub(started);
+                    let pause = LAST_LOOK.min(FIRST_LOOK + waited / PATIENCE);
+                    Timer::new(pause, flight.hold.clone()).await;
+                    awaits = Some(call);
                 }
+                Found::Failure(failed) => {
+                    flight.fail(&failed);
+                    if failed.exceeded == Some(Exceeded::Time) && !flight.has_time() {
+                        // Each has a deadline of its own.
+                        flight.close();
+                    }
+                }
+                Found::Lead(lease) => {
+                    let next = caller.take().or_else(|| flight.most_patient());
+                    let Some(caller) = next else { return };
+                    flight.lease.replace(Some(lease));
+                    lead(flight, &caller).await;
+                }
+                Found::Token(token) => flight.share(&Rc::new(token)),
+                Found::Unshared => flight.part(),
             }
-            Found::Lead(lease) => {
-                let Some(caller) = caller.take().or_else(|| flight.most_patient()) else { return };
-                lead(flight, lease, &caller).await;
+            if flight.waiting.borrow().is_empty() {
+                return;
             }
-            Found::Token(token) => flight.share(&Rc::new(token)),
-            Found::Unshared => flight.part(),
+            found = flight.cache.find(&flight.key, awaits, |validity| flight.wants(validity));
         }
-        if flight.waiting.borrow().is_empty() {
-            return;
-        }
-        found = flight.cache.find(&flight.key, awaits, |validity| flight.wants(validity));
     }
 }
 
-/// Makes the call. Who waits on then wants another one.
-async fn lead(flight: &Flight, lease: Lease, caller: &Rc<Pending>) {
-    flight.lease.replace(Some(lease));
+/// Makes the call that the flight has the lease for. Who waits on then wants another one.
+async fn lead(flight: &Flight, caller: &Rc<Pending>) {
     heartbeat::start();
     let outcome = caller.ask.call(&flight.sent, flight.hold.clone()).await;
     let Some(lease) = flight.lease.take() else { return };

@@ -21,7 +21,7 @@ use sts_zone::zone::{Tags, tag};
 
 use crate::conf::exchange::Callee;
 use crate::context::Source;
-use crate::net::{self, CallError, Limit};
+use crate::net::{self, CallError, Limit, Message};
 use crate::nginx::clock;
 use crate::nginx::timer::Hold;
 use crate::target::Target;
@@ -153,10 +153,11 @@ impl Ask {
         let callee = &self.callee;
         callee.credential.look();
         let started = clock::milliseconds();
-        let outgoing = self.with_subject(|subject, names| {
-            callee.profile.request_as(subject, names, &clock::now())
+        let message = self.with_subject(|subject, names| {
+            let outgoing = callee.profile.request_as(subject, names, &clock::now())?;
+            Ok::<_, Failure>(Message::new(&callee.destination, &outgoing))
         })?;
-        let answer = net::call(&callee.destination, outgoing, &callee.limit, sent, hold).await;
+        let answer = net::call(&callee.destination, &message, &callee.limit, sent, hold).await;
         let answer = answer.map_err(|error| Failed::of(error, &callee.limit))?;
         let answer =
             Incoming { status: answer.status, headers: &answer.headers, body: &answer.body };

@@ -16,6 +16,7 @@ use sts_net::calls::{CallLimits, Full as QueueFull};
 use sts_net::http1::answer::Answer;
 use sts_net::http1::request;
 use sts_net::idle::Limits;
+use zeroize::Zeroizing;
 
 use crate::net::connection::{Connection, SendError};
 pub(crate) use crate::net::destination::{Destination, Destinations};
@@ -96,46 +97,67 @@ impl From<CallError> for Failure {
     }
 }
 
-/// Sends a request and collects the answer. `sent` is set as soon as the STS may have seen any of
+/// A request as it goes to a destination. It is wiped when it is dropped.
+pub(crate) struct Message(Zeroizing<Vec<u8>>);
+
+impl Message {
+    pub(crate) fn new(destination: &Destination, outgoing: &Outgoing) -> Self {
+        Self(request::post(destination.start(), &outgoing.headers, outgoing.body.expose()))
+    }
+}
+
+/// Sends a message and collects the answer. `sent` is set as soon as the STS may have seen any of
 /// it; `hold` tells whether a worker that shuts down has to wait for this.
 pub(crate) async fn call(
     destination: &Rc<Destination>,
-    outgoing: Outgoing,
+    message: &Message,
     limit: &Limit,
     sent: &Cell<bool>,
     hold: Hold,
 ) -> Result<Answer, CallError> {
-    let deadline = Timer::new(limit.timeout, hold);
-    let timeout = || CallError::Timeout(limit.timeout);
-    let running = pin!(run(destination, outgoing, limit, sent));
-    timer::before(deadline, running).await.ok_or_else(timeout)?
+    let deadline = pin!(Timer::new(limit.timeout, hold));
+    let running = pin!(run(destination, message, limit, sent));
+    let answer = timer::before(deadline, running).await;
+    answer.unwrap_or(Err(CallError::Timeout(limit.timeout)))
 }
 
 async fn run(
     destination: &Rc<Destination>,
-    outgoing: Outgoing,
+    message: &Message,
     limit: &Limit,
     sent: &Cell<bool>,
 ) -> Result<Answer, CallError> {
     let end = timer::now() + limit.timeout;
     let _turn = destination.calls().turn(limit.calls).await?;
-    let message = request::post(destination.start(), &outgoing.headers, outgoing.body.expose());
-    drop(outgoing);
-    if let Some(connection) = pool::take(destination) {
+    if let Some(mut connection) = pool::take(destination) {
         sent.set(true);
-        match send(connection, destination, &message, limit).await {
+        match connection.send(&message.0, limit.response).await {
             // Not a byte of it was written, so nothing of it can have been processed.
             Err(SendError::Unsent(_)) => sent.set(false),
             Err(SendError::Call(error)) => return Err(error),
-            Ok(answer) => return Ok(answer),
+            Ok(answer) => {
+                keep(destination, connection, &answer, limit);
+                return Ok(answer);
+            }
         }
     }
     // Boxed, because most calls find a connection: their task has to have no room for this.
-    let connection = Box::pin(open(destination, limit, end)).await?;
+    let mut connection = Box::pin(open(destination, limit, end)).await?;
     sent.set(true);
-    send(connection, destination, &message, limit).await.map_err(|error| match error {
-        SendError::Unsent(error) | SendError::Call(error) => error,
-    })
+    match connection.send(&message.0, limit.response).await {
+        Err(SendError::Unsent(error) | SendError::Call(error)) => Err(error),
+        Ok(answer) => {
+            keep(destination, connection, &answer, limit);
+            Ok(answer)
+        }
+    }
+}
+
+/// Leaves the connection to the next call, if it is good for one.
+fn keep(destination: &Rc<Destination>, connection: Connection, answer: &Answer, limit: &Limit) {
+    if connection.is_reusable_after(answer) {
+        pool::park(destination, connection, limit.keepalive);
+    }
 }
 
 /// A name that is not found, a connection that is refused, a handshake that fails: nothing was sent.
@@ -154,17 +176,4 @@ async fn open(
             opened => return opened,
         }
     }
-}
-
-async fn send(
-    mut connection: Connection,
-    destination: &Rc<Destination>,
-    message: &[u8],
-    limit: &Limit,
-) -> Result<Answer, SendError> {
-    let answer = connection.send(message, limit.response).await?;
-    if answer.keeps_connection && !answer.has_more && !connection.wear.is_worn_out(timer::now()) {
-        pool::park(destination, connection, limit.keepalive);
-    }
-    Ok(answer)
 }

@@ -1,6 +1,7 @@
 //! A checked exchange configuration: a [`Profile`] that exists can be used.
 
-use http::{HeaderMap, StatusCode};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, StatusCode};
 
 use crate::client_auth::ClientAuth;
 use crate::endpoint::Endpoint;
@@ -92,11 +93,14 @@ pub struct Outgoing {
     pub body: Secret,
 }
 
+/// The headers of an answer that are looked at.
+pub static ANSWER_HEADERS: [HeaderName; 2] = [CONTENT_TYPE, RETRY_AFTER];
+
 /// What the STS answered, whole.
 pub struct Incoming<'a> {
     /// The status code.
     pub status: StatusCode,
-    /// The headers.
+    /// The headers, [`ANSWER_HEADERS`] at least.
     pub headers: &'a HeaderMap,
     /// The body, within the configured limit.
     pub body: &'a [u8],

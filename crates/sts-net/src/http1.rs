@@ -7,6 +7,7 @@
 pub mod answer;
 mod body;
 mod chunks;
+mod fields;
 mod framing;
 mod head;
 pub mod request;

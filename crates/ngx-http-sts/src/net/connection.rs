@@ -1,12 +1,13 @@
 //! A connection to an STS, and one request with its answer on it.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
-use std::pin::pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use sts_core::client_auth::KeyPair;
+use sts_core::profile::ANSWER_HEADERS;
 use sts_net::http1::answer::{Answer, AnswerError, Asked, Limits, Reader};
 use sts_net::wear::Wear;
 use zeroize::Zeroize;
@@ -59,7 +60,7 @@ impl Connection {
             let opened = if index + 1 == addresses.len() {
                 opening.await
             } else {
-                let timer = Timer::new(patience, Hold::default());
+                let timer = pin!(Timer::new(patience, Hold::default()));
                 let hangs = || Err(ConnectError::hangs(address, patience).into());
                 timer::before(timer, opening).await.unwrap_or_else(hangs)
             };
@@ -86,31 +87,23 @@ impl Connection {
     }
 
     /// Sends a message and collects the answer, with up to `max_body` bytes of body.
-    pub(super) async fn send(
-        &mut self,
-        message: &[u8],
-        max_body: usize,
-    ) -> Result<Answer, SendError> {
+    pub(super) fn send<'a>(&'a mut self, message: &'a [u8], max_body: usize) -> Conversation<'a> {
         self.wear.count_request();
         let limits = Limits { head: MAX_HEAD, body: max_body };
-        converse(&self.peer, message, Reader::new(Asked::Answer, limits)).await
+        Conversation::new(&self.peer, message, Reader::new(Asked::Answer, &ANSWER_HEADERS, limits))
+    }
+
+    /// Whether it may serve another request after this answer.
+    pub(super) fn is_reusable_after(&self, answer: &Answer) -> bool {
+        answer.keeps_connection && !answer.has_more && !self.wear.is_worn_out(timer::now())
     }
 }
 
 /// Sends a message and reads the answer to it, also while some of the message waits to be sent: who
 /// refuses it may not want to see the rest.
-pub(super) async fn converse(
-    peer: &Peer,
-    message: &[u8],
-    reader: Reader,
-) -> Result<Answer, SendError> {
-    let mut conversation = Conversation { peer, message, sent: 0, cut: None, reader: Some(reader) };
-    poll_fn(|context| conversation.poll(context)).await
-}
-
-struct Conversation<'m> {
-    peer: &'m Peer,
-    message: &'m [u8],
+pub(super) struct Conversation<'a> {
+    peer: &'a Peer,
+    message: &'a [u8],
     sent: usize,
     /// The other side takes no more of the message.
     cut: Option<TransferError>,
@@ -118,12 +111,9 @@ struct Conversation<'m> {
     reader: Option<Reader>,
 }
 
-impl Conversation<'_> {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Answer, SendError>> {
-        if let Err(error) = self.send(context) {
-            return Poll::Ready(Err(error));
-        }
-        ARRIVED.with_borrow_mut(|room| self.receive(context, room)).map_err(SendError::Call)
+impl<'a> Conversation<'a> {
+    pub(super) fn new(peer: &'a Peer, message: &'a [u8], reader: Reader) -> Self {
+        Self { peer, message, sent: 0, cut: None, reader: Some(reader) }
     }
 
     /// Sends what the connection takes now.
@@ -180,6 +170,17 @@ impl Conversation<'_> {
             keeps_connection: answer.keeps_connection && is_sent,
             ..answer
         }))
+    }
+}
+
+impl Future for Conversation<'_> {
+    type Output = Result<Answer, SendError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Err(error) = self.send(context) {
+            return Poll::Ready(Err(error));
+        }
+        ARRIVED.with_borrow_mut(|room| self.receive(context, room)).map_err(SendError::Call)
     }
 }
 

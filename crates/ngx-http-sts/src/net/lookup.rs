@@ -118,7 +118,7 @@ impl Lookup {
 
     async fn ask_within(&self, time: u64) -> Result<Vec<SocketAddress>, String> {
         // NGINX's `resolver_timeout` may be longer than the whole call.
-        let timer = Timer::new(time, Hold::default());
+        let timer = pin!(Timer::new(time, Hold::default()));
         let answer = match timer::before(timer, pin!(self.ask())).await {
             Some(Ok(addresses)) if addresses.is_empty() => {
                 Err("the name has no address".to_owned())

@@ -4,7 +4,7 @@ use sts_net::http1::answer::{Asked, Limits, Reader};
 use sts_net::http1::request;
 
 use crate::net::CallError;
-use crate::net::connection::{SendError, converse};
+use crate::net::connection::{Conversation, SendError};
 use crate::nginx::peer::{ConnectError, Peer};
 
 /// What the proxy's answer may have. A body is not read.
@@ -15,8 +15,8 @@ const LIMITS: Limits = Limits { head: 16 * 1024, body: 0 };
 pub(super) async fn open(peer: &Peer, target: &str) -> Result<(), CallError> {
     let failed = |why: String| CallError::Proxy { target: target.to_owned(), why };
     let message = request::connect(target);
-    let reader = Reader::new(Asked::Tunnel, LIMITS);
-    let answer = match converse(peer, message.as_bytes(), reader).await {
+    let reader = Reader::new(Asked::Tunnel, &[], LIMITS);
+    let answer = match Conversation::new(peer, message.as_bytes(), reader).await {
         Ok(answer) => answer,
         Err(SendError::Call(error @ CallError::Connect(ConnectError::Closing))) => {
             return Err(error);

@@ -4,7 +4,7 @@
 //! woke it; a cancelled task is destroyed at once (ADR 2).
 
 use std::cell::{Cell, RefCell, UnsafeCell};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
@@ -15,6 +15,7 @@ use async_task::Runnable;
 use nginx_sys::{
     ngx_delete_posted_event, ngx_event_t, ngx_post_event, ngx_posted_events, ngx_posted_next_events,
 };
+use slab::Slab;
 
 use crate::nginx::guard::guard;
 use crate::nginx::log::cycle_log;
@@ -26,13 +27,23 @@ const ROUNDS: u32 = 32;
 /// A running task. Dropping this lets it run on.
 pub(crate) struct Task(Rc<Slot>);
 
-struct Slot {
-    id: u64,
-    future: RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>,
+/// A future with what is known of it, in one piece of memory.
+struct Slot<W: ?Sized = dyn Work> {
+    /// Where the executor has noted it.
+    key: Cell<Option<usize>>,
     cancelled: Cell<bool>,
+    work: RefCell<W>,
 }
 
-/// What is polled: the future may be taken out from under it.
+/// A future that can be destroyed where it lies.
+trait Work {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()>;
+
+    /// Destroys it. Returns whether it was still there.
+    fn end(self: Pin<&mut Self>) -> bool;
+}
+
+/// What is polled: the future may be destroyed under it.
 struct Body(Rc<Slot>);
 
 struct Executor {
@@ -40,8 +51,7 @@ struct Executor {
     /// Empty, and kept for its room.
     spare: Cell<VecDeque<Runnable>>,
     /// Every task that has not ended, for the end of the worker.
-    tasks: RefCell<HashMap<u64, Rc<Slot>>>,
-    next_id: Cell<u64>,
+    tasks: RefCell<Slab<Rc<Slot>>>,
     running: Cell<bool>,
     rounds: Cell<u32>,
     event: Box<UnsafeCell<PostedEvent>>,
@@ -61,18 +71,16 @@ thread_local! {
 /// Starts a task. It is polled later in the same iteration of the event loop.
 pub(crate) fn spawn(future: impl Future<Output = ()> + 'static) -> Task {
     // At once: each hand that a future goes through copies it, and some are large.
-    start(Box::pin(future))
+    start(Rc::new(Slot {
+        key: Cell::new(None),
+        cancelled: Cell::new(false),
+        work: RefCell::new(Some(future)),
+    }))
 }
 
-fn start(future: Pin<Box<dyn Future<Output = ()>>>) -> Task {
-    let slot = EXECUTOR.with(|executor| {
-        let id = executor.next_id.get();
-        executor.next_id.set(id.wrapping_add(1));
-        let slot =
-            Rc::new(Slot { id, future: RefCell::new(Some(future)), cancelled: Cell::new(false) });
-        executor.tasks.borrow_mut().insert(id, slot.clone());
-        slot
-    });
+fn start(slot: Rc<Slot>) -> Task {
+    let key = EXECUTOR.with(|executor| executor.tasks.borrow_mut().insert(slot.clone()));
+    slot.key.set(Some(key));
     let schedule = |runnable| EXECUTOR.with(|executor| executor.enqueue(runnable));
     // SAFETY: the future, the schedule function and every waker stay on the one thread of the
     // worker, and the future owns all that it uses.
@@ -85,8 +93,9 @@ fn start(future: Pin<Box<dyn Future<Output = ()>>>) -> Task {
 /// Destroys all tasks, at the end of the worker.
 pub(crate) fn shutdown() {
     EXECUTOR.with(|executor| {
-        let tasks: Vec<_> = executor.tasks.borrow_mut().drain().collect();
+        let tasks = executor.tasks.take();
         for (_, slot) in tasks {
+            slot.key.set(None);
             Task(slot).cancel();
         }
         // A runnable that is dropped drops its body, which is empty by now.
@@ -99,8 +108,8 @@ impl Task {
     /// Destroys the future now, or, if it is running at this moment, as soon as it returns.
     pub(crate) fn cancel(&self) {
         self.0.cancelled.set(true);
-        let future = self.0.future.try_borrow_mut().ok().and_then(|mut future| future.take());
-        if future.is_some() {
+        let Ok(mut work) = self.0.work.try_borrow_mut() else { return };
+        if pinned(&mut *work).end() {
             self.0.forget();
         }
     }
@@ -108,8 +117,29 @@ impl Task {
 
 impl Slot {
     fn forget(&self) {
-        EXECUTOR.with(|executor| executor.tasks.borrow_mut().remove(&self.id));
+        if let Some(key) = self.key.take() {
+            let forgotten = EXECUTOR.with(|executor| executor.tasks.borrow_mut().try_remove(key));
+            drop(forgotten);
+        }
     }
+}
+
+impl<F: Future<Output = ()>> Work for Option<F> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        self.as_pin_mut().map_or(Poll::Ready(()), |future| future.poll(context))
+    }
+
+    fn end(mut self: Pin<&mut Self>) -> bool {
+        let was_there = self.is_some();
+        self.set(None);
+        was_there
+    }
+}
+
+/// The work of a slot.
+fn pinned<'a>(work: &'a mut (dyn Work + 'static)) -> Pin<&'a mut (dyn Work + 'static)> {
+    // SAFETY: `spawn` makes slots in an `Rc` only, and nothing moves its work out.
+    unsafe { Pin::new_unchecked(work) }
 }
 
 impl Future for Body {
@@ -117,16 +147,13 @@ impl Future for Body {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let slot = &self.0;
-        let mut future = slot.future.borrow_mut();
-        let Some(running) = future.as_mut() else { return Poll::Ready(()) };
+        let mut work = slot.work.borrow_mut();
         // A panic ends this task and no other.
-        let ended = guard(true, || running.as_mut().poll(context).is_ready());
+        let ended = guard(true, || pinned(&mut *work).poll(context).is_ready());
         if !ended && !slot.cancelled.get() {
             return Poll::Pending;
         }
-        let ended = future.take();
-        drop(future);
-        drop(ended);
+        pinned(&mut *work).end();
         slot.forget();
         Poll::Ready(())
     }
@@ -140,7 +167,6 @@ impl Executor {
             queue: RefCell::default(),
             spare: Cell::default(),
             tasks: RefCell::default(),
-            next_id: Cell::new(0),
             running: Cell::new(false),
             rounds: Cell::new(0),
             event: Box::new(UnsafeCell::new(PostedEvent { connection_prefix: [0; 4], event })),

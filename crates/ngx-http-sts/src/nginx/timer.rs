@@ -4,7 +4,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::future::{Future, poll_fn};
 use std::marker::PhantomPinned;
 use std::mem;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -119,17 +119,18 @@ impl Drop for Timer {
 
 /// Runs a future until it ends or the timer does; `None` when the timer was first.
 ///
-/// The future is pinned where it was made: one that was moved in here would be there twice, and what
-/// awaits this would be twice as large.
-pub(crate) async fn before<F: Future>(timer: Timer, mut future: Pin<&mut F>) -> Option<F::Output> {
-    let mut timer = pin!(timer);
-    poll_fn(|context| {
+/// Both are pinned where they were made: what was moved in here would be there twice, and what awaits
+/// this would be twice as large.
+pub(crate) fn before<'a, F: Future>(
+    mut timer: Pin<&'a mut Timer>,
+    mut future: Pin<&'a mut F>,
+) -> impl Future<Output = Option<F::Output>> + 'a {
+    poll_fn(move |context| {
         if let Poll::Ready(output) = future.as_mut().poll(context) {
             return Poll::Ready(Some(output));
         }
         timer.as_mut().poll(context).map(|()| None)
     })
-    .await
 }
 
 extern "C" fn fired(event: *mut ngx_event_t) {

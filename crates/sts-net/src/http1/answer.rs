@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use memchr::memchr;
 use zeroize::Zeroizing;
 
@@ -34,7 +34,7 @@ pub struct Limits {
 pub struct Answer {
     /// The status code; never one of an interim answer.
     pub status: StatusCode,
-    /// The headers.
+    /// The headers that are wanted.
     pub headers: HeaderMap,
     /// The body, wiped when it is dropped.
     pub body: Zeroizing<Vec<u8>>,
@@ -79,15 +79,23 @@ pub enum AnswerError {
 /// Reads one answer, in the pieces that arrive.
 pub struct Reader {
     asked: Asked,
+    wanted: &'static [HeaderName],
     limits: Limits,
-    /// Bytes of the interim answers that were passed over.
-    passed: usize,
-    /// What has arrived of a head that is not whole.
-    pending: Vec<u8>,
-    /// What follows the head.
-    rest: Option<Rest>,
+    stage: Stage,
 }
 
+enum Stage {
+    Head {
+        /// Bytes of the interim answers that were passed over.
+        passed: usize,
+        /// What has arrived of a head that is not whole.
+        pending: Vec<u8>,
+    },
+    Body(Rest),
+    Over,
+}
+
+/// What follows the head.
 struct Rest {
     head: Head,
     body: Body,
@@ -102,9 +110,10 @@ enum End {
 }
 
 impl Reader {
-    /// For an answer of which nothing has arrived yet.
-    pub fn new(asked: Asked, limits: Limits) -> Self {
-        Self { asked, limits, passed: 0, pending: Vec::new(), rest: None }
+    /// For an answer of which nothing has arrived yet, and of whose headers these are wanted.
+    pub fn new(asked: Asked, wanted: &'static [HeaderName], limits: Limits) -> Self {
+        let stage = Stage::Head { passed: 0, pending: Vec::new() };
+        Self { asked, wanted, limits, stage }
     }
 
     /// Takes what has arrived. Returns the answer as soon as it is whole; that is the end of it.
@@ -112,19 +121,24 @@ impl Reader {
     /// # Errors
     /// It breaks the rules, or a limit.
     pub fn take(&mut self, arrived: &[u8]) -> Result<Option<Answer>, AnswerError> {
-        if self.rest.is_some() {
-            return self.take_body(arrived);
+        match &mut self.stage {
+            Stage::Body(_) => self.take_body(arrived),
+            Stage::Head { passed, pending } if pending.is_empty() => {
+                let passed = *passed;
+                self.take_heads(passed, arrived)
+            }
+            Stage::Head { passed, pending } => {
+                // A head that comes byte by byte is read again with each line only.
+                pending.extend_from_slice(arrived);
+                let is_small = pending.len() <= self.limits.head;
+                if is_small && memchr(b'\n', arrived).is_none() {
+                    return Ok(None);
+                }
+                let (passed, pending) = (*passed, mem::take(pending));
+                self.take_heads(passed, &pending)
+            }
+            Stage::Over => Err(AnswerError::CutOff),
         }
-        if self.pending.is_empty() {
-            return self.take_heads(arrived);
-        }
-        // A head that comes byte by byte is read again with each line only.
-        self.pending.extend_from_slice(arrived);
-        if self.pending.len() <= self.limits.head && memchr(b'\n', arrived).is_none() {
-            return Ok(None);
-        }
-        let pending = mem::take(&mut self.pending);
-        self.take_heads(&pending)
     }
 
     /// The connection has ended.
@@ -132,25 +146,29 @@ impl Reader {
     /// # Errors
     /// The answer has not.
     pub fn end(self) -> Result<Answer, AnswerError> {
-        match self.rest {
-            Some(Rest { head, body, end: End::UntilClose }) => {
+        match self.stage {
+            Stage::Body(Rest { head, body, end: End::UntilClose }) => {
                 Ok(Answer { keeps_connection: false, ..answer(head, body, false) })
             }
             _ => Err(AnswerError::CutOff),
         }
     }
 
-    fn take_heads(&mut self, mut bytes: &[u8]) -> Result<Option<Answer>, AnswerError> {
+    fn take_heads(
+        &mut self,
+        mut passed: usize,
+        mut bytes: &[u8],
+    ) -> Result<Option<Answer>, AnswerError> {
         loop {
-            let Some((head, length)) = Head::parse(bytes)? else {
-                if self.passed + bytes.len() > self.limits.head {
+            let Some((head, length)) = Head::parse(bytes, self.asked, self.wanted)? else {
+                if passed + bytes.len() > self.limits.head {
                     return Err(AnswerError::HeadTooLarge);
                 }
-                self.pending = bytes.to_vec();
+                self.stage = Stage::Head { passed, pending: bytes.to_vec() };
                 return Ok(None);
             };
-            self.passed += length;
-            if self.passed > self.limits.head {
+            passed += length;
+            if passed > self.limits.head {
                 return Err(AnswerError::HeadTooLarge);
             }
             bytes = bytes.get(length..).unwrap_or_default();
@@ -158,25 +176,25 @@ impl Reader {
                 return Err(AnswerError::Upgrade);
             }
             if !head.status.is_informational() {
-                let framing = Framing::of(&head, self.asked)?;
-                self.rest = Some(Rest::new(head, framing, self.limits.body)?);
+                self.stage = Stage::Body(Rest::new(head, self.limits.body)?);
                 return self.take_body(bytes);
             }
         }
     }
 
     fn take_body(&mut self, bytes: &[u8]) -> Result<Option<Answer>, AnswerError> {
-        let Some(rest) = &mut self.rest else { return Ok(None) };
+        let Stage::Body(rest) = &mut self.stage else { return Ok(None) };
         let Some(more) = rest.take(bytes)? else { return Ok(None) };
-        let has_more = !more.is_empty();
-        let whole = self.rest.take();
-        Ok(whole.map(|Rest { head, body, .. }| answer(head, body, has_more)))
+        match mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Body(Rest { head, body, .. }) => Ok(Some(answer(head, body, !more.is_empty()))),
+            _ => Ok(None),
+        }
     }
 }
 
 impl Rest {
-    fn new(head: Head, framing: Framing, limit: usize) -> Result<Self, AnswerError> {
-        let (end, length) = match framing {
+    fn new(head: Head, limit: usize) -> Result<Self, AnswerError> {
+        let (end, length) = match head.framing {
             Framing::Chunked => (End::Chunked(Chunks::default()), None),
             Framing::Length(length) => (End::Length(length), Some(length)),
             Framing::None => (End::Length(0), Some(0)),
@@ -205,8 +223,7 @@ impl Rest {
 }
 
 fn answer(head: Head, body: Body, has_more: bool) -> Answer {
-    let keeps_connection = head.keeps_connection();
-    let Head { status, headers, .. } = head;
+    let Head { status, headers, keeps_connection, .. } = head;
     Answer { status, headers, body: body.into_bytes(), keeps_connection, has_more }
 }
 

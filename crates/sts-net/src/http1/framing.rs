@@ -1,10 +1,9 @@
 //! Where an answer ends (RFC 9112, section 6.3).
 
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, StatusCode, Version};
+use http::StatusCode;
 
 use crate::http1::answer::{AnswerError, Asked};
-use crate::http1::head::Head;
+use crate::http1::fields::Fields;
 
 /// What tells the end of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,25 +19,29 @@ pub(super) enum Framing {
 }
 
 impl Framing {
-    /// What a final head says.
+    /// What a head says.
     ///
     /// # Errors
     /// It says more than one thing, or nothing that can be understood. Two readers might then see two
     /// ends, and what lies between them would be an answer to whoever asks next.
-    pub(super) fn of(head: &Head, asked: Asked) -> Result<Self, AnswerError> {
-        let has_none = matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        if has_none || asked == Asked::Tunnel {
+    pub(super) fn of(
+        status: StatusCode,
+        is_http_1_0: bool,
+        fields: &Fields<'_>,
+        asked: Asked,
+    ) -> Result<Self, AnswerError> {
+        let is_bare = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if is_bare || status.is_informational() || asked == Asked::Tunnel {
             return Ok(Self::None);
         }
-        let length = length(&head.headers)?;
-        if !head.headers.contains_key(TRANSFER_ENCODING) {
+        let length = length(fields)?;
+        let mut codings = fields.all("transfer-encoding");
+        let Some(coding) = codings.next() else {
             return Ok(length.map_or(Self::UntilClose, Self::Length));
-        }
-        let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
-        let coding = codings.next().map(|coding| coding.as_bytes().trim_ascii());
-        let is_chunked = coding.is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"));
+        };
         // No other was asked for, and HTTP/1.0 has none.
-        if !is_chunked || codings.next().is_some() || head.version == Version::HTTP_10 {
+        let is_chunked = coding.trim_ascii().eq_ignore_ascii_case(b"chunked");
+        if !is_chunked || codings.next().is_some() || is_http_1_0 {
             return Err(AnswerError::Coding);
         }
         if length.is_some() { Err(AnswerError::Length) } else { Ok(Self::Chunked) }
@@ -46,10 +49,10 @@ impl Framing {
 }
 
 /// The length, which may be repeated but not contradicted.
-fn length(headers: &HeaderMap) -> Result<Option<u64>, AnswerError> {
+fn length(fields: &Fields<'_>) -> Result<Option<u64>, AnswerError> {
     let mut length = None;
-    for value in headers.get_all(CONTENT_LENGTH) {
-        let digits = value.as_bytes().trim_ascii();
+    for value in fields.all("content-length") {
+        let digits = value.trim_ascii();
         let number = if digits.iter().all(u8::is_ascii_digit) {
             str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok())
         } else {
@@ -67,11 +70,11 @@ fn length(headers: &HeaderMap) -> Result<Option<u64>, AnswerError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http1::head::Head;
 
     fn framing(text: &str, asked: Asked) -> Result<Framing, AnswerError> {
         let text = format!("{text}\r\n\r\n");
-        let (head, _) = Head::parse(text.as_bytes()).unwrap().unwrap();
-        Framing::of(&head, asked)
+        Head::parse(text.as_bytes(), asked, &[]).map(|parsed| parsed.unwrap().0.framing)
     }
 
     fn of(fields: &str) -> Result<Framing, AnswerError> {

@@ -2,12 +2,12 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::Bytes;
-use http::header::CONNECTION;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use httparse::{Header, ParserConfig, Response, Status};
 
-use crate::http1::answer::AnswerError;
+use crate::http1::answer::{AnswerError, Asked};
+use crate::http1::fields::Fields;
+use crate::http1::framing::Framing;
 
 /// Headers of one answer.
 const MAX_HEADERS: usize = 100;
@@ -15,17 +15,25 @@ const MAX_HEADERS: usize = 100;
 /// A head, whole.
 #[derive(Debug)]
 pub(super) struct Head {
-    pub(super) version: Version,
     pub(super) status: StatusCode,
+    /// Those that are wanted: most heads have more that nobody looks at.
     pub(super) headers: HeaderMap,
+    /// What follows it.
+    pub(super) framing: Framing,
+    /// Whether the other side means to keep the connection.
+    pub(super) keeps_connection: bool,
 }
 
 impl Head {
     /// Reads a head, and tells how many bytes it has; `None` when there is more to come.
     ///
     /// # Errors
-    /// It is none.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, AnswerError> {
+    /// It is none, or what follows it is not clear.
+    pub(super) fn parse(
+        bytes: &[u8],
+        asked: Asked,
+        wanted: &[HeaderName],
+    ) -> Result<Option<(Self, usize)>, AnswerError> {
         let mut room = [const { MaybeUninit::<Header<'_>>::uninit() }; MAX_HEADERS];
         let mut response = Response::new(&mut []);
         let parsed = ParserConfig::default().parse_response_with_uninit_headers(
@@ -34,67 +42,72 @@ impl Head {
             &mut room,
         );
         let Status::Complete(length) = parsed.map_err(AnswerError::Head)? else { return Ok(None) };
-        let version = match response.version {
-            Some(1) => Version::HTTP_11,
-            _ => Version::HTTP_10,
-        };
         let status = response.code.and_then(|code| StatusCode::from_u16(code).ok());
         let status = status.ok_or(AnswerError::Head(httparse::Error::Status))?;
-        // One copy for all values.
-        let copy = Bytes::copy_from_slice(bytes.get(..length).unwrap_or_default());
-        let mut headers = HeaderMap::with_capacity(response.headers.len());
-        for field in response.headers.iter() {
-            let name = HeaderName::from_bytes(field.name.as_bytes())
-                .map_err(|_| AnswerError::Head(httparse::Error::HeaderName))?;
-            let start = (field.value.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize);
-            let value =
-                HeaderValue::from_maybe_shared(copy.slice(start..start + field.value.len()))
-                    .map_err(|_| AnswerError::Head(httparse::Error::HeaderValue))?;
+        let is_http_1_0 = response.version != Some(1);
+        let fields = Fields(response.headers);
+        let head = Self {
+            status,
+            headers: select(&fields, wanted)?,
+            framing: Framing::of(status, is_http_1_0, &fields, asked)?,
+            keeps_connection: keeps_connection(is_http_1_0, &fields),
+        };
+        Ok(Some((head, length)))
+    }
+}
+
+fn select(fields: &Fields<'_>, wanted: &[HeaderName]) -> Result<HeaderMap, AnswerError> {
+    let mut headers = HeaderMap::new();
+    for name in wanted {
+        for value in fields.all(name.as_str()) {
+            let value = HeaderValue::from_bytes(value)
+                .map_err(|_| AnswerError::Head(httparse::Error::HeaderValue))?;
             headers.append(name, value);
         }
-        Ok(Some((Self { version, status, headers }, length)))
     }
+    Ok(headers)
+}
 
-    /// Whether the other side means to keep the connection (RFC 9112, section 9.3).
-    pub(super) fn keeps_connection(&self) -> bool {
-        if self.version == Version::HTTP_10 {
-            self.has_option(b"keep-alive") && !self.has_option(b"close")
-        } else {
-            !self.has_option(b"close")
-        }
-    }
-
-    fn has_option(&self, option: &[u8]) -> bool {
-        let values = self.headers.get_all(CONNECTION).iter();
-        let mut options = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-        options.any(|one| one.trim_ascii().eq_ignore_ascii_case(option))
-    }
+/// RFC 9112, section 9.3.
+fn keeps_connection(is_http_1_0: bool, fields: &Fields<'_>) -> bool {
+    let has_option = |option: &str| {
+        let mut options =
+            fields.all("connection").flat_map(|value| value.split(|byte| *byte == b','));
+        options.any(|one| one.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
+    };
+    !has_option("close") && (!is_http_1_0 || has_option("keep-alive"))
 }
 
 #[cfg(test)]
 mod tests {
+    use http::header::{CONTENT_TYPE, RETRY_AFTER};
+
     use super::*;
 
+    fn parse(text: &str) -> Result<Option<(Head, usize)>, AnswerError> {
+        Head::parse(text.as_bytes(), Asked::Answer, &[CONTENT_TYPE, RETRY_AFTER])
+    }
+
     fn head(text: &str) -> Head {
-        Head::parse(text.as_bytes()).unwrap().unwrap().0
+        parse(text).unwrap().unwrap().0
     }
 
     #[test]
-    fn a_head_is_read_with_its_length() {
-        let text = "HTTP/1.1 401 No\r\nA: 1\r\nb:2 \r\nA:\t3\r\n\r\nbody";
-        let (head, length) = Head::parse(text.as_bytes()).unwrap().unwrap();
+    fn a_head_is_read_with_its_length_and_what_is_wanted_of_it() {
+        let text = "HTTP/1.1 401 No\r\nA: 1\r\ncontent-TYPE:2 \r\nContent-Type:\t3\r\n\r\nbody";
+        let (head, length) = parse(text).unwrap().unwrap();
         assert_eq!(&text[length..], "body");
-        assert_eq!((head.version, head.status), (Version::HTTP_11, StatusCode::UNAUTHORIZED));
-        let values: Vec<_> = head.headers.get_all("a").iter().collect();
-        assert_eq!(values, ["1", "3"]);
-        assert_eq!(head.headers["b"], "2");
+        assert_eq!(head.status, StatusCode::UNAUTHORIZED);
+        let values: Vec<_> = head.headers.get_all(CONTENT_TYPE).iter().collect();
+        assert_eq!(values, ["2", "3"]);
+        assert_eq!(head.headers.len(), 2);
     }
 
     #[test]
     fn a_status_is_one_of_http() {
         for code in ["000", "099"] {
             let text = format!("HTTP/1.1 {code} x\r\n\r\n");
-            assert!(matches!(Head::parse(text.as_bytes()), Err(AnswerError::Head(_))), "{code}");
+            assert!(matches!(parse(&text), Err(AnswerError::Head(_))), "{code}");
         }
         assert_eq!(head("HTTP/1.1 999 x\r\n\r\n").status.as_u16(), 999);
     }
@@ -103,7 +116,7 @@ mod tests {
     fn half_a_head_is_none_yet() {
         let text = "HTTP/1.1 200 OK\r\nA: 1\r\n\r\n";
         for length in 0..text.len() {
-            assert!(Head::parse(&text.as_bytes()[..length]).unwrap().is_none(), "{length}");
+            assert!(parse(&text[..length]).unwrap().is_none(), "{length}");
         }
     }
 
@@ -112,7 +125,7 @@ mod tests {
         let keeps = |version: &str, connection: &str| {
             let field = if connection.is_empty() { "" } else { "Connection: " };
             let end = if connection.is_empty() { "\r\n" } else { "\r\n\r\n" };
-            head(&format!("HTTP/{version} 200 OK\r\n{field}{connection}{end}")).keeps_connection()
+            head(&format!("HTTP/{version} 200 OK\r\n{field}{connection}{end}")).keeps_connection
         };
         assert!(keeps("1.1", ""));
         assert!(keeps("1.1", "keep-alive"));
