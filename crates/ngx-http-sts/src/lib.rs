@@ -38,3 +38,6 @@ mod purge;
 mod refusal;
 mod target;
 mod variables;
+
+#[global_allocator]
+static MEMORY: sts_alloc::Recycler = sts_alloc::Recycler;
