@@ -13,8 +13,12 @@ scripts/nginx.sh
 cargo_for_nginx
 
 profile=${PROFILE:-release}
+features=()
+# valgrind has to see each block of memory come and go.
+[[ $flavour != memcheck ]] || features+=(--no-default-features)
 say "building the module for NGINX ($flavour, $profile)"
-cargo build ${locked[@]+"${locked[@]}"} --package ngx-http-sts --profile "$profile"
+cargo build ${locked[@]+"${locked[@]}"} --package ngx-http-sts --profile "$profile" \
+    ${features[@]+"${features[@]}"}
 
 built=$target/${profile/#dev/debug}
 files=(ngx_http_sts_module.so)

@@ -66,7 +66,7 @@ cargo_for_nginx() {
         unset NGINX_BUILD_DIR NGINX_SOURCE_DIR
         return
         ;;
-    vendored)
+    vendored | memcheck)
         NGINX_BUILD_DIR=$root/$out/src/objs
         NGINX_SOURCE_DIR=$root/$out/src
         ;;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs a short soak and a set of tests under valgrind: on an NGINX whose pools are no more than a list
-# of single blocks, so that a use of what is gone shows. Fails when valgrind reports anything, but for
+# of single blocks, and with a module that keeps no blocks for later, so that a use of what is gone
+# shows. Fails when valgrind reports anything, but for
 # what is known of others (valgrind.supp).
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -20,8 +21,7 @@ tests='
 '
 
 scripts/setup.sh build test valgrind tools
-WITH_NGINX=vendored scripts/build.sh --only-flavour
-WITH_NGINX=memcheck scripts/nginx.sh
+WITH_NGINX=memcheck scripts/build.sh --only-flavour
 
 reports=$root/build/memcheck/reports
 wrapper=$root/build/memcheck/under-valgrind
@@ -39,7 +39,7 @@ export STS_SOAK=${STS_SOAK:-400}
 say "$STS_SOAK exchanges and a set of tests under valgrind (reports go to ${reports#"$root"/})"
 failed=0
 STS_TEST_VALGRIND=1 STS_TEST_NGINX=$wrapper \
-    STS_TEST_MODULE=$root/build/vendored/ngx_http_sts_module.so \
+    STS_TEST_MODULE=$root/build/memcheck/ngx_http_sts_module.so \
     build/tools/bin/cargo-nextest nextest run ${locked[@]+"${locked[@]}"} --package e2e \
     --profile memcheck --filterset "$tests" ${TEST:+"$TEST"} </dev/null || failed=1
 

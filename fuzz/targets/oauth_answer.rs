@@ -10,6 +10,7 @@ use sts_core::endpoint::Endpoint;
 use sts_core::life::{LifePolicy, good_for};
 use sts_core::now::{Now, UnixTime};
 use sts_core::profile::{Incoming, Profile, Protocol};
+use sts_core::source::claims;
 
 const NOW: Now = Now { wall: UnixTime(1_800_000_000), entropy: || [7; 32] };
 
@@ -38,7 +39,7 @@ fuzz_target!(|data: &[u8]| {
             assert!(!token.is_empty());
             assert!(!token.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)));
             let policy = LifePolicy { cap: 300, leeway: 15_000 };
-            assert!(policy.life(good_for(&issued, body, NOW.wall)) <= 300_000);
+            assert!(policy.life(good_for(&issued, claims(body).expiry, NOW.wall)) <= 300_000);
         }
         Err(failure) => {
             assert!((400..600).contains(&failure.kind.status()));

@@ -4,7 +4,6 @@ use std::hint::black_box;
 use std::sync::atomic::AtomicU64;
 
 use http::{HeaderMap, StatusCode};
-use sts_core::bound;
 use sts_core::cache_key::ExchangeKey;
 use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::Endpoint;
@@ -13,6 +12,7 @@ use sts_core::life::{LifePolicy, good_for};
 use sts_core::now::{Now, UnixTime};
 use sts_core::profile::{Incoming, Parameter, Profile, Protocol, Subject};
 use sts_core::secret::Secret;
+use sts_core::source;
 use sts_core::wstrust::settings::{Settings, WsTrust};
 use sts_zone::zone::{Capacity, Claim, Digest, Found, Tags, Value, Zone};
 
@@ -23,7 +23,7 @@ use crate::token::Tokens;
 pub(crate) const WORK: &[(&str, &str)] = &[
     ("nothing", "an empty turn"),
     ("key", "the key of a token of 250 B with two parameters"),
-    ("bound", "whether a JWT of 250 B is bound"),
+    ("source", "a look at a JWT of 250 B"),
     ("life", "how long a token is kept"),
     ("otx-request", "a request of RFC 8693"),
     ("otx-answer", "its answer"),
@@ -46,7 +46,7 @@ pub(crate) fn run(name: &str, times: u64) -> Result<()> {
             let key = ExchangeKey::new(&profile(Protocol::TokenExchange)?, &[]);
             repeat(times, |_| key.of(&Subject { source, parameters: &parameters }));
         }
-        "bound" => repeat(times, |_| bound::is_bound(black_box(source))),
+        "source" => repeat(times, |_| source::claims(black_box(source))),
         "life" => {
             let issued = Issued {
                 token: Secret::new(Tokens::target(250).numbered(1)),
@@ -55,7 +55,7 @@ pub(crate) fn run(name: &str, times: u64) -> Result<()> {
                 expires_at: None,
             };
             let policy = LifePolicy { cap: 300, leeway: 15_000 };
-            repeat(times, |_| policy.life(good_for(black_box(&issued), source, NOW.wall)));
+            repeat(times, |_| policy.life(good_for(black_box(&issued), None, NOW.wall)));
         }
         "otx-request" => write(times, &profile(Protocol::TokenExchange)?, source),
         "otx-answer" => {

@@ -38,6 +38,8 @@ pub(crate) struct Ask {
     pub(crate) parameters: Vec<(String, Secret)>,
     pub(crate) client_id: Option<Rc<[u8]>>,
     pub(crate) username: Option<Rc<[u8]>>,
+    /// When the source token expires, if it says so.
+    pub(crate) expiry: Option<UnixTime>,
     /// The source token was looked at, and is bound to no key of its client.
     pub(crate) unbound: bool,
 }
@@ -164,7 +166,7 @@ impl Ask {
         let issued = callee.profile.response(&answer, &clock::now());
         let issued = issued.map_err(|failure| self.without_tokens(failure))?;
         let sent = UnixTime(started.div_ceil(1000));
-        let good_for = life::good_for(&issued, self.token.expose(), sent);
+        let good_for = life::good_for(&issued, self.expiry, sent);
         Ok(Token {
             token: Target::new(issued.token),
             token_type: issued.token_type,

@@ -1,13 +1,14 @@
 //! What happens to a request in the phase that it is exchanged in.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::rc::Rc;
 
-use sts_core::bound;
 use sts_core::cache_key::CacheKey;
 use sts_core::error::{Failure, FailureKind};
 use sts_core::profile::{Names, Parameter, Subject};
 use sts_core::secret::{Secret, SharedSecret};
+use sts_core::source;
 
 use crate::carry::accept::{self, Taken};
 use crate::carry::pass;
@@ -161,7 +162,10 @@ fn meet_again(
         Outcome::Granted(granted) => {
             let token = decode(exchange, &pass.source);
             let good = token
-                .and_then(|token| check_bound(exchange, &pass.source, token.expose(), false))
+                .and_then(|token| {
+                    let is_bound = || source::claims(token.expose()).is_bound;
+                    check_bound(exchange, &pass.source, is_bound)
+                })
                 .and_then(|()| pass::check(&exchange.carrier, granted));
             match good {
                 Ok(()) => return Ok(go_on(request, pass)),
@@ -181,17 +185,14 @@ fn go_on(request: Request<'_>, pass: &Pass) -> Next {
     Next::GoOn
 }
 
-/// `unbound`: the token itself is known to be bound to nothing.
+/// `is_bound` tells whether the token itself says so.
 fn check_bound(
     exchange: &Exchange,
     source: &Source,
-    token: &[u8],
-    unbound: bool,
+    is_bound: impl FnOnce() -> bool,
 ) -> Result<(), Failure> {
-    let is_bound = || !unbound && bound::is_bound(token);
-    let bound = || source.with_dpop || is_bound();
     let allowed = exchange.bound_tokens == BoundTokens::Allow || !exchange.has_source();
-    if allowed || !bound() {
+    if allowed || !(source.with_dpop || is_bound()) {
         return Ok(());
     }
     let reason = "the source token is bound to a key of the client (STSBoundTokens)";
@@ -279,7 +280,9 @@ fn start(
     if values.username.as_ref().is_some_and(|name| name.is_empty()) {
         return missing("there is nobody whose password the source token could be");
     }
-    let check = |unbound| check_bound(exchange, source, token.expose(), unbound);
+    let claims = OnceCell::new();
+    let claims = || claims.get_or_init(|| source::claims(token.expose()));
+    let check = |unbound: bool| check_bound(exchange, source, || !unbound && claims().is_bound);
     // Only what has passed the check asks.
     let ask = || Ask {
         callee: exchange.callee.clone(),
@@ -293,6 +296,7 @@ fn start(
             .collect(),
         client_id: values.client_id.as_deref().map(Rc::from),
         username: values.username.as_deref().map(Rc::from),
+        expiry: claims().expiry,
         unbound: exchange.has_source() && exchange.bound_tokens == BoundTokens::Refuse,
     };
     let Some(cache) = &exchange.cache else {

@@ -39,5 +39,6 @@ mod refusal;
 mod target;
 mod variables;
 
+#[cfg(feature = "recycle")]
 #[global_allocator]
 static MEMORY: sts_alloc::Recycler = sts_alloc::Recycler;

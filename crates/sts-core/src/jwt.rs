@@ -25,10 +25,18 @@ pub(crate) fn decode(part: &[u8]) -> Option<Secret> {
 /// When a JWT expires (RFC 7519, section 4.1.4); `None` for what is no JWT and for one that does not
 /// say.
 pub fn expiry(token: &[u8]) -> Option<UnixTime> {
-    // The header of every JWT begins with an encoded brace.
-    let payload = token.starts_with(b"e").then(|| payload(token)).flatten()?;
-    let claims = decode(payload)?;
-    let claims: Claims = serde_json::from_slice(claims.expose()).ok()?;
+    let payload = has_encoded_header(token).then(|| payload(token)).flatten()?;
+    expiry_in(decode(payload)?.expose())
+}
+
+/// Whether it begins as the header of every JWT does, with an encoded brace.
+pub(crate) fn has_encoded_header(token: &[u8]) -> bool {
+    token.starts_with(b"e")
+}
+
+/// When a JWT with these claims expires.
+pub(crate) fn expiry_in(claims: &[u8]) -> Option<UnixTime> {
+    let claims: Claims = serde_json::from_slice(claims).ok()?;
     // NumericDate may have a fraction; a negative one is long past. The cast saturates.
     claims.exp.map(|exp| UnixTime(exp as u64))
 }

@@ -19,14 +19,13 @@
 //! | [`cache_key`] | the name that an issued token has in a cache |
 //! | [`life`] | how long an issued token may be used again |
 //! | [`jwt`] | what a JWT says of itself |
-//! | [`bound`] | tokens that are bound to a key of the client |
 //! | [`carry`] | where tokens stand in a request, and how they are taken out and put in |
+//! | [`source`] | what a source token says of itself |
 //! | [`secret`] | types that keep tokens and credentials out of logs |
 //! | [`now`] | time and randomness, as arguments |
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-pub mod bound;
 pub mod cache_key;
 pub mod carry;
 pub mod client_auth;
@@ -47,4 +46,5 @@ pub mod parameters;
 pub mod profile;
 mod retry_after;
 pub mod secret;
+pub mod source;
 pub mod wstrust;

@@ -22,15 +22,14 @@ const LARGEST_LEEWAY: u64 = 10;
 /// anything.
 ///
 /// HTTP's caching headers have no say: they are about the answer, not about the token.
-pub fn good_for(issued: &Issued, source: &[u8], sent: UnixTime) -> Option<u64> {
+pub fn good_for(issued: &Issued, source: Option<UnixTime>, sent: UnixTime) -> Option<u64> {
     let until = |expiry: UnixTime| expiry.0.saturating_sub(sent.0);
     let expiries = [
         issued.expires_in,
         // WS-Trust has looked into its assertions already.
         issued.expires_at.or_else(|| assertion_expiry(issued.token.expose())).map(until),
         jwt::expiry(issued.token.expose()).map(until),
-        jwt::expiry(source).map(until),
-        assertion_expiry(source).map(until),
+        source.map(until),
     ];
     expiries.into_iter().flatten().min()
 }
@@ -56,12 +55,13 @@ mod tests {
     use super::*;
     use crate::issued::TokenType;
     use crate::secret::Secret;
+    use crate::source::claims;
 
     const SENT: UnixTime = UnixTime(1_000_000);
     const NO_LEEWAY: LifePolicy = LifePolicy { cap: 300, leeway: 0 };
 
     fn life(issued: &Issued, source: &[u8], sent: UnixTime, policy: &LifePolicy) -> u64 {
-        policy.life(good_for(issued, source, sent))
+        policy.life(good_for(issued, claims(source).expiry, sent))
     }
 
     fn jwt(lives: u64) -> Vec<u8> {

@@ -24,6 +24,9 @@ use crate::nginx::log::cycle_log;
 /// tasks that pass something on to each other, and no task can starve NGINX.
 const ROUNDS: u32 = 32;
 
+/// Bytes of a task. There may be thousands of them, and each is memory that is cold when it runs.
+const MAX_SIZE: usize = 1024;
+
 /// A running task. Dropping this lets it run on.
 pub(crate) struct Task(Rc<Slot>);
 
@@ -69,7 +72,8 @@ thread_local! {
 }
 
 /// Starts a task. It is polled later in the same iteration of the event loop.
-pub(crate) fn spawn(future: impl Future<Output = ()> + 'static) -> Task {
+pub(crate) fn spawn<F: Future<Output = ()> + 'static>(future: F) -> Task {
+    const { assert!(size_of::<Slot<Option<F>>>() <= MAX_SIZE, "box what the task seldom needs") };
     // At once: each hand that a future goes through copies it, and some are large.
     start(Rc::new(Slot {
         key: Cell::new(None),

@@ -1,22 +1,47 @@
-//! Tokens that are bound to a key of the client.
-//!
-//! Such a token is worth something only together with a proof that the gateway cannot give; to
-//! exchange it for a bearer token would take the protection away (RFC 9449, section 11).
+//! What a source token says of itself, unverified: whether it is bound to a key of the client, and when
+//! it expires.
 
 use memchr::memmem;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 use crate::jwt;
+use crate::now::UnixTime;
+use crate::wstrust::assertion_expiry;
 
-/// Whether a source token is of the scheme `DPoP` (RFC 9449, section 7.1), or a JWT with a `cnf`
-/// claim (RFC 7800, section 3.1).
-///
-/// The check does not verify the JWT: it protects clients from a mistake of the operator, and a
-/// client gains nothing by hiding the claim of its own token.
-pub fn is_bound(source: &[u8]) -> bool {
+/// What is found by one look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// Whether it is of the scheme `DPoP` (RFC 9449, section 7.1), or a JWT with a `cnf` claim (RFC
+    /// 7800, section 3.1).
+    ///
+    /// Such a token is worth something only together with a proof that the gateway cannot give; to
+    /// exchange it for a bearer token would take the protection away (RFC 9449, section 11). This
+    /// protects clients from a mistake of the operator, and a client gains nothing by hiding the claim
+    /// of its own token.
+    pub is_bound: bool,
+    /// When it expires, if it says so: good for being careful, never for trusting.
+    pub expiry: Option<UnixTime>,
+}
+
+/// Looks at a source token. A JWT is decoded once for all of it.
+pub fn claims(source: &[u8]) -> Claims {
     let source = source.trim_ascii_start();
-    has_dpop_scheme(source) || jwt::payload(source).is_some_and(has_confirmation)
+    let has_dpop_scheme = has_dpop_scheme(source);
+    let Some(payload) = jwt::payload(source) else {
+        return Claims { is_bound: has_dpop_scheme, expiry: assertion_expiry(source) };
+    };
+    if payload.len() > MAX_PAYLOAD {
+        let is_bound = has_dpop_scheme || payload.first() == Some(&ENCODED_BRACE);
+        return Claims { is_bound, expiry: Some(UnixTime(0)) };
+    }
+    let decoded = jwt::decode(payload);
+    let claims = decoded.as_ref().map_or(&[][..], |claims| claims.expose());
+    let expiry = if jwt::has_encoded_header(source) { jwt::expiry_in(claims) } else { None };
+    Claims {
+        is_bound: has_dpop_scheme || has_confirmation(claims),
+        expiry: expiry.or_else(|| assertion_expiry(source)),
+    }
 }
 
 fn has_dpop_scheme(source: &[u8]) -> bool {
@@ -28,22 +53,17 @@ fn has_dpop_scheme(source: &[u8]) -> bool {
     }
 }
 
-fn has_confirmation(payload: &[u8]) -> bool {
-    if payload.len() > MAX_PAYLOAD {
-        return payload.first() == Some(&ENCODED_BRACE);
-    }
-    let Some(claims) = jwt::decode(payload) else { return false };
-    let claims = claims.expose();
+fn has_confirmation(claims: &[u8]) -> bool {
     // Most tokens are done with here: no such name, not even in other letters (`\u0063nf`).
     if memmem::find(claims, b"\"cnf\"").is_none() && memmem::find(claims, b"\\u00").is_none() {
         return false;
     }
     // What looks like bound but cannot be read is not let through.
-    serde_json::from_slice(claims).map_or(true, |claims: Claims| claims.cnf)
+    serde_json::from_slice(claims).map_or(true, |claims: Confirmation| claims.cnf)
 }
 
 #[derive(Deserialize)]
-struct Claims {
+struct Confirmation {
     /// Whether the name is there, whatever its value.
     #[serde(default, deserialize_with = "present")]
     cnf: bool,
@@ -56,7 +76,8 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error>
 
 const DPOP: &[u8] = b"DPoP";
 
-/// Encoded bytes. Nobody issues such a JWT; it is taken for bound without looking further.
+/// Encoded bytes. Nobody issues such a JWT; it is taken for bound and for expired without looking
+/// further.
 const MAX_PAYLOAD: usize = 1024 * 1024;
 
 /// With what `{` starts in base64url.
@@ -69,6 +90,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn is_bound(source: &[u8]) -> bool {
+        claims(source).is_bound
+    }
 
     fn jwt(payload: &str) -> String {
         format!("eyJhbGciOiJub25lIn0.{}.c2ln", URL_SAFE_NO_PAD.encode(payload))
@@ -143,6 +168,21 @@ mod tests {
         let padding = "x".repeat(MAX_PAYLOAD);
         assert!(is_bound(jwt(&format!("{{\"a\":\"{padding}\"}}")).as_bytes()));
         assert!(!is_bound(format!("a.{padding}.c").as_bytes()), "no JWT, however long");
+    }
+
+    #[test]
+    fn the_expiry_is_that_of_a_jwt_or_of_an_assertion() {
+        let expiry = |source: &str| claims(source.as_bytes()).expiry;
+        assert_eq!(expiry(&jwt(r#"{"exp":1000}"#)), Some(UnixTime(1000)));
+        assert_eq!(expiry(&format!(" {}", jwt(r#"{"exp":1000,"cnf":{}}"#))), Some(UnixTime(1000)));
+        let assertion = "<Assertion xmlns='urn:oasis:names:tc:SAML:2.0:assertion'><Conditions \
+                         NotOnOrAfter='1970-01-12T13:47:10.5Z'/><a>b.c.d</a></Assertion>";
+        assert_eq!(expiry(assertion), Some(UnixTime(1_000_030)));
+        for source in ["", "opaque", "a.b.c", &jwt("{}"), "<a/>"] {
+            assert_eq!(expiry(source), None, "{source}");
+        }
+        let long = jwt(&format!("{{\"exp\":1000,\"a\":\"{}\"}}", "x".repeat(MAX_PAYLOAD)));
+        assert_eq!(expiry(&long), Some(UnixTime(0)));
     }
 
     #[test]
