@@ -10,10 +10,14 @@ use sts_core::endpoint::Endpoint;
 use sts_core::issued::{Issued, TokenType};
 use sts_core::life::{LifePolicy, good_for};
 use sts_core::now::{Now, UnixTime};
-use sts_core::profile::{Incoming, Parameter, Profile, Protocol, Subject};
+use sts_core::profile::{
+    ANSWER_HEADERS, Incoming, Outgoing, Parameter, Profile, Protocol, Subject,
+};
 use sts_core::secret::Secret;
 use sts_core::source;
 use sts_core::wstrust::settings::{Settings, WsTrust};
+use sts_net::http1::answer::{Asked, Limits, Reader};
+use sts_net::http1::request;
 use sts_zone::zone::{Capacity, Claim, Digest, Found, Tags, Value, Zone};
 
 use crate::Result;
@@ -23,12 +27,14 @@ use crate::token::Tokens;
 pub(crate) const WORK: &[(&str, &str)] = &[
     ("nothing", "an empty turn"),
     ("key", "the key of a token of 250 B with two parameters"),
-    ("source", "a look at a JWT of 250 B"),
-    ("life", "how long a token is kept"),
+    ("source", "a look at a source token, a JWT of 250 B"),
+    ("life", "how long its target token is kept"),
     ("otx-request", "a request of RFC 8693"),
     ("otx-answer", "its answer"),
     ("wstrust-request", "a request of WS-Trust"),
     ("wstrust-answer", "its answer, of 4 KiB"),
+    ("http-request", "a request on the wire"),
+    ("http-answer", "its answer"),
     ("zone-hit", "a value of 250 B from a zone with 10,000"),
     ("zone-miss", "a call noted in a full zone, and its value kept in place of another"),
 ];
@@ -59,15 +65,38 @@ pub(crate) fn run(name: &str, times: u64) -> Result<()> {
         }
         "otx-request" => write(times, &profile(Protocol::TokenExchange)?, source),
         "otx-answer" => {
-            let body = format!(
-                r#"{{"access_token":"{}","issued_token_type":"urn:ietf:params:oauth:token-type:access_token","token_type":"Bearer","expires_in":300}}"#,
-                String::from_utf8_lossy(&Tokens::target(250).numbered(1))
-            );
-            read(times, &profile(Protocol::TokenExchange)?, body.as_bytes(), "application/json")?;
+            let profile = profile(Protocol::TokenExchange)?;
+            read(times, &profile, otx_answer().as_bytes(), "application/json")?;
         }
         "wstrust-request" => write(times, &profile(wstrust()?)?, source),
         "wstrust-answer" => {
             read(times, &profile(wstrust()?)?, WSTRUST_ANSWER, "application/soap+xml")?;
+        }
+        "http-request" => {
+            let parameters = [parameter("audience", "https://backend"), parameter("scope", "read")];
+            let subject = Subject { source, parameters: &parameters };
+            let request = profile(Protocol::TokenExchange)?.request(&subject, &NOW);
+            let Outgoing { headers, body } = request.map_err(|failure| failure.reason)?;
+            let start = request::start("/token", "127.0.0.1", "nginx-sts");
+            repeat(times, |_| request::post(black_box(&start), &headers, body.expose()));
+        }
+        "http-answer" => {
+            let body = otx_answer();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n\
+                 Date: Thu, 26 Nov 2026 12:00:00 GMT\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            let text = [head, body].concat();
+            let limits = Limits { head: 65_536, body: 65_536 };
+            let is_read = || {
+                let mut reader = Reader::new(Asked::Answer, &ANSWER_HEADERS, limits);
+                reader.take(black_box(text.as_bytes())).is_ok_and(|answer| answer.is_some())
+            };
+            if !is_read() {
+                return Err("the answer to be read is refused".into());
+            }
+            repeat(times, |_| is_read());
         }
         "zone-hit" => {
             let zone = FilledZone::new(8 << 20, 10_000)?;
@@ -95,6 +124,13 @@ fn repeat<R>(times: u64, mut work: impl FnMut(u64) -> R) {
 
 fn parameter<'p>(name: &'p str, value: &'p str) -> Parameter<'p> {
     Parameter { name, value: value.as_bytes() }
+}
+
+fn otx_answer() -> String {
+    format!(
+        r#"{{"access_token":"{}","issued_token_type":"urn:ietf:params:oauth:token-type:access_token","token_type":"Bearer","expires_in":300}}"#,
+        String::from_utf8_lossy(&Tokens::target(250).numbered(1))
+    )
 }
 
 fn wstrust() -> Result<Protocol> {

@@ -161,8 +161,11 @@ impl Ask {
         })?;
         let answer = net::call(&callee.destination, &message, &callee.limit, sent, hold).await;
         let answer = answer.map_err(|error| Failed::of(error, &callee.limit))?;
-        let answer =
-            Incoming { status: answer.status, headers: &answer.headers, body: &answer.body };
+        let answer = Incoming {
+            status: answer.status,
+            headers: &answer.headers,
+            body: answer.body.expose(),
+        };
         let issued = callee.profile.response(&answer, &clock::now());
         let issued = issued.map_err(|failure| self.without_tokens(failure))?;
         let sent = UnixTime(started.div_ceil(1000));

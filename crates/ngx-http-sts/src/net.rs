@@ -12,11 +12,11 @@ use std::rc::Rc;
 
 use sts_core::error::{Failure, FailureKind};
 use sts_core::profile::Outgoing;
+use sts_core::secret::Secret;
 use sts_net::calls::{CallLimits, Full as QueueFull};
 use sts_net::http1::answer::Answer;
 use sts_net::http1::request;
 use sts_net::idle::Limits;
-use zeroize::Zeroizing;
 
 use crate::net::connection::{Connection, SendError};
 pub(crate) use crate::net::destination::{Destination, Destinations};
@@ -97,8 +97,8 @@ impl From<CallError> for Failure {
     }
 }
 
-/// A request as it goes to a destination. It is wiped when it is dropped.
-pub(crate) struct Message(Zeroizing<Vec<u8>>);
+/// A request as it goes to a destination.
+pub(crate) struct Message(Secret);
 
 impl Message {
     pub(crate) fn new(destination: &Destination, outgoing: &Outgoing) -> Self {
@@ -131,7 +131,7 @@ async fn run(
     let _turn = destination.calls().turn(limit.calls).await?;
     if let Some(mut connection) = pool::take(destination) {
         sent.set(true);
-        match connection.send(&message.0, limit.response).await {
+        match connection.send(message.0.expose(), limit.response).await {
             // Not a byte of it was written, so nothing of it can have been processed.
             Err(SendError::Unsent(_)) => sent.set(false),
             Err(SendError::Call(error)) => return Err(error),
@@ -144,7 +144,7 @@ async fn run(
     // Boxed, because most calls find a connection: their task has to have no room for this.
     let mut connection = Box::pin(open(destination, limit, end)).await?;
     sent.set(true);
-    match connection.send(&message.0, limit.response).await {
+    match connection.send(message.0.expose(), limit.response).await {
         Err(SendError::Unsent(error) | SendError::Call(error)) => Err(error),
         Ok(answer) => {
             keep(destination, connection, &answer, limit);

@@ -45,6 +45,7 @@ pub mod options;
 pub mod parameters;
 pub mod profile;
 mod retry_after;
-pub mod secret;
 pub mod source;
 pub mod wstrust;
+
+pub use sts_secret as secret;

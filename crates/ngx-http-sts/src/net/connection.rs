@@ -8,9 +8,9 @@ use std::task::{Context, Poll, ready};
 
 use sts_core::client_auth::KeyPair;
 use sts_core::profile::ANSWER_HEADERS;
+use sts_core::secret::wipe;
 use sts_net::http1::answer::{Answer, AnswerError, Asked, Limits, Reader};
 use sts_net::wear::Wear;
-use zeroize::Zeroize;
 
 use crate::net::{CallError, Destination, tunnel};
 use crate::nginx::address::SocketAddress;
@@ -150,7 +150,7 @@ impl<'a> Conversation<'a> {
             };
             let arrived = room.get_mut(..length).unwrap_or_default();
             let answer = self.read(arrived);
-            arrived.zeroize();
+            wipe(arrived);
             if let Some(answer) = answer.transpose() {
                 return Poll::Ready(answer);
             }

@@ -209,7 +209,7 @@ impl Peer {
             (*connection).send.map(|send| send(connection, data.as_ptr().cast_mut(), data.len()))
         };
         match sent {
-            Some(length) if length >= 0 => return Poll::Ready(Ok(length.unsigned_abs())),
+            Some(length) if length > 0 => return Poll::Ready(Ok(length.unsigned_abs())),
             Some(again) if again == NGX_AGAIN as isize => {}
             _ => return Poll::Ready(Err(self.lost())),
         }

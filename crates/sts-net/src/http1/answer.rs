@@ -4,7 +4,7 @@ use std::mem;
 
 use http::{HeaderMap, HeaderName, StatusCode};
 use memchr::memchr;
-use zeroize::Zeroizing;
+use sts_secret::Secret;
 
 use crate::http1::body::Body;
 use crate::http1::chunks::Chunks;
@@ -36,8 +36,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// The headers that are wanted.
     pub headers: HeaderMap,
-    /// The body, wiped when it is dropped.
-    pub body: Zeroizing<Vec<u8>>,
+    /// The body.
+    pub body: Secret,
     /// Whether the other side means to keep the connection, and knows where the answer ends.
     pub keeps_connection: bool,
     /// Something came after it.

@@ -1,6 +1,6 @@
 //! The body of an answer, as far as it has arrived.
 
-use zeroize::Zeroizing;
+use sts_secret::Secret;
 
 use crate::http1::answer::AnswerError;
 
@@ -9,7 +9,7 @@ const FIRST_ROOM: usize = 4 * 1024;
 
 /// Bytes up to a limit, wiped when they are dropped.
 pub(super) struct Body {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Secret,
     limit: usize,
 }
 
@@ -24,7 +24,7 @@ impl Body {
             Some(_) => return Err(AnswerError::TooLarge(limit)),
             None => 0,
         };
-        Ok(Self { bytes: Zeroizing::new(Vec::with_capacity(room)), limit })
+        Ok(Self { bytes: Secret::with_capacity(room), limit })
     }
 
     /// Appends what has arrived.
@@ -39,18 +39,17 @@ impl Body {
         if length > self.bytes.capacity() {
             self.grow(length.max(2 * self.bytes.capacity()).max(FIRST_ROOM));
         }
-        self.bytes.extend_from_slice(bytes);
+        self.bytes.append(bytes);
         Ok(())
     }
 
-    pub(super) fn into_bytes(self) -> Zeroizing<Vec<u8>> {
+    pub(super) fn into_bytes(self) -> Secret {
         self.bytes
     }
 
-    /// A vector that grows by itself leaves what it held where it was.
     fn grow(&mut self, capacity: usize) {
-        let mut larger = Zeroizing::new(Vec::with_capacity(capacity));
-        larger.extend_from_slice(&self.bytes);
+        let mut larger = Secret::with_capacity(capacity);
+        larger.append(self.bytes.expose());
         self.bytes = larger;
     }
 }
@@ -65,7 +64,7 @@ mod tests {
         assert_eq!(body.push(b"12345"), Ok(()));
         assert_eq!(body.push(b"67890"), Ok(()));
         assert_eq!(body.push(b"1"), Err(AnswerError::TooLarge(10)));
-        assert_eq!(body.into_bytes().as_slice(), b"1234567890");
+        assert_eq!(body.into_bytes().expose(), b"1234567890");
     }
 
     #[test]
@@ -82,7 +81,7 @@ mod tests {
             body.push(&[number as u8]).unwrap();
         }
         let whole = body.into_bytes();
-        assert!(whole.iter().enumerate().all(|(at, byte)| *byte == at as u8));
+        assert!(whole.expose().iter().enumerate().all(|(at, byte)| *byte == at as u8));
         assert_eq!(whole.len(), 50_000);
     }
 }

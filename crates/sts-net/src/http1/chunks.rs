@@ -147,7 +147,7 @@ mod tests {
             offset += piece.len();
             if let Some(rest) = chunks.take(piece, &mut body)? {
                 let rest = [rest, &text[offset..]].concat();
-                return Ok(Some((body.into_bytes().to_vec(), rest)));
+                return Ok(Some((body.into_bytes().expose().to_vec(), rest)));
             }
         }
         Ok(None)

@@ -1,9 +1,7 @@
 //! What is sent.
 
-use std::io::Write;
-
 use http::HeaderMap;
-use zeroize::Zeroizing;
+use sts_secret::Secret;
 
 /// How a POST begins (RFC 9112, section 3): `target` is a path with its query, or to a proxy an
 /// absolute URL, `authority` the host that it is for, with the port if that is not the usual one.
@@ -15,21 +13,20 @@ pub fn start(target: &str, authority: &str, user_agent: &str) -> String {
 
 /// A whole message: its [`start`], its other headers, its body and the length of that. It is in one
 /// piece, so that it goes out in one packet, and it is wiped when it is dropped.
-pub fn post(start: &str, headers: &HeaderMap, body: &[u8]) -> Zeroizing<Vec<u8>> {
+pub fn post(start: &str, headers: &HeaderMap, body: &[u8]) -> Secret {
     let fields = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
-    // All of it from the start: what grows leaves a copy behind.
-    let length = start.len() + fields.sum::<usize>() + LENGTH_FIELD + body.len();
-    let mut message = Zeroizing::new(Vec::with_capacity(length));
-    message.extend_from_slice(start.as_bytes());
+    let end = format!("content-length: {}\r\n\r\n", body.len());
+    let length = start.len() + fields.sum::<usize>() + end.len() + body.len();
+    let mut message = Secret::with_capacity(length);
+    message.append(start.as_bytes());
     for (name, value) in headers {
-        message.extend_from_slice(name.as_str().as_bytes());
-        message.extend_from_slice(b": ");
-        message.extend_from_slice(value.as_bytes());
-        message.extend_from_slice(b"\r\n");
+        message.append(name.as_str().as_bytes());
+        message.append(b": ");
+        message.append(value.as_bytes());
+        message.append(b"\r\n");
     }
-    // Writing to a vector cannot fail.
-    let _ = write!(message, "content-length: {}\r\n\r\n", body.len());
-    message.extend_from_slice(body);
+    message.append(end.as_bytes());
+    message.append(body);
     message
 }
 
@@ -37,9 +34,6 @@ pub fn post(start: &str, headers: &HeaderMap, body: &[u8]) -> Zeroizing<Vec<u8>>
 pub fn connect(target: &str) -> String {
     format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n")
 }
-
-/// Bytes of the last header with the longest number, and of the empty line.
-const LENGTH_FIELD: usize = "content-length: 18446744073709551615\r\n\r\n".len();
 
 #[cfg(test)]
 mod tests {
@@ -55,7 +49,7 @@ mod tests {
         headers.insert("accept", HeaderValue::from_static("application/json"));
         let message = post(&start, &headers, b"a=b");
         assert_eq!(
-            String::from_utf8_lossy(&message),
+            String::from_utf8_lossy(message.expose()),
             "POST /token?a=b HTTP/1.1\r\nhost: sts.example:8443\r\nuser-agent: a/1\r\n\
              accept: application/json\r\ncontent-length: 3\r\n\r\na=b"
         );
@@ -64,7 +58,7 @@ mod tests {
     #[test]
     fn the_length_is_told_also_of_nothing() {
         let message = post(&start("/", "a", "b"), &HeaderMap::new(), b"");
-        assert!(message.ends_with(b"\r\ncontent-length: 0\r\n\r\n"));
+        assert!(message.expose().ends_with(b"\r\ncontent-length: 0\r\n\r\n"));
     }
 
     #[test]
@@ -87,9 +81,10 @@ mod tests {
                 headers.append(name, HeaderValue::from_str(value).unwrap());
             }
             let message = post(&start("/", "h", "u"), &headers, &body);
+            let message = message.expose();
             let mut room = [httparse::EMPTY_HEADER; 20];
             let mut request = httparse::Request::new(&mut room);
-            let head = request.parse(&message).unwrap().unwrap();
+            let head = request.parse(message).unwrap().unwrap();
             prop_assert_eq!(&message[head..], &body);
             let read: Vec<_> = request.headers.iter().map(|field| (field.name, field.value)).collect();
             let (own, rest) = read.split_at(2);

@@ -26,7 +26,7 @@ fn in_pieces<'p>(
     let read = |answer: Answer, by_end: bool| Read {
         status: answer.status.as_u16(),
         headers: answer.headers.len(),
-        body: String::from_utf8_lossy(&answer.body).into_owned(),
+        body: String::from_utf8_lossy(answer.body.expose()).into_owned(),
         keeps_connection: answer.keeps_connection && !answer.has_more,
         by_end,
     };

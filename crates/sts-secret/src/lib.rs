@@ -1,4 +1,6 @@
 //! Types that keep tokens and credentials out of logs and wipe them when they go.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 use std::mem::{self, ManuallyDrop};
 use std::rc::Rc;
@@ -19,13 +21,13 @@ impl Secret {
     }
 
     /// An empty buffer to write into.
-    pub(crate) fn with_capacity(capacity: usize) -> Self {
+    pub fn with_capacity(capacity: usize) -> Self {
         Self(Vec::with_capacity(capacity))
     }
 
     /// Appends bytes, for which there must be room: a buffer that grew would leave a copy of what
     /// it held in freed memory.
-    pub(crate) fn append(&mut self, bytes: &[u8]) {
+    pub fn append(&mut self, bytes: &[u8]) {
         debug_assert!(self.0.capacity() - self.0.len() >= bytes.len(), "the buffer grows");
         self.0.extend_from_slice(bytes);
     }
@@ -33,6 +35,11 @@ impl Secret {
     /// The bytes themselves. Every use of this is a place where a secret could leak.
     pub fn expose(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Bytes that it may have without growing.
+    pub fn capacity(&self) -> usize {
+        self.0.capacity()
     }
 
     /// Length in bytes.
@@ -73,7 +80,7 @@ impl Drop for SharedSecret {
 
 /// Room for a secret that something else writes. Zeroes would come from `calloc`, which of the C
 /// library's allocators is the slow one.
-pub(crate) fn room(length: usize) -> Zeroizing<Vec<u8>> {
+pub fn room(length: usize) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(vec![b'.'; length])
 }
 
@@ -85,13 +92,6 @@ impl From<Zeroizing<Vec<u8>>> for Secret {
     }
 }
 
-/// For the owners that hand a body to an HTTP client without copying it.
-impl AsRef<[u8]> for Secret {
-    fn as_ref(&self) -> &[u8] {
-        self.expose()
-    }
-}
-
 impl Drop for Secret {
     fn drop(&mut self) {
         // Asked for at once, a vector would be wiped byte by byte, and a long token would feel it.
@@ -100,9 +100,11 @@ impl Drop for Secret {
     }
 }
 
+/// Zeroes memory, also where nobody reads it any more.
+///
 /// What is empty may have an address at which there is no memory, and there even a wipe of nothing
 /// takes a tenth of a microsecond: processors stumble over the masked store of the C library.
-fn wipe<T>(bytes: &mut [T])
+pub fn wipe<T>(bytes: &mut [T])
 where
     [T]: Zeroize,
 {
