@@ -1,5 +1,7 @@
 //! A connection to an STS on NGINX's event loop.
 
+mod remark;
+
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::future::poll_fn;
 use std::io;
@@ -11,7 +13,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use nginx_sys::{
-    NGX_AGAIN, NGX_DECLINED, NGX_LOG_DEBUG, NGX_OK, ngx_close_connection,
+    NGX_AGAIN, NGX_DECLINED, NGX_OK, ngx_close_connection,
     ngx_connection_log_error_e_NGX_ERROR_ERR, ngx_connection_t, ngx_create_pool, ngx_destroy_pool,
     ngx_event_connect_peer, ngx_event_get_peer, ngx_event_t, ngx_handle_read_event,
     ngx_handle_write_event, ngx_int_t, ngx_log_t, ngx_peer_connection_t, ngx_pool_t,
@@ -23,14 +25,12 @@ use sts_net::idle::ParkedId;
 
 use crate::nginx::address::SocketAddress;
 use crate::nginx::guard::guard;
-use crate::nginx::log::{Level, cycle, cycle_log};
+use crate::nginx::log::cycle_log;
+use crate::nginx::peer::remark::Remark;
 use crate::nginx::tls::Tls;
 
 /// Bytes of the pool of a connection: NGINX's TLS state has to fit, and little else.
 const POOL_SIZE: usize = 1024;
-
-/// How much of NGINX's own words about a failed connection is kept for our log line.
-const REMARK: usize = 300;
 
 /// What went wrong while a connection was made.
 #[derive(Debug, thiserror::Error)]
@@ -99,8 +99,7 @@ struct Inner {
     connection: Cell<*mut ngx_connection_t>,
     pool: *mut ngx_pool_t,
     log: UnsafeCell<ngx_log_t>,
-    /// What NGINX wrote about this connection: it goes into our own line.
-    remark: RefCell<String>,
+    remark: Remark,
     reader: Cell<Option<Waker>>,
     writer: Cell<Option<Waker>>,
     parked: Cell<Option<OnClose>>,
@@ -276,23 +275,20 @@ impl Peer {
             return None;
         }
         // SAFETY: as above.
-        let mut log = unsafe { *cycle_log() };
-        log.handler = None;
-        log.next = ptr::null_mut();
-        log.writer = Some(take_remark);
+        let log = unsafe { *cycle_log() };
         let inner = Rc::new(Inner {
             connection: Cell::new(ptr::null_mut()),
             pool,
             log: UnsafeCell::new(log),
-            remark: RefCell::default(),
+            remark: Remark::default(),
             reader: Cell::default(),
             writer: Cell::default(),
             parked: Cell::default(),
             tls: RefCell::default(),
             closing: Cell::new(false),
         });
-        // SAFETY: NGINX does not know the log yet.
-        unsafe { (*inner.log.get()).wdata = Rc::as_ptr(&inner).cast_mut().cast() };
+        // SAFETY: NGINX does not know the log yet, and it goes with the remark.
+        unsafe { inner.remark.listen_to(&mut *inner.log.get()) };
         Some(Self(inner))
     }
 
@@ -370,8 +366,7 @@ impl Peer {
 
     /// NGINX's own words about what went wrong.
     fn remark(&self) -> String {
-        let remark = self.inner().remark.take();
-        if remark.is_empty() { "closed by the peer".into() } else { remark }
+        self.inner().remark.take().unwrap_or_else(|| "closed by the peer".into())
     }
 }
 
@@ -484,31 +479,4 @@ unsafe extern "C" fn save_session(connection: *mut ngx_connection_t) {
             unsafe { tls.keep_session(connection) };
         }
     });
-}
-
-/// Takes what NGINX writes about a connection: one line a failure is enough, and it is ours.
-unsafe extern "C" fn take_remark(log: *mut ngx_log_t, level: usize, text: *mut u8, length: usize) {
-    guard((), || {
-        // SAFETY: NGINX passes the line that it made.
-        let line = String::from_utf8_lossy(unsafe { std::slice::from_raw_parts(text, length) });
-        // The line begins with the time, the level and the process: "… [error] 12#12: *3 ".
-        let message = line.split_once("#").and_then(|(_, rest)| rest.split_once(": "));
-        let message = message.map_or(&*line, |(_, message)| message).trim();
-        if level >= NGX_LOG_DEBUG as usize {
-            debug(message);
-            return;
-        }
-        let message = match message.split_once(' ') {
-            Some((number, rest)) if number.starts_with('*') => rest,
-            _ => message,
-        };
-        // SAFETY: `new` has made it point at the peer whose log this is.
-        let inner = unsafe { &*(*log).wdata.cast::<Inner>() };
-        inner.remark.replace(message.chars().take(REMARK).collect());
-    });
-}
-
-/// Debug lines go where they always go.
-fn debug(message: &str) {
-    cycle(Level::Debug, format_args!("{message}"));
 }
