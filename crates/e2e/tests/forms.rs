@@ -2,9 +2,11 @@
 #![expect(clippy::expect_used, reason = "what fails here is a test")]
 
 use std::io::ErrorKind;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use devsts::{Script, When, is_for};
+use devsts::pki::{Identity, Leaf};
+use devsts::{Script, Sts, Tls, When, is_for};
 use e2e::http1::{Connection, Request};
 use e2e::nginx::Nginx;
 use e2e::response::Response;
@@ -449,4 +451,37 @@ fn the_usual_variables_tell_of_the_form_as_it_is_passed_on() {
     let seen = Seen::by_backend(post(&nginx, "access_token=alice&a=b").send());
     assert_eq!(seen.header("X-Body"), Some(seen.body()));
     assert_eq!(seen.header("X-Length"), Some(seen.body().len().to_string()));
+}
+
+/// More than the sockets between two processes take.
+const MUCH: usize = 16 << 20;
+
+#[test]
+fn an_answer_that_comes_while_the_request_is_still_sent_counts() {
+    let scene = Scene::new();
+    let refusal = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n\
+                   Content-Length: 25\r\n\r\n{\"error\":\"invalid_grant\"}";
+    scene.sts.on_accept(Some(1), Script::new().read(1000).send(refusal).hang());
+    let nginx = start(&scene, "STSMaxForm 64m; STSHTTPTimeOut 20;");
+    let long = format!("access_token={}", "x".repeat(MUCH));
+    post(&nginx, &long).send().expect_status(401);
+    // The STS would take the next request for the rest of this one.
+    assert_exchanged(post(&nginx, "access_token=alice").send(), "alice", "");
+    assert_eq!(scene.sts.connections().accepted, 2);
+}
+
+#[test]
+fn a_token_of_many_records_of_tls_arrives_whole_and_once() {
+    let ca = Identity::authority("the CA");
+    let leaf = Leaf::server().ip(Ipv4Addr::LOCALHOST);
+    let scene = Scene::with(Sts::builder().tls(Tls::new(ca.issue(&leaf))));
+    let more = "STSMaxForm 64m; STSHTTPTimeOut 20; STSSSLTrustedCertificate %%PREFIX%%/ca.pem;";
+    let nginx = scene.nginx().file("ca.pem", ca.certificate_pem()).server(&location(more)).start();
+    let long = "x".repeat(MUCH);
+    for user in ["alice", "bob"] {
+        let token = format!("{user}.{long}");
+        let response = post(&nginx, &format!("access_token={token}")).send();
+        assert_exchanged(response, &token, "");
+    }
+    assert_eq!((scene.sts.call_count(), scene.sts.connections().accepted), (2, 1));
 }

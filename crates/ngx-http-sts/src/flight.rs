@@ -252,10 +252,10 @@ impl Drop for Landing {
 /// `async fn`, which would have it twice.
 fn fly(landing: Landing, mut found: Found) -> impl Future<Output = ()> {
     let started = timer::now();
-    // Who boarded to call has nothing but the call to end its wait.
-    let mut caller = landing.0.first().filter(|_| matches!(found, Found::Lead(_)));
     async move {
         let flight = &landing.0;
+        // Who boarded to call has nothing but the call to end its wait.
+        let mut caller = flight.first().filter(|_| matches!(found, Found::Lead(_)));
         loop {
             let mut awaits = None;
             match found {

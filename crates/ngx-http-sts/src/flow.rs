@@ -16,6 +16,7 @@ use sts_core::life::{self, LifePolicy};
 use sts_core::now::UnixTime;
 use sts_core::profile::{Incoming, Names, Parameter, Subject};
 use sts_core::secret::{Secret, SharedSecret};
+use sts_core::source::Claims;
 use sts_net::calls::CallLimits;
 use sts_zone::zone::{Tags, tag};
 
@@ -38,8 +39,8 @@ pub(crate) struct Ask {
     pub(crate) parameters: Vec<(String, Secret)>,
     pub(crate) client_id: Option<Rc<[u8]>>,
     pub(crate) username: Option<Rc<[u8]>>,
-    /// When the source token expires, if it says so.
-    pub(crate) expiry: Option<UnixTime>,
+    /// What the source token says of itself.
+    pub(crate) claims: Claims,
     /// The source token was looked at, and is bound to no key of its client.
     pub(crate) unbound: bool,
 }
@@ -169,7 +170,7 @@ impl Ask {
         let issued = callee.profile.response(&answer, &clock::now());
         let issued = issued.map_err(|failure| self.without_tokens(failure))?;
         let sent = UnixTime(started.div_ceil(1000));
-        let good_for = life::good_for(&issued, self.expiry, sent);
+        let good_for = life::good_for(&issued, self.claims.expiry(self.token.expose()), sent);
         Ok(Token {
             token: Target::new(issued.token),
             token_type: issued.token_type,

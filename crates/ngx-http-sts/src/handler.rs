@@ -280,8 +280,8 @@ fn start(
     if values.username.as_ref().is_some_and(|name| name.is_empty()) {
         return missing("there is nobody whose password the source token could be");
     }
-    let claims = OnceCell::new();
-    let claims = || claims.get_or_init(|| source::claims(token.expose()));
+    let looked = OnceCell::new();
+    let claims = || *looked.get_or_init(|| source::claims(token.expose()));
     let check = |unbound: bool| check_bound(exchange, source, || !unbound && claims().is_bound);
     // Only what has passed the check asks.
     let ask = || Ask {
@@ -296,7 +296,7 @@ fn start(
             .collect(),
         client_id: values.client_id.as_deref().map(Rc::from),
         username: values.username.as_deref().map(Rc::from),
-        expiry: claims().expiry,
+        claims: claims(),
         unbound: exchange.has_source() && exchange.bound_tokens == BoundTokens::Refuse,
     };
     let Some(cache) = &exchange.cache else {

@@ -1,4 +1,4 @@
-//! Safe types over NGINX's own: the only place with unsafe code.
+//! Safe types over NGINX's own: the only place with unsafe code but the allocator.
 //!
 //! A worker runs this code on one thread. That is the invariant behind most of what is here: nothing
 //! is shared between threads, and what NGINX hands to a callback stays valid while it runs.

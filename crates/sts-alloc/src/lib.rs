@@ -4,7 +4,7 @@
 //! library's allocator is bad at: what is given back is more than its fast lists take, and each of the
 //! large blocks that NGINX asks for in between makes it merge them all, only to split them again (ADR
 //! 15). Here a block goes into a list of its size and comes out of it unchanged. Everything comes from
-//! the C library in the end, block by block, and up to [`MOST`] bytes stay here.
+//! the C library in the end, block by block, and of each size up to [`MOST`] bytes stay here.
 //!
 //! A thread has lists of its own; NGINX's workers use Rust in one thread.
 #![warn(missing_docs)]
@@ -18,8 +18,8 @@ use std::ptr;
 use class::Class;
 use lists::Lists;
 
-/// Bytes that a thread keeps at most.
-pub const MOST: usize = 4 * 1024 * 1024;
+/// Bytes that a thread keeps of one size at most.
+pub const MOST: usize = 256 * 1024;
 
 /// The allocator, for `#[global_allocator]`.
 pub struct Recycler;
@@ -43,6 +43,20 @@ unsafe impl GlobalAlloc for Recycler {
             // SAFETY: no class has a size of zero.
             None => unsafe { System.alloc(class.layout()) },
         }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if Class::of(layout).is_none() {
+            // SAFETY: the caller's contract.
+            return unsafe { System.alloc_zeroed(layout) };
+        }
+        // SAFETY: the caller's contract.
+        let block = unsafe { self.alloc(layout) };
+        if !block.is_null() {
+            // SAFETY: it has so many bytes.
+            unsafe { block.write_bytes(0, layout.size()) };
+        }
+        block
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {

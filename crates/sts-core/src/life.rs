@@ -61,7 +61,7 @@ mod tests {
     const NO_LEEWAY: LifePolicy = LifePolicy { cap: 300, leeway: 0 };
 
     fn life(issued: &Issued, source: &[u8], sent: UnixTime, policy: &LifePolicy) -> u64 {
-        policy.life(good_for(issued, claims(source).expiry, sent))
+        policy.life(good_for(issued, claims(source).expiry(source), sent))
     }
 
     fn jwt(lives: u64) -> Vec<u8> {

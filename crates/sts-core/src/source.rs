@@ -20,8 +20,8 @@ pub struct Claims {
     /// protects clients from a mistake of the operator, and a client gains nothing by hiding the claim
     /// of its own token.
     pub is_bound: bool,
-    /// When it expires, if it says so: good for being careful, never for trusting.
-    pub expiry: Option<UnixTime>,
+    /// When a JWT expires, if it says so.
+    expiry: Option<UnixTime>,
 }
 
 /// Looks at a source token. A JWT is decoded once for all of it.
@@ -29,18 +29,25 @@ pub fn claims(source: &[u8]) -> Claims {
     let source = source.trim_ascii_start();
     let has_dpop_scheme = has_dpop_scheme(source);
     let Some(payload) = jwt::payload(source) else {
-        return Claims { is_bound: has_dpop_scheme, expiry: assertion_expiry(source) };
+        return Claims { is_bound: has_dpop_scheme, expiry: None };
     };
     if payload.len() > MAX_PAYLOAD {
         let is_bound = has_dpop_scheme || payload.first() == Some(&ENCODED_BRACE);
-        return Claims { is_bound, expiry: Some(UnixTime(0)) };
+        return Claims { is_bound, expiry: jwt::has_encoded_header(source).then_some(UnixTime(0)) };
     }
     let decoded = jwt::decode(payload);
-    let claims = decoded.as_ref().map_or(&[][..], |claims| claims.expose());
-    let expiry = if jwt::has_encoded_header(source) { jwt::expiry_in(claims) } else { None };
-    Claims {
-        is_bound: has_dpop_scheme || has_confirmation(claims),
-        expiry: expiry.or_else(|| assertion_expiry(source)),
+    let text = decoded.as_ref().map_or(&[][..], |text| text.expose());
+    let expiry = if jwt::has_encoded_header(source) { jwt::expiry_in(text) } else { None };
+    Claims { is_bound: has_dpop_scheme || has_confirmation(text), expiry }
+}
+
+impl Claims {
+    /// When the token expires that these are of, if it says so: good for being careful, never for
+    /// trusting.
+    ///
+    /// An assertion is read here and not before: that takes time, and is for what an STS has accepted.
+    pub fn expiry(&self, source: &[u8]) -> Option<UnixTime> {
+        self.expiry.or_else(|| assertion_expiry(source))
     }
 }
 
@@ -53,13 +60,13 @@ fn has_dpop_scheme(source: &[u8]) -> bool {
     }
 }
 
-fn has_confirmation(claims: &[u8]) -> bool {
+fn has_confirmation(text: &[u8]) -> bool {
     // Most tokens are done with here: no such name, not even in other letters (`\u0063nf`).
-    if memmem::find(claims, b"\"cnf\"").is_none() && memmem::find(claims, b"\\u00").is_none() {
+    if memmem::find(text, b"\"cnf\"").is_none() && memmem::find(text, b"\\u00").is_none() {
         return false;
     }
     // What looks like bound but cannot be read is not let through.
-    serde_json::from_slice(claims).map_or(true, |claims: Confirmation| claims.cnf)
+    serde_json::from_slice(text).map_or(true, |claims: Confirmation| claims.cnf)
 }
 
 #[derive(Deserialize)]
@@ -172,7 +179,7 @@ mod tests {
 
     #[test]
     fn the_expiry_is_that_of_a_jwt_or_of_an_assertion() {
-        let expiry = |source: &str| claims(source.as_bytes()).expiry;
+        let expiry = |source: &str| claims(source.as_bytes()).expiry(source.as_bytes());
         assert_eq!(expiry(&jwt(r#"{"exp":1000}"#)), Some(UnixTime(1000)));
         assert_eq!(expiry(&format!(" {}", jwt(r#"{"exp":1000,"cnf":{}}"#))), Some(UnixTime(1000)));
         let assertion = "<Assertion xmlns='urn:oasis:names:tc:SAML:2.0:assertion'><Conditions \
@@ -183,6 +190,8 @@ mod tests {
         }
         let long = jwt(&format!("{{\"exp\":1000,\"a\":\"{}\"}}", "x".repeat(MAX_PAYLOAD)));
         assert_eq!(expiry(&long), Some(UnixTime(0)));
+        let long = assertion.replace("b.c.d", &format!("b.{}.d", "x".repeat(MAX_PAYLOAD + 1)));
+        assert_eq!(expiry(&long), Some(UnixTime(1_000_030)));
     }
 
     #[test]

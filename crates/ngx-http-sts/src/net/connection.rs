@@ -105,6 +105,8 @@ pub(super) struct Conversation<'a> {
     peer: &'a Peer,
     message: &'a [u8],
     sent: usize,
+    /// Something may have been written although `sent` does not say so.
+    waited: bool,
     /// The other side takes no more of the message.
     cut: Option<TransferError>,
     /// Until the answer is there.
@@ -113,7 +115,7 @@ pub(super) struct Conversation<'a> {
 
 impl<'a> Conversation<'a> {
     pub(super) fn new(peer: &'a Peer, message: &'a [u8], reader: Reader) -> Self {
-        Self { peer, message, sent: 0, cut: None, reader: Some(reader) }
+        Self { peer, message, sent: 0, waited: false, cut: None, reader: Some(reader) }
     }
 
     /// Sends what the connection takes now.
@@ -124,7 +126,7 @@ impl<'a> Conversation<'a> {
             }
             match self.peer.poll_write(context, rest) {
                 Poll::Ready(Ok(length)) => self.sent += length,
-                Poll::Ready(Err(TransferError::Lost(why))) if self.sent == 0 => {
+                Poll::Ready(Err(TransferError::Lost(why))) if self.sent == 0 && !self.waited => {
                     return Err(SendError::Unsent(CallError::Lost(why)));
                 }
                 Poll::Ready(Err(error @ TransferError::Closing)) => {
@@ -132,7 +134,10 @@ impl<'a> Conversation<'a> {
                 }
                 // An answer may have come before, and say why.
                 Poll::Ready(Err(error)) => self.cut = Some(error),
-                Poll::Pending => return Ok(()),
+                Poll::Pending => {
+                    self.waited = true;
+                    return Ok(());
+                }
             }
         }
         Ok(())
@@ -165,6 +170,7 @@ impl<'a> Conversation<'a> {
         } else {
             reader.take(arrived)?
         };
+        // Who has not read all of a request would take the next one for the rest of it.
         let is_sent = self.sent == self.message.len();
         Ok(answer.map(|answer| Answer {
             keeps_connection: answer.keeps_connection && is_sent,

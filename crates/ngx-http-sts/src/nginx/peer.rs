@@ -32,6 +32,9 @@ use crate::nginx::tls::Tls;
 /// Bytes of the pool of a connection: NGINX's TLS state has to fit, and little else.
 const POOL_SIZE: usize = 1024;
 
+/// Bytes that one record of TLS has at most (RFC 8446, section 5.1).
+const MAX_RECORD: usize = 16 * 1024;
+
 /// What went wrong while a connection was made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
@@ -163,15 +166,15 @@ impl Peer {
         let connection = self.connection();
         // SAFETY: the connection is open.
         let read = unsafe { (*connection).read };
-        // SAFETY: as above.
-        let armed = unsafe { ngx_handle_read_event(read, 0) } == NGX_OK as ngx_int_t;
-        if self.inner().closing.get() || !armed {
-            return false;
-        }
         // What arrived already will not be reported again. Under TLS it may lie in OpenSSL's buffer, and
         // a peek at the socket would not see it.
         // SAFETY: as above.
         if unsafe { (*read).ready() } != 0 && self.receive(&mut [0]) != Received::Nothing {
+            return false;
+        }
+        // SAFETY: as above.
+        let armed = unsafe { ngx_handle_read_event(read, 0) } == NGX_OK as ngx_int_t;
+        if self.inner().closing.get() || !armed {
             return false;
         }
         self.inner().parked.set(Some(on_close));
@@ -193,7 +196,8 @@ impl Peer {
         !self.inner().closing.get() && self.inner().is_silent()
     }
 
-    /// Sends what the connection takes of `data` now, and returns how much that was.
+    /// Sends what the connection takes of `data` now, and returns how much that was. Of what is secured
+    /// it takes a record at most: OpenSSL tells of several only when the last one has left.
     pub(crate) fn poll_write(
         &self,
         context: &mut Context<'_>,
@@ -203,9 +207,11 @@ impl Peer {
         if self.inner().closing.get() {
             return Poll::Ready(Err(TransferError::Closing));
         }
+        let most = if self.inner().tls.borrow().is_some() { MAX_RECORD } else { usize::MAX };
+        let length = data.len().min(most);
         // SAFETY: an open connection has its functions set; NGINX only reads the data.
         let sent = unsafe {
-            (*connection).send.map(|send| send(connection, data.as_ptr().cast_mut(), data.len()))
+            (*connection).send.map(|send| send(connection, data.as_ptr().cast_mut(), length))
         };
         match sent {
             Some(length) if length > 0 => return Poll::Ready(Ok(length.unsigned_abs())),

@@ -94,13 +94,19 @@ fn start(slot: Rc<Slot>) -> Task {
     Task(slot)
 }
 
-/// Destroys all tasks, at the end of the worker.
+/// Destroys all tasks, at the end of the worker, and those that are started by that.
 pub(crate) fn shutdown() {
     EXECUTOR.with(|executor| {
-        let tasks = executor.tasks.take();
-        for (_, slot) in tasks {
-            slot.key.set(None);
-            Task(slot).cancel();
+        for _ in 0..ROUNDS {
+            let tasks = executor.tasks.take();
+            if tasks.is_empty() {
+                break;
+            }
+            // None of them stands in the list any more: its key may be another's.
+            tasks.iter().for_each(|(_, slot)| slot.key.set(None));
+            for (_, slot) in tasks {
+                Task(slot).cancel();
+            }
         }
         // A runnable that is dropped drops its body, which is empty by now.
         drop(executor.queue.take());
@@ -112,18 +118,26 @@ impl Task {
     /// Destroys the future now, or, if it is running at this moment, as soon as it returns.
     pub(crate) fn cancel(&self) {
         self.0.cancelled.set(true);
-        let Ok(mut work) = self.0.work.try_borrow_mut() else { return };
-        if pinned(&mut *work).end() {
-            self.0.forget();
-        }
+        self.0.end();
     }
 }
 
 impl Slot {
-    fn forget(&self) {
-        if let Some(key) = self.key.take() {
-            let forgotten = EXECUTOR.with(|executor| executor.tasks.borrow_mut().try_remove(key));
-            drop(forgotten);
+    /// Does something with the work, unless that is being done at this moment.
+    fn with_work<R>(&self, act: impl FnOnce(Pin<&mut (dyn Work + 'static)>) -> R) -> Option<R> {
+        let mut work = self.work.try_borrow_mut().ok()?;
+        // SAFETY: `spawn` makes slots in an `Rc` only, and nothing moves their work out.
+        Some(act(unsafe { Pin::new_unchecked(&mut *work) }))
+    }
+
+    /// Destroys the work, unless it is running at this moment. A panic of a destructor ends here.
+    fn end(&self) {
+        let was_there = self.with_work(|work| guard(true, || work.end()));
+        if was_there == Some(true)
+            && let Some(key) = self.key.take()
+        {
+            let noted = EXECUTOR.with(|executor| executor.tasks.borrow_mut().try_remove(key));
+            drop(noted);
         }
     }
 }
@@ -140,25 +154,17 @@ impl<F: Future<Output = ()>> Work for Option<F> {
     }
 }
 
-/// The work of a slot.
-fn pinned<'a>(work: &'a mut (dyn Work + 'static)) -> Pin<&'a mut (dyn Work + 'static)> {
-    // SAFETY: `spawn` makes slots in an `Rc` only, and nothing moves its work out.
-    unsafe { Pin::new_unchecked(work) }
-}
-
 impl Future for Body {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let slot = &self.0;
-        let mut work = slot.work.borrow_mut();
         // A panic ends this task and no other.
-        let ended = guard(true, || pinned(&mut *work).poll(context).is_ready());
-        if !ended && !slot.cancelled.get() {
+        let is_pending = slot.with_work(|work| guard(false, || work.poll(context).is_pending()));
+        if is_pending == Some(true) && !slot.cancelled.get() {
             return Poll::Pending;
         }
-        pinned(&mut *work).end();
-        slot.forget();
+        slot.end();
         Poll::Ready(())
     }
 }

@@ -4,7 +4,7 @@ use std::mem;
 
 use http::{HeaderMap, HeaderName, StatusCode};
 use memchr::memchr;
-use sts_secret::Secret;
+use sts_secret::{Secret, wipe};
 
 use crate::http1::body::Body;
 use crate::http1::chunks::Chunks;
@@ -62,8 +62,8 @@ pub enum AnswerError {
     /// A line of the head, or of the trailers, is none.
     #[error("{0}")]
     Head(httparse::Error),
-    /// The head, or the trailers.
-    #[error("its head is too large")]
+    /// The head, with those of interim answers, or the trailers.
+    #[error("its head or its trailers are too large")]
     HeadTooLarge,
     /// The length is no number, or there is more than one.
     #[error("its length is not clear")]
@@ -93,6 +93,23 @@ enum Stage {
     },
     Body(Rest),
     Over,
+}
+
+/// How much of what has arrived belongs to heads that are whole.
+enum Taken {
+    /// All of it, and behind the last head there may be an answer that is whole, too.
+    Wholly(Option<Answer>),
+    /// So many bytes, of interim answers; the rest is a part of a head.
+    Partly { passed: usize, length: usize },
+}
+
+impl Taken {
+    fn answer(self) -> Option<Answer> {
+        match self {
+            Self::Wholly(answer) => answer,
+            Self::Partly { .. } => None,
+        }
+    }
 }
 
 /// What follows the head.
@@ -125,7 +142,12 @@ impl Reader {
             Stage::Body(_) => self.take_body(arrived),
             Stage::Head { passed, pending } if pending.is_empty() => {
                 let passed = *passed;
-                self.take_heads(passed, arrived)
+                let taken = self.take_heads(passed, arrived)?;
+                if let Taken::Partly { passed, length } = taken {
+                    let pending = arrived.get(length..).unwrap_or_default().to_vec();
+                    self.stage = Stage::Head { passed, pending };
+                }
+                Ok(taken.answer())
             }
             Stage::Head { passed, pending } => {
                 // A head that comes byte by byte is read again with each line only.
@@ -134,8 +156,16 @@ impl Reader {
                 if is_small && memchr(b'\n', arrived).is_none() {
                     return Ok(None);
                 }
-                let (passed, pending) = (*passed, mem::take(pending));
-                self.take_heads(passed, &pending)
+                let (passed, mut pending) = (*passed, mem::take(pending));
+                let taken = self.take_heads(passed, &pending);
+                if let Ok(Taken::Partly { passed, length }) = taken {
+                    pending.drain(..length);
+                    self.stage = Stage::Head { passed, pending };
+                } else {
+                    // The beginning of the body has come with it.
+                    wipe(&mut pending);
+                }
+                taken.map(Taken::answer)
             }
             Stage::Over => Err(AnswerError::CutOff),
         }
@@ -154,40 +184,39 @@ impl Reader {
         }
     }
 
-    fn take_heads(
-        &mut self,
-        mut passed: usize,
-        mut bytes: &[u8],
-    ) -> Result<Option<Answer>, AnswerError> {
+    /// Takes all heads that are whole, and what follows the last of them.
+    fn take_heads(&mut self, mut passed: usize, bytes: &[u8]) -> Result<Taken, AnswerError> {
+        let mut taken = 0;
         loop {
-            let Some((head, length)) = Head::parse(bytes, self.asked, self.wanted)? else {
-                if passed + bytes.len() > self.limits.head {
+            let rest = bytes.get(taken..).unwrap_or_default();
+            let Some((head, length)) = Head::parse(rest, self.asked, self.wanted)? else {
+                if passed + rest.len() > self.limits.head {
                     return Err(AnswerError::HeadTooLarge);
                 }
-                self.stage = Stage::Head { passed, pending: bytes.to_vec() };
-                return Ok(None);
+                return Ok(Taken::Partly { passed, length: taken });
             };
             passed += length;
+            taken += length;
             if passed > self.limits.head {
                 return Err(AnswerError::HeadTooLarge);
             }
-            bytes = bytes.get(length..).unwrap_or_default();
             if head.status == StatusCode::SWITCHING_PROTOCOLS {
                 return Err(AnswerError::Upgrade);
             }
             if !head.status.is_informational() {
                 self.stage = Stage::Body(Rest::new(head, self.limits.body)?);
-                return self.take_body(bytes);
+                let answer = self.take_body(bytes.get(taken..).unwrap_or_default())?;
+                return Ok(Taken::Wholly(answer));
             }
         }
     }
 
     fn take_body(&mut self, bytes: &[u8]) -> Result<Option<Answer>, AnswerError> {
-        let Stage::Body(rest) = &mut self.stage else { return Ok(None) };
+        let Stage::Body(rest) = &mut self.stage else { return Err(AnswerError::CutOff) };
         let Some(more) = rest.take(bytes)? else { return Ok(None) };
         match mem::replace(&mut self.stage, Stage::Over) {
             Stage::Body(Rest { head, body, .. }) => Ok(Some(answer(head, body, !more.is_empty()))),
-            _ => Ok(None),
+            Stage::Head { .. } | Stage::Over => Err(AnswerError::CutOff),
         }
     }
 }

@@ -115,6 +115,10 @@ impl Chunks {
         let had = self.pending.len();
         let room = MAX_TRAILERS.saturating_sub(had).min(bytes.len());
         self.pending.extend_from_slice(bytes.get(..room).unwrap_or_default());
+        // As with a head, they are read again with each line only.
+        if room == bytes.len() && memchr(b'\n', bytes).is_none() {
+            return Ok(None);
+        }
         let mut fields = [EMPTY_HEADER; MAX_TRAILER_FIELDS];
         match httparse::parse_headers(&self.pending, &mut fields).map_err(AnswerError::Head)? {
             Status::Complete((length, _)) => Ok(bytes.get(length - had..)),

@@ -34,6 +34,11 @@ impl Head {
         asked: Asked,
         wanted: &[HeaderName],
     ) -> Result<Option<(Self, usize)>, AnswerError> {
+        // A server may pass over empty lines before a request (RFC 9112, section 2.2). Before an answer
+        // they are the rest of something else, and of any number they would be read again and again.
+        if matches!(bytes.first(), Some(b'\r' | b'\n')) {
+            return Err(AnswerError::Head(httparse::Error::Version));
+        }
         let mut room = [const { MaybeUninit::<Header<'_>>::uninit() }; MAX_HEADERS];
         let mut response = Response::new(&mut []);
         let parsed = ParserConfig::default().parse_response_with_uninit_headers(
@@ -46,11 +51,14 @@ impl Head {
         let status = status.ok_or(AnswerError::Head(httparse::Error::Status))?;
         let is_http_1_0 = response.version != Some(1);
         let fields = Fields(response.headers);
+        let framing = Framing::of(status, is_http_1_0, &fields, asked)?;
+        // What is not read of it would be read as the next answer.
+        let is_clear = framing != Framing::None || !announces_body(&fields);
         let head = Self {
             status,
             headers: select(&fields, wanted)?,
-            framing: Framing::of(status, is_http_1_0, &fields, asked)?,
-            keeps_connection: keeps_connection(is_http_1_0, &fields),
+            framing,
+            keeps_connection: is_clear && keeps_connection(is_http_1_0, &fields),
         };
         Ok(Some((head, length)))
     }
@@ -66,6 +74,12 @@ fn select(fields: &Fields<'_>, wanted: &[HeaderName]) -> Result<HeaderMap, Answe
         }
     }
     Ok(headers)
+}
+
+fn announces_body(fields: &Fields<'_>) -> bool {
+    let mut lengths = fields.all("content-length");
+    lengths.any(|length| length.trim_ascii() != b"0")
+        || fields.all("transfer-encoding").next().is_some()
 }
 
 /// RFC 9112, section 9.3.
@@ -117,6 +131,25 @@ mod tests {
         let text = "HTTP/1.1 200 OK\r\nA: 1\r\n\r\n";
         for length in 0..text.len() {
             assert!(parse(&text[..length]).unwrap().is_none(), "{length}");
+        }
+    }
+
+    #[test]
+    fn there_is_nothing_before_a_head() {
+        for text in ["\n", "\r\nHTTP/1.1 200 OK\r\n\r\n", "\n\n\n"] {
+            assert!(matches!(parse(text), Err(AnswerError::Head(_))), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_body_that_announces_one_ends_the_connection() {
+        assert!(head("HTTP/1.1 204 No\r\n\r\n").keeps_connection);
+        assert!(head("HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n").keeps_connection);
+        for field in ["Content-Length: 5", "Content-Length: 00", "Transfer-Encoding: chunked"] {
+            for status in [204, 304] {
+                let text = format!("HTTP/1.1 {status} No\r\n{field}\r\n\r\n");
+                assert!(!head(&text).keeps_connection, "{text}");
+            }
         }
     }
 

@@ -6,7 +6,8 @@ use sts_secret::Secret;
 /// How a POST begins (RFC 9112, section 3): `target` is a path with its query, or to a proxy an
 /// absolute URL, `authority` the host that it is for, with the port if that is not the usual one.
 ///
-/// The caller has checked that none of them has a space or the end of a line in it.
+/// None of them may have a space or the end of a line in it, as what `sts_core`'s `Endpoint` gives has
+/// not.
 pub fn start(target: &str, authority: &str, user_agent: &str) -> String {
     format!("POST {target} HTTP/1.1\r\nhost: {authority}\r\nuser-agent: {user_agent}\r\n")
 }
