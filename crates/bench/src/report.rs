@@ -193,11 +193,12 @@ fn scale(scale: &[Scale]) -> String {
     let mut text = String::from(
         "\n## Scale\n\nHits on any of the entries of this module's cache, one worker. *Memory*: of \
          the worker's own (RssAnon), after so many exchanges.\n\n\
-         | entries | CPU of a hit, µs | CPU of the limit, µs | memory, KiB |\n|---|---|---|---|\n",
+         | entries | CPU of a hit, µs | CPU of the limit, µs | of the same round, times | memory, KiB |\n\
+         |---|---|---|---|---|\n",
     );
-    for Scale { entries, cpu, limit, memory } in scale {
-        let (cpu, limit) = (spread_of(cpu, 1), spread_of(limit, 1));
-        let _ = writeln!(text, "| {entries} | {cpu} | {limit} | {memory} |");
+    for Scale { entries, cpu, limit, ratio, memory } in scale {
+        let (cpu, limit, ratio) = (spread_of(cpu, 1), spread_of(limit, 1), spread_of(ratio, 2));
+        let _ = writeln!(text, "| {entries} | {cpu} | {limit} | {ratio} | {memory} |");
     }
     text
 }

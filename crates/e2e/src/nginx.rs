@@ -25,7 +25,7 @@ pub use binary::{
 };
 pub use builder::{Builder, Checked};
 pub(crate) use process::{Group, in_own_group};
-pub use process::{anonymous_memory, is_running, open_files};
+pub use process::{anonymous_memory, is_asleep, is_running, open_files};
 
 /// How long a graceful quit may take when nothing is at work any more.
 const QUIT: Duration = Duration::from_secs(8);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use devsts::pki::{Identity, Leaf};
 use devsts::{Gate, Script, Sts, Tls, When};
 use e2e::http1::Connection;
-use e2e::nginx::{Nginx, is_running, open_files, under_valgrind};
+use e2e::nginx::{Nginx, is_asleep, is_running, open_files, under_valgrind};
 use e2e::parallel::in_parallel;
 use e2e::ports::FullPort;
 use e2e::scene::{Scene, assert_exchanged};
@@ -375,4 +375,6 @@ fn reload_single(nginx: &Nginx) {
         // What comes next in the log is of the new configuration.
         at.is_some_and(|at| log.iter().skip(at).any(|line| line.contains("using the \"epoll\"")))
     });
+    // A signal that comes while it still reloads is seen by NGINX when something else happens.
+    wait_for("NGINX to wait for events", || is_asleep(nginx.master()));
 }

@@ -112,3 +112,42 @@ where
         bytes.zeroize();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_elsewhere_is_taken_over_without_a_copy() {
+        let mut bytes = room(3);
+        bytes.copy_from_slice(b"abc");
+        let place = bytes.as_ptr();
+        let secret = Secret::from(bytes);
+        assert_eq!((secret.expose(), secret.expose().as_ptr()), (b"abc".as_slice(), place));
+    }
+
+    #[test]
+    fn a_secret_is_appended_to_where_it_is() {
+        let mut secret = Secret::with_capacity(6);
+        secret.append(b"abc");
+        let place = secret.expose().as_ptr();
+        secret.append(b"def");
+        assert_eq!((secret.expose(), secret.expose().as_ptr()), (b"abcdef".as_slice(), place));
+    }
+
+    #[test]
+    fn who_shares_a_secret_keeps_it_when_another_lets_it_go() {
+        let one = SharedSecret::new(b"abc");
+        let other = one.clone();
+        drop(one);
+        assert_eq!(other.expose(), b"abc");
+    }
+
+    #[test]
+    fn a_wipe_leaves_zeroes_and_takes_nothing_for_nothing() {
+        let mut bytes = *b"abc";
+        wipe(&mut bytes);
+        assert_eq!(bytes, [0; 3]);
+        wipe::<u8>(&mut []);
+    }
+}

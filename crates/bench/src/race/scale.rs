@@ -17,13 +17,18 @@ pub(crate) struct Scale {
     pub(crate) cpu: Spread,
     /// And for the limit, in the same rounds.
     pub(crate) limit: Spread,
+    /// Of the two in the same round.
+    pub(crate) ratio: Spread,
     /// KiB of memory of the worker's own.
     pub(crate) memory: u64,
 }
 
+/// As for the races: of many short rounds few are hit by what else happens.
+const ROUND: Duration = Duration::from_millis(250);
+
 pub(super) fn run(options: &Options) -> Result<Vec<Scale>> {
     let sizes: &[u64] = if options.quick { &[1_000, 50_000] } else { &[1_000, 100_000, 1_000_000] };
-    let rounds = if options.quick { 3 } else { 5 };
+    let rounds = if options.quick { 3 } else { 21 };
     let stage = Stage::set(options, &[Contestant::Limit, Contestant::Module], 1, 250, "1024m")?;
     let module = stage.gateway(Contestant::Module)?;
     let tokens = Tokens::source(250);
@@ -50,14 +55,14 @@ pub(super) fn run(options: &Options) -> Result<Vec<Scale>> {
         let (mut cpu, mut limit) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
             for (entrant, of) in [(Contestant::Limit, &mut limit), (Contestant::Module, &mut cpu)] {
-                let time = Duration::from_millis(if options.quick { 250 } else { 1000 });
-                of.push(measure(&stage, Entrant::Gateway(entrant), &scenario, time)?.cpu);
+                of.push(measure(&stage, Entrant::Gateway(entrant), &scenario, ROUND)?.cpu);
             }
         }
         let memory = module.own_memory()?;
         eprintln!("scale: {entries} entries, {memory} KiB");
         scale.push(Scale {
             entries: *entries,
+            ratio: Spread::of(cpu.iter().zip(&limit).map(|(cpu, limit)| cpu / limit)),
             cpu: Spread::of(cpu),
             limit: Spread::of(limit),
             memory,

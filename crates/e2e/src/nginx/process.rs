@@ -161,6 +161,11 @@ pub fn is_running(pid: i32) -> bool {
     stat(pid).is_some_and(|stat| !matches!(stat.state, 'Z' | 'X'))
 }
 
+/// Whether the process waits for something.
+pub fn is_asleep(pid: i32) -> bool {
+    stat(pid).is_some_and(|stat| stat.state == 'S')
+}
+
 /// What the process calls itself; NGINX says there what a process is for.
 pub(super) fn title(pid: i32) -> String {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
