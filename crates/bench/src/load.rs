@@ -55,6 +55,8 @@ impl Outcome {
 pub(crate) struct Load {
     poll: Poll,
     clients: Vec<Client>,
+    /// The time over which the clients begin, one after the other.
+    spread: Duration,
 }
 
 struct Client {
@@ -85,7 +87,12 @@ impl Load {
                 since: None,
             });
         }
-        Ok(Self { poll, clients })
+        Ok(Self { poll, clients, spread: Duration::ZERO })
+    }
+
+    /// Clients that wait for as long as each other would go on in step for ever if they began so.
+    pub(crate) fn spread(self, spread: Duration) -> Self {
+        Self { spread, ..self }
     }
 
     /// Sends requests for some time, or until there are no more, and waits for all answers.
@@ -99,18 +106,31 @@ impl Load {
             failed: BTreeMap::new(),
         };
         let mut waiting = 0;
-        for client in &mut self.clients {
-            let Some(request) = next() else { break };
-            client.begin(request)?;
-            waiting += 1;
-        }
+        let pace = self.spread.div_f64(self.clients.len().max(1) as f64);
+        let mut begun = 0;
         let mut events = Events::with_capacity(1024);
-        while waiting > 0 {
-            match self.poll.poll(&mut events, Some(PATIENCE)) {
+        loop {
+            while begun < self.clients.len() && start.elapsed() >= pace * begun as u32 {
+                let request = next();
+                let (Some(client), Some(request)) = (self.clients.get_mut(begun), request) else {
+                    begun = self.clients.len();
+                    break;
+                };
+                client.begin(request)?;
+                begun += 1;
+                waiting += 1;
+            }
+            let is_beginning = begun < self.clients.len();
+            if waiting == 0 && !is_beginning {
+                break;
+            }
+            let due = (pace * begun as u32).saturating_sub(start.elapsed());
+            let patience = if is_beginning { due } else { PATIENCE };
+            match self.poll.poll(&mut events, Some(patience)) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 result => result?,
             }
-            if events.is_empty() {
+            if events.is_empty() && !is_beginning {
                 return Err(format!("{waiting} requests have no answer").into());
             }
             let now = Instant::now();

@@ -214,7 +214,8 @@ pub(crate) fn measure(
     let gateway = entrant.contestant().map(|contestant| stage.gateway(contestant)).transpose()?;
     let calls = stage.sts.calls();
     let (ran, outcome) = stage.aside(|| {
-        let mut load = Load::connect(port(stage, entrant)?, scenario.connections)?;
+        let load = Load::connect(port(stage, entrant)?, scenario.connections)?;
+        let mut load = load.spread(scenario.spread);
         let before = gateway.map_or(Ok(0), |gateway| gateway.time())?;
         let outcome = load.run(time, next)?;
         let after = gateway.map_or(Ok(0), |gateway| gateway.time())?;

@@ -14,6 +14,8 @@ pub(crate) struct Scenario {
     pub(crate) token: usize,
     pub(crate) tokens: Tokens,
     pub(crate) connections: usize,
+    /// The time over which they send their first requests.
+    pub(crate) spread: Duration,
     pub(crate) entrants: &'static [Entrant],
     /// Numbers of workers.
     pub(crate) workers: &'static [usize],
@@ -57,6 +59,7 @@ const BASE: Scenario = Scenario {
     token: 250,
     tokens: Tokens::Warm(1),
     connections: 64,
+    spread: Duration::ZERO,
     entrants: ALL,
     workers: BOTH,
 };
@@ -86,10 +89,12 @@ pub(crate) const RACES: &[Scenario] = &[
     miss("miss, 1 KiB", 1024, BOTH),
     Scenario {
         name: "miss, STS of 50 ms",
-        about: "256 connections; the ratio is to the same load on the STS itself",
+        about: "256 connections, which begin one after the other within 50 ms; the ratio is to the same \
+                load on the STS itself",
         location: "exchange-50",
         tokens: Tokens::New,
         connections: 256,
+        spread: Duration::from_millis(50),
         entrants: WITH_STS,
         ..BASE
     },

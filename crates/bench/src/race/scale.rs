@@ -49,6 +49,7 @@ pub(super) fn run(options: &Options) -> Result<Vec<Scale>> {
             token: 250,
             tokens: Which::Warm(*entries),
             connections: 64,
+            spread: Duration::ZERO,
             entrants: &[],
             workers: &[1],
         };
