@@ -28,6 +28,9 @@ pub(crate) struct Stall {
 /// Requests that wait for the STS meanwhile.
 const WAITING: usize = 64;
 
+/// The time over which they begin: they are strangers to each other.
+const SPREAD: Duration = Duration::from_millis(100);
+
 /// Time between two looks at the static location.
 const PACE: Duration = Duration::from_millis(1);
 
@@ -86,7 +89,8 @@ fn observe(
             };
             // The hanging ones end with a time-out, after the look.
             scope.spawn(move || {
-                stage.aside(|| Load::connect(gateway.port, WAITING)?.run(time, requests))
+                let load = || Load::connect(gateway.port, WAITING);
+                stage.aside(|| load()?.spread(SPREAD).run(time, requests))
             });
             thread::sleep(Duration::from_millis(100));
         }
