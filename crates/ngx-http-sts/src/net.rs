@@ -132,7 +132,7 @@ async fn run(
     if let Some(mut connection) = pool::take(destination) {
         sent.set(true);
         match connection.send(message.0.expose(), limit.response).await {
-            // Not a byte of it was written, so nothing of it can have been processed.
+            // Nothing of it can have been processed.
             Err(SendError::Unsent(_)) => sent.set(false),
             Err(SendError::Call(error)) => return Err(error),
             Ok(answer) => {

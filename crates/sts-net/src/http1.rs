@@ -2,7 +2,7 @@
 //!
 //! [`request`] writes what is sent, [`answer`] reads what comes, in whatever pieces it comes. The lines
 //! of heads, chunk sizes and trailers are parsed by `httparse`. What is here is where an answer ends
-//! ([`framing`]), and that is strict: of an answer whose end is not beyond doubt nothing is used.
+//! (`framing.rs`), and that is strict: of an answer whose end is not beyond doubt nothing is used.
 
 pub mod answer;
 mod body;

@@ -41,7 +41,7 @@ pub(super) struct Connection {
 
 /// Why a request got no answer on a connection.
 pub(super) enum SendError {
-    /// Not a byte of it was written.
+    /// The connection took nothing of it at the first attempt; over TLS, no whole record.
     Unsent(CallError),
     Call(CallError),
 }
