@@ -8,18 +8,24 @@ use devsts::{Gate, Listen, Script, Sts, Tls, When};
 use e2e::dns::Dns;
 use e2e::nginx::Builder;
 use e2e::parallel::in_parallel;
-use e2e::ports::FullPort;
+use e2e::ports::{FullPort, free_port};
 use e2e::scene::{Scene, assert_exchanged};
 use e2e::wait::{DEADLINE, wait_for};
 
 const NAME: &str = "sts.corp.example";
 
-/// The address at which the STS of a scene listens, and others at which nobody does.
+/// The addresses of this machine, at which the STS of a scene listens, and others.
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const HERE_6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-const NOBODY_6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 const HANGING: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 4));
+
+/// A scene whose STS listens at this address, at a port that no other test uses at any address: to
+/// one that the kernel gives away at another address something else may listen.
+fn alone_at(address: IpAddr) -> Scene {
+    Scene::with(Sts::builder().listen(Listen::tcp(address, free_port())))
+}
 
 /// An NGINX that asks the server for [`NAME`], whenever it connects, and keeps no token.
 fn asking(scene: &Scene, dns: &Dns, more: &str) -> Builder {
@@ -75,10 +81,9 @@ fn a_name_that_comes_to_be_known_during_the_call_is_found_by_its_second_try() {
 
 #[test]
 fn all_addresses_are_tried_until_one_answers() {
-    for addresses in
-        [vec![NOBODY, HERE], vec![NOBODY_6, HERE], vec![HERE, NOBODY_6, NOBODY, ELSEWHERE]]
+    for addresses in [vec![NOBODY, HERE], vec![HERE_6, HERE], vec![HERE, HERE_6, NOBODY, ELSEWHERE]]
     {
-        let scene = Scene::new();
+        let scene = alone_at(HERE);
         let dns = Dns::new();
         dns.set(NAME, 300, &addresses);
         let nginx = asking(&scene, &dns, "").start();
@@ -95,9 +100,9 @@ fn all_addresses_are_tried_until_one_answers() {
 
 #[test]
 fn an_address_of_the_other_family_is_enough() {
-    let scene = Scene::with(Sts::builder().listen(Listen::ipv6()));
+    let scene = alone_at(HERE_6);
     let dns = Dns::new();
-    dns.set(NAME, 300, &[NOBODY_6, HERE]);
+    dns.set(NAME, 300, &[HERE_6, HERE]);
     let nginx = asking(&scene, &dns, "").start();
     for number in 0..6 {
         let user = format!("user-{number}");
