@@ -196,6 +196,39 @@ fn the_time_to_shut_down_ends_exchanges_that_take_longer() {
 }
 
 #[test]
+fn who_waits_for_a_worker_whose_time_to_shut_down_is_over_calls_for_itself() {
+    let (scene, gate) = held();
+    let server = "
+        location /pid { return 200 $pid; }
+        location / { %%OTX%% STSHTTPTimeOut 20; %%PASS%% }";
+    let nginx = scene.nginx().main("worker_shutdown_timeout 4s;").server(server).start();
+    let old = nginx.worker();
+    let mut first = nginx.get("/").bearer("user-1").start();
+    assert!(scene.sts.wait_for_calls(1, DEADLINE));
+
+    nginx.reload();
+    let mut clients: Vec<_> = (0..WAITING).map(|_| nginx.connect()).collect();
+    for client in &mut clients {
+        client.send(nginx.get("/pid").to_bytes());
+        assert_ne!(client.read_response().text(), old.to_string());
+        client.send(nginx.get("/").bearer("user-1").to_bytes());
+    }
+    assert!(is_running(old), "nobody waited for it");
+    assert_eq!(scene.sts.call_count(), 1);
+    nginx.wait_until_process_is_gone(old);
+
+    assert!(scene.sts.wait_for_calls(2, DEADLINE));
+    gate.open();
+    for client in &mut clients {
+        assert_exchanged(client.read_response(), "user-1");
+    }
+    assert_eq!(scene.sts.call_count(), 2);
+    if let Ok(response) = first.try_read_response() {
+        assert!(response.status >= 500, "{response:?}");
+    }
+}
+
+#[test]
 fn the_time_to_shut_down_ends_a_quit_as_well() {
     let (scene, _gate) = held();
     let nginx = scene.nginx().main("worker_shutdown_timeout 1s;").server(SERVER).start();
