@@ -175,7 +175,8 @@ fn the_error_page_of_a_refused_request_is_served() {
     let server = format!(
         "%%EXCHANGE%% {HEADERS} STSAcceptSourceTokenIn query;
         error_page 400 401 502 /error;
-        location / {{ proxy_pass %%BACKEND%%; }}"
+        location / {{ proxy_pass %%BACKEND%%; }}
+        location /error {{ STSType disabled; proxy_pass %%BACKEND%%; }}"
     );
     let nginx = start(&scene, &server);
     for (request, status) in [
@@ -229,9 +230,9 @@ fn auth_request_sees_the_source_before_the_exchange() {
 #[test]
 fn auth_request_before_the_exchange_sees_no_target_that_a_client_made() {
     let scene = Scene::new();
-    let server = "%%EXCHANGE%% STSAcceptSourceTokenIn header;
+    let server = "STSAcceptSourceTokenIn header;
         STSPassTargetTokenIn header name=X-User-Token&type=;
-        location / { auth_request /auth; proxy_pass %%BACKEND%%; }
+        location / { %%EXCHANGE%% auth_request /auth; proxy_pass %%BACKEND%%; }
         location = /auth {
             proxy_pass %%BACKEND%%;
             proxy_pass_request_body off;
@@ -272,7 +273,7 @@ fn auth_request_sees_the_target_after_the_exchange_where_it_is_passed() {
 }
 
 #[test]
-fn a_subrequest_to_another_exchange_gets_no_token_of_this_one() {
+fn a_subrequest_to_another_exchange_gets_the_token_of_that_one() {
     let scene = two_stses();
     let server = format!(
         "{HEADERS}
@@ -300,9 +301,12 @@ fn a_subrequest_to_another_exchange_gets_no_token_of_this_one() {
     let requests = scene.backend.requests();
     let mirrored = requests.iter().find(|request| request.path() == "/mirrored");
     let mirrored = mirrored.expect("the mirrored request");
-    assert_eq!(mirrored.header("Authorization"), None);
+    let other = mirrored.header("Authorization").unwrap_or_default();
+    let other = other.strip_prefix("Bearer ").unwrap_or_default();
+    assert!(is_for(other, "alice") && other != target, "{other}");
     assert!(!mirrored.target.contains("target"), "{}", mirrored.target);
     assert_eq!(mirrored.body, b"c=d");
+    assert_eq!(scene.sts.call_count(), 2);
 }
 
 #[test]

@@ -142,7 +142,7 @@ const SERVER: &str = "
     location /proxied { %%PAGES%% /from-backend; %%PASS%% }
     location /open-error { STSType disabled; return 200 open; }
     location @closed-error { return 200 closed; }
-    location /from-backend { %%PASS%% }
+    location /from-backend { STSType disabled; %%PASS%% }
     location /error.html { }
 ";
 

@@ -389,17 +389,15 @@ fn a_body_that_turns_out_bad_while_it_is_waited_for_ends_its_connection() {
             // What comes now comes while the request waits for it.
             std::thread::sleep(Duration::from_millis(50));
             connection.send(rest);
+            // `error_page` has another status for a body that is too large.
             let response = connection.read_response();
-            if status == 413 {
-                assert_eq!(Seen::by_backend(response).header("Authorization"), None);
-            } else {
-                response.expect_status(status);
-            }
+            assert!([status, 400].contains(&response.status), "{}", response.status);
             let end = connection.try_read_response().err().map(|error| error.kind());
             let waits = matches!(end, None | Some(ErrorKind::WouldBlock | ErrorKind::TimedOut));
             assert!(!waits, "NGINX closes the connection: {end:?}");
         }
         assert_eq!(scene.sts.call_count(), 0);
+        assert_eq!(scene.backend.requests().len(), 0);
         // A request that was kept would keep its worker.
         nginx.quit();
         nginx.wait_until_gone();

@@ -211,7 +211,7 @@ fn what_a_client_sends_does_not_get_to_the_backend_of_an_error_page() {
         STSPassTargetTokenIn query;
         STSPassTargetTokenIn cookie;
         {}
-        location @error {{ proxy_pass %%BACKEND%%; }}",
+        location @error {{ STSType disabled; proxy_pass %%BACKEND%%; }}",
         location("error_page 401 = @error;")
     );
     let nginx = scene.nginx().server(&server).start();

@@ -1,4 +1,5 @@
-//! Subrequests never exchange: they use the token of their main request, where it belongs.
+//! Subrequests use the token of their main request where it belongs, and else make the exchange of
+//! their location themselves. None goes on without.
 
 use std::sync::Arc;
 
@@ -67,7 +68,7 @@ fn the_parts_of_a_page_have_the_token_of_the_page() {
 }
 
 #[test]
-fn a_part_with_another_exchange_sees_no_token() {
+fn a_part_with_another_exchange_makes_that_one() {
     let scene = Scene::new();
     let server = "
         %%OTX%%
@@ -86,13 +87,14 @@ fn a_part_with_another_exchange_sees_no_token() {
         received(&scene, path).iter().map(|request| token(request)).collect::<Vec<_>>()
     };
     assert!(matches!(&tokens("/same")[..], [token] if devsts::is_for(token, "alice")));
-    assert_eq!(tokens("/other"), [""]);
+    assert!(matches!(&tokens("/other")[..], [token] if devsts::is_for(token, "alice")));
+    assert_ne!(tokens("/other"), tokens("/same"));
     assert!(matches!(&tokens("/none")[..], [token] if devsts::is_for(token, "alice")));
-    assert_eq!(scene.sts.call_count(), 1);
+    assert_eq!(scene.sts.call_count(), 2);
 }
 
 #[test]
-fn a_part_that_is_protected_is_not_exchanged_for_a_page_that_is_not() {
+fn a_part_that_is_protected_is_exchanged_for_a_page_that_is_not() {
     let scene = Scene::new();
     let server = "
         location / { ssi on; }
@@ -104,8 +106,13 @@ fn a_part_that_is_protected_is_not_exchanged_for_a_page_that_is_not() {
     nginx.get("/page.html").bearer("alice").send().expect_status(200);
 
     let parts = received(&scene, "/part");
-    assert!(parts.iter().all(|request| token(request).is_empty()));
-    assert_eq!(scene.sts.call_count(), 0);
+    assert!(matches!(&parts[..], [part] if devsts::is_for(&token(part), "alice")));
+    assert_eq!(scene.sts.call_count(), 1);
+
+    // Nor does it go on without a token.
+    let page = nginx.get("/page.html").send().expect_status(200).text();
+    assert!(page.contains("401 Authorization Required"), "{page}");
+    assert_eq!(received(&scene, "/part").len(), 1);
 }
 
 #[test]
@@ -132,7 +139,7 @@ fn each_slice_is_asked_for_with_the_token() {
 }
 
 #[test]
-fn an_auth_request_before_the_exchange_sees_no_token_of_anybody() {
+fn the_request_uses_what_its_auth_request_has_exchanged() {
     let scene = Scene::new();
     let server = "
         %%OTX%%
@@ -154,7 +161,11 @@ fn an_auth_request_before_the_exchange_sees_no_token_of_anybody() {
 
     let before = received(&scene, "/auth");
     assert_eq!(before.len(), 80);
-    assert!(before.iter().all(|request| token(request).is_empty()));
+    let mut of_auth: Vec<_> = before.iter().map(|request| token(request)).collect();
+    let mut of_page: Vec<_> = received(&scene, "/").iter().map(|page| token(page)).collect();
+    of_auth.sort();
+    of_page.sort();
+    assert_eq!(of_auth, of_page);
     assert_eq!(scene.sts.call_count(), 80);
 }
 

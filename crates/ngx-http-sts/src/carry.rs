@@ -7,5 +7,5 @@
 //! | [`form`] | the body that a token may stand in |
 
 pub(crate) mod accept;
-mod form;
+pub(crate) mod form;
 pub(crate) mod pass;

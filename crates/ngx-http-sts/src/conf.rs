@@ -39,10 +39,12 @@ use std::rc::Rc;
 pub(crate) use carrier::Carrier;
 pub(crate) use exchange::{Challenge, Exchange, ExchangeId, OnFailure, Phase};
 pub(crate) use main::MainConf;
-use settings::Settings;
+use settings::{Kind, Settings};
+use sts_core::error::FailureKind;
 use written::{InForce, Written};
 
 use crate::cache::Cache;
+use crate::course::Refusal;
 
 /// What one block (`http`, `server`, `location`, `if`) has of this module.
 #[derive(Default)]
@@ -74,6 +76,18 @@ impl LocationConf {
     /// What holds in a block below `http`.
     pub(crate) fn settings(&self) -> Option<&Settings> {
         self.in_force.as_ref().map(|in_force| &in_force.settings)
+    }
+
+    /// Whether the configuration says in so many words that a request which was refused so may go on:
+    /// by `STSType disabled`, or by a policy that lets it through.
+    pub(crate) fn admits(&self, refusal: Refusal) -> bool {
+        let Some(settings) = self.settings() else { return false };
+        let policy = match refusal.kind() {
+            _ if refusal.is_final() => None,
+            Some(FailureKind::MissingToken) => settings.on_missing.or(settings.on_error),
+            _ => settings.on_error,
+        };
+        settings.kind == Some(Kind::Disabled) || policy == Some(OnFailure::Pass)
     }
 
     /// The exchange, when there is one.

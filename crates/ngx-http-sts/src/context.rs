@@ -1,4 +1,4 @@
-//! What is known of a request, over internal redirects too.
+//! What is known of a client's request and of its subrequests, over internal redirects too.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -8,35 +8,31 @@ use sts_core::encoding::Encoding;
 use sts_core::error::{Failure, FailureKind};
 use sts_core::secret::SharedSecret;
 
-use crate::carry::accept::Look;
-use crate::carry::pass::Applied;
-use crate::conf::{Carrier, Exchange, ExchangeId};
+use crate::conf::{Carrier, ExchangeId};
+use crate::course::Course;
 use crate::flow::Granted;
-use crate::pending::Pending;
+use crate::nginx::request::{Request, RequestId};
 use crate::purge::Purging;
 
 /// Belongs to one request of a client and ends with it: a token that is held here can be seen by no
 /// other request.
 #[derive(Default)]
 pub(crate) struct Context {
-    /// What the request waits for, and in which pass.
-    pending: RefCell<Option<(u32, Rc<Pending>)>>,
     /// Every exchange that has ended, the first one first. None is dropped before the request:
     /// NGINX may still refer to its token.
-    first: OnceCell<Pass>,
-    /// What was found in the places that were looked at.
-    seen: RefCell<Vec<(Rc<str>, Look)>>,
-    /// What the last location has put into the request.
-    applied: RefCell<Option<Rc<Applied>>>,
-    /// The pass that waits, or has waited in vain, for the body.
-    reading_body: Cell<Option<u32>>,
+    first: OnceCell<Ended>,
+    /// The course of the client's own request.
+    main: Course,
+    /// The courses of its subrequests.
+    subrequests: OnceCell<Box<Course>>,
     warned: Cell<bool>,
     /// The purge that the request asked for.
     purging: RefCell<Option<Rc<Purging>>>,
 }
 
-/// An exchange that has ended.
-pub(crate) struct Pass {
+/// An exchange that has ended for a request or a subrequest.
+pub(crate) struct Ended {
+    pub(crate) course: RequestId,
     pub(crate) exchange: ExchangeId,
     /// How its location passes the token on.
     pub(crate) carrier: Rc<Carrier>,
@@ -45,12 +41,29 @@ pub(crate) struct Pass {
     /// parameters hold variables.
     pub(crate) key: CacheKey,
     pub(crate) outcome: Outcome,
-    /// The number of the request's pass in which this was found to hold.
-    judged: Cell<u32>,
-    next: OnceCell<Box<Self>>,
+    pub(crate) verdict: Verdict,
+    pub(crate) next: OnceCell<Box<Self>>,
 }
 
-/// A source token as it was found, with the expression that gave it. A later pass may see a request
+/// How an exchange ended.
+pub(crate) enum Outcome {
+    Granted(Granted),
+    Failed(Failure),
+    /// As the one of this number.
+    Same(usize),
+}
+
+/// What its location makes of it. A token that was issued may be one that the location cannot use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Granted,
+    /// It failed, and the request goes on without a token (`STSOnError pass`).
+    Passed(FailureKind),
+    /// It failed, and the request is refused.
+    Refused(FailureKind),
+}
+
+/// A source token as it was found, with the expression that gave it. A later visit may see a request
 /// from which it has been removed.
 #[derive(Clone)]
 pub(crate) struct Source {
@@ -83,27 +96,111 @@ impl Source {
     }
 }
 
-/// How an exchange ended.
-pub(crate) enum Outcome {
-    Granted(Granted),
-    /// It failed, and the request went on without a token.
-    Passed(FailureKind),
-    /// It failed, and the request was refused.
-    Failed(FailureKind),
-}
-
 impl Context {
-    /// What this pass waits for. What another pass waited for is of no use any more.
-    pub(crate) fn pending(&self, pass: u32) -> Option<Rc<Pending>> {
-        let of_another_pass = self.pending.borrow_mut().take_if(|(of, _)| *of != pass);
-        if let Some((_, pending)) = of_another_pass {
-            pending.abandon();
+    /// The course of a request, if it has one. Only a client's own request always has.
+    pub(crate) fn known_course(&self, request: Request<'_>) -> Option<&Course> {
+        if request.is_main() {
+            return Some(&self.main);
         }
-        self.pending.borrow().as_ref().map(|(_, pending)| pending.clone())
+        let id = request.id();
+        self.subrequests().find(|course| course.id() == id)
     }
 
-    pub(crate) fn set_pending(&self, pass: u32, pending: Option<Rc<Pending>>) {
-        self.pending.replace(pending.map(|pending| (pass, pending)));
+    /// The course of a request, begun where there is none.
+    pub(crate) fn course(&self, request: Request<'_>) -> &Course {
+        if let Some(course) = self.known_course(request) {
+            return course;
+        }
+        let parent = self.line(request).next().unwrap_or(&self.main);
+        let new = Box::new(Course::below(parent, request.id()));
+        let last = self.subrequests().last().map_or(&self.subrequests, Course::next);
+        last.get_or_init(|| new)
+    }
+
+    /// The course of the client's own request.
+    pub(crate) fn main_course(&self) -> &Course {
+        &self.main
+    }
+
+    /// The courses of a request and of those that it is a subrequest of, its own one first.
+    pub(crate) fn line<'c>(&'c self, request: Request<'c>) -> impl Iterator<Item = &'c Course> {
+        let requests = std::iter::successors(Some(request), |request| request.parent());
+        requests.filter_map(|request| self.known_course(request))
+    }
+
+    fn subrequests(&self) -> impl Iterator<Item = &Course> {
+        let first = self.subrequests.get().map(|course| &**course);
+        std::iter::successors(first, |course| course.next().get().map(|next| &**next))
+    }
+
+    /// Notes how an exchange ended, and gives it a number.
+    pub(crate) fn push(&self, ended: Ended) -> usize {
+        let Err(ended) = self.first.set(ended) else { return 0 };
+        let number = self.all().count();
+        if let Some(last) = self.all().last() {
+            // Nothing is behind the last one.
+            let _ = last.next.set(Box::new(ended));
+        }
+        number
+    }
+
+    /// All that have ended, the first one first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Ended> {
+        std::iter::successors(self.first.get(), |ended| ended.next.get().map(|next| &**next))
+    }
+
+    /// The one of a number.
+    pub(crate) fn ended(&self, number: usize) -> Option<&Ended> {
+        self.all().nth(number)
+    }
+
+    /// The last one of a request, else of the one that it is a subrequest of.
+    pub(crate) fn last_of<'c>(
+        &'c self,
+        request: Request<'c>,
+        is_it: impl Fn(&Ended) -> bool,
+    ) -> Option<&'c Ended> {
+        self.line(request).find_map(|course| {
+            self.all().filter(|ended| ended.course == course.id() && is_it(ended)).last()
+        })
+    }
+
+    /// The one that asked for the same, for whichever request of the client.
+    pub(crate) fn same(
+        &self,
+        exchange: ExchangeId,
+        key: &CacheKey,
+        fault: Option<&Failure>,
+    ) -> Option<usize> {
+        self.all().position(|ended| {
+            ended.exchange == exchange
+                && ended.key == *key
+                && ended.source.fault.as_ref() == fault
+                && !matches!(ended.outcome, Outcome::Same(_))
+        })
+    }
+
+    /// The token of an exchange, or why there is none.
+    pub(crate) fn result<'c>(
+        &'c self,
+        outcome: &'c Outcome,
+    ) -> Option<Result<&'c Granted, &'c Failure>> {
+        match outcome {
+            Outcome::Granted(granted) => Some(Ok(granted)),
+            Outcome::Failed(failure) => Some(Err(failure)),
+            // It is of an earlier one, and that is no such itself.
+            Outcome::Same(number) => match &self.ended(*number)?.outcome {
+                Outcome::Granted(granted) => Some(Ok(granted)),
+                Outcome::Failed(failure) => Some(Err(failure)),
+                Outcome::Same(_) => None,
+            },
+        }
+    }
+
+    /// The token that a request may use, where its location found no fault with it.
+    pub(crate) fn granted<'c>(&'c self, ended: &'c Ended) -> Option<&'c Granted> {
+        let is_granted = ended.verdict == Verdict::Granted;
+        self.result(&ended.outcome).filter(|_| is_granted)?.ok()
     }
 
     /// The purge that the request waits for.
@@ -115,91 +212,8 @@ impl Context {
         self.purging.replace(Some(purging));
     }
 
-    /// Notes how an exchange ended, and the number of the request's pass in which it did.
-    pub(crate) fn push(
-        &self,
-        exchange: &Exchange,
-        source: Source,
-        key: CacheKey,
-        outcome: Outcome,
-        judged: u32,
-    ) {
-        let pass = Pass {
-            exchange: exchange.id,
-            carrier: exchange.carrier.clone(),
-            source,
-            key,
-            outcome,
-            judged: Cell::new(judged),
-            next: OnceCell::new(),
-        };
-        let Err(pass) = self.first.set(pass) else { return };
-        if let Some(last) = self.passes().last() {
-            // Nothing is behind the last one.
-            let _ = last.next.set(Box::new(pass));
-        }
-    }
-
-    /// All that have ended, the first one first.
-    pub(crate) fn passes(&self) -> impl Iterator<Item = &Pass> {
-        std::iter::successors(self.first.get(), |pass| pass.next.get().map(|next| &**next))
-    }
-
-    /// How this exchange ended, the last time that it was judged.
-    pub(crate) fn pass_of(&self, exchange: ExchangeId) -> Option<&Pass> {
-        self.passes().filter(|pass| pass.exchange == exchange).last()
-    }
-
-    /// What was found in a place, if it was looked at.
-    pub(crate) fn seen_in(&self, place: &str) -> Option<Look> {
-        let seen = self.seen.borrow();
-        seen.iter().find(|(known, _)| **known == *place).map(|(_, look)| look.clone())
-    }
-
-    pub(crate) fn saw(&self, place: Rc<str>, look: Look) {
-        self.seen.borrow_mut().push((place, look));
-    }
-
-    pub(crate) fn applied(&self) -> Option<Rc<Applied>> {
-        self.applied.borrow().clone()
-    }
-
-    pub(crate) fn set_applied(&self, applied: Applied) {
-        self.applied.replace(Some(Rc::new(applied)));
-    }
-
-    /// The pass that waits, or has waited in vain, for the body.
-    pub(crate) fn reading_body(&self) -> Option<u32> {
-        self.reading_body.get()
-    }
-
-    /// Returns what was there before.
-    pub(crate) fn set_reading_body(&self, pass: Option<u32>) -> Option<u32> {
-        self.reading_body.replace(pass)
-    }
-
     /// Whether this is the first time.
     pub(crate) fn warn_once(&self) -> bool {
         !self.warned.replace(true)
-    }
-}
-
-impl Pass {
-    /// Notes that this holds in another pass of the request, too.
-    pub(crate) fn judge(&self, pass: u32) {
-        self.judged.set(pass);
-    }
-
-    /// Whether this was found to hold in a pass of the request.
-    pub(crate) fn is_judged(&self, pass: u32) -> bool {
-        self.judged.get() == pass
-    }
-
-    /// The target token, where there is one.
-    pub(crate) fn granted(&self) -> Option<&Granted> {
-        match &self.outcome {
-            Outcome::Granted(granted) => Some(granted),
-            Outcome::Passed(_) | Outcome::Failed(_) => None,
-        }
     }
 }

@@ -6,8 +6,13 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`conf`] | the directives, from their text to checked exchanges |
-//! | [`handler`] | what happens to a request in the phase that it is exchanged in |
-//! | [`context`] | what is known of a request, over internal redirects too |
+//! | [`handler`] | what happens to a request in the phases |
+//! | [`visit`] | one visit of a request to a location with an exchange |
+//! | [`elsewhere`] | a visit to a location without one |
+//! | [`admission`] | a request that was refused stays refused |
+//! | [`context`] | what is known of a client's request, over internal redirects too |
+//! | [`course`] | how far one request, or one subrequest, has come |
+//! | [`ask`] | what a request asks an STS for |
 //! | [`flow`] | one exchange, from the source token to the target token |
 //! | [`carry`] | how tokens get out of a request and into it |
 //! | [`cache`] | the tokens that all workers share |
@@ -22,11 +27,15 @@
 //! | [`nginx`] | the only unsafe code: safe types over NGINX's own |
 #![deny(unsafe_code)]
 
+mod admission;
+mod ask;
 mod cache;
 mod carry;
 mod conf;
 mod context;
+mod course;
 mod credentials;
+mod elsewhere;
 mod flight;
 mod flow;
 mod handler;
@@ -38,6 +47,7 @@ mod purge;
 mod refusal;
 mod target;
 mod variables;
+mod visit;
 
 #[cfg(feature = "recycle")]
 #[global_allocator]

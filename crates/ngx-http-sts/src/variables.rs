@@ -3,7 +3,7 @@
 use sts_core::carry::place::Kind;
 
 use crate::carry::pass::written;
-use crate::context::{Outcome, Pass};
+use crate::context::{Context, Ended, Verdict};
 use crate::nginx::clock;
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
@@ -31,19 +31,21 @@ impl Fact {
 
 /// `$sts_status`, `$sts_error`, `$sts_expires_in`: nothing without an exchange.
 pub(crate) fn fact(request: Request<'_>, fact: usize) -> Option<&[u8]> {
-    let outcome = &request.context()?.passes().last()?.outcome;
-    match (Fact::numbered(fact)?, outcome) {
-        (Fact::Status, Outcome::Granted(granted)) => Some(granted.how.name().as_bytes()),
-        (Fact::Status, Outcome::Passed(_)) => Some(b"PASSED"),
-        (Fact::Status, Outcome::Failed(_)) => Some(b"FAILED"),
-        (Fact::Error, Outcome::Passed(kind) | Outcome::Failed(kind)) => {
+    let context = request.context()?;
+    let ended = context.last_of(request, |_| true)?;
+    match (Fact::numbered(fact)?, ended.verdict) {
+        (Fact::Status, Verdict::Granted) => Some(context.granted(ended)?.how.name().as_bytes()),
+        (Fact::Status, Verdict::Passed(_)) => Some(b"PASSED"),
+        (Fact::Status, Verdict::Refused(_)) => Some(b"FAILED"),
+        (Fact::Error, Verdict::Passed(kind) | Verdict::Refused(kind)) => {
             Some(kind.name().as_bytes())
         }
-        (Fact::ExpiresIn, Outcome::Granted(granted)) => {
-            let left = granted.until.saturating_sub(clock::milliseconds()) / 1000;
+        (Fact::ExpiresIn, Verdict::Granted) => {
+            let until = context.granted(ended)?.until;
+            let left = until.saturating_sub(clock::milliseconds()) / 1000;
             request.bytes(left.to_string().as_bytes()).ok()
         }
-        (Fact::Error, Outcome::Granted(_)) | (Fact::ExpiresIn, _) => None,
+        (Fact::Error, Verdict::Granted) | (Fact::ExpiresIn, _) => None,
     }
 }
 
@@ -52,8 +54,8 @@ pub(crate) const SOURCE: &str = "sts_source_token";
 
 /// `$sts_source_token`: the token that `STSAcceptSourceTokenIn` has found.
 pub(crate) fn source(request: Request<'_>) -> Option<&[u8]> {
-    let accepted = request.context()?.passes().filter(|pass| pass.source.accepted).last()?;
-    Some(accepted.source.token.expose())
+    let ended = request.context()?.last_of(request, |ended| ended.source.accepted)?;
+    Some(ended.source.token.expose())
 }
 
 /// The target token, where it may be seen: in the exchange that it was issued by, and where no
@@ -61,27 +63,35 @@ pub(crate) fn source(request: Request<'_>) -> Option<&[u8]> {
 pub(crate) fn target(request: Request<'_>, index: usize) -> Option<&[u8]> {
     let in_force = request.location()?.exchange();
     let form_here = in_force.and_then(|exchange| exchange.carrier.form_in(index));
-    // A location with the same exchange may have another name for the target.
-    let form = |pass: &'_ Pass| form_here.or_else(|| pass.carrier.form_in(index)).is_some();
     let context = request.context();
-    let pass = context.and_then(|context| match in_force {
+    let ended = context.and_then(|context| match in_force {
         // It may also ask for something else, which is not known before its phase.
-        Some(exchange) => context
-            .pass_of(exchange.id)
-            .filter(|pass| form(pass) && pass.is_judged(request.main().pass_number())),
-        None => context.passes().filter(|pass| form(pass)).last(),
+        Some(exchange) => ended_here(request, context).filter(|it| it.exchange == exchange.id),
+        None => context.last_of(request, |ended| ended.carrier.form_in(index).is_some()),
     });
-    if pass.is_none() && form_here.is_some() {
+    if ended.is_none() && form_here.is_some() {
         warn_of_early_reader(request);
     }
-    let pass = pass?;
-    let granted = pass.granted()?;
-    let form = form_here.or_else(|| pass.carrier.form_in(index))?;
+    let ended = ended?;
+    let granted = context?.granted(ended)?;
+    // A location with the same exchange may have another name for the target.
+    let form = form_here.or_else(|| ended.carrier.form_in(index))?;
     let token = match form.scheme {
         None => granted.token.encoded(form.encoding)?.expose(),
         Some(_) => request.bytes(written(granted, form, Kind::Environment)?.expose()).ok()?,
     };
     Some(token).filter(|token| !token.is_empty())
+}
+
+/// How the exchange of this visit has ended. A clone has had no visit of its own: it goes on where the
+/// request was that it is a clone of.
+fn ended_here<'r>(request: Request<'r>, context: &'r Context) -> Option<&'r Ended> {
+    let number = match context.known_course(request) {
+        Some(course) => course.ended_in(request.visit()),
+        None if request.is_at_content() => context.line(request).next()?.ended_last(),
+        None => None,
+    };
+    context.ended(number?)
 }
 
 fn warn_of_early_reader(request: Request<'_>) {

@@ -11,7 +11,8 @@ use sts_core::secret::{Secret, SharedSecret};
 use crate::carry::form::{self, Form};
 use crate::conf::Carrier;
 use crate::conf::carrier::Accepted;
-use crate::context::{Context, Source};
+use crate::context::{Context, Ended, Source};
+use crate::course::Course;
 use crate::nginx::fields::{Change, Field};
 use crate::nginx::request::{OutOfMemory, Request};
 
@@ -37,10 +38,11 @@ pub(crate) enum Look {
 pub(crate) fn take(
     request: Request<'_>,
     context: &Context,
+    course: &Course,
     carrier: &Carrier,
     has_source: bool,
 ) -> Result<Taken, OutOfMemory> {
-    let body = match form::ready(request, context, carrier) {
+    let body = match form::ready(request, course, carrier) {
         Form::Absent => None,
         Form::Ready(body) => Some(body),
         Form::Waits => return Ok(Taken::Waits),
@@ -53,11 +55,11 @@ pub(crate) fn take(
             return Ok(Taken::Source(Source::unusable(carrier, fault)));
         }
     };
-    let known = context.passes().find(|pass| pass.source.text == carrier.source_text);
-    let source = match known {
+    let is_known = |ended: &Ended| ended.source.text == carrier.source_text;
+    let source = match context.last_of(request, is_known) {
         _ if !has_source => Source::new(carrier, &[]),
-        Some(pass) => pass.source.clone(),
-        None => find(request, context, carrier, body.as_ref())?,
+        Some(ended) => ended.source.clone(),
+        None => find(request, context, course, carrier, body.as_ref())?,
     };
     strip(request, carrier, body)?;
     Ok(Taken::Source(source))
@@ -68,6 +70,7 @@ pub(crate) fn take(
 fn find(
     request: Request<'_>,
     context: &Context,
+    course: &Course,
     carrier: &Carrier,
     body: Option<&Secret>,
 ) -> Result<Source, OutOfMemory> {
@@ -75,11 +78,11 @@ fn find(
     let mut winner = None;
     for accepted in carrier.accept.iter() {
         // It may have been removed since, or something else may stand there now.
-        let look = match context.seen_in(&accepted.text) {
+        let look = match seen(request, context, accepted) {
             Some(look) => look,
             None => {
                 let look = look(request, accepted, body)?;
-                context.saw(accepted.text.clone(), look.clone());
+                course.saw(accepted.text.clone(), look.clone());
                 look
             }
         };
@@ -109,6 +112,16 @@ fn find(
     };
     let with_dpop = came_with_dpop(request, &token);
     Ok(Source { with_dpop, ..Source::new(carrier, &token) })
+}
+
+/// What was found in a place before. A subrequest has its parent's fields and its parent's form, of
+/// which a token may have been removed since, and a query of its own.
+fn seen(request: Request<'_>, context: &Context, accepted: &Accepted) -> Option<Look> {
+    let is_inherited = accepted.place.kind != Kind::Query;
+    context
+        .line(request)
+        .filter(|course| is_inherited || course.id() == request.id())
+        .find_map(|course| course.seen_in(&accepted.text))
 }
 
 /// RFC 9449, section 7.1: a token that came with the scheme DPoP is bound, whatever it looks like. A

@@ -5,7 +5,7 @@ use sts_core::error::{Failure, FailureKind};
 use sts_core::secret::Secret;
 
 use crate::conf::Carrier;
-use crate::context::Context;
+use crate::course::Course;
 use crate::nginx::body::Reading;
 use crate::nginx::request::Request;
 
@@ -33,9 +33,11 @@ const MULTIPART: &str = "multipart/form-data";
 const INTERNAL_SERVER_ERROR: u16 = 500;
 
 /// Sees to it that the form is there, if the location has a use for it.
-pub(crate) fn ready(request: Request<'_>, context: &Context, carrier: &Carrier) -> Form {
+pub(crate) fn ready(request: Request<'_>, course: &Course, carrier: &Carrier) -> Form {
+    // A subrequest has the body that its parent had read when it was made, or none.
+    let may_have_one = request.is_main() || request.has_read_body();
     // What is there of a body that could not be read is no form.
-    if !carrier.uses_form() || context.reading_body().is_some() {
+    if !carrier.uses_form() || !may_have_one || course.has_unreadable_body() {
         return Form::Absent;
     }
     if !is_form(request) {
@@ -59,7 +61,7 @@ pub(crate) fn ready(request: Request<'_>, context: &Context, carrier: &Carrier) 
         return too_long();
     }
     if !request.has_read_body() {
-        match request.read_body(context) {
+        match request.read_body(course) {
             Reading::Done => {}
             Reading::Waits => return Form::Waits,
             Reading::Refused(status) => return Form::Refused(status),
@@ -73,6 +75,13 @@ pub(crate) fn ready(request: Request<'_>, context: &Context, carrier: &Carrier) 
         return too_large(&format!("{MAX_PARAMETERS} parameters"));
     }
     Form::Ready(body)
+}
+
+/// The form as far as it was read already.
+pub(crate) fn as_read(request: Request<'_>, course: &Course, carrier: &Carrier) -> Option<Secret> {
+    let is_there = carrier.uses_form() && is_form(request) && request.has_read_body();
+    let body = request.body().filter(|_| is_there && !course.has_unreadable_body())?;
+    (body.expose().len() as u64 <= carrier.max_form).then_some(body)
 }
 
 /// Any of several types counts: nobody knows which one a backend takes.

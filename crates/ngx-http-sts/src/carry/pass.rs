@@ -10,36 +10,32 @@ use sts_core::error::{Failure, FailureKind};
 use sts_core::issued::TokenType;
 use sts_core::secret::Secret;
 
-use crate::carry::form::{self, Form};
+use crate::carry::form;
+use crate::conf::Carrier;
 use crate::conf::carrier::{self, Passed};
-use crate::conf::{Carrier, LocationConf};
-use crate::context::{Context, Pass};
+use crate::course::Course;
 use crate::flow::Granted;
-use crate::handler::Next;
 use crate::nginx::fields::{Change, Field};
-use crate::nginx::log::Level;
 use crate::nginx::request::{OutOfMemory, Request};
 
 /// What a location has put into a request.
 pub(crate) struct Applied {
-    /// The pass of the request in which it did.
-    pass: u32,
+    /// The visit of the request in which it did.
+    visit: u32,
     carrier: Rc<Carrier>,
     with_token: bool,
 }
 
 impl Applied {
-    /// Whether this is what a location does in a pass: it has nothing more to do then.
-    pub(crate) fn is(&self, pass: u32, carrier: &Rc<Carrier>) -> bool {
-        self.pass == pass && Rc::ptr_eq(&self.carrier, carrier)
+    /// Whether this is what a location does in a visit: it has nothing more to do then.
+    pub(crate) fn is(&self, visit: u32, carrier: &Rc<Carrier>) -> bool {
+        self.visit == visit && Rc::ptr_eq(&self.carrier, carrier)
     }
 
     fn places(&self) -> &[Passed] {
         if self.with_token { &self.carrier.pass } else { &[] }
     }
 }
-
-const BAD_GATEWAY: u16 = 502;
 
 /// Whether a token can be passed on in all the ways that a location has.
 pub(crate) fn check(carrier: &Carrier, granted: &Granted) -> Result<(), Failure> {
@@ -89,11 +85,11 @@ pub(crate) fn check(carrier: &Carrier, granted: &Granted) -> Result<(), Failure>
 /// no token. What an earlier location put into the request is taken out.
 pub(crate) fn apply(
     request: Request<'_>,
-    context: &Context,
+    course: &Course,
     carrier: &Rc<Carrier>,
     granted: Option<&Granted>,
 ) -> Result<(), OutOfMemory> {
-    let applied = context.applied();
+    let applied = course.applied();
     let old = applied.as_ref().map_or(&[][..], |applied| applied.places());
     if old.is_empty() && carrier.pass.is_empty() {
         return Ok(());
@@ -102,74 +98,27 @@ pub(crate) fn apply(
     set_fields(request, old, &new)?;
     set_query(request, old, &new)?;
     // What is there of a body that could not be read is no form.
-    if context.reading_body().is_none() {
+    if !course.has_unreadable_body() {
         set_form(request, old, &new)?;
     }
     for passed in old.iter().chain(carrier.pass.iter()) {
         request.forget_variables(&passed.tellers);
     }
-    // A subrequest has fields, a query and a body of its own.
-    if request.is_main() {
-        context.set_applied(Applied {
-            pass: request.pass_number(),
-            carrier: carrier.clone(),
-            with_token: granted.is_some(),
-        });
-    }
+    course.set_applied(Applied {
+        visit: request.visit(),
+        carrier: carrier.clone(),
+        with_token: granted.is_some(),
+    });
     Ok(())
 }
 
 /// Takes out of a request what an earlier location put into it: nobody is to find it and take it for
 /// something that the client has sent.
-pub(crate) fn withdraw(request: Request<'_>, context: &Context) -> Result<(), OutOfMemory> {
-    apply(request, context, &Rc::default(), None)
-}
-
-/// A location without an exchange of its own, or a subrequest: what its main request was given is
-/// passed on only where this location says so, too.
-pub(crate) fn elsewhere(
-    request: Request<'_>,
-    context: &Context,
-    location: &LocationConf,
-) -> Result<Next, OutOfMemory> {
-    let none = Rc::default();
-    let carrier = location.carrier.as_ref().unwrap_or(&none);
-    if request.is_main() {
-        let applied = context.applied();
-        if applied.is_some_and(|applied| applied.is(request.pass_number(), carrier)) {
-            return Ok(Next::GoOn);
-        }
-        match form::ready(request, context, carrier) {
-            Form::Absent | Form::Ready(_) => {}
-            Form::Waits => return Ok(Next::Wait),
-            Form::Refused(status) => return Ok(Next::Answer(status)),
-            Form::Fault(fault) => return Ok(refuse(request, &fault)),
-        }
+pub(crate) fn withdraw(request: Request<'_>, course: &Course) -> Result<(), OutOfMemory> {
+    if course.applied().is_none_or(|applied| applied.places().is_empty()) {
+        return Ok(());
     }
-    let pass = match location.exchange() {
-        Some(exchange) => {
-            let judged = |pass: &&Pass| pass.is_judged(request.main().pass_number());
-            context.pass_of(exchange.id).filter(judged)
-        }
-        None => context.passes().last(),
-    };
-    let granted = pass.and_then(Pass::granted);
-    if let Some(granted) = granted
-        && !carrier.pass.is_empty()
-        && let Err(failure) = check(carrier, granted)
-    {
-        return Ok(refuse(request, &failure));
-    }
-    apply(request, context, carrier, granted)?;
-    Ok(Next::GoOn)
-}
-
-fn refuse(request: Request<'_>, failure: &Failure) -> Next {
-    request.log(Level::Error, format_args!("sts: the request cannot be passed on: {failure}"));
-    Next::Answer(match failure.kind.status() {
-        status @ 400..500 => status,
-        _ => BAD_GATEWAY,
-    })
+    apply(request, course, &Rc::default(), None)
 }
 
 /// What stands at a place: nothing where only what the client sent is to be removed.

@@ -10,7 +10,7 @@ use nginx_sys::{
 };
 use sts_core::secret::Secret;
 
-use crate::context::Context;
+use crate::course::{Course, Stage};
 use crate::nginx::fields::Change;
 use crate::nginx::guard::guard;
 use crate::nginx::request::{OutOfMemory, Request};
@@ -39,11 +39,11 @@ impl Request<'_> {
         u64::try_from(self.raw().headers_in.content_length_n).ok()
     }
 
-    /// Reads the whole body; `context` is this request's.
-    pub(crate) fn read_body(self, context: &Context) -> Reading {
+    /// Reads the whole body; `course` is this request's.
+    pub(crate) fn read_body(self, course: &Course) -> Reading {
         let request = self.as_ptr();
-        // Without a mark `body_is_there` knows that it is called from here.
-        context.set_reading_body(None);
+        let (reads, writes) = (self.raw().read_event_handler, self.raw().write_event_handler);
+        // `body_is_there` may be called at once: no visit waits for it yet, by which it knows.
         // SAFETY: the request is valid, and `body_is_there` may be called at once or later.
         let status = unsafe { ngx_http_read_client_request_body(request, Some(body_is_there)) };
         if status == NGX_AGAIN as ngx_int_t {
@@ -51,16 +51,25 @@ impl Request<'_> {
             // is counted then would keep the request for ever.
             // SAFETY: NGINX has counted the request.
             unsafe { release(request) };
-            context.set_reading_body(Some(self.pass_number()));
+            course.set_stage(self.visit(), Stage::ReadingBody);
             return Reading::Waits;
         }
-        // Others may want it after us, when the answer of a backend leads elsewhere.
-        // SAFETY: a plain field of a valid request.
-        unsafe { (*request).set_preserve_body(1) };
+        // NGINX leaves its own handlers behind, by which the request would hear of nothing more: while
+        // it waits, later on in its phases, for a subrequest, for one.
+        // SAFETY: plain fields of a valid request.
+        unsafe {
+            (*request).read_event_handler = reads;
+        }
+        // SAFETY: as above.
+        unsafe {
+            (*request).write_event_handler = writes;
+        }
         if status == NGX_OK as ngx_int_t {
+            // Others may want it after us, when the answer of a backend leads elsewhere.
+            // SAFETY: a plain field of a valid request.
+            unsafe { (*request).set_preserve_body(1) };
             return Reading::Done;
         }
-        context.set_reading_body(Some(self.pass_number()));
         match u16::try_from(status) {
             Ok(status) => Reading::Refused(status),
             Err(_) => {
@@ -161,7 +170,7 @@ unsafe extern "C" fn body_is_there(request: *mut ngx_http_request_t) {
         let Some(valid) = NonNull::new(request) else { return false };
         // SAFETY: NGINX passes a request that is valid for the call.
         let context = unsafe { Request::from_ptr(valid) }.context();
-        let waited = context.is_some_and(|context| context.set_reading_body(None).is_some());
+        let waited = context.is_some_and(|context| context.main_course().stop_reading());
         if !waited {
             // SAFETY: as above; within `read_body` it is counted still.
             unsafe { release(request) };

@@ -270,15 +270,20 @@ extern "C" fn precontent_handler(request: *mut ngx_http_request_t) -> ngx_int_t 
 
 fn handle(request: *mut ngx_http_request_t, phase: Phase, wait: ngx_int_t) -> ngx_int_t {
     const INTERNAL_SERVER_ERROR: ngx_int_t = 500;
-    guard(INTERNAL_SERVER_ERROR, || {
-        let Some(request) = NonNull::new(request) else { return INTERNAL_SERVER_ERROR };
-        // SAFETY: NGINX passes a request that is valid for the call.
-        match handler::handle(unsafe { Request::from_ptr(request) }, phase) {
-            Next::GoOn => NGX_DECLINED as ngx_int_t,
-            Next::Wait => wait,
-            Next::Answer(status) => isize::from(status.cast_signed()),
+    let Some(request) = NonNull::new(request) else { return INTERNAL_SERVER_ERROR };
+    // SAFETY: NGINX passes a request that is valid for the call.
+    let request = unsafe { Request::from_ptr(request) };
+    match guard(None, || Some(handler::handle(request, phase))) {
+        Some(Next::GoOn) => NGX_DECLINED as ngx_int_t,
+        Some(Next::Wait) => wait,
+        Some(Next::Answer(status)) => isize::from(status.cast_signed()),
+        None => {
+            guard((), || {
+                handler::give_up(request);
+            });
+            INTERNAL_SERVER_ERROR
         }
-    })
+    }
 }
 
 /// A new configuration is in force. In a single process calls and connections of the old one must go:

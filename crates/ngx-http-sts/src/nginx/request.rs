@@ -6,10 +6,10 @@ use std::ptr::{self, NonNull};
 use std::slice;
 
 use nginx_sys::{
-    ngx_http_request_t, ngx_list_push, ngx_pnalloc, ngx_pool_cleanup_add, ngx_str_t,
-    ngx_table_elt_t,
+    NGX_HTTP_GET, NGX_HTTP_HEAD, ngx_http_core_content_phase, ngx_http_request_t, ngx_list_push,
+    ngx_pnalloc, ngx_pool_cleanup_add, ngx_str_t, ngx_table_elt_t,
 };
-use ngx::http::{HttpModuleConfExt, HttpModuleServerConf, NgxHttpCoreModule};
+use ngx::http::{HttpModuleConfExt, HttpModuleMainConf, HttpModuleServerConf, NgxHttpCoreModule};
 
 use crate::conf::LocationConf;
 use crate::context::Context;
@@ -23,6 +23,10 @@ pub(crate) struct Request<'r> {
     request: NonNull<ngx_http_request_t>,
     callback: PhantomData<&'r ()>,
 }
+
+/// See [`Request::id`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RequestId(usize);
 
 /// NGINX has no memory left.
 pub(crate) struct OutOfMemory;
@@ -48,6 +52,19 @@ impl<'r> Request<'r> {
     pub(crate) fn main(self) -> Self {
         // SAFETY: `main` is valid as long as its subrequests are.
         unsafe { Self::from_ptr(NonNull::new(self.raw().main).unwrap_or(self.request)) }
+    }
+
+    /// The request that this one is a subrequest of.
+    pub(crate) fn parent(self) -> Option<Self> {
+        let parent = NonNull::new(self.raw().parent)?;
+        // SAFETY: NGINX keeps a subrequest's parent for as long as the subrequest.
+        Some(unsafe { Self::from_ptr(parent) })
+    }
+
+    /// What tells the requests apart that belong to one request of a client.
+    pub(crate) fn id(self) -> RequestId {
+        // Their pool is one, and keeps each for as long as all.
+        RequestId(if self.is_main() { 0 } else { self.request.as_ptr().addr() })
     }
 
     /// Whether the client made this request; else it is a subrequest.
@@ -121,9 +138,44 @@ impl<'r> Request<'r> {
         ptr::null_mut()
     }
 
-    /// Tells the passes of a request apart: NGINX counts its internal redirects down.
-    pub(crate) fn pass_number(self) -> u32 {
+    /// Tells the visits of a request to its locations apart: NGINX counts its internal redirects down.
+    pub(crate) fn visit(self) -> u32 {
         self.raw().uri_changes()
+    }
+
+    /// Whether the location has a handler of its own for the content, as a proxied one has. NGINX's
+    /// files, indices and listings are served without one.
+    pub(crate) fn has_content_handler(self) -> bool {
+        self.raw().content_handler.is_some()
+    }
+
+    /// Whether the method is one that changes nothing (RFC 9110, section 9.2.1): GET or HEAD.
+    pub(crate) fn only_reads(self) -> bool {
+        matches!(self.raw().method as u32, NGX_HTTP_GET | NGX_HTTP_HEAD)
+    }
+
+    /// Whether the request is where its content is made. A clone, which NGINX makes for `slice` and for
+    /// what it updates in the background, begins there.
+    pub(crate) fn is_at_content(self) -> bool {
+        let core = NgxHttpCoreModule::main_conf(self.raw());
+        let Some(core) = core else { return false };
+        let Ok(at) = usize::try_from(self.raw().phase_handler) else { return false };
+        // SAFETY: NGINX keeps the number of a request's phase handler within the engine's table.
+        let checker = unsafe { (*core.phase_engine.handlers.add(at)).checker };
+        let content: unsafe extern "C" fn(_, _) -> _ = ngx_http_core_content_phase;
+        checker.map(|checker| checker as usize) == Some(content as usize)
+    }
+
+    /// The status that an error page is for, unless it says another one (`error_page 502 =200 …`); 0
+    /// without one.
+    pub(crate) fn error_status(self) -> u16 {
+        u16::try_from(self.raw().err_status).unwrap_or(0)
+    }
+
+    /// An answer with an error status is NGINX's own page, whatever `error_page` says.
+    pub(crate) fn leave_out_error_pages(self) {
+        // SAFETY: a plain field of a valid request.
+        unsafe { (*self.as_ptr()).set_error_page(1) };
     }
 
     /// The status line is made, or an error page is under way: the request is past every exchange.

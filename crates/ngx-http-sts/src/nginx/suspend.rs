@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use nginx_sys::{
     NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_OK, ngx_connection_t, ngx_delete_posted_event, ngx_event_t,
-    ngx_handle_read_event, ngx_http_block_reading, ngx_http_cleanup_add, ngx_http_cleanup_t,
-    ngx_http_core_run_phases, ngx_http_finalize_request, ngx_http_log_ctx_t, ngx_http_request_t,
+    ngx_handle_read_event, ngx_http_cleanup_add, ngx_http_cleanup_t, ngx_http_core_run_phases,
+    ngx_http_event_handler_pt, ngx_http_finalize_request, ngx_http_log_ctx_t, ngx_http_request_t,
     ngx_http_run_posted_requests, ngx_http_test_reading, ngx_int_t, ngx_post_event,
     ngx_posted_events,
 };
@@ -28,9 +28,10 @@ struct Suspension {
     request: NonNull<ngx_http_request_t>,
     cleanup: NonNull<ngx_http_cleanup_t>,
     resumer: Resumer,
-    /// The pass that is suspended.
-    pass: u32,
-    watches_client: bool,
+    /// The visit that is suspended.
+    visit: u32,
+    /// What read the client's connection before, where the client is watched.
+    read_before: Option<ngx_http_event_handler_pt>,
     /// Told that the request is gone without having been resumed.
     waiter: Option<Rc<dyn Waits>>,
 }
@@ -65,6 +66,8 @@ pub(crate) fn suspend(
     watch_client: bool,
     waiter: Option<Rc<dyn Waits>>,
 ) -> Result<Resumer, OutOfMemory> {
+    // NGINX discards the body, and sees by that when the client goes.
+    let watches = watch_client && request.raw().discard_body() == 0;
     const { assert!(align_of::<Suspension>() <= align_of::<usize>(), "as NGINX's pools align") };
     // SAFETY: the request is valid.
     let cleanup = unsafe { ngx_http_cleanup_add(request.as_ptr(), size_of::<Suspension>()) };
@@ -80,8 +83,8 @@ pub(crate) fn suspend(
         request: NonNull::new(request.as_ptr()).ok_or(OutOfMemory)?,
         cleanup,
         resumer: resumer.clone(),
-        pass: request.pass_number(),
-        watches_client: watch_client,
+        visit: request.visit(),
+        read_before: watches.then(|| request.raw().read_event_handler),
         waiter,
     };
     // SAFETY: NGINX has made room for it in the request's pool, which aligns as much as it needs.
@@ -95,14 +98,17 @@ pub(crate) fn suspend(
     event.log = unsafe { (*request.raw().connection).log };
     // SAFETY: NGINX has just made it.
     unsafe { (*cleanup.as_ptr()).handler = Some(left) };
-    if watch_client {
+    if watches {
         watch(request)?;
     }
     Ok(resumer)
 }
 
-/// As `limit_req` does: the connection's read event shows when the client goes.
+/// As `limit_req` does: the connection's read event shows when the client goes. NGINX gives the event
+/// to the request whose answer is next.
 fn watch(request: Request<'_>) -> Result<(), OutOfMemory> {
+    // SAFETY: a plain field of a valid request.
+    unsafe { (*request.as_ptr()).read_event_handler = Some(ngx_http_test_reading) };
     // SAFETY: a request has a connection, and that has a read event.
     let read = unsafe { (*request.raw().connection).read };
     // SAFETY: as above.
@@ -113,8 +119,6 @@ fn watch(request: Request<'_>) -> Result<(), OutOfMemory> {
     } else if unsafe { ngx_handle_read_event(read, 0) } != NGX_OK as ngx_int_t {
         return Err(OutOfMemory);
     }
-    // SAFETY: a plain field of a valid request.
-    unsafe { (*request.as_ptr()).read_event_handler = Some(ngx_http_test_reading) };
     Ok(())
 }
 
@@ -147,28 +151,28 @@ extern "C" fn resumed(event: *mut ngx_event_t) {
         let request = suspension.request.as_ptr();
         // SAFETY: the cleanup is the request's, which is still there.
         unsafe { (*suspension.cleanup.as_ptr()).handler = None };
-        let (watches_client, pass) = (suspension.watches_client, suspension.pass);
+        let (read_before, visit) = (suspension.read_before, suspension.visit);
         drop(suspension);
         // SAFETY: the request's cleanup did not run, so the request is valid.
         let now = unsafe { (*request).uri_changes() };
         // A client that left while the request waited may have sent it to `post_action`: what it
         // does there is not ours to disturb.
-        if now == pass {
+        if now == visit {
             // SAFETY: as above.
-            unsafe { go_on(request, watches_client) };
+            unsafe { go_on(request, read_before) };
         }
     });
 }
 
 /// # Safety
 /// `request` is valid and was suspended.
-unsafe fn go_on(request: *mut ngx_http_request_t, watches_client: bool) {
+unsafe fn go_on(request: *mut ngx_http_request_t, read_before: Option<ngx_http_event_handler_pt>) {
     // SAFETY: the caller's contract; a request has a connection.
     let connection = unsafe { (*request).connection };
     // SAFETY: as above.
     unsafe { set_log_request(connection, request) };
     // SAFETY: as above.
-    if watches_client && unsafe { !stop_watching(request, connection) } {
+    if read_before.is_some_and(|reads| unsafe { !stop_watching(request, connection, reads) }) {
         return;
     }
     // The request may be gone after this.
@@ -183,9 +187,10 @@ unsafe fn go_on(request: *mut ngx_http_request_t, watches_client: bool) {
 unsafe fn stop_watching(
     request: *mut ngx_http_request_t,
     connection: *mut ngx_connection_t,
+    read_before: ngx_http_event_handler_pt,
 ) -> bool {
     // SAFETY: the caller's contract.
-    unsafe { (*request).read_event_handler = Some(ngx_http_block_reading) };
+    unsafe { (*request).read_event_handler = read_before };
     // SAFETY: as above.
     if unsafe { ngx_handle_read_event((*connection).read, 0) } == NGX_OK as ngx_int_t {
         return true;

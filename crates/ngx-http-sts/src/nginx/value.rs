@@ -92,9 +92,36 @@ impl Part {
     fn evaluate<'r>(&'r self, request: Request<'r>) -> Option<&'r [u8]> {
         match self {
             Self::Literal(literal) => Some(literal),
-            Self::Variable(index) => Some(variable(*index, request)),
-            Self::Script(script) => evaluate(*script, request),
+            Self::Variable(index) => Some(request.keep_captures(|| variable(*index, request))),
+            Self::Script(script) => request.keep_captures(|| evaluate(*script, request)),
         }
+    }
+}
+
+impl Request<'_> {
+    /// Runs what evaluates variables, and leaves `$1` and its like as they were: they belong to the
+    /// regular expression of a location, a server's name or a `rewrite`, and that of a `map` writes
+    /// over them.
+    #[cfg(ngx_feature = "pcre")]
+    fn keep_captures<R>(self, evaluate: impl FnOnce() -> R) -> R {
+        let request = self.as_ptr();
+        let raw = self.raw();
+        let kept = (raw.ncaptures, raw.captures, raw.captures_data, raw.realloc_captures());
+        // What matches takes fresh memory then (ngx_http_regex_exec).
+        // SAFETY: a plain field of a valid request.
+        unsafe { (*request).set_realloc_captures(1) };
+        let value = evaluate();
+        // SAFETY: plain fields of a valid request. What is put back lives as long as the request.
+        let request = unsafe { &mut *request };
+        (request.ncaptures, request.captures, request.captures_data) = (kept.0, kept.1, kept.2);
+        request.set_realloc_captures(kept.3);
+        value
+    }
+
+    /// An NGINX without regular expressions captures nothing.
+    #[cfg(not(ngx_feature = "pcre"))]
+    fn keep_captures<R>(self, evaluate: impl FnOnce() -> R) -> R {
+        evaluate()
     }
 }
 

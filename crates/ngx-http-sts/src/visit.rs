@@ -1,0 +1,233 @@
+//! One visit of a request to a location with an exchange.
+//!
+//! The stages of a visit are those of [`Stage`]: a fresh one looks at the source, once; then the
+//! request waits for its form or for a call; when the exchange has ended, the target is put in, once,
+//! and the request goes on or is refused.
+
+use std::rc::Rc;
+
+use sts_core::cache_key::CacheKey;
+use sts_core::error::{Failure, FailureKind};
+use sts_core::secret::SharedSecret;
+use sts_core::source;
+
+use crate::ask::{self, Values};
+use crate::carry::accept::{self, Taken};
+use crate::carry::{form, pass};
+use crate::conf::settings::BoundTokens;
+use crate::conf::{Exchange, OnFailure};
+use crate::context::{Context, Ended, Outcome, Source, Verdict};
+use crate::course::{Course, Refusal, Stage};
+use crate::flight::Boarding;
+use crate::handler::Next;
+use crate::nginx::log::Level;
+use crate::nginx::request::{OutOfMemory, Request};
+use crate::nginx::suspend::suspend;
+use crate::pending::Pending;
+use crate::refusal;
+
+struct Visit<'v> {
+    request: Request<'v>,
+    context: &'v Context,
+    course: &'v Course,
+    exchange: &'v Exchange,
+}
+
+/// Makes the exchange of a request's location, or goes on with it.
+pub(crate) fn make(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
+    let context = request.context_or_new()?;
+    let visit = Visit { request, context, course: context.course(request), exchange };
+    match visit.course.stage(request) {
+        Stage::Fresh => visit.begin(),
+        Stage::ReadingBody => Ok(Next::Wait),
+        Stage::Waiting(pending) => visit.go_on(&pending),
+        Stage::Ended(number) if visit.has_judged(number) => Ok(Next::GoOn),
+        // An `if` was chosen since, which says something else.
+        Stage::Ended(_) => visit.begin(),
+    }
+}
+
+impl Visit<'_> {
+    fn has_judged(&self, number: usize) -> bool {
+        let ended = self.context.ended(number);
+        ended.is_some_and(|ended| Rc::ptr_eq(&ended.carrier, &self.exchange.carrier))
+    }
+
+    fn begin(&self) -> Result<Next, OutOfMemory> {
+        let Self { request, context, course, exchange } = *self;
+        let carrier = &exchange.carrier;
+        pass::withdraw(request, course)?;
+        if course.refusal().is_some_and(|refusal| refusal.binds(exchange)) {
+            return self.leave_refused();
+        }
+        let source = match accept::take(request, context, course, carrier, exchange.has_source())? {
+            Taken::Source(source) => source,
+            Taken::Waits => return Ok(Next::Wait),
+            Taken::Refused(status) => {
+                course.refuse(Refusal::unreadable(status));
+                pass::apply(request, course, carrier, None)?;
+                return Ok(Next::Answer(status));
+            }
+        };
+        let token = decode(exchange, &source);
+        let values = Values::of(request, exchange)?;
+        let decoded = token.as_ref().unwrap_or(&source.token).expose();
+        let key = values.key(exchange, decoded);
+        if let Some(number) = context.same(exchange.id, &key, source.fault.as_ref()) {
+            return self.end(source, key, Outcome::Same(number), 0);
+        }
+        let check = |is_bound: &dyn Fn() -> bool| check_bound(exchange, &source, is_bound);
+        match token.and_then(|token| ask::start(exchange, &source, &token, &values, key, check)) {
+            Ok(Boarding::Later(pending)) => self.wait(pending),
+            Ok(Boarding::Now(granted)) => self.end(source, key, Outcome::Granted(granted), 0),
+            Err(failure) => self.end(source, key, Outcome::Failed(failure), 0),
+        }
+    }
+
+    /// A request that was refused, and that this exchange cannot help: where it may go is judged
+    /// before the content. Its error page may come from a backend, which is to see neither a source
+    /// nor what a client sent in the place of a target.
+    fn leave_refused(&self) -> Result<Next, OutOfMemory> {
+        let Self { request, course, exchange, .. } = *self;
+        let form = form::as_read(request, course, &exchange.carrier);
+        accept::strip(request, &exchange.carrier, form)?;
+        pass::apply(request, course, &exchange.carrier, None)?;
+        Ok(Next::GoOn)
+    }
+
+    fn wait(&self, pending: Rc<Pending>) -> Result<Next, OutOfMemory> {
+        let Self { request, course, exchange, .. } = *self;
+        match suspend(request, !exchange.ignore_client_abort, Some(pending.clone())) {
+            Ok(waiter) => pending.set_waiter(waiter),
+            Err(error) => {
+                pending.abandon();
+                return Err(error);
+            }
+        }
+        course.set_stage(request.visit(), Stage::Waiting(pending));
+        Ok(Next::Wait)
+    }
+
+    fn go_on(&self, pending: &Pending) -> Result<Next, OutOfMemory> {
+        // NGINX enters a waiting phase again whenever the client's connection becomes writable. An
+        // outcome that is there already is for when the request is resumed, and only once.
+        if pending.is_suspended() {
+            return Ok(Next::Wait);
+        }
+        let Some(outcome) = pending.take_outcome() else { return Ok(Next::Wait) };
+        let outcome = match outcome {
+            Ok(granted) => Outcome::Granted(granted),
+            Err(failure) => Outcome::Failed(failure),
+        };
+        self.end(pending.ask.source.clone(), pending.ask.key, outcome, pending.took())
+    }
+
+    /// The exchange has ended: the target is put in, and the request goes on or is refused.
+    fn end(
+        &self,
+        source: Source,
+        key: CacheKey,
+        outcome: Outcome,
+        took: u64,
+    ) -> Result<Next, OutOfMemory> {
+        let Self { request, context, course, exchange } = *self;
+        let failure = self.failure(&source, &outcome);
+        let verdict = match &failure {
+            None => Verdict::Granted,
+            Some(failure) => match exchange.policy(failure.kind) {
+                OnFailure::Pass => Verdict::Passed(failure.kind),
+                OnFailure::Return => Verdict::Refused(failure.kind),
+            },
+        };
+        let number = context.push(Ended {
+            course: course.id(),
+            exchange: exchange.id,
+            carrier: exchange.carrier.clone(),
+            source,
+            key,
+            outcome,
+            verdict,
+            next: Default::default(),
+        });
+        course.set_stage(request.visit(), Stage::Ended(number));
+        let granted = context.ended(number).and_then(|ended| context.granted(ended));
+        pass::apply(request, course, &exchange.carrier, granted)?;
+        let Some(failure) = failure else { return Ok(Next::GoOn) };
+        report(request, exchange, &failure, took);
+        if !matches!(verdict, Verdict::Refused(_)) {
+            return Ok(Next::GoOn);
+        }
+        course.refuse(Refusal::by(exchange, &failure));
+        refusal::prepare(request, &exchange.challenge, &failure)?;
+        Ok(Next::Answer(failure.kind.status()))
+    }
+
+    /// Why the request has no token that it can use here. What was issued for another visit, or for
+    /// another request of the client, has to meet what holds here.
+    fn failure(&self, source: &Source, outcome: &Outcome) -> Option<Failure> {
+        let Self { context, exchange, .. } = *self;
+        let Some(result) = context.result(outcome) else {
+            return Some(Failure::new(FailureKind::BadAnswer, "the result is lost"));
+        };
+        let granted = match result {
+            Ok(granted) => granted,
+            Err(failure) => return Some(failure.clone()),
+        };
+        let check = || {
+            if matches!(outcome, Outcome::Same(_)) {
+                let token = decode(exchange, source)?;
+                check_bound(exchange, source, &|| source::claims(token.expose()).is_bound)?;
+            }
+            pass::check(&exchange.carrier, granted)
+        };
+        check().err()
+    }
+}
+
+/// `is_bound` tells whether the token itself says so.
+fn check_bound(
+    exchange: &Exchange,
+    source: &Source,
+    is_bound: &dyn Fn() -> bool,
+) -> Result<(), Failure> {
+    let allowed = exchange.bound_tokens == BoundTokens::Allow || !exchange.has_source();
+    if allowed || !(source.with_dpop || is_bound()) {
+        return Ok(());
+    }
+    let reason = "the source token is bound to a key of the client (STSBoundTokens)";
+    Err(Failure::new(FailureKind::BadToken, reason))
+}
+
+/// The source token out of what it is encoded in.
+fn decode(exchange: &Exchange, source: &Source) -> Result<SharedSecret, Failure> {
+    if let Some(fault) = &source.fault {
+        return Err(fault.clone());
+    }
+    let encoding = source.encoding.filter(|_| exchange.has_source());
+    let Some(encoding) = encoding else { return Ok(source.token.clone()) };
+    let decoded = encoding.decode(source.token.expose());
+    decoded.map(|token| SharedSecret::new(token.expose())).map_err(|problem| {
+        let reason = format!("the source token {problem} (STSSourceEncoding)");
+        Failure::new(FailureKind::BadToken, reason)
+    })
+}
+
+/// One line a failure: refusals of clients are everyday, outages are not.
+fn report(request: Request<'_>, exchange: &Exchange, failure: &Failure, took: u64) {
+    let level = match failure.kind {
+        FailureKind::MissingToken => Level::Info,
+        FailureKind::BadToken | FailureKind::Refused | FailureKind::Denied => Level::Warn,
+        kind if kind.is_of_request() => Level::Warn,
+        _ => Level::Error,
+    };
+    let endpoint = &exchange.callee.profile.endpoint;
+    request.log(
+        level,
+        format_args!(
+            "sts: {} exchange at \"{}\" failed: {}: {failure}, took {took} ms",
+            exchange.callee.profile.protocol.name(),
+            endpoint.authority(),
+            failure.kind.name(),
+        ),
+    );
+}
