@@ -41,7 +41,7 @@ const PASS: &str = r#"
 const SOURCE: &str = r#"
     map $http_authorization $source_token {
         default "";
-        "~*^Bearer\s+(?<token>[\S]+)$" $token;
+        "~*^Bearer\s+(\S+)$" $1;
     }
 "#;
 

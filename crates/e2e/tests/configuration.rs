@@ -226,3 +226,37 @@ fn access_phase_with_satisfy_any_is_warned_of() {
     let checked = check(&format!("location / {{ {EXCHANGE} STSPhase access; satisfy all; }}"));
     assert!(checked.ok && !checked.output.contains("[warn]"), "{}", checked.output);
 }
+
+#[test]
+fn error_pages_that_a_refused_request_never_sees_are_named() {
+    let backup = "location @backup { proxy_pass http://127.0.0.1:9; }";
+    let page = "location /page { proxy_pass http://127.0.0.1:9; }";
+    let here = "@backup { STSType disabled; proxy_pass http://127.0.0.1:9; }";
+    let rows: &[(String, &[&str])] = &[
+        (format!("error_page 401 = @backup; {backup}"), &["error_page 401 @backup", "\"/\""]),
+        (format!("error_page 502 504 /page/x?a; {page}"), &["502 /page/x", "504 /page/x"]),
+        (format!("error_page 502 /x; {page} location = /x {{ proxy_pass http://127.0.0.1:9; }}"), &["502 /x"]),
+        ("error_page 415 =200 /again;".to_owned(), &["415 /again", "STSType disabled"]),
+        // These are served, or NGINX alone knows where they lead.
+        (format!("error_page 404 = @backup; {backup}"), &[]),
+        (format!("error_page 401 = @backup; location {here}"), &[]),
+        (format!("error_page 401 /page; location ~ x {{ }} {page}"), &[]),
+        ("error_page 401 /page; location /page { }".to_owned(), &[]),
+        (format!("set $page @backup; error_page 401 = $page; {backup}"), &[]),
+        (
+            "error_page 401 502 /page; location /page { STSOnError pass; proxy_pass http://127.0.0.1:9; }"
+                .to_owned(),
+            &[],
+        ),
+    ];
+    all_hold(rows, |(pages, parts)| {
+        let server = format!("{pages} location / {{ {EXCHANGE} proxy_pass http://127.0.0.1:9; }}");
+        let Checked { ok, output } = check(&server);
+        let warned = output.contains("is not shown when the exchange fails");
+        if !ok || warned == parts.is_empty() {
+            return Some(format!("{pages}: {output}"));
+        }
+        let missing = parts.iter().find(|part| !output.contains(**part));
+        missing.map(|part| format!("no {part:?} for {pages}: {output}"))
+    });
+}

@@ -13,6 +13,7 @@
 //! | [`parameter`], [`text`] | values that may hold variables |
 //! | [`asked`] | what the settings of a protocol ask the STS for |
 //! | [`exchange`] | what a location does with a request, made of its settings |
+//! | [`error_pages`] | error pages that a refused request never gets to see |
 //! | [`carrier`] | how tokens come in and go out |
 //! | [`cache`] | the shared memory zones |
 //! | [`main`] | what all locations share: targets, destinations, phases |
@@ -23,6 +24,7 @@ pub(crate) mod cache;
 pub(crate) mod carrier;
 pub(crate) mod directive;
 pub(crate) mod directives;
+pub(crate) mod error_pages;
 pub(crate) mod exchange;
 mod exchange_directive;
 mod grant;
@@ -87,7 +89,12 @@ impl LocationConf {
             Some(FailureKind::MissingToken) => settings.on_missing.or(settings.on_error),
             _ => settings.on_error,
         };
-        settings.kind == Some(Kind::Disabled) || policy == Some(OnFailure::Pass)
+        self.is_disabled() || policy == Some(OnFailure::Pass)
+    }
+
+    /// Whether `STSType disabled` is in force, which is more than to have no exchange.
+    pub(crate) fn is_disabled(&self) -> bool {
+        self.settings().is_some_and(|settings| settings.kind == Some(Kind::Disabled))
     }
 
     /// The exchange, when there is one.

@@ -1,6 +1,7 @@
 //! What all locations of a configuration share.
 
 use crate::conf::cache::Caches;
+use crate::conf::error_pages::ErrorPages;
 use crate::conf::exchange::{Identity, Phase};
 use crate::credentials::Credentials;
 use crate::net::Destinations;
@@ -15,6 +16,7 @@ pub(crate) struct MainConf {
     pub(crate) destinations: Destinations,
     pub(crate) caches: Caches,
     pub(crate) credentials: Credentials,
+    pub(crate) error_pages: ErrorPages,
     exchanges: Vec<Identity>,
     has_source_variable: bool,
     phases: Vec<Phase>,

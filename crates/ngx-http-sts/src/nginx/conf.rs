@@ -9,10 +9,10 @@ use std::ptr::NonNull;
 
 use nginx_sys::{
     NGX_HTTP_SATISFY_ANY, NGX_LOG_EMERG, NGX_LOG_WARN, ngx_conf_full_name, ngx_conf_t,
-    ngx_http_core_loc_conf_t, ngx_http_get_variable_index, ngx_http_handler_pt, ngx_pnalloc,
-    ngx_pool_t, ngx_resolver_t, ngx_str_t,
+    ngx_http_core_loc_conf_t, ngx_http_err_page_t, ngx_http_get_variable_index,
+    ngx_http_handler_pt, ngx_pnalloc, ngx_pool_t, ngx_resolver_t, ngx_str_t,
 };
-use ngx::http::{HttpModuleLocationConf, NgxHttpCoreModule};
+use ngx::http::{HttpModuleLocationConf, HttpModuleServerConf, NgxHttpCoreModule};
 use ngx::ngx_conf_log_error;
 
 use crate::nginx::value::Reported;
@@ -32,6 +32,32 @@ pub(crate) enum Block {
     Location(String),
     /// `if` in a location, or `limit_except`, with the name of that location.
     Nested(String),
+}
+
+/// A location that requests are led to by its name.
+pub(crate) struct Site {
+    /// Tells servers apart.
+    pub(crate) server: usize,
+    pub(crate) name: String,
+    pub(crate) matching: Matching,
+    /// It has a handler of its own for the content.
+    pub(crate) has_handler: bool,
+}
+
+/// How a location is found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Matching {
+    Exact,
+    Named,
+    Prefix,
+    Regex,
+}
+
+/// An `error_page` without variables.
+pub(crate) struct ErrorPage {
+    pub(crate) status: u16,
+    /// A URI, or the name of a location.
+    pub(crate) page: String,
 }
 
 impl Conf<'_> {
@@ -132,6 +158,41 @@ impl Conf<'_> {
         if let Some(core) = core {
             core.handler = handler;
         }
+    }
+
+    /// The location being merged; nothing for another block.
+    pub(crate) fn site(&self) -> Option<Site> {
+        let Block::Location(name) = self.block() else { return None };
+        let core = self.core()?;
+        // SAFETY: the constructor's contract.
+        let server = NgxHttpCoreModule::server_conf(unsafe { self.conf.as_ref() })?;
+        #[cfg(ngx_feature = "pcre")]
+        let is_regex = !core.regex.is_null();
+        #[cfg(not(ngx_feature = "pcre"))]
+        let is_regex = false;
+        let matching = match (core.named() != 0, core.exact_match() != 0) {
+            _ if is_regex => Matching::Regex,
+            (true, _) => Matching::Named,
+            (_, true) => Matching::Exact,
+            _ => Matching::Prefix,
+        };
+        let server = std::ptr::from_ref(server).addr();
+        Some(Site { server, name, matching, has_handler: core.handler.is_some() })
+    }
+
+    /// The error pages of the block being merged, but for those with variables.
+    pub(crate) fn error_pages(&self) -> Vec<ErrorPage> {
+        let Some(pages) = self.core().and_then(|core| NonNull::new(core.error_pages)) else {
+            return Vec::new();
+        };
+        // SAFETY: NGINX fills the array with this type, and it lives as long as the configuration.
+        let pages = unsafe { pages.as_ref().as_slice::<ngx_http_err_page_t>() };
+        let is_fixed = |page: &&ngx_http_err_page_t| page.value.lengths.is_null();
+        let page = |page: &ngx_http_err_page_t| ErrorPage {
+            status: u16::try_from(page.status).unwrap_or(0),
+            page: String::from_utf8_lossy(page.value.value.as_bytes()).into_owned(),
+        };
+        pages.iter().filter(is_fixed).map(page).collect()
     }
 
     /// The block whose configuration is being merged.

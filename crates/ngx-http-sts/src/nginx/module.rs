@@ -159,6 +159,7 @@ extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
             ));
             return status(false);
         }
+        main.error_pages.warn(&conf);
         // SAFETY: NGINX passes the configuration that it reads.
         status(main.phases().iter().all(|phase| unsafe { register(cf, *phase) }))
     })
@@ -226,7 +227,10 @@ extern "C" fn merge_loc_conf(
             return CONF_ERROR;
         };
         match inner.merge(&conf, main, outer) {
-            Ok(()) => CONF_OK,
+            Ok(()) => {
+                main.error_pages.note(&conf, inner);
+                CONF_OK
+            }
             Err(problem) => {
                 conf.error(format_args!("{problem}"));
                 CONF_ERROR
