@@ -385,6 +385,7 @@ static ROWS: &[Row] = &[
         &[("maybe", &["\"maybe\"", "\"refuse\", \"allow\""])],
     ),
     row("STSIgnoreClientAbort", "ignore_client_abort", SWITCH, NO_SWITCH),
+    row("STSAfterBody", "after_body", SWITCH, NO_SWITCH),
     row(
         "STSChallenge",
         "challenge",

@@ -20,6 +20,7 @@ use crate::context::{Context, Ended, Outcome, Source, Verdict};
 use crate::course::{Course, Refusal, Stage};
 use crate::flight::Boarding;
 use crate::handler::Next;
+use crate::nginx::body::Reading;
 use crate::nginx::log::Level;
 use crate::nginx::request::{OutOfMemory, Request};
 use crate::nginx::suspend::suspend;
@@ -60,14 +61,17 @@ impl Visit<'_> {
         if course.refusal().is_some_and(|refusal| refusal.binds(exchange)) {
             return self.leave_refused();
         }
+        if exchange.after_body && request.has_unread_body() {
+            match request.read_body(course) {
+                Reading::Done => {}
+                Reading::Waits => return Ok(Next::Wait),
+                Reading::Refused(status) => return self.refuse_unreadable(status),
+            }
+        }
         let source = match accept::take(request, context, course, carrier, exchange.has_source())? {
             Taken::Source(source) => source,
             Taken::Waits => return Ok(Next::Wait),
-            Taken::Refused(status) => {
-                course.refuse(Refusal::unreadable(status));
-                pass::apply(request, course, carrier, None)?;
-                return Ok(Next::Answer(status));
-            }
+            Taken::Refused(status) => return self.refuse_unreadable(status),
         };
         let token = decode(exchange, &source);
         let values = Values::of(request, exchange)?;
@@ -82,6 +86,15 @@ impl Visit<'_> {
             Ok(Boarding::Now(granted)) => self.end(source, key, Outcome::Granted(granted), 0),
             Err(failure) => self.end(source, key, Outcome::Failed(failure), 0),
         }
+    }
+
+    /// NGINX cannot read the body, and answers with this status.
+    fn refuse_unreadable(&self, status: u16) -> Result<Next, OutOfMemory> {
+        let Self { request, course, exchange, .. } = *self;
+        course.refuse(Refusal::unreadable(status));
+        accept::strip(request, &exchange.carrier, None)?;
+        pass::apply(request, course, &exchange.carrier, None)?;
+        Ok(Next::Answer(status))
     }
 
     /// A request that was refused, and that this exchange cannot help: where it may go is judged

@@ -46,10 +46,7 @@ pub(crate) fn take(
         Form::Absent => None,
         Form::Ready(body) => Some(body),
         Form::Waits => return Ok(Taken::Waits),
-        Form::Refused(status) => {
-            strip(request, carrier, None)?;
-            return Ok(Taken::Refused(status));
-        }
+        Form::Refused(status) => return Ok(Taken::Refused(status)),
         Form::Fault(fault) => {
             strip(request, carrier, None)?;
             return Ok(Taken::Source(Source::unusable(carrier, fault)));

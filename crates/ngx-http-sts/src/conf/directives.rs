@@ -26,7 +26,7 @@ use crate::nginx::content;
 use crate::nginx::tls::Protocols;
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 52] = [
+pub(crate) static DIRECTIVES: &[Directive] = &[
     directive(c"STSExchange", (2, 4), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::WORDS))
@@ -161,6 +161,8 @@ pub(crate) static DIRECTIVES: [Directive; 52] = [
         once(&mut b.settings.phase, argument::word(first(a), &Phase::WORDS))
     })
     .key("phase"),
+    directive(c"STSAfterBody", (1, 1), |b, a| once(&mut b.settings.after_body, switch(a)))
+        .key("after_body"),
     directive(c"STSOnError", (1, 1), |b, a| once(&mut b.settings.on_error, on_failure(a)))
         .key("on_error"),
     directive(c"STSOnMissing", (1, 1), |b, a| once(&mut b.settings.on_missing, on_failure(a)))

@@ -53,6 +53,8 @@ pub(crate) struct Exchange {
     pub(crate) client_id: Option<Rc<Text>>,
     pub(crate) username: Option<Rc<Username>>,
     pub(crate) phase: Phase,
+    /// The body is read before the exchange is made.
+    pub(crate) after_body: bool,
     pub(crate) on_error: OnFailure,
     pub(crate) on_missing: OnFailure,
     pub(crate) bound_tokens: BoundTokens,
@@ -318,6 +320,7 @@ fn build(
         client_id: asked.client_id.filter(|text| text.template.has_variables()),
         username: asked.username,
         phase: settings.phase.unwrap_or(Phase::PreContent),
+        after_body: settings.after_body.unwrap_or(false),
         on_error,
         on_missing: settings.on_missing.unwrap_or(on_error),
         bound_tokens: settings.bound_tokens.unwrap_or(BoundTokens::Refuse),

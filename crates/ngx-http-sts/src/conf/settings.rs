@@ -39,6 +39,7 @@ pub(crate) struct Settings {
     /// Milliseconds.
     pub(crate) timeout: Option<u64>,
     pub(crate) phase: Option<Phase>,
+    pub(crate) after_body: Option<bool>,
     pub(crate) on_error: Option<OnFailure>,
     pub(crate) on_missing: Option<OnFailure>,
     pub(crate) max_response: Option<usize>,
@@ -131,6 +132,7 @@ impl Settings {
         inherit(&mut self.protocols, &outer.protocols);
         inherit(&mut self.ciphers, &outer.ciphers);
         inherit(&mut self.phase, &outer.phase);
+        inherit(&mut self.after_body, &outer.after_body);
         inherit(&mut self.on_error, &outer.on_error);
         inherit(&mut self.on_missing, &outer.on_missing);
         inherit(&mut self.max_response, &outer.max_response);

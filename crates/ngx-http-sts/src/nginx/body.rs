@@ -34,6 +34,14 @@ impl Request<'_> {
         !self.raw().request_body.is_null()
     }
 
+    /// Whether the client sends a body that no handler has asked for yet.
+    pub(crate) fn has_unread_body(self) -> bool {
+        let raw = self.raw();
+        // HTTP/2 and HTTP/3 mark a body without a length as chunked, too.
+        let has_body = raw.headers_in.content_length_n > 0 || raw.headers_in.chunked() != 0;
+        self.is_main() && has_body && !self.has_read_body() && raw.discard_body() == 0
+    }
+
     /// The length that the client has announced.
     pub(crate) fn content_length(self) -> Option<u64> {
         u64::try_from(self.raw().headers_in.content_length_n).ok()
