@@ -77,11 +77,14 @@ pub(crate) fn ready(request: Request<'_>, course: &Course, carrier: &Carrier) ->
     Form::Ready(body)
 }
 
-/// The form as far as it was read already.
+/// The form, where it was read already.
 pub(crate) fn as_read(request: Request<'_>, course: &Course, carrier: &Carrier) -> Option<Secret> {
-    let is_there = carrier.uses_form() && is_form(request) && request.has_read_body();
-    let body = request.body().filter(|_| is_there && !course.has_unreadable_body())?;
-    (body.expose().len() as u64 <= carrier.max_form).then_some(body)
+    let is_there = carrier.uses_form()
+        && is_form(request)
+        && request.has_read_body()
+        && !course.has_unreadable_body()
+        && request.body_length() <= carrier.max_form;
+    if is_there { request.body() } else { None }
 }
 
 /// Any of several types counts: nobody knows which one a backend takes.
