@@ -12,7 +12,7 @@ use sts_core::now::{Now, UnixTime};
 use sts_core::profile::{Incoming, Profile, Protocol};
 use sts_core::source::claims;
 
-const NOW: Now = Now { wall: UnixTime(1_800_000_000), entropy: || [7; 32] };
+const NOW: Now = Now { wall: UnixTime(1_800_000_000), entropy: || Ok([7; 32]) };
 
 fuzz_target!(|data: &[u8]| {
     let [high, low, grant, body @ ..] = data else { return };

@@ -12,7 +12,7 @@ use sts_core::profile::{Incoming, Profile, Protocol};
 use sts_core::wstrust::settings::{Settings, WsTrust};
 use sts_core::wstrust::words::{TokenAs, Version};
 
-const NOW: Now = Now { wall: UnixTime(1_800_000_000), entropy: || [7; 32] };
+const NOW: Now = Now { wall: UnixTime(1_800_000_000), entropy: || Ok([7; 32]) };
 
 /// What is asked for; the first two are of SAML.
 const TOKEN_TYPES: [&str; 3] = [

@@ -11,7 +11,7 @@ use sts_core::profile::{Profile, Protocol, Subject};
 use sts_core::wstrust::assertion_expiry;
 use sts_core::wstrust::settings::{Settings, WsTrust};
 
-const NOW: Now = Now { wall: UnixTime(1_800_000_000), entropy: || [7; 32] };
+const NOW: Now = Now { wall: UnixTime(1_800_000_000), entropy: || Ok([7; 32]) };
 
 fuzz_target!(|data: &[u8]| {
     let _ = assertion_expiry(data);

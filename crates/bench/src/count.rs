@@ -114,7 +114,7 @@ pub(crate) fn run(name: &str, times: u64) -> Result<()> {
 /// Milliseconds since 1970.
 const NOW_IN_MS: u64 = NOW.wall.0 * 1000;
 
-const NOW: Now = Now { wall: UnixTime(1_795_521_600), entropy: || [7; 32] };
+const NOW: Now = Now { wall: UnixTime(1_795_521_600), entropy: || Ok([7; 32]) };
 
 fn repeat<R>(times: u64, mut work: impl FnMut(u64) -> R) {
     for number in 0..times {
@@ -187,7 +187,7 @@ impl FilledZone {
     }
 
     fn with<R>(&self, number: u64, work: impl FnOnce(&mut Zone<'_>, &Digest) -> R) -> Option<R> {
-        let mut zone = Zone::open(&self.words, NOW_IN_MS, || [7; 32])?;
+        let mut zone = Zone::open(&self.words, NOW_IN_MS, || Some([7; 32]))?;
         let mut key = [0; 32];
         let (chunks, _) = key.as_chunks_mut();
         for (chunk, turn) in chunks.iter_mut().zip(1..) {

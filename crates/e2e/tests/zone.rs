@@ -174,7 +174,7 @@ fn fill(nginx: &Nginx, entries: u64) {
     let capacity = Capacity { entries: usize::MAX, value: usize::MAX };
     let now = std::time::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_millis() as u64);
     ZoneMemory::of(nginx.worker()).change(|words| {
-        let mut zone = Zone::open(words, now, || [1; 32]).expect("it is large enough");
+        let mut zone = Zone::open(words, now, || Some([1; 32])).expect("it is large enough");
         for number in 0..entries {
             let mut key = Digest::default();
             key.iter_mut().zip(number.to_le_bytes()).for_each(|(to, from)| *to = from);

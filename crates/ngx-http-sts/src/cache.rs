@@ -3,6 +3,7 @@
 mod failure;
 mod seal;
 
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
@@ -10,6 +11,7 @@ use sts_core::cache_key::{CacheKey, ExchangeKey};
 use sts_core::issued::TokenType;
 use sts_core::life::LifePolicy;
 use sts_zone::zone::{self, Capacity, Claim, Digest, HEARTBEAT, Hit, Kept, Tags, Value, Zone};
+use zeroize::Zeroizing;
 
 use crate::flow::{Failed, Token, Validity};
 use crate::nginx::clock;
@@ -52,6 +54,9 @@ pub(crate) enum Encryption {
     WithOwnKey(OnceCell<Seal>),
 }
 
+/// The zone has no random bytes of its own, and keeps nothing.
+struct NoKeyMaterial;
+
 /// What the zone says about a key.
 pub(crate) enum Found {
     /// Another worker makes the call of this number.
@@ -77,6 +82,24 @@ impl SharedZone {
     pub(crate) fn new(memory: SharedMemory, capacity: Capacity) -> Self {
         Self { memory, capacity, exchanges: RefCell::default() }
     }
+
+    /// Uses the zone; `None` when there is none, for lack of random bytes.
+    fn with<R>(&self, use_it: impl FnOnce(&mut Zone<'_>) -> R) -> Option<R> {
+        self.memory.with(|words| {
+            let mut now = clock::milliseconds();
+            if Zone::is_behind(words, now) {
+                // Unless this worker was only held up, the clock was set back, and the zone is emptied.
+                clock::update();
+                now = clock::milliseconds();
+            }
+            let mut zone = Zone::open(words, now, || clock::entropy().ok())?;
+            Some(use_it(&mut zone))
+        })
+    }
+
+    fn key_material(&self) -> Result<Zeroizing<Vec<u8>>, NoKeyMaterial> {
+        self.with(|zone| zone.key_material()).flatten().ok_or(NoKeyMaterial)
+    }
 }
 
 impl Cache {
@@ -93,14 +116,21 @@ impl Cache {
         }
     }
 
-    fn seal(&self) -> Option<&Seal> {
+    /// What values are sealed with; `None` where they lie there as they are.
+    ///
+    /// # Errors
+    /// They are to be sealed, and the zone has no key material.
+    fn seal(&self) -> Result<Option<&Seal>, NoKeyMaterial> {
         match &self.encryption {
-            Encryption::Off => None,
-            Encryption::With(seal) => Some(seal),
-            Encryption::WithOwnKey(key) => Some(key.get_or_init(|| {
-                let own = self.with(|zone| zone.key_material());
-                Seal::from_secret(&own.unwrap_or_default())
-            })),
+            Encryption::Off => Ok(None),
+            Encryption::With(seal) => Ok(Some(seal)),
+            Encryption::WithOwnKey(key) => match key.get() {
+                Some(seal) => Ok(Some(seal)),
+                None => {
+                    let own = self.zone.key_material()?;
+                    Ok(Some(key.get_or_init(|| Seal::from_secret(&own))))
+                }
+            },
         }
     }
 
@@ -163,7 +193,7 @@ impl Cache {
     }
 
     fn open(&self, key: &CacheKey, hit: Hit) -> Option<Token> {
-        let secret = match self.seal() {
+        let secret = match self.seal().ok()? {
             None => hit.value.into(),
             Some(seal) => seal.open(&key.0, &hit.value)?,
         };
@@ -176,17 +206,16 @@ impl Cache {
         Some(Token { token, token_type, validity: validity(&hit.kept), unbound })
     }
 
+    /// A value as it lies in the zone; `None` when it cannot be sealed.
+    fn close<'v>(&self, key: &CacheKey, value: &'v [u8]) -> Option<Cow<'v, [u8]>> {
+        match self.seal().ok()? {
+            None => Some(Cow::Borrowed(value)),
+            Some(seal) => seal.close(&key.0, value, clock::entropy).map(Cow::Owned),
+        }
+    }
+
     fn with<R>(&self, use_it: impl FnOnce(&mut Zone<'_>) -> R) -> Option<R> {
-        self.zone.memory.with(|words| {
-            let mut now = clock::milliseconds();
-            if Zone::is_behind(words, now) {
-                // Unless this worker was only held up, the clock was set back, and the zone is emptied.
-                clock::update();
-                now = clock::milliseconds();
-            }
-            let mut zone = Zone::open(words, now, clock::entropy)?;
-            Some(use_it(&mut zone))
-        })
+        self.zone.with(use_it)
     }
 }
 
@@ -205,20 +234,11 @@ impl Lease {
     /// the policy of the one that called has it.
     pub(crate) fn complete(mut self, token: &Token, policy: &LifePolicy, tags: Tags) {
         let secret = token.token.issued().expose();
-        let sealed = match self.cache.seal().map(|seal| seal.close(&self.key.0, secret)) {
-            None => None,
-            Some(Ok(sealed)) => Some(sealed),
-            // Nothing goes in clear into a cache that is to be encrypted.
-            Some(Err(_)) => return self.share_nothing(),
-        };
+        // Nothing goes in clear into a cache that is to be encrypted.
+        let Some(bytes) = self.cache.close(&self.key, secret) else { return self.share_nothing() };
         let Validity { sent, good_for, .. } = token.validity;
-        let value = Value {
-            tags,
-            note: note(token),
-            bytes: sealed.as_deref().unwrap_or(secret),
-            sent,
-            life: policy.life(good_for),
-        };
+        let value =
+            Value { tags, note: note(token), bytes: &bytes, sent, life: policy.life(good_for) };
         let capacity = self.cache.zone.capacity;
         self.end(|zone, key, call| {
             zone.complete(key, call, &value, capacity);

@@ -11,7 +11,7 @@ use sts_core::now::{Now, UnixTime};
 use sts_core::profile::{Incoming, Names, Outgoing, Parameter, Profile, Protocol, Subject};
 use sts_core::secret::Secret;
 
-const NOW: Now = Now { wall: UnixTime(1_700_000_000), entropy: || [7; 32] };
+const NOW: Now = Now { wall: UnixTime(1_700_000_000), entropy: || Ok([7; 32]) };
 
 const GRANTS: [Protocol; 3] =
     [Protocol::TokenExchange, Protocol::Password, Protocol::ClientCredentials];

@@ -12,7 +12,7 @@ use sts_core::profile::{Incoming, Outgoing, Parameter, Profile, Protocol, Subjec
 /// With characters that must be encoded.
 const TOKEN: &str = "s.u+b/j=";
 
-const NOW: Now = Now { wall: UnixTime(1_441_917_533), entropy: || [7; 32] };
+const NOW: Now = Now { wall: UnixTime(1_441_917_533), entropy: || Ok([7; 32]) };
 
 #[test]
 fn rfc_8693_section_2_3_request() {

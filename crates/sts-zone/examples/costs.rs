@@ -70,7 +70,7 @@ impl Filled {
     }
 
     fn open(&self) -> Option<Zone<'_>> {
-        Zone::open(&self.words, NOW, || [7; 32])
+        Zone::open(&self.words, NOW, || Some([7; 32]))
     }
 
     fn put(&self, token: u64, bytes: &[u8]) -> bool {

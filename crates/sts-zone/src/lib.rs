@@ -38,3 +38,6 @@ pub mod outside {
 
 /// Milliseconds of a wall clock that is the same in all processes. It may go back.
 pub type Millis = u64;
+
+/// Makes random bytes that were never used before; `None` when the generator has failed.
+pub type Seed = fn() -> Option<[u8; 32]>;

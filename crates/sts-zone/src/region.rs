@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use zeroize::Zeroizing;
 
+use crate::Seed;
 use crate::check::Check;
 use crate::layout::{HEADER_WORDS, LAYOUT, MAGIC, Parts, UNIT_WORDS, header};
 use crate::unit::{At, Unit};
@@ -68,12 +69,23 @@ impl<'a> Region<'a> {
     ///
     /// Nothing is found any more at once. What lies in the units is [wiped](Self::wipe_some) by and
     /// by: in a large zone that takes longer than others may wait for the lock.
+    ///
+    /// # Errors
+    /// There is no key material, and `seed` has none. The region is then left as it is, and is no zone
+    /// for anybody: what is broken is marked.
     pub(crate) fn make_empty(
         &mut self,
         condition: Condition,
-        seed: fn() -> [u8; 32],
+        seed: Seed,
         sequence: u64,
-    ) {
+    ) -> Result<(), Broken> {
+        if condition == Condition::Broken {
+            self.begin_change();
+        }
+        let key_material = match self.key_material() {
+            Ok(whole) => whole,
+            Err(Broken) => words_of(&Zeroizing::new(seed().ok_or(Broken)?)),
+        };
         self.begin_change();
         let stale = self.may_hold_anything(condition);
         if condition != Condition::Blank {
@@ -83,15 +95,6 @@ impl<'a> Region<'a> {
             // Of our own these hold no secrets, and what was scheduled is not counted any more.
             self.schedule.iter().chain(self.unused).for_each(clear);
         }
-        let key_material = self.key_material().unwrap_or_else(|_| {
-            let seed = Zeroizing::new(seed());
-            let mut derived = Zeroizing::new([0; 4]);
-            let (words, _) = seed.as_chunks();
-            for (to, from) in derived.iter_mut().zip(words) {
-                *to = u64::from_ne_bytes(*from);
-            }
-            derived
-        });
         let ours = !matches!(condition, Condition::Blank | Condition::Foreign);
         let emptied = if ours { self.at(header::EMPTIED).wrapping_add(1) } else { 0 };
         // What orders calls and purges goes on, so that nothing of before is taken for newer.
@@ -111,6 +114,7 @@ impl<'a> Region<'a> {
         self.set(header::SIZE, self.size as u64);
         self.set(header::MAGIC, MAGIC);
         self.end_change();
+        Ok(())
     }
 
     /// Units that may hold something.
@@ -210,6 +214,15 @@ impl<'a> Region<'a> {
     pub(crate) fn unit(&self, at: At) -> Result<&'a Unit, Broken> {
         self.units.get(at.raw() as usize - 1).ok_or(Broken)
     }
+}
+
+fn words_of(seed: &[u8; 32]) -> Zeroizing<[u64; 4]> {
+    let mut words = Zeroizing::new([0; 4]);
+    let (chunks, _) = seed.as_chunks();
+    for (to, from) in words.iter_mut().zip(chunks) {
+        *to = u64::from_ne_bytes(*from);
+    }
+    words
 }
 
 /// Memory that was never used stays untouched, as far as the system can tell.

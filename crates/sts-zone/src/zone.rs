@@ -4,7 +4,6 @@ use std::sync::atomic::AtomicU64;
 
 use zeroize::Zeroizing;
 
-use crate::Millis;
 use crate::entry::{self, Stored};
 use crate::layout::header;
 use crate::node::{self, State};
@@ -16,6 +15,7 @@ pub use crate::terms::{
 };
 use crate::unit::{At, Kind, is};
 use crate::word;
+use crate::{Millis, Seed};
 
 /// Milliseconds for which a caller need not show that it is alive.
 pub const LEASE: Millis = 2_000;
@@ -38,31 +38,33 @@ const PURGE_REMOVES: usize = 16;
 pub struct Zone<'a> {
     region: Region<'a>,
     now: Millis,
-    seed: fn() -> Digest,
+    seed: Seed,
+    /// It is broken, and could not be emptied: nothing is read from it, and nothing kept.
+    is_lost: bool,
 }
 
 impl<'a> Zone<'a> {
     /// Opens the zone in a region, the lock of which is held until this is dropped. A new region
     /// becomes an empty zone, and so does one with a foreign layout or one in which somebody died
-    /// while changing it. `seed` is asked for random bytes when a zone is made.
+    /// while changing it. `seed` is asked for random bytes when a zone is made: its key material.
     ///
     /// A zone is emptied as well when the clock was set back: nobody knows then how long what stands
     /// in it has been there. Whether `now` is [behind](Self::is_behind) for another reason is up to
     /// the caller.
     ///
-    /// `None` when the region is too small.
-    pub fn open(words: &'a [AtomicU64], now: Millis, seed: fn() -> Digest) -> Option<Self> {
+    /// `None` when the region is too small, or when `seed` has no random bytes for a new zone.
+    pub fn open(words: &'a [AtomicU64], now: Millis, seed: Seed) -> Option<Self> {
         let mut region = Region::new(words)?;
         let condition = region.condition();
         if condition != Condition::Sound || Self::is_behind(words, now) {
-            region.make_empty(condition, seed, now);
+            region.make_empty(condition, seed, now).ok()?;
         }
         // Once a second is often enough, and spares the others the cache line.
         if now >= region.at(header::LATEST).saturating_add(1000) {
             region.set(header::LATEST, now);
         }
         region.wipe_some();
-        Some(Self { region, now, seed })
+        Some(Self { region, now, seed, is_lost: false })
     }
 
     /// Whether others opened the zone at later times than this: the clock was set back, or the caller
@@ -86,13 +88,13 @@ impl<'a> Zone<'a> {
             return Found::Hit(hit);
         }
         let elected = self.elect(&words, claim, is_alive);
-        elected.unwrap_or_else(|Broken| {
+        let elected = elected.or_else(|Broken| {
             self.empty();
-            // The zone is empty now, and so this cannot fail again.
             let lease = self.now.saturating_add(LEASE);
-            let noted = self.change(|region| region.insert_node(&words, claim.process, lease));
-            Found::Lead(noted.unwrap_or_default())
-        })
+            self.change(|region| region.insert_node(&words, claim.process, lease)).map(Found::Lead)
+        });
+        // An empty zone has room for a call, but there may be none.
+        elected.unwrap_or(Found::Unshared)
     }
 
     /// Looks for a value that the claimant accepts, and changes nothing about who calls.
@@ -236,11 +238,15 @@ impl<'a> Zone<'a> {
         self.or_empty(purged).unwrap_or((0, None))
     }
 
-    /// Random bytes that belong to the zone: made with it, and kept for as long as it is.
-    pub fn key_material(&mut self) -> Zeroizing<Vec<u8>> {
-        let words = self.region.key_material();
-        let words = self.or_empty(words).unwrap_or_default();
-        Zeroizing::new(words.iter().flat_map(|word| word.to_ne_bytes()).collect())
+    /// Random bytes that belong to the zone: made with it, and kept for as long as it is. A zone in
+    /// which they are damaged is emptied and gets others; `None` when there are none to be had.
+    pub fn key_material(&mut self) -> Option<Zeroizing<Vec<u8>>> {
+        let whole = self.region.key_material().or_else(|Broken| {
+            self.empty();
+            self.region.key_material()
+        });
+        let words = whole.ok()?;
+        Some(Zeroizing::new(words.iter().flat_map(|word| word.to_ne_bytes()).collect()))
     }
 
     /// How much stands in the zone, and what happened in it.
@@ -269,6 +275,9 @@ impl<'a> Zone<'a> {
         key: &KeyWords,
         accepts: impl FnOnce(&Kept) -> bool,
     ) -> Result<Option<Hit>, Broken> {
+        if self.is_lost {
+            return Ok(None);
+        }
         let Some(at) = self.region.find(key, Kind::Entry)? else { return Ok(None) };
         let unit = self.region.unit(at)?;
         let Some(remaining) = entry::remaining(unit, self.now) else {
@@ -301,6 +310,9 @@ impl<'a> Zone<'a> {
         claim: Claim,
         is_alive: impl FnOnce(u32) -> bool,
     ) -> Result<Found, Broken> {
+        if self.is_lost {
+            return Err(Broken);
+        }
         let lease = self.now.saturating_add(LEASE);
         let Some(at) = self.region.find(key, Kind::Node)? else {
             let noted = self.change(|region| region.insert_node(key, claim.process, lease))?;
@@ -348,6 +360,9 @@ impl<'a> Zone<'a> {
         &mut self,
         change: impl FnOnce(&mut Region<'a>) -> Result<R, Broken>,
     ) -> Result<R, Broken> {
+        if self.is_lost {
+            return Err(Broken);
+        }
         self.region.begin_change();
         let changed = change(&mut self.region);
         // What is broken stays marked until it is emptied.
@@ -366,7 +381,8 @@ impl<'a> Zone<'a> {
 
     /// Starts anew: what contradicts itself is worth nothing.
     fn empty(&mut self) {
-        self.region.make_empty(Condition::Broken, self.seed, self.now);
+        let emptied = self.region.make_empty(Condition::Broken, self.seed, self.now);
+        self.is_lost = emptied.is_err();
     }
 }
 

@@ -1,11 +1,9 @@
 //! Encryption of what lies in a cache: AES-256 in Galois/Counter Mode, by NGINX's OpenSSL.
 
-use openssl::error::ErrorStack;
 use openssl::sha::Sha256;
 use openssl::symm::{Cipher, decrypt_aead, encrypt_aead};
+use sts_core::now::Entropy;
 use sts_core::secret::Secret;
-
-use crate::nginx::clock;
 
 /// Bytes of the nonce and of the authentication tag (NIST SP 800-38D, sections 5.2.1 and 5.2.2).
 const NONCE: usize = 12;
@@ -27,14 +25,14 @@ impl Seal {
     }
 
     /// Seals a value under the name that it will have: nonce, sealed value, tag. Each time it is
-    /// another text.
-    pub(crate) fn close(&self, name: &[u8], value: &[u8]) -> Result<Vec<u8>, ErrorStack> {
-        let random = clock::entropy();
-        let nonce = random.first_chunk::<NONCE>().copied().unwrap_or_default();
+    /// another text. `None` when there are no random bytes for a nonce, or OpenSSL has failed.
+    pub(crate) fn close(&self, name: &[u8], value: &[u8], entropy: Entropy) -> Option<Vec<u8>> {
+        let random = entropy().ok()?;
+        let nonce = random.first_chunk::<NONCE>()?;
         let mut tag = [0; TAG];
         let cipher = Cipher::aes_256_gcm();
-        let sealed = encrypt_aead(cipher, self.0.expose(), Some(&nonce), name, value, &mut tag)?;
-        Ok([&nonce[..], &sealed, &tag].concat())
+        let sealed = encrypt_aead(cipher, self.0.expose(), Some(nonce), name, value, &mut tag);
+        Some([&nonce[..], &sealed.ok()?, &tag].concat())
     }
 
     /// Opens what was sealed under this name; `None` for anything else.

@@ -1,7 +1,17 @@
 //! The wall clock, and randomness.
 
-use nginx_sys::{RAND_bytes, ngx_time, ngx_time_update, ngx_timeofday};
-use sts_core::now::{Now, UnixTime};
+use std::cell::Cell;
+
+use nginx_sys::{ngx_time, ngx_time_update, ngx_timeofday};
+use openssl::rand::rand_bytes;
+use sts_core::now::{NoEntropy, Now, UnixTime};
+
+use crate::nginx::log::{self, Level};
+
+thread_local! {
+    /// The generator of random bytes has failed, and the log says so.
+    static TOLD: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Milliseconds since 1970, the same in all processes, as of this iteration of the event loop.
 pub(crate) fn milliseconds() -> u64 {
@@ -15,13 +25,24 @@ pub(crate) fn update() {
     unsafe { ngx_time_update() };
 }
 
-/// Fresh random bytes.
-pub(crate) fn entropy() -> [u8; 32] {
+/// Fresh random bytes, by the OpenSSL that NGINX itself uses.
+///
+/// # Errors
+/// Its generator has failed. Whatever the bytes are for must not happen then.
+pub(crate) fn entropy() -> Result<[u8; 32], NoEntropy> {
     let mut entropy = [0; 32];
-    // SAFETY: the buffer has that many bytes. OpenSSL's generator does not fail once it is seeded,
-    // which it is when NGINX has started.
-    unsafe { RAND_bytes(entropy.as_mut_ptr(), 32) };
-    entropy
+    let made = rand_bytes(&mut entropy);
+    // Said once for as long as it lasts.
+    if let (Err(error), false) = (&made, TOLD.replace(made.is_err())) {
+        log::cycle(
+            Level::Error,
+            format_args!(
+                "sts: OpenSSL makes no random bytes, calls that need them fail and no cache is \
+                 made: {error}"
+            ),
+        );
+    }
+    made.map(|()| entropy).map_err(|_| NoEntropy)
 }
 
 /// The current time, as of this iteration of the event loop, with fresh randomness for who asks.

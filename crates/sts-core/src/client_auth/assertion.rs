@@ -24,7 +24,7 @@ pub(super) fn sign(
         "iss": client_id,
         "sub": client_id,
         "aud": audience,
-        "jti": URL_SAFE_NO_PAD.encode(now.random()),
+        "jti": URL_SAFE_NO_PAD.encode(now.random()?),
         "iat": issued,
         "exp": issued.saturating_add(LIFE),
     });

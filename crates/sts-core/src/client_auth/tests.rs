@@ -12,10 +12,10 @@ use crate::endpoint::Endpoint;
 use crate::error::{Failure, FailureKind};
 use crate::form::Form;
 use crate::jose::KeyError;
-use crate::now::Now;
+use crate::now::{Entropy, NoEntropy, Now};
 use crate::options::OptionError;
 
-const NOW: Now = Now { wall: UnixTime(1_700_000_000), entropy: || [7; 32] };
+const NOW: Now = Now { wall: UnixTime(1_700_000_000), entropy: || Ok([7; 32]) };
 
 fn parse(method: &str, options: &str) -> ClientAuth {
     ClientAuth::parse(method, Some(options)).unwrap_or_else(|e| panic!("{method} {options}: {e}"))
@@ -330,7 +330,7 @@ fn an_assertion_is_for_the_endpoint_or_whom_the_operator_names() {
 #[test]
 fn no_assertion_is_made_twice() {
     static COUNTER: AtomicU8 = AtomicU8::new(0);
-    let entropy = || [COUNTER.fetch_add(1, Ordering::Relaxed); 32];
+    let entropy: Entropy = || Ok([COUNTER.fetch_add(1, Ordering::Relaxed); 32]);
     let endpoint = Endpoint::parse("https://sts").unwrap();
     let auth = parse("client_secret_jwt", "client_id=a&client_secret=b");
     let make = || match auth.prove(&endpoint, &Now { entropy, ..NOW }) {
@@ -338,6 +338,20 @@ fn no_assertion_is_made_twice() {
         _ => panic!("no assertion"),
     };
     assert!(make() != make());
+}
+
+#[test]
+fn without_random_bytes_no_assertion_is_made() {
+    let endpoint = Endpoint::parse("https://sts").unwrap();
+    let now = Now { entropy: || Err(NoEntropy), ..NOW };
+    for (method, options) in [
+        ("client_secret_jwt", "client_id=a&client_secret=b".to_owned()),
+        ("private_key_jwt", format!("client_id=a&jwk={JWK}")),
+    ] {
+        let failure = parse(method, &options).prove(&endpoint, &now).err().unwrap();
+        assert_eq!(failure, Failure::from(NoEntropy), "{method}");
+        assert_eq!(failure.kind.status(), 502, "{method}");
+    }
 }
 
 #[test]

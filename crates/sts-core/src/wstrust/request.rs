@@ -15,14 +15,14 @@ use super::xml::write::Writer;
 use super::{source, time};
 use crate::endpoint::{Endpoint, Host, Scheme};
 use crate::error::{Failure, FailureKind};
-use crate::now::{Now, UnixTime};
+use crate::now::{NoEntropy, Now, UnixTime};
 use crate::profile::{Outgoing, Profile, Subject};
 use crate::secret::Secret;
 
 /// Writes the request.
 ///
 /// # Errors
-/// There is no source token, or it cannot go verbatim.
+/// There is no source token, or it cannot go verbatim; or there are no random bytes.
 pub(crate) fn write(
     profile: &Profile,
     exchange: &WsTrust,
@@ -37,7 +37,7 @@ pub(crate) fn write(
         Some(value_type) => Token::Binary { value_type, bytes: subject.source },
         None => Token::Verbatim(source::check(subject.source, &settings.source_elements)?),
     };
-    let fresh = Fresh::new(now, settings.username_token.as_ref());
+    let fresh = Fresh::new(now, settings.username_token.as_ref())?;
     let to = address(&profile.endpoint);
     let envelope = Envelope { settings, to: &to, token, fresh: &fresh };
     let mut headers = headers(settings);
@@ -124,10 +124,10 @@ struct Fresh {
 }
 
 impl Fresh {
-    fn new(now: &Now, username_token: Option<&UsernameToken>) -> Self {
+    fn new(now: &Now, username_token: Option<&UsernameToken>) -> Result<Self, NoEntropy> {
         // What is sent as an identifier tells nothing of the nonce.
         let (mut uuid, mut nonce) = ([0; 16], [0; 16]);
-        let random = now.random();
+        let random = now.random()?;
         let (first, second) = random.split_at(16);
         uuid.copy_from_slice(first);
         nonce.copy_from_slice(second);
@@ -138,14 +138,14 @@ impl Fresh {
             }
             _ => String::new(),
         };
-        Self {
+        Ok(Self {
             message_id: uuid_urn(uuid),
             id: hex(&uuid),
             expires: time::format(UnixTime(now.wall.0.saturating_add(LIFE))),
             created,
             nonce,
             digest,
-        }
+        })
     }
 }
 

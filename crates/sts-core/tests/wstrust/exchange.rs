@@ -22,7 +22,7 @@ pub(crate) const SAML_2_TOKEN: &str =
 
 /// 2026-11-24T12:00:00Z.
 pub(crate) const NOW: Now =
-    Now { wall: UnixTime(1_795_521_600), entropy: || std::array::from_fn(|i| i as u8) };
+    Now { wall: UnixTime(1_795_521_600), entropy: || Ok(std::array::from_fn(|i| i as u8)) };
 
 /// Settings that differ from the defaults.
 pub(crate) fn settings(change: impl FnOnce(&mut Settings)) -> Settings {

@@ -12,7 +12,7 @@ use sts_core::cache_key::ExchangeKey;
 use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::Endpoint;
 use sts_core::error::FailureKind;
-use sts_core::now::{Now, UnixTime};
+use sts_core::now::{Entropy, NoEntropy, Now, UnixTime};
 use sts_core::profile::{Outgoing, Profile};
 use sts_core::wstrust::settings::Settings;
 use sts_core::wstrust::words::{KeyType, SoapVersion, TokenAs, Version};
@@ -191,7 +191,7 @@ fn no_two_messages_have_the_same_ids() {
         s.value_type = Some("urn:t".to_owned());
         s.username_token = Some(username_token(DIGEST));
     });
-    let ids = |entropy: fn() -> [u8; 32]| {
+    let ids = |entropy: Entropy| {
         let outgoing = send_at(&profile, "token", &Now { entropy, ..NOW }).unwrap();
         let document = Document::parse(body(&outgoing)).unwrap();
         let mut ids: Vec<String> = document
@@ -205,15 +205,30 @@ fn no_two_messages_have_the_same_ids() {
         ids
     };
     // Another bit in each half.
-    let changed = || std::array::from_fn(|i| i as u8 ^ u8::from(i % 16 == 0));
+    let changed: Entropy = || Ok(std::array::from_fn(|i| i as u8 ^ u8::from(i % 16 == 0)));
     let all: Vec<_> = ids(NOW.entropy).into_iter().chain(ids(changed)).collect();
     assert_eq!(all.iter().collect::<HashSet<_>>().len(), 12, "{all:?}");
     assert_eq!(ids(NOW.entropy), ids(NOW.entropy));
 }
 
+fn on_behalf(settings: &mut Settings, options: &str) {
+    settings.token_as = TokenAs::OnBehalfOf;
+    settings.username_token = Some(username_token(options));
+}
+
+#[test]
+fn without_random_bytes_no_message_is_written() {
+    let now = Now { entropy: || Err(NoEntropy), ..NOW };
+    for profile in [default_profile(|_| {}), default_profile(|s| on_behalf(s, DIGEST))] {
+        let failure = send_at(&profile, assertion("_a"), &now).err().unwrap();
+        assert_eq!(failure.kind, FailureKind::BadAnswer);
+        assert_eq!(failure.reason, "the gateway has no random bytes");
+    }
+}
+
 #[test]
 fn a_message_id_is_a_random_uuid() {
-    for entropy in [|| [0; 32], || [0xff; 32], NOW.entropy] {
+    for entropy in [|| Ok([0; 32]), || Ok([0xff; 32]), NOW.entropy] {
         let outgoing =
             send_at(&default_profile(|_| {}), assertion("_a"), &Now { entropy, ..NOW }).unwrap();
         let id = body(&outgoing).split("<wsa:MessageID>urn:uuid:").nth(1).unwrap();
@@ -351,10 +366,6 @@ proptest! {
 
 #[test]
 fn settings_part_the_entries_of_a_cache() {
-    fn on_behalf(s: &mut Settings, options: &str) {
-        s.token_as = TokenAs::OnBehalfOf;
-        s.username_token = Some(username_token(options));
-    }
     let changes: [fn(&mut Settings); 15] = [
         |_| {},
         |s| s.version = Version::Trust12,

@@ -23,7 +23,7 @@ impl Memory {
     }
 
     fn open(&self, now: Millis) -> Zone<'_> {
-        Zone::open(&self.0, now, || [7; 32]).unwrap()
+        Zone::open(&self.0, now, || Some([7; 32])).unwrap()
     }
 
     fn holds(&self, bytes: &[u8]) -> bool {
@@ -273,7 +273,7 @@ fn a_step_of_a_purge_is_short_and_all_steps_together_leave_nothing() {
 
 #[test]
 fn a_region_can_be_too_small() {
-    assert!(Zone::open(&Memory::new(LEAST_WORDS - 1).0, 0, || [0; 32]).is_none());
+    assert!(Zone::open(&Memory::new(LEAST_WORDS - 1).0, 0, || Some([0; 32])).is_none());
 }
 
 #[test]
@@ -289,4 +289,58 @@ fn a_zone_whose_order_of_calls_is_damaged_is_emptied_and_keeps_tokens_again() {
         assert_eq!(hit(&mut memory.open(1003), 3).unwrap(), b"later");
         assert!(put(&mut memory.open(1004), 4, b"last", 5000), "{word} {damaged}");
     }
+}
+
+/// A zone with one value, the key material of which is damaged.
+fn without_key_material() -> Memory {
+    let memory = Memory::new(MEBIBYTE);
+    assert!(put(&mut memory.open(0), 1, b"value", 500));
+    memory.0[header::KEY_MATERIAL].fetch_xor(1, Ordering::Relaxed);
+    memory
+}
+
+#[test]
+fn a_zone_is_not_made_without_random_bytes() {
+    let blank = Memory::new(MEBIBYTE);
+    let foreign = Memory::new(MEBIBYTE);
+    foreign.0[header::MAGIC].store(1, Ordering::Relaxed);
+    // Somebody died while changing it.
+    let changing = without_key_material();
+    changing.0[header::CHANGING].store(1, Ordering::Relaxed);
+    for memory in [blank, foreign, changing] {
+        for _ in 0..2 {
+            assert!(Zone::open(&memory.0, 1, || None).is_none());
+        }
+        let mut zone = memory.open(1);
+        assert!(matches!(find(&mut zone, 1), Found::Lead(_)), "what was there is not found");
+        assert!(zone.key_material().is_some());
+    }
+}
+
+#[test]
+fn a_zone_that_loses_its_key_material_keeps_nothing_without_random_bytes() {
+    let memory = without_key_material();
+    let mut zone = Zone::open(&memory.0, 1, || None).unwrap();
+    assert!(zone.key_material().is_none());
+
+    assert!(matches!(find(&mut zone, 1), Found::Unshared));
+    assert!(zone.look(&key(1), |_| true).is_none());
+    let value = Value { tags: TAGS, note: 0, bytes: b"other", sent: 1, life: 1000 };
+    assert!(!zone.complete(&key(2), u64::MAX, &value, ROOMY));
+    assert_eq!(zone.purge(Purge::All, 0), (0, None));
+    drop(zone);
+    assert!(Zone::open(&memory.0, 1, || None).is_none(), "it is marked");
+    assert!(!memory.holds(b"other"));
+
+    let mut zone = memory.open(1);
+    assert!(matches!(find(&mut zone, 1), Found::Lead(_)));
+    assert!(zone.key_material().is_some());
+}
+
+#[test]
+fn a_zone_that_loses_its_key_material_gets_another_one() {
+    let memory = without_key_material();
+    let mut zone = memory.open(1);
+    assert_eq!(zone.key_material().unwrap().as_slice(), [7; 32]);
+    assert!(matches!(find(&mut zone, 1), Found::Lead(_)), "it is empty");
 }

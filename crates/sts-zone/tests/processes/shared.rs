@@ -71,7 +71,7 @@ impl Shared {
             loses: self.words[LOSES].load(Ordering::Relaxed) != 0,
             keys: &self.words[MODEL..ZONE],
         };
-        let mut zone = Zone::open(&self.words[ZONE..], model.now(), || [7; 32]).unwrap();
+        let mut zone = Zone::open(&self.words[ZONE..], model.now(), || Some([7; 32])).unwrap();
         self.words[STEPS].fetch_add(1, Ordering::Relaxed);
         use_it(&mut zone, model)
     }
