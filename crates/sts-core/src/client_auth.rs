@@ -20,8 +20,8 @@ pub use error::{ClientAuthError, CredentialError};
 pub use key_pair::KeyPair;
 pub use method::Method;
 
-use crate::cache_key::Fields;
 use crate::error::Failure;
+use crate::fields::Fields;
 use crate::jose::SigningKey;
 use crate::now::UnixTime;
 use crate::options::Options;

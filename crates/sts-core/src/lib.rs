@@ -17,6 +17,7 @@
 //! | [`error`] | why an exchange failed, and who is at fault |
 //! | [`encoding`] | how a token stands in what it is read from, or passed in |
 //! | [`cache_key`] | the name that an issued token has in a cache |
+//! | [`fields`] | a digest over several fields |
 //! | [`life`] | how long an issued token may be used again |
 //! | [`jwt`] | what a JWT says of itself |
 //! | [`carry`] | where tokens stand in a request, and how they are taken out and put in |
@@ -33,6 +34,7 @@ pub mod encoding;
 pub mod endpoint;
 pub mod error;
 mod excerpt;
+pub mod fields;
 mod form;
 pub mod issued;
 pub mod jose;

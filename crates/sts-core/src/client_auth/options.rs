@@ -9,7 +9,7 @@ use super::credential::Slot;
 use super::error::{ClientAuthError, CredentialError};
 use super::method::Method;
 use super::{ClientAuth, Credentials};
-use crate::cache_key::Fields;
+use crate::fields::Fields;
 use crate::options::{OptionError, Options};
 use crate::parameters::{CLIENT_ID, USERNAME};
 use crate::secret::Secret;

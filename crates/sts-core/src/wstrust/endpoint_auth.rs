@@ -6,8 +6,8 @@ use openssl::sha::{Sha1, sha256};
 use thiserror::Error;
 
 use super::xml::write::is_text;
-use crate::cache_key::Fields;
 use crate::client_auth::{ClientAuth, ClientAuthError, Method};
+use crate::fields::Fields;
 use crate::options::{OptionError, Options};
 use crate::secret::Secret;
 

@@ -6,7 +6,7 @@ use super::endpoint_auth::UsernameToken;
 use super::names::SAML_2_TOKEN;
 use super::words::{KeyType, SoapVersion, SourceElement, TokenAs, Version};
 use super::xml::write::is_text;
-use crate::cache_key::Fields;
+use crate::fields::Fields;
 
 /// What the directives say, each by itself.
 #[derive(Clone, PartialEq, Eq)]
