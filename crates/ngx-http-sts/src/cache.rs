@@ -7,10 +7,14 @@ use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
+use openssl::error::ErrorStack;
 use sts_core::cache_key::{CacheKey, ExchangeKey};
+use sts_core::fields::Fields;
 use sts_core::issued::TokenType;
 use sts_core::life::LifePolicy;
-use sts_zone::zone::{self, Capacity, Claim, Digest, HEARTBEAT, Hit, Kept, Tags, Value, Zone};
+use sts_core::secret::Secret;
+use sts_core::source_tag::{self, TagKey};
+use sts_zone::zone::{self, Capacity, Claim, Digest, HEARTBEAT, Hit, Kept, Tags, Value, Zone, tag};
 use zeroize::Zeroizing;
 
 use crate::flow::{Failed, Token, Validity};
@@ -19,6 +23,9 @@ use crate::nginx::process;
 use crate::nginx::zone::SharedMemory;
 use crate::target::Target;
 pub(crate) use seal::Seal;
+
+/// What the fingerprint of a passphrase is derived for.
+const FINGERPRINT: &[u8] = b"nginx-sts cache fingerprint 1";
 
 /// Set in the note of a token that is no bearer token.
 const NOT_APPLICABLE: u64 = 1;
@@ -37,12 +44,31 @@ pub(crate) struct SharedZone {
     capacity: Capacity,
     /// Digests of the exchanges that use it, with their endpoints.
     exchanges: RefCell<Vec<(Digest, String)>>,
+    /// The keys that tags in it are made with, besides the zone's own.
+    tag_keys: RefCell<Vec<Rc<TagKey>>>,
 }
 
-/// A cache in such a zone, as those see it that seal values alike.
+/// A cache in such a zone, as those see it that have the same passphrase.
 pub(crate) struct Cache {
     zone: Rc<SharedZone>,
     encryption: Encryption,
+    secrets: Secrets,
+}
+
+/// What is made of the operator's passphrase besides the key that seals.
+pub(crate) struct Secrets {
+    /// The key that sources are tagged with; without a passphrase the zone's own.
+    tags: Option<Rc<TagKey>>,
+    /// Tells caches apart of which one cannot use what the other keeps.
+    fingerprint: [u8; 32],
+}
+
+/// By what the tokens of one source are found.
+pub(crate) struct SourceTags {
+    /// One for each key that tags are made with.
+    pub(crate) sources: Vec<u64>,
+    /// All exchanges that use the zone, in ascending order.
+    pub(crate) exchanges: Vec<u64>,
 }
 
 /// Whether what lies in a cache is encrypted.
@@ -52,6 +78,20 @@ pub(crate) enum Encryption {
     With(Seal),
     /// With a key that the zone makes and keeps.
     WithOwnKey(OnceCell<Seal>),
+}
+
+impl Secrets {
+    /// # Errors
+    /// OpenSSL has failed.
+    pub(crate) fn new(encrypts: bool, passphrase: Option<&Secret>) -> Result<Self, ErrorStack> {
+        let derived =
+            passphrase.map(|it| source_tag::derive(it.expose(), FINGERPRINT)).transpose()?;
+        let tags = passphrase.map(|it| TagKey::from_secret(it.expose())).transpose()?;
+        let mut fields = Fields::new(b"sts-cache-secrets-1");
+        fields.push(&[u8::from(encrypts)]);
+        fields.push_optional(derived.as_ref().map(|derived| &derived[..]));
+        Ok(Self { tags: tags.map(Rc::new), fingerprint: fields.finish() })
+    }
 }
 
 /// The zone has no random bytes of its own, and keeps nothing.
@@ -80,7 +120,7 @@ pub(crate) struct Lease {
 
 impl SharedZone {
     pub(crate) fn new(memory: SharedMemory, capacity: Capacity) -> Self {
-        Self { memory, capacity, exchanges: RefCell::default() }
+        Self { memory, capacity, exchanges: RefCell::default(), tag_keys: RefCell::default() }
     }
 
     /// Uses the zone; `None` when there is none, for lack of random bytes.
@@ -100,20 +140,23 @@ impl SharedZone {
     fn key_material(&self) -> Result<Zeroizing<Vec<u8>>, NoKeyMaterial> {
         self.with(|zone| zone.key_material()).flatten().ok_or(NoKeyMaterial)
     }
+
+    /// The key of tags that are not made with a passphrase. Not kept: the zone may come to have
+    /// another one.
+    fn own_tag_key(&self) -> Option<TagKey> {
+        TagKey::from_secret(&self.key_material().ok()?).ok()
+    }
 }
 
 impl Cache {
-    pub(crate) fn new(zone: Rc<SharedZone>, encryption: Encryption) -> Self {
-        Self { zone, encryption }
+    pub(crate) fn new(zone: Rc<SharedZone>, encryption: Encryption, secrets: Secrets) -> Self {
+        zone.tag_keys.borrow_mut().extend(secrets.tags.clone());
+        Self { zone, encryption, secrets }
     }
 
-    /// Tells caches with different keys apart.
+    /// Tells caches apart of which one cannot use what the other keeps.
     pub(crate) fn fingerprint(&self) -> [u8; 32] {
-        match &self.encryption {
-            Encryption::Off => [0; 32],
-            Encryption::With(seal) => seal.fingerprint(),
-            Encryption::WithOwnKey(_) => [1; 32],
-        }
+        self.secrets.fingerprint
     }
 
     /// What values are sealed with; `None` where they lie there as they are.
@@ -146,6 +189,29 @@ impl Cache {
     pub(crate) fn exchanges_at(&self, endpoint: &str) -> Vec<Digest> {
         let exchanges = self.zone.exchanges.borrow();
         exchanges.iter().filter(|(_, at)| at == endpoint).map(|(digest, _)| *digest).collect()
+    }
+
+    /// By what all tokens of a source are found, whatever passphrase they were kept with; `None` when
+    /// that cannot be told.
+    pub(crate) fn tags_of(&self, source: &[u8]) -> Option<SourceTags> {
+        let own = self.zone.own_tag_key()?;
+        let keys = self.zone.tag_keys.borrow();
+        let keys = keys.iter().map(|key| &**key).chain([&own]);
+        let sources: Result<Vec<_>, _> =
+            keys.map(|key| key.tag(source).map(|it| tag(&it))).collect();
+        let exchanges = self.zone.exchanges.borrow();
+        let mut exchanges: Vec<_> = exchanges.iter().map(|(digest, _)| tag(digest)).collect();
+        exchanges.sort_unstable();
+        Some(SourceTags { sources: sources.ok()?, exchanges })
+    }
+
+    /// What a token is found by that was issued for this source; `None` when that cannot be told.
+    fn tags(&self, exchange: &ExchangeKey, source: &[u8]) -> Option<Tags> {
+        let source = match &self.secrets.tags {
+            Some(key) => exchange.source_tag(key, source),
+            None => exchange.source_tag(&self.zone.own_tag_key()?, source),
+        };
+        Some(Tags { exchange: tag(exchange.digest()), source: tag(&source.ok()?) })
     }
 
     /// Makes one step of forgetting: says how many tokens went, and where to go on.
@@ -231,9 +297,17 @@ impl Lease {
     }
 
     /// Ends the call with a token for everybody who asks for the same, and keeps it for as long as
-    /// the policy of the one that called has it.
-    pub(crate) fn complete(mut self, token: &Token, policy: &LifePolicy, tags: Tags) {
+    /// the policy of the one that called has it. What cannot be found again by its source is kept no
+    /// more than what cannot be sealed.
+    pub(crate) fn complete(
+        mut self,
+        token: &Token,
+        policy: &LifePolicy,
+        exchange: &ExchangeKey,
+        source: &[u8],
+    ) {
         let secret = token.token.issued().expose();
+        let Some(tags) = self.cache.tags(exchange, source) else { return self.share_nothing() };
         // Nothing goes in clear into a cache that is to be encrypted.
         let Some(bytes) = self.cache.close(&self.key, secret) else { return self.share_nothing() };
         let Validity { sent, good_for, .. } = token.validity;

@@ -299,7 +299,8 @@ async fn lead(flight: &Flight, caller: &Rc<Pending>) {
         Ok(token) => {
             let token = Rc::new(token);
             if token.validity.suits(caller.life()) {
-                lease.complete(&token, caller.life(), caller.ask.tags());
+                let ask = &caller.ask;
+                lease.complete(&token, caller.life(), &ask.callee.key, ask.token.expose());
             } else {
                 lease.share_nothing();
             }

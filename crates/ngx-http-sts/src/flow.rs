@@ -18,7 +18,6 @@ use sts_core::profile::{Incoming, Names, Parameter, Subject};
 use sts_core::secret::{Secret, SharedSecret};
 use sts_core::source::Claims;
 use sts_net::calls::CallLimits;
-use sts_zone::zone::{Tags, tag};
 
 use crate::conf::exchange::Callee;
 use crate::context::Source;
@@ -142,12 +141,6 @@ impl Ask {
         others.fold(failure.without(self.token.expose()), |failure, (_, token)| {
             failure.without(token.expose())
         })
-    }
-
-    /// By what else its token is found in a cache.
-    pub(crate) fn tags(&self) -> Tags {
-        let key = &self.callee.key;
-        Tags { exchange: tag(key.digest()), source: tag(&key.source_tag(self.token.expose())) }
     }
 
     /// Calls the STS. `sent` is set as soon as it may have seen anything; `hold` tells whether a

@@ -6,10 +6,9 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use sts_core::cache_key::source_tag;
 use sts_zone::zone::{self, tag};
 
-use crate::cache::Cache;
+use crate::cache::{Cache, SourceTags};
 use crate::nginx::content::Answer;
 use crate::nginx::log::Level;
 use crate::nginx::request::{OutOfMemory, Request};
@@ -32,8 +31,8 @@ enum What {
     All,
     /// What was issued by some exchanges, by their tags.
     Exchanges(Vec<u64>),
-    /// What was issued for one source token, by its tag.
-    Source(u64),
+    /// What was issued for one source token.
+    Source(SourceTags),
 }
 
 /// A purge that is under way.
@@ -94,15 +93,16 @@ fn purge(request: Request<'_>) -> Result<Purging, Answer> {
     let what = match (request.header(SOURCE), exchange(request)) {
         // It stands there as it stands in what it is read from.
         (Some(source), _) => {
-            match location.settings().and_then(|settings| settings.source_encoding.flatten()) {
-                None => What::Source(tag(&source_tag(source))),
-                Some(encoding) => match encoding.decode(source) {
-                    Ok(token) => What::Source(tag(&source_tag(token.expose()))),
-                    Err(problem) => {
-                        return Err(answer(400, &format!("the source token {problem}\n")));
-                    }
-                },
-            }
+            let encoding = location.settings().and_then(|it| it.source_encoding.flatten());
+            let tags = match encoding.map(|encoding| encoding.decode(source)) {
+                None => cache.tags_of(source),
+                Some(Ok(token)) => cache.tags_of(token.expose()),
+                Some(Err(problem)) => {
+                    return Err(answer(400, &format!("the source token {problem}\n")));
+                }
+            };
+            let Some(tags) = tags else { return Err(answer(500, "the source has no tag\n")) };
+            What::Source(tags)
         }
         (None, Some(endpoint)) => match cache.exchanges_at(&endpoint) {
             exchanges if exchanges.is_empty() => return Err(answer(404, "no such exchange\n")),
@@ -134,7 +134,9 @@ impl Purging {
         let what = match &self.what {
             What::All => zone::Purge::All,
             What::Exchanges(tags) => zone::Purge::Exchanges(tags),
-            What::Source(tag) => zone::Purge::Source(*tag),
+            What::Source(SourceTags { sources, exchanges }) => {
+                zone::Purge::Sources { sources, exchanges }
+            }
         };
         let (removed, next) = self.cache.purge(what, from);
         self.removed.set(self.removed.get() + removed);

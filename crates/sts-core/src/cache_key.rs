@@ -2,10 +2,12 @@
 //!
 //! Two requests share a token only when everything is the same that the STS saw of them.
 
+use openssl::error::ErrorStack;
 use openssl::sha::Sha256;
 
 use crate::fields::{BLOCK, Fields};
 use crate::profile::{Names, Profile, Protocol, Subject};
+use crate::source_tag::TagKey;
 
 /// A digest over all that makes a token what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,22 +74,18 @@ impl ExchangeKey {
         CacheKey(fields.finish())
     }
 
-    /// The [`source_tag`] of what is exchanged. Not a part of the key: one is made for each request,
-    /// and the other only for a new token.
-    pub fn source_tag(&self, source: &[u8]) -> [u8; 32] {
-        source_tag(self.source(source))
+    /// The tag of what is exchanged. Not a part of the key: one is made for each request, and the other
+    /// only for a new token.
+    ///
+    /// # Errors
+    /// OpenSSL has failed.
+    pub fn source_tag(&self, key: &TagKey, source: &[u8]) -> Result<[u8; 32], ErrorStack> {
+        key.tag(self.source(source))
     }
 
     fn source<'s>(&self, source: &'s [u8]) -> &'s [u8] {
         if self.has_source { source } else { b"" }
     }
-}
-
-/// The digest of a source token alone, by which all tokens that were issued for it are found.
-pub fn source_tag(source: &[u8]) -> [u8; 32] {
-    let mut fields = Fields::new(b"sts-source-1");
-    fields.push(source);
-    fields.finish()
 }
 
 #[cfg(test)]
@@ -197,13 +195,14 @@ mod tests {
 
     #[test]
     fn the_tag_of_a_source_is_the_same_for_all_exchanges() {
+        let key = TagKey::from_secret(b"secret").unwrap();
         for endpoint in ["http://a/t", "http://b/t"] {
             let exchange = ExchangeKey::new(&profile(endpoint, "none", "", None), &[]);
-            assert_eq!(exchange.source_tag(b"s"), source_tag(b"s"));
+            assert_eq!(exchange.source_tag(&key, b"s").unwrap(), key.tag(b"s").unwrap());
         }
-        assert_ne!(source_tag(b"s"), source_tag(b"t"));
         let gateway = profile_of(Protocol::ClientCredentials, "http://a/t", "none", "", None);
-        assert_eq!(ExchangeKey::new(&gateway, &[]).source_tag(b"s"), source_tag(b""));
+        let gateway = ExchangeKey::new(&gateway, &[]);
+        assert_eq!(gateway.source_tag(&key, b"s").unwrap(), key.tag(b"").unwrap());
     }
 
     #[test]

@@ -17,6 +17,7 @@
 //! | [`error`] | why an exchange failed, and who is at fault |
 //! | [`encoding`] | how a token stands in what it is read from, or passed in |
 //! | [`cache_key`] | the name that an issued token has in a cache |
+//! | [`source_tag`] | how all tokens are found that were issued for one source token |
 //! | [`fields`] | a digest over several fields |
 //! | [`life`] | how long an issued token may be used again |
 //! | [`jwt`] | what a JWT says of itself |
@@ -48,6 +49,7 @@ pub mod parameters;
 pub mod profile;
 mod retry_after;
 pub mod source;
+pub mod source_tag;
 pub mod wstrust;
 
 pub use sts_secret as secret;

@@ -88,8 +88,14 @@ pub enum Purge<'p> {
     All,
     /// What some exchanges issued, by [`Tags::exchange`].
     Exchanges(&'p [u64]),
-    /// What was issued for a source token, by [`Tags::source`].
-    Source(u64),
+    /// What was issued for a source token.
+    Sources {
+        /// By [`Tags::source`]: one for each key that they are made with.
+        sources: &'p [u64],
+        /// All exchanges that are known, by [`Tags::exchange`] in ascending order. What others have
+        /// issued goes as well: the key may be lost with which it was tagged.
+        exchanges: &'p [u64],
+    },
 }
 
 /// How much stands in the zone, and what happened in it since it was made.

@@ -225,7 +225,9 @@ impl<'a> Zone<'a> {
                 let meant = match what {
                     Purge::All => true,
                     Purge::Exchanges(tags) => tags.contains(&exchange),
-                    Purge::Source(tag) => tag == source,
+                    Purge::Sources { sources, exchanges } => {
+                        sources.contains(&source) || exchanges.binary_search(&exchange).is_err()
+                    }
                 };
                 if meant {
                     region.remove_entry(at)?;

@@ -42,12 +42,4 @@ impl Seal {
         let cipher = Cipher::aes_256_gcm();
         decrypt_aead(cipher, self.0.expose(), Some(nonce), name, sealed, tag).ok().map(Secret::new)
     }
-
-    /// Tells keys apart, and nothing about them.
-    pub(crate) fn fingerprint(&self) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        hash.update(b"fingerprint");
-        hash.update(self.0.expose());
-        hash.finish()
-    }
 }

@@ -3,11 +3,12 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
+use openssl::error::ErrorStack;
 use sts_core::options::Options;
 use sts_core::secret::Secret;
 use sts_zone::zone::Capacity;
 
-use crate::cache::{Cache, Encryption, Seal, SharedZone};
+use crate::cache::{Cache, Encryption, Seal, Secrets, SharedZone};
 use crate::conf::argument::{self, Problem};
 use crate::nginx::conf::Conf;
 use crate::nginx::zone::SharedMemory;
@@ -42,11 +43,11 @@ const OPTIONS: &[&str] = &[
 #[derive(Default)]
 pub(crate) struct Caches(Vec<Defined>);
 
-/// A cache, once for each key that seals what is in it.
+/// A cache, once for each passphrase.
 struct Defined {
     definition: Definition,
     zone: Rc<SharedZone>,
-    sealed: Vec<(Option<Secret>, Rc<Cache>)>,
+    caches: Vec<(Option<Secret>, Rc<Cache>)>,
 }
 
 /// What is written about a cache.
@@ -81,7 +82,7 @@ impl Caches {
         Ok(name)
     }
 
-    /// The cache of a name, sealed with a passphrase where it is encrypted and has none of its own.
+    /// The cache of a name, with a passphrase unless it has one of its own.
     /// The default one need not be defined.
     pub(crate) fn named(
         &mut self,
@@ -100,7 +101,7 @@ impl Caches {
             }
         };
         let defined = self.0.get_mut(index).ok_or_else(|| Problem::from("no such cache"))?;
-        Ok(defined.sealed_with(passphrase))
+        defined.with(passphrase).map_err(|_| "OpenSSL cannot derive its keys".into())
     }
 
     fn add(&mut self, conf: &Conf<'_>, definition: Definition) -> Result<usize, Problem> {
@@ -113,27 +114,27 @@ impl Caches {
             value: to_usize(definition.max_value)?,
         };
         let zone = Rc::new(SharedZone::new(memory, capacity));
-        self.0.push(Defined { definition, zone, sealed: Vec::new() });
+        self.0.push(Defined { definition, zone, caches: Vec::new() });
         Ok(self.0.len() - 1)
     }
 }
 
 impl Defined {
-    fn sealed_with(&mut self, passphrase: Option<&Secret>) -> Rc<Cache> {
+    fn with(&mut self, passphrase: Option<&Secret>) -> Result<Rc<Cache>, ErrorStack> {
         let definition = &self.definition;
         let passphrase = definition.passphrase.as_ref().or(passphrase);
-        let passphrase = passphrase.filter(|_| definition.encrypt);
-        if let Some((_, cache)) = self.sealed.iter().find(|(of, _)| of.as_ref() == passphrase) {
-            return cache.clone();
+        if let Some((_, cache)) = self.caches.iter().find(|(of, _)| of.as_ref() == passphrase) {
+            return Ok(cache.clone());
         }
+        let secrets = Secrets::new(definition.encrypt, passphrase)?;
         let encryption = match passphrase {
+            _ if !definition.encrypt => Encryption::Off,
             Some(passphrase) => Encryption::With(Seal::from_secret(passphrase.expose())),
-            None if definition.encrypt => Encryption::WithOwnKey(OnceCell::new()),
-            None => Encryption::Off,
+            None => Encryption::WithOwnKey(OnceCell::new()),
         };
-        let cache = Rc::new(Cache::new(self.zone.clone(), encryption));
-        self.sealed.push((passphrase.cloned(), cache.clone()));
-        cache
+        let cache = Rc::new(Cache::new(self.zone.clone(), encryption, secrets));
+        self.caches.push((passphrase.cloned(), cache.clone()));
+        Ok(cache)
     }
 }
 

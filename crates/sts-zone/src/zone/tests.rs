@@ -247,8 +247,11 @@ fn a_purge_takes_what_is_meant_and_nothing_comes_after_it_from_before() {
     }
     let running = lead(&mut zone, 5);
     assert_eq!(zone.purge(Purge::Exchanges(&[9, 10]), 0).0, 2);
-    assert_eq!(zone.purge(Purge::Source(20), 0).0, 1);
+    let of = |sources, exchanges| Purge::Sources { sources, exchanges };
+    assert_eq!(zone.purge(of(&[22, 20], &[11]), 0).0, 1);
     assert!(hit(&mut zone, 4).is_some() && hit(&mut zone, 3).is_none());
+    assert_eq!(zone.purge(of(&[22], &[9, 11]), 0).0, 0);
+    assert_eq!(zone.purge(of(&[22], &[9, 12]), 0).0, 1, "its exchange is unknown");
     assert!(!zone.complete(&key(5), running, &value(b"token", 1000, 5000), ROOMY));
     assert!(put(&mut zone, 5, b"token", 5000));
 }

@@ -137,11 +137,11 @@ impl<'s> Worker<'s> {
     }
 
     fn purge(zone: &mut Zone<'_>, model: &Model<'_>, what: u64, number: u64) {
-        let exchange = [tags(number).exchange];
+        let (exchange, sources) = ([tags(number).exchange], [number]);
         let what = match what {
             0 => Purge::All,
             1 => Purge::Exchanges(&exchange),
-            _ => Purge::Source(number),
+            _ => Purge::Sources { sources: &sources, exchanges: &[0, 1, 2] },
         };
         let mut from = Some(0);
         while let Some(at) = from {
@@ -151,7 +151,7 @@ impl<'s> Worker<'s> {
         model.purge(|key| match what {
             Purge::All => true,
             Purge::Exchanges(exchanges) => exchanges.contains(&tags(key).exchange),
-            Purge::Source(source) => tags(key).source == source,
+            Purge::Sources { sources, .. } => sources.contains(&tags(key).source),
         });
     }
 

@@ -28,7 +28,7 @@ const WORK: [(&str, Work); 10] = [
     }),
     ("forgets", |memory| {
         memory.open(2000).forget(&key(2));
-        memory.open(2000).purge(Purge::Source(2), 0);
+        memory.open(2000).purge(Purge::Sources { sources: &[2], exchanges: &[1] }, 0);
     }),
     ("fails", |memory| {
         let mut zone = memory.open(2000);

@@ -167,7 +167,9 @@ impl Model {
                 self.values.remove(&number);
             }
             Step::Purge { source } => {
-                let what = if source { Purge::Source(TAGS.source) } else { Purge::All };
+                let of_source =
+                    Purge::Sources { sources: &[TAGS.source], exchanges: &[TAGS.exchange] };
+                let what = if source { of_source } else { Purge::All };
                 let mut from = Some(0);
                 while let Some(at) = from {
                     from = zone.purge(what, at).1;
