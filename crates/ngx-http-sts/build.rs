@@ -9,10 +9,17 @@ fn main() {
     for feature in std::env::var("DEP_NGINX_FEATURES").unwrap_or_default().split(',') {
         println!("cargo::rustc-cfg=ngx_feature=\"{}\"", feature.trim());
     }
-    // From 1.23.0 on headers of the same name are linked, where an array held the cookies before.
-    println!("cargo::rustc-check-cfg=cfg(ngx_links_headers)");
     let version = std::env::var("DEP_NGINX_VERSION_NUMBER").unwrap_or_default();
-    if version.trim().parse::<u32>().is_ok_and(|version| version >= 1_023_000) {
-        println!("cargo::rustc-cfg=ngx_links_headers");
+    let version = version.trim().parse::<u32>().unwrap_or_default();
+    for (since, name) in [
+        // Headers of the same name are linked, where an array held the cookies before.
+        (1_023_000, "ngx_links_headers"),
+        // A resolver knows `ipv4=off`, and has flags where it had one number.
+        (1_023_001, "ngx_resolver_has_families"),
+    ] {
+        println!("cargo::rustc-check-cfg=cfg({name})");
+        if version >= since {
+            println!("cargo::rustc-cfg={name}");
+        }
     }
 }

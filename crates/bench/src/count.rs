@@ -49,7 +49,7 @@ pub(crate) fn run(name: &str, times: u64) -> Result<()> {
         "nothing" => repeat(times, |number| number),
         "key" => {
             let parameters = [parameter("audience", "https://backend"), parameter("scope", "read")];
-            let key = ExchangeKey::new(&profile(Protocol::TokenExchange)?, &[]);
+            let key = ExchangeKey::new(&profile(Protocol::TokenExchange)?, &[0; 32], &[0; 32]);
             repeat(times, |_| key.of(&Subject { source, parameters: &parameters }));
         }
         "source" => repeat(times, |_| source::claims(black_box(source))),

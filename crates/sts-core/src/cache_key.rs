@@ -1,12 +1,13 @@
 //! The name that an issued token has in a cache.
 //!
-//! Two requests share a token only when everything is the same that the STS saw of them.
+//! Two requests share a token only when everything is the same that the STS saw of them, and by which
+//! it was found and believed to be that STS.
 
 use openssl::error::ErrorStack;
 use openssl::sha::Sha256;
 
 use crate::fields::{BLOCK, Fields};
-use crate::profile::{Names, Profile, Protocol, Subject};
+use crate::profile::{Names, Parameter, Profile, Protocol, Subject};
 use crate::source_tag::TagKey;
 
 /// A digest over all that makes a token what it is.
@@ -24,28 +25,29 @@ pub struct ExchangeKey {
 }
 
 /// Changes when the fields do, so that an old cache is not read wrongly.
-const LAYOUT: &[u8] = b"sts-cache-key-5";
+const LAYOUT: &[u8] = b"sts-cache-key-6";
 
 impl ExchangeKey {
-    /// The part of the key that the configuration decides. `trust` says what of TLS is verified,
-    /// by which authorities, and which proxy leads to the STS.
-    pub fn new(profile: &Profile, trust: &[&[u8]]) -> Self {
+    /// The part of the key that the configuration decides. `contact` is the digest of how the STS is
+    /// found and by what it is known to be the one; `cache` is that of the secrets of the cache.
+    pub fn new(profile: &Profile, contact: &[u8; 32], cache: &[u8; 32]) -> Self {
+        let Profile { protocol, endpoint, auth, client_id } = profile;
         let mut fields = Fields::new(LAYOUT);
-        fields.push(profile.protocol.name().as_bytes());
-        fields.push(profile.endpoint.url().as_bytes());
-        fields.push_optional(profile.client_id.as_deref().map(str::as_bytes));
-        profile.auth.identify(&mut fields);
-        if let Protocol::WsTrust(exchange) = &profile.protocol {
-            exchange.identify(&mut fields);
+        fields.push(protocol.name().as_bytes());
+        fields.push(endpoint.url().as_bytes());
+        fields.push_optional(client_id.as_deref().map(str::as_bytes));
+        auth.identify(&mut fields);
+        match protocol {
+            Protocol::ClientCredentials | Protocol::Password | Protocol::TokenExchange => {}
+            Protocol::WsTrust(exchange) => exchange.identify(&mut fields),
         }
-        for field in trust {
-            fields.push(field);
-        }
+        fields.push(contact);
+        fields.push(cache);
         let digest = fields.finish();
         let mut begun = Sha256::new();
         begun.update(&digest);
         begun.update(&[0; BLOCK - 32]);
-        Self { digest, begun, has_source: profile.protocol.has_source() }
+        Self { digest, begun, has_source: protocol.has_source() }
     }
 
     /// The digest itself: all entries of the exchange are found by it.
@@ -60,16 +62,18 @@ impl ExchangeKey {
 
     /// [`Self::of`], where names depend on the request.
     pub fn of_names(&self, subject: &Subject<'_>, names: &Names<'_>) -> CacheKey {
+        let Subject { source, parameters } = subject;
+        let Names { client_id, username } = names;
         let mut fields = Fields::behind(&self.begun);
-        fields.push(self.source(subject.source));
-        fields.push(&(subject.parameters.len() as u64).to_le_bytes());
-        for parameter in subject.parameters {
-            fields.push(parameter.name.as_bytes());
-            fields.push(parameter.value);
+        fields.push(self.source(source));
+        fields.push(&(parameters.len() as u64).to_le_bytes());
+        for Parameter { name, value } in *parameters {
+            fields.push(name.as_bytes());
+            fields.push(value);
         }
-        fields.push_optional(names.client_id);
+        fields.push_optional(*client_id);
         if self.has_source {
-            fields.push_optional(names.username);
+            fields.push_optional(*username);
         }
         CacheKey(fields.finish())
     }
@@ -117,6 +121,12 @@ mod tests {
         }
     }
 
+    const NONE: [u8; 32] = [0; 32];
+
+    fn of(profile: &Profile) -> ExchangeKey {
+        ExchangeKey::new(profile, &NONE, &NONE)
+    }
+
     fn key(exchange: &ExchangeKey, source: &str, parameters: &[(&str, &str)]) -> CacheKey {
         let parameters: Vec<_> = parameters
             .iter()
@@ -145,10 +155,9 @@ mod tests {
             profile_of(Protocol::Password, "http://a/t", "none", "", None),
             profile_of(Protocol::ClientCredentials, "http://a/t", "none", "", None),
         ];
-        let mut keys: Vec<_> =
-            profiles.iter().map(|profile| ExchangeKey::new(profile, &[b"on"]).digest).collect();
-        keys.push(ExchangeKey::new(&profiles[0], &[b"off"]).digest);
-        keys.push(ExchangeKey::new(&profiles[0], &[b"on", b"ca.pem"]).digest);
+        let mut keys: Vec<_> = profiles.iter().map(|profile| of(profile).digest).collect();
+        keys.push(ExchangeKey::new(&profiles[0], &[1; 32], &NONE).digest);
+        keys.push(ExchangeKey::new(&profiles[0], &NONE, &[1; 32]).digest);
         let count = keys.len();
         keys.sort_unstable();
         keys.dedup();
@@ -157,7 +166,7 @@ mod tests {
 
     #[test]
     fn the_same_exchange_has_the_same_key_after_a_reload() {
-        let make = || ExchangeKey::new(&profile("http://a/t", "none", "", None), &[b"on"]);
+        let make = || of(&profile("http://a/t", "none", "", None));
         assert_eq!(key(&make(), "s", &[("scope", "x")]), key(&make(), "s", &[("scope", "x")]));
     }
 
@@ -165,15 +174,14 @@ mod tests {
     fn the_content_of_a_file_is_not_in_the_key() {
         let profile =
             profile("http://a/t", "client_secret_post", "client_id=a&client_secret_file=b", None);
-        let before = ExchangeKey::new(&profile, &[]).digest;
+        let before = of(&profile).digest;
         profile.auth.refresh(Ok(Secret::new("new")));
-        assert_eq!(ExchangeKey::new(&profile, &[]).digest, before);
+        assert_eq!(of(&profile).digest, before);
     }
 
     #[test]
     fn a_token_of_the_gateway_is_the_same_for_all_users() {
-        let exchange =
-            |protocol| ExchangeKey::new(&profile_of(protocol, "http://a/t", "none", "", None), &[]);
+        let exchange = |protocol| of(&profile_of(protocol, "http://a/t", "none", "", None));
         let of = |exchange: &ExchangeKey, source: &[u8], parameters: &[_], user: Option<&str>| {
             let subject = Subject { source, parameters };
             let names = Names { client_id: None, username: user.map(str::as_bytes) };
@@ -197,18 +205,16 @@ mod tests {
     fn the_tag_of_a_source_is_the_same_for_all_exchanges() {
         let key = TagKey::from_secret(b"secret").unwrap();
         for endpoint in ["http://a/t", "http://b/t"] {
-            let exchange = ExchangeKey::new(&profile(endpoint, "none", "", None), &[]);
+            let exchange = of(&profile(endpoint, "none", "", None));
             assert_eq!(exchange.source_tag(&key, b"s").unwrap(), key.tag(b"s").unwrap());
         }
-        let gateway = profile_of(Protocol::ClientCredentials, "http://a/t", "none", "", None);
-        let gateway = ExchangeKey::new(&gateway, &[]);
+        let gateway = of(&profile_of(Protocol::ClientCredentials, "http://a/t", "none", "", None));
         assert_eq!(gateway.source_tag(&key, b"s").unwrap(), key.tag(b"").unwrap());
     }
 
     #[test]
     fn names_change_the_key() {
-        let exchange =
-            ExchangeKey::new(&profile_of(Protocol::Password, "http://a/t", "none", "", None), &[]);
+        let exchange = of(&profile_of(Protocol::Password, "http://a/t", "none", "", None));
         let subject = Subject { source: b"s", parameters: &[] };
         let names = [None, Some(&b""[..]), Some(b"u"), Some(b"v")];
         let mut keys: Vec<_> = names
@@ -228,7 +234,7 @@ mod tests {
             a in proptest::collection::vec(("[ab]{0,2}", "[ab]{0,2}"), 0..4), sa in "[ab]{0,3}",
             b in proptest::collection::vec(("[ab]{0,2}", "[ab]{0,2}"), 0..4), sb in "[ab]{0,3}",
         ) {
-            let exchange = ExchangeKey::new(&profile("http://a/t", "none", "", None), &[]);
+            let exchange = of(&profile("http://a/t", "none", "", None));
             let list = |of: &[(String, String)]| -> Vec<(String, String)> { of.to_vec() };
             let pairs = |of: &[(String, String)], source: &str| {
                 let of: Vec<_> = of.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();

@@ -4,6 +4,7 @@ mod assertion;
 mod basic;
 mod credential;
 mod error;
+mod identity;
 mod key_pair;
 mod method;
 mod options;
@@ -21,7 +22,6 @@ pub use key_pair::KeyPair;
 pub use method::Method;
 
 use crate::error::Failure;
-use crate::fields::Fields;
 use crate::jose::SigningKey;
 use crate::now::UnixTime;
 use crate::options::Options;
@@ -39,7 +39,7 @@ pub struct ClientAuth {
     /// The client id, or the user name of `basic`.
     id: Option<String>,
     credentials: Credentials,
-    /// Of all that was configured.
+    /// Of all that was configured; zeroes without a method.
     fingerprint: [u8; 32],
 }
 
@@ -177,11 +177,6 @@ impl ClientAuth {
         }
     }
 
-    /// Everything that makes this another client: of secrets only their digest, of files their name.
-    pub(crate) fn identify(&self, fields: &mut Fields) {
-        fields.push(&self.fingerprint);
-    }
-
     /// The names of the methods that a request without a form can use.
     pub(crate) fn methods_without_form() -> String {
         Method::list_without_form()
@@ -215,14 +210,6 @@ impl ClientAuth {
         })
     }
 }
-
-impl PartialEq for ClientAuth {
-    fn eq(&self, other: &Self) -> bool {
-        self.fingerprint == other.fingerprint
-    }
-}
-
-impl Eq for ClientAuth {}
 
 impl Credentials {
     fn file(&self) -> Option<&CredentialFile> {

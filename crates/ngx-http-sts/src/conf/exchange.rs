@@ -104,9 +104,8 @@ pub(crate) struct Identity {
     client_id: Option<Template>,
     username: Option<Template>,
     parameters: Vec<(String, Template)>,
-    tls: TlsSettings,
-    /// Without TLS it decides who the STS is.
-    proxy: Option<Endpoint>,
+    /// How the STS is found, and by what it is known to be the one.
+    contact: [u8; 32],
     source: Rc<str>,
     source_encoding: Option<Encoding>,
 }
@@ -239,7 +238,8 @@ fn build(
     let kind = asked.protocol.name();
     let missing = |what: &str| format!("an exchange of type \"{kind}\" needs \"{what}\"");
     let endpoint = asked.endpoint.clone().ok_or_else(|| missing(asked.endpoint_directive()))?;
-    let has_source = asked.protocol.has_source();
+    let Asked { protocol, endpoint: _, auth, client_id, username } = asked;
+    let has_source = protocol.has_source();
     let carrier = Rc::new(Carrier::new(settings, has_source));
     if has_source && carrier.source_text.is_empty() {
         if carrier.variables.is_some() {
@@ -247,12 +247,12 @@ fn build(
         }
         return Err(missing("STSVariables\" or \"STSAcceptSourceTokenIn"));
     }
-    let credential = main.credentials.share(conf, asked.auth)?;
+    let credential = main.credentials.share(conf, auth)?;
     let profile = Profile {
-        protocol: asked.protocol,
+        protocol,
         endpoint: endpoint.clone(),
         auth: credential.auth().clone(),
-        client_id: asked.client_id.as_ref().map(|text| text.to_string()),
+        client_id: client_id.as_ref().map(|text| text.to_string()),
     };
     let parameters = settings.parameters.clone().unwrap_or_default();
     parameters::check_all(&profile, parameters.iter().map(|parameter| parameter.name.as_str()))
@@ -268,15 +268,15 @@ fn build(
     // A socket of this machine is nothing that a proxy could reach.
     let proxy = proxy.filter(|_| !matches!(endpoint.host(), Host::Unix(_)));
     let destination = main.destinations.of(conf, &endpoint, &tls, &profile.auth, proxy.as_ref())?;
+    let contact = destination.identity();
     let identity = Identity {
         protocol: profile.protocol.clone(),
         endpoint,
         auth: profile.auth.clone(),
-        client_id: asked.client_id.as_ref().map(|text| text.template.clone()),
-        username: asked.username.as_ref().map(|username| username.text.template.clone()),
+        client_id: client_id.as_ref().map(|text| text.template.clone()),
+        username: username.as_ref().map(|username| username.text.template.clone()),
         parameters: parameters.iter().map(|p| (p.name.clone(), p.text.template.clone())).collect(),
-        tls: tls.clone(),
-        proxy: proxy.clone(),
+        contact,
         source: carrier.source_text.clone(),
         source_encoding: carrier.source_encoding,
     };
@@ -303,10 +303,8 @@ fn build(
         .then(|| main.caches.named(conf, name, passphrase))
         .transpose()?
         .filter(|_| cap > 0);
-    let sealed = cache.as_ref().map(|cache| cache.fingerprint()).unwrap_or_default();
-    let [verify, trusted, revoked] = tls.identity();
-    let way = proxy.as_ref().map(Endpoint::url).unwrap_or_default().as_bytes();
-    let key = ExchangeKey::new(&profile, &[verify, trusted, revoked, way, &sealed]);
+    let secrets = cache.as_ref().map(|cache| cache.fingerprint()).unwrap_or_default();
+    let key = ExchangeKey::new(&profile, &contact, &secrets);
     if let Some(cache) = &cache {
         cache.serves(&key, profile.endpoint.url());
     }
@@ -317,8 +315,8 @@ fn build(
         carrier,
         parameters,
         // A fixed one is part of the profile.
-        client_id: asked.client_id.filter(|text| text.template.has_variables()),
-        username: asked.username,
+        client_id: client_id.filter(|text| text.template.has_variables()),
+        username,
         phase: settings.phase.unwrap_or(Phase::PreContent),
         after_body: settings.after_body.unwrap_or(false),
         on_error,

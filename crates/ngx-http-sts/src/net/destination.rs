@@ -6,14 +6,18 @@ use std::rc::Rc;
 use sts_core::client_auth::{ClientAuth, KeyPair};
 use sts_core::endpoint::{Endpoint, Host, Scheme};
 use sts_core::error::Failure;
+use sts_core::fields::Fields;
 use sts_net::calls::Calls;
 use sts_net::http1::request;
 
 use crate::net::lookup::{Lookup, System};
 use crate::nginx::address::{self, SocketAddress};
 use crate::nginx::conf::Conf;
-use crate::nginx::resolve::Resolver;
+use crate::nginx::resolve::{Resolver, ResolverSettings};
 use crate::nginx::tls::{Tls, TlsSettings};
+
+/// Changes when the fields of an identity do.
+const LAYOUT: &[u8] = b"sts-destination-1";
 
 const AGENT: &str = concat!("nginx-sts/", env!("CARGO_PKG_VERSION"));
 
@@ -37,11 +41,39 @@ struct Key {
     url: String,
     host: Host,
     port: u16,
-    tls: Option<TlsSettings>,
-    resolver: Option<Resolver>,
+    tls: TlsSettings,
+    /// That of the system without one.
+    resolver: Option<ResolverSettings>,
     proxy: Option<Endpoint>,
     /// Whose certificate TLS shows.
     certificate: Option<ClientAuth>,
+}
+
+impl Key {
+    /// How the STS is found, and by what it is known to be the one. The same after a reload.
+    fn identity(&self) -> [u8; 32] {
+        // Host and port stand in the URL.
+        let Self { url, host: _, port: _, tls, resolver, proxy, certificate } = self;
+        let mut fields = Fields::new(LAYOUT);
+        fields.push(url.as_bytes());
+        tls.identify(&mut fields);
+        match resolver {
+            Some(resolver) => {
+                fields.push(b"resolver");
+                resolver.identify(&mut fields);
+            }
+            None => fields.push(b"system"),
+        }
+        fields.push_optional(proxy.as_ref().map(|proxy| proxy.url().as_bytes()));
+        match certificate {
+            Some(certificate) => {
+                fields.push(b"certificate");
+                certificate.identify(&mut fields);
+            }
+            None => fields.push(b"none"),
+        }
+        fields.finish()
+    }
 }
 
 /// The destinations of a configuration.
@@ -75,19 +107,21 @@ impl Destinations {
                 "\"client_cert\" needs an https:// endpoint: only TLS shows a certificate".into()
             );
         }
+        let resolver = Resolver::configured(conf);
         let key = Key {
             url: endpoint.url().to_owned(),
             host: endpoint.host().clone(),
             port: endpoint.port(),
-            resolver: Resolver::configured(conf),
+            resolver: resolver.map(Resolver::settings),
             proxy: proxy.cloned(),
             certificate,
-            tls: (endpoint.scheme() == Scheme::Https).then(|| tls.clone()),
+            tls: tls.clone(),
         };
         if let Some(known) = self.known.iter().find(|known| known.key == key) {
             return Ok(known.clone());
         }
-        let tls = key.tls.as_ref().map(|tls| Tls::new(conf, tls)).transpose()?.map(Rc::new);
+        let is_secure = endpoint.scheme() == Scheme::Https;
+        let tls = is_secure.then(|| Tls::new(conf, tls)).transpose()?.map(Rc::new);
         // Whom to connect to: with a proxy, the name of the STS is the proxy's business.
         let contact = proxy.unwrap_or(endpoint);
         let (host, port) = (contact.host(), contact.port());
@@ -99,7 +133,7 @@ impl Destinations {
             ));
             Vec::new()
         });
-        let lookup = Lookup::new(conf, &mut self.system, key.resolver, host, port, addresses);
+        let lookup = Lookup::new(conf, &mut self.system, resolver, host, port, addresses);
         let (target, tunnel) = match (proxy, endpoint.scheme()) {
             (None, _) => (endpoint.target().to_owned(), None),
             // RFC 9112, section 3.2.2.
@@ -125,6 +159,12 @@ impl Destinations {
 }
 
 impl Destination {
+    /// How the STS is found, and by what it is known to be the one, as a digest. It is the same after
+    /// a reload, and without what only limits how long that takes.
+    pub(crate) fn identity(&self) -> [u8; 32] {
+        self.key.identity()
+    }
+
     /// Unique in this process.
     pub(super) fn id(&self) -> u64 {
         self.id

@@ -10,8 +10,11 @@ use std::task::{Poll, Waker};
 
 use nginx_sys::{
     NGX_OK, ngx_int_t, ngx_msec_t, ngx_resolve_name, ngx_resolve_name_done, ngx_resolve_start,
-    ngx_resolver_create, ngx_resolver_ctx_t, ngx_resolver_strerror, ngx_resolver_t, ngx_str_t,
+    ngx_resolver_connection_t, ngx_resolver_create, ngx_resolver_ctx_t, ngx_resolver_strerror,
+    ngx_resolver_t, ngx_str_t,
 };
+
+use sts_core::fields::Fields;
 
 use crate::nginx::address::SocketAddress;
 use crate::nginx::conf::Conf;
@@ -19,11 +22,40 @@ use crate::nginx::guard::guard;
 
 /// A resolver of the configuration. Like everything of the configuration it must not be used after
 /// it: the destinations that hold it belong to the configuration.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) struct Resolver {
     resolver: NonNull<ngx_resolver_t>,
     /// Milliseconds that one name may take.
     timeout: u64,
+}
+
+/// What was written about a resolver, as far as NGINX keeps it (ngx_resolver_create): the same for the
+/// same words, in each block and after a reload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ResolverSettings {
+    /// Addresses and ports, sorted: they are asked in turn. A server that was written as a name has
+    /// the addresses that the name had when the configuration was read.
+    servers: Vec<String>,
+    /// Whether addresses of the family are asked for.
+    ipv4: bool,
+    ipv6: bool,
+    /// Seconds for which answers are kept; 0 for as long as they say.
+    valid: i64,
+    /// Milliseconds that one name may take.
+    timeout: u64,
+}
+
+impl ResolverSettings {
+    /// What decides at which addresses a name is found. How long that may take does not.
+    pub(crate) fn identify(&self, fields: &mut Fields) {
+        let Self { servers, ipv4, ipv6, valid, timeout: _ } = self;
+        fields.push(&(servers.len() as u64).to_le_bytes());
+        for server in servers {
+            fields.push(server.as_bytes());
+        }
+        fields.push(&[u8::from(*ipv4), u8::from(*ipv6)]);
+        fields.push(&valid.to_le_bytes());
+    }
 }
 
 /// Why a name has no address.
@@ -42,6 +74,24 @@ impl Resolver {
         // SAFETY: it is valid while the configuration is read.
         let servers = unsafe { resolver.as_ref() }.connections.nelts;
         (servers > 0).then_some(Self { resolver, timeout })
+    }
+
+    /// What was written about it.
+    pub(crate) fn settings(self) -> ResolverSettings {
+        // SAFETY: the configuration's contract.
+        let resolver = unsafe { self.resolver.as_ref() };
+        // SAFETY: NGINX fills the array with the connections to servers.
+        let servers = unsafe { resolver.connections.as_slice::<ngx_resolver_connection_t>() };
+        let name = |one: &ngx_resolver_connection_t| {
+            String::from_utf8_lossy(one.server.as_bytes()).into_owned()
+        };
+        let mut servers: Vec<_> = servers.iter().map(name).collect();
+        servers.sort_unstable();
+        #[cfg(ngx_resolver_has_families)]
+        let (ipv4, ipv6) = (resolver.ipv4() != 0, resolver.ipv6() != 0);
+        #[cfg(not(ngx_resolver_has_families))]
+        let (ipv4, ipv6) = (true, resolver.ipv6 != 0);
+        ResolverSettings { servers, ipv4, ipv6, valid: resolver.valid, timeout: self.timeout }
     }
 
     /// A resolver that asks the given servers.

@@ -20,6 +20,7 @@ use nginx_sys::{
 use openssl::error::ErrorStack;
 use sts_core::client_auth::KeyPair;
 use sts_core::endpoint::Host;
+use sts_core::fields::Fields;
 
 use crate::nginx::conf::Conf;
 use crate::nginx::log::cycle_log;
@@ -49,13 +50,16 @@ pub(crate) struct TlsSettings {
 }
 
 impl TlsSettings {
-    /// What makes a token that came over it another token: who was believed to be the STS.
-    pub(crate) fn identity(&self) -> [&[u8]; 3] {
-        [
-            if self.verify { b"on" } else { b"off" },
-            self.trusted.as_deref().unwrap_or_default().as_bytes(),
-            self.revoked.as_deref().unwrap_or_default().as_bytes(),
-        ]
+    /// What makes a token that came over it another token: by what the STS was known to be the one.
+    /// Versions and ciphers belong to that: a list of ciphers also sets the security level by which
+    /// certificates are judged, and what is weak lets others on the way answer in the place of the STS.
+    pub(crate) fn identify(&self, fields: &mut Fields) {
+        let Self { verify, trusted, revoked, protocols: Protocols(versions), ciphers } = self;
+        fields.push(if *verify { b"on" } else { b"off" });
+        fields.push_optional(trusted.as_deref().map(str::as_bytes));
+        fields.push_optional(revoked.as_deref().map(str::as_bytes));
+        fields.push(&versions.to_le_bytes());
+        fields.push_optional(ciphers.as_deref().map(str::as_bytes));
     }
 }
 

@@ -6,12 +6,17 @@ use std::rc::Rc;
 
 use super::error::CredentialError;
 use crate::error::{Failure, FailureKind};
+use crate::fields::Fields;
 use crate::now::UnixTime;
 use crate::secret::Secret;
 
 /// Where a credential is; clones share what was read from the file.
 pub(super) enum Slot<T> {
-    Fixed(Rc<T>),
+    Fixed {
+        value: Rc<T>,
+        /// Of the secret as it was configured.
+        digest: [u8; 32],
+    },
     File(Rc<FileSlot<T>>),
 }
 
@@ -22,8 +27,8 @@ pub(super) struct FileSlot<T> {
 }
 
 impl<T> Slot<T> {
-    pub(super) fn fixed(value: T) -> Self {
-        Self::Fixed(Rc::new(value))
+    pub(super) fn fixed(value: T, digest: [u8; 32]) -> Self {
+        Self::Fixed { value: Rc::new(value), digest }
     }
 
     /// Has no value until one is set.
@@ -40,7 +45,7 @@ impl<T> Slot<T> {
     /// The credential as of now.
     pub(super) fn value(&self) -> Result<Rc<T>, Failure> {
         match self {
-            Self::Fixed(value) => Ok(value.clone()),
+            Self::Fixed { value, .. } => Ok(value.clone()),
             Self::File(slot) => slot.value.borrow().clone().ok_or_else(|| {
                 let path = slot.file.path.display();
                 let reason = format!("nothing usable was read from the credential file \"{path}\"");
@@ -57,8 +62,24 @@ impl<T> Slot<T> {
 
     pub(super) fn file(&self) -> Option<&CredentialFile> {
         match self {
-            Self::Fixed(_) => None,
+            Self::Fixed { .. } => None,
             Self::File(slot) => Some(&slot.file),
+        }
+    }
+
+    /// All that makes it this credential: of a secret its digest, of a file its name.
+    pub(super) fn identify(&self, fields: &mut Fields) {
+        match self {
+            Self::Fixed { value: _, digest } => {
+                fields.push(b"inline");
+                fields.push(digest);
+            }
+            Self::File(slot) => {
+                let FileSlot { file, value: _ } = &**slot;
+                let CredentialFile { path, looked: _, loaded: _, problem: _ } = file;
+                fields.push(b"file");
+                fields.push(path.as_os_str().as_encoded_bytes());
+            }
         }
     }
 }
@@ -66,7 +87,7 @@ impl<T> Slot<T> {
 impl<T> Clone for Slot<T> {
     fn clone(&self) -> Self {
         match self {
-            Self::Fixed(value) => Self::Fixed(value.clone()),
+            Self::Fixed { value, digest } => Self::Fixed { value: value.clone(), digest: *digest },
             Self::File(slot) => Self::File(slot.clone()),
         }
     }

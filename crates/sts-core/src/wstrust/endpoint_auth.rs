@@ -106,10 +106,11 @@ impl UsernameToken {
 
     /// Everything that makes this another client, the secret only as a digest.
     pub(super) fn identify(&self, fields: &mut Fields) {
+        let Self { username, password, password_type } = self;
         fields.push(b"username_token");
-        fields.push(self.username.as_bytes());
-        fields.push(&sha256(self.password.expose()));
-        fields.push(match self.password_type {
+        fields.push(username.as_bytes());
+        fields.push(&sha256(password.expose()));
+        fields.push(match password_type {
             PasswordType::Text => b"text",
             PasswordType::Digest => b"digest",
         });

@@ -79,23 +79,33 @@ impl WsTrust {
 
     /// All that decides what the STS issues, and for whom; secrets only as digests.
     pub(crate) fn identify(&self, fields: &mut Fields) {
-        let settings = &self.0;
-        fields.push(settings.version.namespace().as_bytes());
-        fields.push(settings.soap_version.namespace().as_bytes());
-        fields.push_optional(settings.key_type.uri(settings.version).map(str::as_bytes));
-        fields.push(settings.token_as.name().as_bytes());
-        fields.push(settings.token_type.as_bytes());
-        fields.push_optional(settings.value_type.as_deref().map(str::as_bytes));
-        fields.push_optional(settings.applies_to.as_deref().map(str::as_bytes));
-        match &settings.username_token {
+        let Self(Settings {
+            version,
+            soap_version,
+            key_type,
+            token_as,
+            token_type,
+            value_type,
+            applies_to,
+            username_token,
+            source_elements,
+        }) = self;
+        fields.push(version.namespace().as_bytes());
+        fields.push(soap_version.namespace().as_bytes());
+        fields.push_optional(key_type.uri(*version).map(str::as_bytes));
+        fields.push(token_as.name().as_bytes());
+        fields.push(token_type.as_bytes());
+        fields.push_optional(value_type.as_deref().map(str::as_bytes));
+        fields.push_optional(applies_to.as_deref().map(str::as_bytes));
+        match username_token {
             Some(token) => token.identify(fields),
             None => fields.push(b"none"),
         }
         // A token that one location does not let through must not come from the cache of another.
-        fields.push(&(settings.source_elements.len() as u64).to_le_bytes());
-        for element in &settings.source_elements {
-            fields.push(element.namespace.as_bytes());
-            fields.push(element.name.as_bytes());
+        fields.push(&(source_elements.len() as u64).to_le_bytes());
+        for SourceElement { namespace, name } in source_elements {
+            fields.push(namespace.as_bytes());
+            fields.push(name.as_bytes());
         }
     }
 

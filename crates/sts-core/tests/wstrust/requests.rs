@@ -386,8 +386,9 @@ fn settings_part_the_entries_of_a_cache() {
         |s| on_behalf(s, "username=a&password=b&password_type=digest"),
         |s| s.source_elements.truncate(1),
     ];
-    let digest =
-        |change: fn(&mut Settings)| *ExchangeKey::new(&default_profile(change), &[]).digest();
+    let digest = |change: fn(&mut Settings)| {
+        *ExchangeKey::new(&default_profile(change), &[0; 32], &[0; 32]).digest()
+    };
     let digests: HashSet<_> = changes.into_iter().map(digest).collect();
     assert_eq!(digests.len(), changes.len());
     // Without ActAs the two versions are the same on the wire.

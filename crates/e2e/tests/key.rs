@@ -1,0 +1,579 @@
+//! What two locations have to have in common to share a token: a row for each directive, and for each
+//! thing of NGINX that decides who is asked.
+#![allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use devsts::pki::{Identity, Leaf};
+use devsts::sts::wstrust::Requestor;
+use devsts::{Answer, Script, Sts, Tls, When, WsTrust};
+use e2e::dns::Dns;
+use e2e::nginx::{Builder, Nginx, workspace};
+use e2e::parallel::in_parallel;
+use e2e::proxy::Proxy;
+use e2e::scene::Scene;
+use openssl::pkey::PKey;
+use serde_json::json;
+
+/// Two locations that differ in one thing.
+struct Row {
+    /// The directive that the row is of.
+    name: &'static str,
+    /// What both say besides.
+    base: &'static str,
+    one: &'static str,
+    other: &'static str,
+    effect: Effect,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effect {
+    /// Each has a token of its own.
+    Parts,
+    /// The second one uses what the first one got.
+    Shares,
+}
+
+const fn parts(name: &'static str, base: &'static str, pair: [&'static str; 2]) -> Row {
+    Row { name, base, one: pair[0], other: pair[1], effect: Effect::Parts }
+}
+
+const fn shares(name: &'static str, base: &'static str, pair: [&'static str; 2]) -> Row {
+    Row { effect: Effect::Shares, ..parts(name, base, pair) }
+}
+
+/// Exchanges without what their rows say, at an STS that takes whatever it is sent.
+const OTX: &str = "STSType otx; STSOTXEndpoint %%STS%%; STSVariables $source_token $target;";
+const ROPC: &str = "STSType ropc; STSROPCEndpoint %%STS%%; STSVariables $source_token $target;";
+const CC: &str = "STSType cc; STSCCEndpoint %%STS%%;";
+/// At one that speaks WS-Trust.
+const WST: &str =
+    "STSType wstrust; STSWSTrustEndpoint %%WST%%; STSVariables $source_token $target;";
+const BINARY: &str = "STSType wstrust; STSWSTrustEndpoint %%WST%%; STSWSTrustValueType urn:a;
+    STSVariables $source_token $target;";
+/// At one that wants to know who asks.
+const BEHALF: &str = "STSType wstrust; STSWSTrustEndpoint %%BEHALF%%; STSWSTrustValueType urn:a;
+    STSWSTrustTokenAs onbehalfof; STSVariables $source_token $target;";
+const KNOWN: &str = "STSType wstrust; STSWSTrustEndpoint %%BEHALF%%; STSWSTrustValueType urn:a;
+    STSWSTrustEndpointAuth basic username=a&password=b; STSVariables $source_token $target;";
+/// At one with a certificate of the right CA.
+const TLS: &str = "STSType otx; STSOTXEndpoint %%TLS%%; STSVariables $source_token $target;
+    STSSSLTrustedCertificate %%PREFIX%%/ca.pem;";
+const ANY_TLS: &str = "STSType otx; STSOTXEndpoint %%TLS%%; STSVariables $source_token $target;";
+/// At one whose address only a name server knows.
+const NAMED: &str = "STSType otx; STSOTXEndpoint %%NAMED%%; STSVariables $source_token $target;";
+/// Nothing at all.
+const NONE: &str = "";
+
+static ROWS: &[Row] = &[
+    // What is asked for.
+    parts(
+        "STSType",
+        NONE,
+        [
+            "STSType otx; STSOTXEndpoint %%STS%%; STSVariables $source_token $target;",
+            "STSType ropc; STSROPCEndpoint %%STS%%; STSROPCUsername a; STSVariables $source_token $target;",
+        ],
+    ),
+    parts(
+        "STSType",
+        NONE,
+        [
+            "STSType otx; STSOTXEndpoint %%STS%%; STSVariables $source_token $target;",
+            "STSType cc; STSCCEndpoint %%STS%%;",
+        ],
+    ),
+    shares(
+        "STSExchange",
+        NONE,
+        [OTX, "STSExchange otx %%STS%%; STSVariables $source_token $target;"],
+    ),
+    parts(
+        "STSExchange",
+        NONE,
+        [
+            "STSExchange otx %%STS%% params=scope%3Da; STSVariables $source_token $target;",
+            "STSExchange otx %%STS%% params=scope%3Db; STSVariables $source_token $target;",
+        ],
+    ),
+    parts(
+        "STSRequestParameter",
+        OTX,
+        ["STSRequestParameter scope a;", "STSRequestParameter scope b;"],
+    ),
+    parts("STSRequestParameter", OTX, ["", "STSRequestParameter scope '';"]),
+    parts("STSRequestParameter", OTX, ["STSRequestParameter a x;", "STSRequestParameter b x;"]),
+    parts(
+        "STSRequestParameter",
+        OTX,
+        [
+            "STSRequestParameter audience a; STSRequestParameter audience b;",
+            "STSRequestParameter audience b; STSRequestParameter audience a;",
+        ],
+    ),
+    parts(
+        "STSRequestParameter",
+        CC,
+        ["STSRequestParameter scope a;", "STSRequestParameter scope b;"],
+    ),
+    shares(
+        "STSRequestParameter",
+        OTX,
+        ["STSRequestParameter x $arg_n;", "STSRequestParameter x $arg_n$arg_none;"],
+    ),
+    parts("STSOTXClientID", OTX, ["STSOTXClientID a;", "STSOTXClientID b;"]),
+    parts("STSOTXClientID", OTX, ["STSOTXClientID a$arg_n;", "STSOTXClientID b$arg_n;"]),
+    parts("STSROPCClientID", ROPC, ["STSROPCClientID a;", "STSROPCClientID b;"]),
+    parts("STSROPCUsername", ROPC, ["STSROPCUsername a;", "STSROPCUsername b;"]),
+    parts("STSROPCUsername", ROPC, ["STSROPCUsername a$arg_n;", "STSROPCUsername b$arg_n;"]),
+    parts("STSCCClientID", CC, ["STSCCClientID a;", "STSCCClientID b;"]),
+    // WS-Trust.
+    parts(
+        "STSWSTrustAppliesTo",
+        BINARY,
+        ["STSWSTrustAppliesTo urn:a;", "STSWSTrustAppliesTo urn:b;"],
+    ),
+    parts("STSWSTrustAppliesTo", BINARY, ["", "STSWSTrustAppliesTo urn:b;"]),
+    parts(
+        "STSWSTrustTokenType",
+        BINARY,
+        ["STSWSTrustTokenType urn:a;", "STSWSTrustTokenType urn:b;"],
+    ),
+    parts("STSWSTrustValueType", WST, ["STSWSTrustValueType urn:a;", "STSWSTrustValueType urn:b;"]),
+    parts("STSWSTrustVersion", BINARY, ["STSWSTrustVersion 1.2;", "STSWSTrustVersion 1.3;"]),
+    // Without ActAs the two are the same on the wire.
+    shares("STSWSTrustVersion", BINARY, ["STSWSTrustVersion 1.3;", "STSWSTrustVersion 1.4;"]),
+    parts(
+        "STSWSTrustSOAPVersion",
+        BINARY,
+        ["STSWSTrustSOAPVersion 1.1;", "STSWSTrustSOAPVersion 1.2;"],
+    ),
+    parts("STSWSTrustKeyType", BINARY, ["STSWSTrustKeyType Bearer;", "STSWSTrustKeyType none;"]),
+    parts(
+        "STSWSTrustTokenAs",
+        KNOWN,
+        ["STSWSTrustTokenAs security;", "STSWSTrustTokenAs onbehalfof;"],
+    ),
+    parts(
+        "STSWSTrustSourceElements",
+        BINARY,
+        ["STSWSTrustSourceElements saml2;", "STSWSTrustSourceElements saml2 saml1;"],
+    ),
+    // Which client the gateway is.
+    parts(
+        "STSOTXEndpointAuth",
+        OTX,
+        ["STSOTXEndpointAuth none;", "STSOTXEndpointAuth basic username=a&password=b;"],
+    ),
+    parts(
+        "STSOTXEndpointAuth",
+        OTX,
+        [
+            "STSOTXEndpointAuth basic username=a&password=b;",
+            "STSOTXEndpointAuth basic username=a&password=c;",
+        ],
+    ),
+    parts(
+        "STSOTXEndpointAuth",
+        OTX,
+        [
+            "STSOTXEndpointAuth basic username=a&password=b;",
+            "STSOTXEndpointAuth basic username=b&password=b;",
+        ],
+    ),
+    parts(
+        "STSOTXEndpointAuth",
+        OTX,
+        [
+            "STSOTXEndpointAuth basic username=a&password=b;",
+            "STSOTXEndpointAuth client_secret_basic client_id=a&client_secret=b;",
+        ],
+    ),
+    parts(
+        "STSOTXEndpointAuth",
+        OTX,
+        [
+            "STSOTXEndpointAuth client_secret_post client_id=a&client_secret=b;",
+            "STSOTXEndpointAuth client_secret_post client_id=a&client_secret_file=secret;",
+        ],
+    ),
+    parts(
+        "STSOTXEndpointAuth",
+        OTX,
+        [
+            "STSOTXEndpointAuth client_secret_post client_id=a&client_secret_file=secret;",
+            "STSOTXEndpointAuth client_secret_post client_id=a&client_secret_file=copy;",
+        ],
+    ),
+    parts(
+        "STSOTXEndpointAuth",
+        OTX,
+        [
+            "STSOTXEndpointAuth client_secret_jwt client_id=a&client_secret=b;",
+            "STSOTXEndpointAuth client_secret_jwt client_id=a&client_secret=b&aud=c;",
+        ],
+    ),
+    parts(
+        "STSOTXEndpointAuth",
+        OTX,
+        [
+            "STSOTXEndpointAuth private_key_jwt client_id=a&jwk_file=key.pem;",
+            "STSOTXEndpointAuth private_key_jwt client_id=a&jwk_file=copy.pem;",
+        ],
+    ),
+    parts(
+        "STSOTXEndpointAuth",
+        OTX,
+        [
+            "STSOTXEndpointAuth private_key_jwt client_assertion_file=assertion;",
+            "STSOTXEndpointAuth private_key_jwt client_assertion_file=assertion&client_assertion_type=urn:x;",
+        ],
+    ),
+    parts(
+        "STSOTXEndpointAuth",
+        OTX,
+        [
+            "STSOTXEndpointAuth private_key_jwt client_assertion_file=assertion;",
+            "STSOTXEndpointAuth private_key_jwt client_assertion_file=assertion&client_id=a;",
+        ],
+    ),
+    parts(
+        "STSOTXEndpointAuth",
+        TLS,
+        [
+            "STSOTXEndpointAuth client_cert cert=gateway.pem&key=gateway.pem;",
+            "STSOTXEndpointAuth client_cert cert=copy-of-gateway.pem&key=gateway.pem;",
+        ],
+    ),
+    parts(
+        "STSOTXEndpointAuth",
+        TLS,
+        [
+            "STSOTXEndpointAuth client_cert cert=gateway.pem&key=gateway.pem;",
+            "STSOTXEndpointAuth client_cert cert=gateway.pem&key=copy-of-gateway.pem;",
+        ],
+    ),
+    parts(
+        "STSROPCEndpointAuth",
+        ROPC,
+        [
+            "STSROPCUsername a; STSROPCEndpointAuth basic username=a&password=b;",
+            "STSROPCUsername a; STSROPCEndpointAuth basic username=a&password=c;",
+        ],
+    ),
+    parts(
+        "STSCCEndpointAuth",
+        CC,
+        [
+            "STSCCEndpointAuth basic username=a&password=b;",
+            "STSCCEndpointAuth basic username=a&password=c;",
+        ],
+    ),
+    parts(
+        "STSWSTrustEndpointAuth",
+        BEHALF,
+        [
+            "STSWSTrustEndpointAuth basic username=a&password=b;",
+            "STSWSTrustEndpointAuth username_token username=a&password=b;",
+        ],
+    ),
+    parts(
+        "STSWSTrustEndpointAuth",
+        BEHALF,
+        [
+            "STSWSTrustEndpointAuth username_token username=a&password=b;",
+            "STSWSTrustEndpointAuth username_token username=a&password=c;",
+        ],
+    ),
+    parts(
+        "STSWSTrustEndpointAuth",
+        BEHALF,
+        [
+            "STSWSTrustEndpointAuth username_token username=a&password=b;",
+            "STSWSTrustEndpointAuth username_token username=b&password=b;",
+        ],
+    ),
+    parts(
+        "STSWSTrustEndpointAuth",
+        BEHALF,
+        [
+            "STSWSTrustEndpointAuth username_token username=a&password=b;",
+            "STSWSTrustEndpointAuth username_token username=a&password=b&password_type=digest;",
+        ],
+    ),
+    parts(
+        "STSWSTrustEndpointAuth",
+        BEHALF,
+        [
+            "STSWSTrustEndpointAuth basic username=a&password=b;",
+            "STSWSTrustEndpointAuth basic username=a&password=c;",
+        ],
+    ),
+    // Who is asked, and by what it is known to be the one.
+    parts(
+        "STSOTXEndpoint",
+        "STSType otx; STSVariables $source_token $target;",
+        ["STSOTXEndpoint %%STS%%;", "STSOTXEndpoint %%STS%%?a;"],
+    ),
+    parts(
+        "STSROPCEndpoint",
+        "STSType ropc; STSROPCUsername a; STSVariables $source_token $target;",
+        ["STSROPCEndpoint %%STS%%;", "STSROPCEndpoint %%STS%%?a;"],
+    ),
+    parts("STSCCEndpoint", "STSType cc;", ["STSCCEndpoint %%STS%%;", "STSCCEndpoint %%STS%%?a;"]),
+    parts(
+        "STSWSTrustEndpoint",
+        "STSType wstrust; STSWSTrustValueType urn:a; STSVariables $source_token $target;",
+        ["STSWSTrustEndpoint %%WST%%;", "STSWSTrustEndpoint %%WST_BY_NAME%%;"],
+    ),
+    parts("STSSSLValidateServer", TLS, ["STSSSLValidateServer on;", "STSSSLValidateServer off;"]),
+    parts(
+        "STSSSLTrustedCertificate",
+        ANY_TLS,
+        ["STSSSLTrustedCertificate ca.pem;", "STSSSLTrustedCertificate copy-of-ca.pem;"],
+    ),
+    parts("STSSSLCRL", TLS, ["", "STSSSLCRL crl.pem;"]),
+    parts("STSSSLCRL", TLS, ["STSSSLCRL crl.pem;", "STSSSLCRL copy-of-crl.pem;"]),
+    parts("STSSSLProtocols", TLS, ["STSSSLProtocols TLSv1.2;", "STSSSLProtocols TLSv1.3;"]),
+    // A list of ciphers also sets the security level.
+    parts("STSSSLCiphers", TLS, ["", "STSSSLCiphers DEFAULT:@SECLEVEL=0;"]),
+    parts("STSSSLCiphers", TLS, ["STSSSLCiphers HIGH;", "STSSSLCiphers HIGH:!aNULL;"]),
+    parts("STSOutgoingProxy", TLS, ["", "STSOutgoingProxy %%PROXY%%;"]),
+    parts(
+        "STSOutgoingProxy",
+        TLS,
+        ["STSOutgoingProxy %%PROXY%%;", "STSOutgoingProxy %%OTHER_PROXY%%;"],
+    ),
+    parts("resolver", NAMED, ["resolver %%DNS%%;", "resolver %%OTHER_DNS%%;"]),
+    parts("resolver", NAMED, ["resolver %%DNS%%;", "resolver %%DNS%% %%OTHER_DNS%%;"]),
+    parts("resolver", NAMED, ["resolver %%DNS%%;", "resolver %%DNS%% ipv6=off;"]),
+    parts("resolver", NAMED, ["resolver %%DNS%%;", "resolver %%DNS%% valid=1h;"]),
+    parts("resolver", OTX, ["", "resolver %%DNS%%;"]),
+    shares("resolver", NAMED, ["resolver %%DNS%%;", "resolver %%DNS%% ipv6=on;"]),
+    shares(
+        "resolver",
+        NAMED,
+        ["resolver %%DNS%% %%OTHER_DNS%%;", "resolver %%OTHER_DNS%% %%DNS%%;"],
+    ),
+    shares(
+        "resolver_timeout",
+        NAMED,
+        ["resolver %%DNS%%;", "resolver %%DNS%%; resolver_timeout 9s;"],
+    ),
+    // Where it is kept.
+    parts("STSCache", OTX, ["", "STSCache shm name=other&size=1m;"]),
+    shares("STSCache", OTX, ["", "STSCache shm;"]),
+    parts("STSCryptoPassphrase", OTX, ["", "STSCryptoPassphrase a;"]),
+    parts("STSCryptoPassphrase", OTX, ["STSCryptoPassphrase a;", "STSCryptoPassphrase b;"]),
+    parts(
+        "STSCryptoPassphrase",
+        OTX,
+        [
+            "STSCache shm name=sealed&size=1m&encrypt=true; STSCryptoPassphrase a;",
+            "STSCache shm name=sealed&size=1m&encrypt=true; STSCryptoPassphrase b;",
+        ],
+    ),
+    // How tokens come and go.
+    shares(
+        "STSVariables",
+        "STSType otx; STSOTXEndpoint %%STS%%;",
+        ["STSVariables $source_token $target;", "STSVariables $http_x_plain $target_too;"],
+    ),
+    shares(
+        "STSAcceptSourceTokenIn",
+        "STSType otx; STSOTXEndpoint %%STS%%;",
+        [
+            "STSVariables $source_token $target;",
+            "STSAcceptSourceTokenIn header name=X-Plain&type=;",
+        ],
+    ),
+    shares("STSPassTargetTokenIn", OTX, ["", "STSPassTargetTokenIn header;"]),
+    shares("STSMaxForm", OTX, ["", "STSMaxForm 2k;"]),
+    shares(
+        "STSSourceEncoding",
+        "STSType otx; STSOTXEndpoint %%STS%%;",
+        [
+            "STSVariables $source_token $target;",
+            "STSVariables $http_x_encoded $target; STSSourceEncoding base64;",
+        ],
+    ),
+    parts("STSSourceEncoding", OTX, ["", "STSSourceEncoding base64;"]),
+    shares("STSTargetEncoding", OTX, ["", "STSTargetEncoding base64;"]),
+    // Limits and policies.
+    shares("STSHTTPTimeOut", OTX, ["", "STSHTTPTimeOut 9;"]),
+    shares("STSHTTPRetries", OTX, ["", "STSHTTPRetries 2;"]),
+    shares("STSHTTPRetryInterval", OTX, ["", "STSHTTPRetryInterval 9;"]),
+    shares("STSPhase", OTX, ["", "STSPhase rewrite;"]),
+    shares("STSOnError", OTX, ["", "STSOnError pass;"]),
+    shares("STSOnMissing", OTX, ["", "STSOnMissing pass;"]),
+    shares("STSMaxResponse", OTX, ["", "STSMaxResponse 9k;"]),
+    shares("STSKeepalive", OTX, ["", "STSKeepalive 0;"]),
+    shares("STSMaxCalls", OTX, ["", "STSMaxCalls 9;"]),
+    shares("STSCacheExpiresIn", OTX, ["", "STSCacheExpiresIn 200;"]),
+    shares("STSExpiryLeeway", OTX, ["", "STSExpiryLeeway 9s;"]),
+    shares("STSBoundTokens", OTX, ["", "STSBoundTokens allow;"]),
+    shares("STSIgnoreClientAbort", OTX, ["", "STSIgnoreClientAbort on;"]),
+    shares("STSChallenge", OTX, ["", "STSChallenge off;"]),
+];
+
+/// Directives that say nothing of an exchange.
+const OTHERS: [&str; 1] = ["STSCachePurge"];
+
+/// What the rows ask and need.
+struct World {
+    scene: Scene,
+    wstrust: Scene,
+    behalf: Scene,
+    tls: Scene,
+    ca: Identity,
+    gateway: Identity,
+    names: [Dns; 2],
+    proxies: [Proxy; 2],
+}
+
+impl World {
+    fn new() -> Self {
+        let ca = Identity::authority("the CA");
+        let here = ca.issue(&Leaf::server().ip(Ipv4Addr::LOCALHOST));
+        let gateway = ca.issue(&Leaf::client("gateway"));
+        let scene = Scene::new();
+        let tls = Scene::with(Sts::builder().tls(Tls::new(here).ask_client(&ca)));
+        let issued = json!({
+            "access_token": "issued",
+            "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+            "token_type": "Bearer",
+            "expires_in": 3600,
+        });
+        for sts in [&scene.sts, &tls.sts] {
+            sts.script(When::any(), Script::new().answer(Answer::json(200, &issued)));
+        }
+        let names = [Dns::new(), Dns::new()];
+        names.iter().for_each(|dns| dns.set(NAME, 3600, &[IpAddr::V4(Ipv4Addr::LOCALHOST)]));
+        let proxies = [Proxy::to(tls.sts.port()), Proxy::to(tls.sts.port())];
+        let wstrust = Scene::with(Sts::builder().wstrust(WsTrust::at("/trust")));
+        let mut behalf = WsTrust::at("/trust");
+        for (name, password) in [("a", "b"), ("a", "c"), ("b", "b")] {
+            for requestor in [Requestor::Basic, Requestor::UsernameText, Requestor::UsernameDigest]
+            {
+                behalf = behalf.requestor(requestor(name.to_owned(), password.to_owned()));
+            }
+        }
+        let behalf = Scene::with(Sts::builder().wstrust(behalf));
+        Self { scene, wstrust, behalf, tls, ca, gateway, names, proxies }
+    }
+
+    fn nginx(&self) -> Builder {
+        let key =
+            PKey::generate_ed25519().and_then(|key| key.private_key_to_pem_pkcs8()).expect("a key");
+        let gateway = format!("{}{}", self.gateway.certificate_pem(), self.gateway.key_pem());
+        let mut builder = self
+            .scene
+            .nginx()
+            .set("TLS", self.tls.sts.endpoint())
+            .set("WST", self.wstrust.sts.endpoint())
+            .set("BEHALF", self.behalf.sts.endpoint())
+            .set("WST_BY_NAME", self.wstrust.sts.endpoint_at("localhost"))
+            .set("NAMED", self.scene.sts.endpoint_at(NAME))
+            .set("DNS", self.names[0].address())
+            .set("OTHER_DNS", self.names[1].address())
+            .set("PROXY", self.proxies[0].address())
+            .set("OTHER_PROXY", self.proxies[1].address());
+        for (name, content) in [
+            ("secret", b"b\n".to_vec()),
+            ("copy", b"b\n".to_vec()),
+            ("assertion", b"e.e.s\n".to_vec()),
+            ("key.pem", key.clone()),
+            ("copy.pem", key),
+            ("gateway.pem", gateway.clone().into()),
+            ("copy-of-gateway.pem", gateway.into()),
+            ("ca.pem", self.ca.certificate_pem().into()),
+            ("copy-of-ca.pem", self.ca.certificate_pem().into()),
+            ("crl.pem", self.ca.revocation_list(&[]).into()),
+            ("copy-of-crl.pem", self.ca.revocation_list(&[]).into()),
+        ] {
+            builder = builder.file(name, content);
+        }
+        builder
+    }
+}
+
+const NAME: &str = "sts.corp.example";
+
+fn server() -> String {
+    let mut server = String::from("add_header X-STS-Status $sts_status always;");
+    for (number, row) in ROWS.iter().enumerate() {
+        for (path, own) in [("one", row.one), ("other", row.other)] {
+            // The tokens of `cc` are for all who ask, whatever their source.
+            let is_cc = own.contains("cc;") || row.base.contains("cc;");
+            let apart = if is_cc && !own.contains("ClientID") {
+                format!("STSCCClientID row-{number};")
+            } else {
+                String::new()
+            };
+            let base = row.base;
+            server.push_str(&format!(
+                "location /{number}/{path} {{ {base} {own} {apart} proxy_pass %%BACKEND%%; }}\n"
+            ));
+        }
+    }
+    server
+}
+
+/// How the request of a row to one of its locations was served.
+fn status(nginx: &Nginx, number: usize, path: &str) -> String {
+    // It is a token, and base64 of one.
+    let plain = STANDARD.encode(format!("row-{number:04}"));
+    let response = nginx
+        .get(&format!("/{number}/{path}?n={number}"))
+        .bearer(&plain)
+        .header("X-Plain", &plain)
+        .header("X-Encoded", STANDARD.encode(&plain))
+        .send();
+    let status = response.header("X-STS-Status").unwrap_or_default().to_owned();
+    if response.status == 200 { status } else { format!("{} {status}", response.status) }
+}
+
+#[test]
+fn what_decides_on_a_token_parts_locations_and_nothing_else_does() {
+    let world = World::new();
+    let nginx = world.nginx().server(&server()).start();
+    let judge = |number: usize, row: &Row| {
+        let expected = match row.effect {
+            Effect::Parts => ["MISS", "MISS"],
+            Effect::Shares => ["MISS", "HIT"],
+        };
+        let served = ["one", "other"].map(|path| status(&nginx, number, path));
+        let Row { name, one, other, .. } = row;
+        (served != expected).then(|| format!("{name}: {served:?} for {one:?} and {other:?}"))
+    };
+    let problems =
+        in_parallel(4, ROWS.len(), |number| ROWS.get(number).and_then(|row| judge(number, row)));
+    let problems: Vec<String> = problems.into_iter().flatten().collect();
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+
+    nginx.reload();
+    for (number, row) in ROWS.iter().enumerate() {
+        for path in ["one", "other"] {
+            assert_eq!(status(&nginx, number, path), "HIT", "{} after a reload", row.name);
+        }
+    }
+}
+
+#[test]
+fn no_directive_lacks_its_row() {
+    let path = workspace().join("crates/ngx-http-sts/src/conf/directives.rs");
+    let source = fs::read_to_string(path).expect("the table of directives");
+    let directives: BTreeSet<&str> = source
+        .split("directive(c\"")
+        .skip(1)
+        .filter_map(|part| part.split('"').next())
+        .filter(|name| !OTHERS.contains(name))
+        .collect();
+    let rows: BTreeSet<&str> =
+        ROWS.iter().map(|row| row.name).filter(|name| name.starts_with("STS")).collect();
+    assert_eq!(rows, directives, "a directive needs a row: what does it do to the key?");
+}
