@@ -64,7 +64,7 @@ pub(crate) mod header {
     /// Not zero while somebody changes the zone.
     pub const CHANGING: usize = 3;
     /// Four words.
-    pub(crate) const KEY_MATERIAL: usize = 4;
+    pub const KEY_MATERIAL: usize = 4;
     pub(crate) const KEY_MATERIAL_CHECK: usize = 8;
     /// Two words.
     pub(crate) const TABLE_SEED: usize = 9;

@@ -33,7 +33,7 @@ pub mod zone;
 /// others.
 pub mod outside {
     pub use crate::layout::MAGIC;
-    pub use crate::layout::header::{CHANGING, ENTRIES, LAYOUT, SIZE};
+    pub use crate::layout::header::{CHANGING, ENTRIES, KEY_MATERIAL, LAYOUT, SIZE};
 }
 
 /// Milliseconds of a wall clock that is the same in all processes. It may go back.

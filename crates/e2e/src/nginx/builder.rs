@@ -226,7 +226,8 @@ impl Builder {
     }
 }
 
-/// NGINX with this prefix, and without anything of the environment that would change it.
+/// NGINX with this prefix, and without anything of the environment that would change it. A file
+/// `openssl.cnf` of the test is OpenSSL's configuration.
 fn command(prefix: &Path) -> Command {
     let mut command = Command::new(binary::nginx());
     command.arg("-p").arg(prefix);
@@ -234,6 +235,10 @@ fn command(prefix: &Path) -> Command {
     command.arg("-e").arg(prefix.join("error.log"));
     // NGINX takes sockets over from the variable of its own name.
     command.env_remove("NGINX");
+    let openssl = prefix.join("openssl.cnf");
+    if openssl.exists() {
+        command.env("OPENSSL_CONF", openssl);
+    }
     in_own_group(&mut command);
     command
 }
