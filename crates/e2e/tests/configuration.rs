@@ -220,7 +220,9 @@ fn access_phase_with_satisfy_any_is_warned_of() {
     let checked = check(&format!("location / {{ {EXCHANGE} STSPhase access; satisfy any; }}"));
     assert!(checked.ok, "{}", checked.output);
     let warned = checked.output.lines().any(|line| {
-        line.contains("[warn]") && line.contains("STSPhase") && line.contains("satisfy")
+        ["[warn]", "\"STSPhase access\" with \"satisfy any\"", "\"STSPhase precontent\""]
+            .iter()
+            .all(|part| line.contains(part))
     });
     assert!(warned, "{}", checked.output);
     let checked = check(&format!("location / {{ {EXCHANGE} STSPhase access; satisfy all; }}"));

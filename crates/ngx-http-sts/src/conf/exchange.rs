@@ -222,8 +222,11 @@ impl LocationConf {
 fn check_phase(conf: &Conf<'_>, exchange: &Exchange) {
     if exchange.phase == Phase::Access && conf.satisfies_any() {
         conf.warn(format_args!(
-            "\"STSPhase access\" with \"satisfy any\": tokens are exchanged before access is \
-             decided, also for clients that are then refused"
+            "\"STSPhase access\" with \"satisfy any\": one check that allows a request is enough \
+             for NGINX, which then skips the checks that are left, and forgets a 401 or 403 of those \
+             before, this exchange's too. Such a request is exchanged, or refused, only after the \
+             access checks, and none of them can rely on the target token: use \"STSPhase \
+             precontent\", or \"satisfy all\""
         ));
     }
 }
