@@ -408,6 +408,7 @@ static ROWS: &[Row] = &[
     shares("STSHTTPRetries", OTX, ["", "STSHTTPRetries 2;"]),
     shares("STSHTTPRetryInterval", OTX, ["", "STSHTTPRetryInterval 9;"]),
     shares("STSPhase", OTX, ["", "STSPhase rewrite;"]),
+    shares("STSAfterBody", OTX, ["", "STSAfterBody on;"]),
     shares("STSOnError", OTX, ["", "STSOnError pass;"]),
     shares("STSOnMissing", OTX, ["", "STSOnMissing pass;"]),
     shares("STSMaxResponse", OTX, ["", "STSMaxResponse 9k;"]),

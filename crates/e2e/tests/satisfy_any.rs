@@ -37,7 +37,6 @@ fn a_check_that_allows_does_not_override_an_outage() {
 }
 
 #[test]
-#[ignore = "needs the rule that what was refused stays refused, judged by the handler"]
 fn a_check_that_allows_does_not_override_a_refusal() {
     for check in CHECKS {
         let scene = Scene::new();
