@@ -1,5 +1,5 @@
-//! What two locations have to have in common to share a token: a row for each directive, and for each
-//! thing of NGINX that decides who is asked.
+//! What two locations have to have in common to share a token: a row for each directive, and for what
+//! of NGINX's own decides at which address an STS is found.
 #![allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeSet;
@@ -55,7 +55,7 @@ const WST: &str =
     "STSType wstrust; STSWSTrustEndpoint %%WST%%; STSVariables $source_token $target;";
 const BINARY: &str = "STSType wstrust; STSWSTrustEndpoint %%WST%%; STSWSTrustValueType urn:a;
     STSVariables $source_token $target;";
-/// At one that wants to know who asks.
+/// At one that knows its clients.
 const BEHALF: &str = "STSType wstrust; STSWSTrustEndpoint %%BEHALF%%; STSWSTrustValueType urn:a;
     STSWSTrustTokenAs onbehalfof; STSVariables $source_token $target;";
 const KNOWN: &str = "STSType wstrust; STSWSTrustEndpoint %%BEHALF%%; STSWSTrustValueType urn:a;
@@ -313,7 +313,7 @@ static ROWS: &[Row] = &[
             "STSWSTrustEndpointAuth basic username=a&password=c;",
         ],
     ),
-    // Who is asked, and by what it is known to be the one.
+    // Which STS is asked, and by what it is known to be the one.
     parts(
         "STSOTXEndpoint",
         "STSType otx; STSVariables $source_token $target;",
@@ -508,7 +508,7 @@ fn server() -> String {
     let mut server = String::from("add_header X-STS-Status $sts_status always;");
     for (number, row) in ROWS.iter().enumerate() {
         for (path, own) in [("one", row.one), ("other", row.other)] {
-            // The tokens of `cc` are for all who ask, whatever their source.
+            // The tokens of `cc` are the same for each source.
             let is_cc = own.contains("cc;") || row.base.contains("cc;");
             let apart = if is_cc && !own.contains("ClientID") {
                 format!("STSCCClientID row-{number};")

@@ -23,7 +23,9 @@ fn mac(key: &[u8], text: &[u8]) -> Vec<u8> {
 
 /// The bytes of a tag that stand in the zone.
 fn tag(secret: &[u8], source: &str) -> Vec<u8> {
-    mac(&mac(secret, PURPOSE), source.as_bytes())[..8].to_vec()
+    let mut mac = mac(&mac(secret, PURPOSE), source.as_bytes());
+    mac.truncate(8);
+    mac
 }
 
 /// The zone's own secret, as it lies in its memory.

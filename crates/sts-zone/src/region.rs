@@ -71,8 +71,8 @@ impl<'a> Region<'a> {
     /// by: in a large zone that takes longer than others may wait for the lock.
     ///
     /// # Errors
-    /// There is no key material, and `seed` has none. The region is then left as it is, and is no zone
-    /// for anybody: what is broken is marked.
+    /// There is no key material, and `seed` has none. The region is then left as it is, and is no zone.
+    /// In one that is broken nothing is found any more, and the mark stays.
     pub(crate) fn make_empty(
         &mut self,
         condition: Condition,
@@ -81,6 +81,7 @@ impl<'a> Region<'a> {
     ) -> Result<(), Broken> {
         if condition == Condition::Broken {
             self.begin_change();
+            self.buckets.iter().for_each(clear);
         }
         let key_material = match self.key_material() {
             Ok(whole) => whole,

@@ -39,7 +39,7 @@ pub struct Zone<'a> {
     region: Region<'a>,
     now: Millis,
     seed: Seed,
-    /// It is broken, and could not be emptied: nothing is read from it, and nothing kept.
+    /// It is broken, and could not be emptied: nothing is found in it, and nothing is kept.
     is_lost: bool,
 }
 
@@ -277,9 +277,6 @@ impl<'a> Zone<'a> {
         key: &KeyWords,
         accepts: impl FnOnce(&Kept) -> bool,
     ) -> Result<Option<Hit>, Broken> {
-        if self.is_lost {
-            return Ok(None);
-        }
         let Some(at) = self.region.find(key, Kind::Entry)? else { return Ok(None) };
         let unit = self.region.unit(at)?;
         let Some(remaining) = entry::remaining(unit, self.now) else {
@@ -312,9 +309,6 @@ impl<'a> Zone<'a> {
         claim: Claim,
         is_alive: impl FnOnce(u32) -> bool,
     ) -> Result<Found, Broken> {
-        if self.is_lost {
-            return Err(Broken);
-        }
         let lease = self.now.saturating_add(LEASE);
         let Some(at) = self.region.find(key, Kind::Node)? else {
             let noted = self.change(|region| region.insert_node(key, claim.process, lease))?;

@@ -272,13 +272,19 @@ fn build(
     let proxy = proxy.filter(|_| !matches!(endpoint.host(), Host::Unix(_)));
     let destination = main.destinations.of(conf, &endpoint, &tls, &profile.auth, proxy.as_ref())?;
     let contact = destination.identity();
+    let username_template = |username: &Rc<Username>| {
+        let Username { text, authenticated: _ } = &**username;
+        text.template.clone()
+    };
+    let parameter_template =
+        |Parameter { name, text }: &Parameter| (name.clone(), text.template.clone());
     let identity = Identity {
         protocol: profile.protocol.clone(),
         endpoint,
         auth: profile.auth.clone(),
         client_id: client_id.as_ref().map(|text| text.template.clone()),
-        username: username.as_ref().map(|username| username.text.template.clone()),
-        parameters: parameters.iter().map(|p| (p.name.clone(), p.text.template.clone())).collect(),
+        username: username.as_ref().map(username_template),
+        parameters: parameters.iter().map(parameter_template).collect(),
         contact,
         source: carrier.source_text.clone(),
         source_encoding: carrier.source_encoding,

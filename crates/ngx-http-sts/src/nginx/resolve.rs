@@ -13,7 +13,6 @@ use nginx_sys::{
     ngx_resolver_connection_t, ngx_resolver_create, ngx_resolver_ctx_t, ngx_resolver_strerror,
     ngx_resolver_t, ngx_str_t,
 };
-
 use sts_core::fields::Fields;
 
 use crate::nginx::address::SocketAddress;

@@ -307,7 +307,7 @@ fn a_zone_is_not_made_without_random_bytes() {
     let blank = Memory::new(MEBIBYTE);
     let foreign = Memory::new(MEBIBYTE);
     foreign.0[header::MAGIC].store(1, Ordering::Relaxed);
-    // Somebody died while changing it.
+    // A process died while changing it.
     let changing = without_key_material();
     changing.0[header::CHANGING].store(1, Ordering::Relaxed);
     for memory in [blank, foreign, changing] {
@@ -331,7 +331,6 @@ fn a_zone_that_loses_its_key_material_keeps_nothing_without_random_bytes() {
     let value = Value { tags: TAGS, note: 0, bytes: b"other", sent: 1, life: 1000 };
     assert!(!zone.complete(&key(2), u64::MAX, &value, ROOMY));
     assert_eq!(zone.purge(Purge::All, 0), (0, None));
-    drop(zone);
     assert!(Zone::open(&memory.0, 1, || None).is_none(), "it is marked");
     assert!(!memory.holds(b"other"));
 
