@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use devsts::sts::wstrust::Layout;
+use devsts::sts::wstrust::{Layout, Requestor};
 use devsts::{Answer, Script, Sts, When, WsTrust};
 use e2e::nginx::Builder;
 use e2e::scene::{Scene, Seen};
@@ -338,4 +338,59 @@ fn hostile_source_tokens_are_refused_in_time_and_go_nowhere() {
     assert_eq!(scene.sts.call_count(), 0);
     nginx.get("/saml").bearer(STANDARD.encode(&token)).send().expect_status(200);
     assert_eq!(nginx.worker(), worker);
+}
+
+#[test]
+fn a_gateway_does_not_ask_for_a_user_of_whom_only_the_name_is_known() {
+    let gateway = Requestor::Basic("gateway".to_owned(), "2Federate".to_owned());
+    let scene = Scene::with(Sts::builder().wstrust(WsTrust::at("/trust").requestor(gateway)));
+    let location = |path: &str, more: &str| {
+        format!(
+            "location {path} {{
+                STSType wstrust;
+                STSWSTrustEndpoint %%STS%%;
+                STSWSTrustEndpointAuth basic username=gateway&password=2Federate;
+                STSWSTrustVersion 1.4;
+                STSWSTrustTokenType urn:any;
+                STSVariables $http_x_source $target_token;
+                STSSourceEncoding base64;
+                {more}
+                %%PASS%%
+            }}"
+        )
+    };
+    let named = "STSWSTrustSourceElements usernametoken;";
+    let server = [
+        location("/onbehalfof", "STSWSTrustTokenAs onbehalfof;"),
+        location("/actas", "STSWSTrustTokenAs actas;"),
+        location("/named/onbehalfof", &format!("STSWSTrustTokenAs onbehalfof; {named}")),
+        location("/named/actas", &format!("STSWSTrustTokenAs actas; {named}")),
+    ];
+    let nginx = scene.nginx().server(&server.concat()).start();
+    let token = |password: &str| {
+        STANDARD.encode(format!(
+            "<w:UsernameToken xmlns:w=\"{WSSE}\"><w:Username>alice</w:Username>{password}\
+             </w:UsernameToken>"
+        ))
+    };
+    let bare = token("");
+    let full = token("<w:Password>secret</w:Password>");
+    for (path, source) in [
+        ("/onbehalfof", &bare),
+        ("/onbehalfof", &full),
+        ("/actas", &bare),
+        ("/actas", &full),
+        ("/named/onbehalfof", &bare),
+        ("/named/actas", &bare),
+    ] {
+        let response = nginx.get(path).header("X-Source", source).send().expect_status(401);
+        let challenge = response.header("WWW-Authenticate");
+        assert_eq!(challenge, Some("Bearer error=\"invalid_token\""), "{path}");
+    }
+    assert_eq!(scene.sts.call_count(), 0, "the STS was asked");
+    // The development STS knows assertions only, and refuses what does reach it.
+    for path in ["/named/onbehalfof", "/named/actas"] {
+        nginx.get(path).header("X-Source", &full).send().expect_status(502);
+    }
+    assert_eq!(scene.sts.call_count(), 2);
 }

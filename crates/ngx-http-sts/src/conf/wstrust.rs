@@ -55,16 +55,19 @@ impl WsTrustSettings {
             Some(EndpointAuth::Message(token)) => (ClientAuth::none(), Some(token.clone())),
             None => (ClientAuth::none(), None),
         };
+        let token_as = self.token_as.unwrap_or(default.token_as);
+        let source_elements = self.source_elements.clone();
         let settings = Checked {
             version: self.version.unwrap_or(default.version),
             soap_version: self.soap_version.unwrap_or(default.soap_version),
             key_type: self.key_type.clone().unwrap_or(default.key_type),
-            token_as: self.token_as.unwrap_or(default.token_as),
+            token_as,
             token_type: self.token_type.clone().unwrap_or(default.token_type),
             value_type: self.value_type.clone(),
             applies_to: self.applies_to.clone(),
             username_token,
-            source_elements: self.source_elements.clone().unwrap_or(default.source_elements),
+            source_elements: source_elements
+                .unwrap_or_else(|| SourceElement::default_list(token_as)),
         };
         let checked = WsTrust::new(settings).map_err(|error| error.to_string())?;
         Ok((Protocol::WsTrust(Box::new(checked)), auth))

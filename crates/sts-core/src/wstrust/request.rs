@@ -35,7 +35,11 @@ pub(crate) fn write(
     let settings = exchange.settings();
     let token = match &settings.value_type {
         Some(value_type) => Token::Binary { value_type, bytes: subject.source },
-        None => Token::Verbatim(source::check(subject.source, &settings.source_elements)?),
+        None => Token::Verbatim(source::check(
+            subject.source,
+            &settings.source_elements,
+            settings.token_as,
+        )?),
     };
     let fresh = Fresh::new(now, settings.username_token.as_ref())?;
     let to = address(&profile.endpoint);

@@ -42,7 +42,7 @@ impl Default for Settings {
             value_type: None,
             applies_to: None,
             username_token: None,
-            source_elements: SourceElement::default_list(),
+            source_elements: SourceElement::default_list(TokenAs::default()),
         }
     }
 }

@@ -1,6 +1,9 @@
 //! A source token that goes to the STS as it is.
 
-use super::words::SourceElement;
+use roxmltree::Node;
+
+use super::names::WSSE;
+use super::words::{SourceElement, TokenAs};
 use super::xml::{self, Origin};
 use crate::error::{Failure, FailureKind};
 
@@ -12,8 +15,13 @@ use crate::error::{Failure, FailureKind};
 /// without changing what the client said, so they are refused.
 ///
 /// # Errors
-/// The token is something else ([`FailureKind::BadToken`]).
-pub fn check<'a>(source: &'a [u8], allowed: &[SourceElement]) -> Result<&'a str, Failure> {
+/// The token is something else ([`FailureKind::BadToken`]), or a `UsernameToken` that proves nothing
+/// where the gateway would ask for its user.
+pub fn check<'a>(
+    source: &'a [u8],
+    allowed: &[SourceElement],
+    token_as: TokenAs,
+) -> Result<&'a str, Failure> {
     let document = xml::parse(source, Origin::Client)
         .map_err(|error| bad(&format!("the source token {error}")))?;
     let root = document.root_element();
@@ -28,10 +36,26 @@ pub fn check<'a>(source: &'a [u8], allowed: &[SourceElement]) -> Result<&'a str,
     if !allowed.iter().any(is_allowed) {
         return Err(bad("the source token is not one of the elements that are allowed"));
     }
+    if token_as != TokenAs::Security && root.has_tag_name((WSSE, "UsernameToken")) {
+        check_password(root)?;
+    }
     document
         .input_text()
         .get(root.range())
         .ok_or_else(|| bad("the source token cannot be taken out of its document"))
+}
+
+/// A password, or a digest of one: one that is not blank (Username Token Profile 1.1, section 3.1).
+fn check_password(token: Node<'_, '_>) -> Result<(), Failure> {
+    let mut passwords = token.children().filter(|child| child.has_tag_name((WSSE, "Password")));
+    let is_password = |password: Node<'_, '_>| {
+        let is_text = password.children().all(|child| child.is_text());
+        is_text && password.text().is_some_and(|text| !text.trim().is_empty())
+    };
+    match (passwords.next(), passwords.next()) {
+        (Some(password), None) if is_password(password) => Ok(()),
+        _ => Err(bad("the source token is a UsernameToken without a password")),
+    }
 }
 
 fn bad(reason: &str) -> Failure {

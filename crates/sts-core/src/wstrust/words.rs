@@ -177,13 +177,15 @@ impl SourceElement {
         })
     }
 
-    /// An assertion of SAML 2.0 or 1.1, or a `wsse:UsernameToken`.
-    pub fn default_list() -> Vec<Self> {
-        vec![
-            Self::new(SAML_2, "Assertion"),
-            Self::new(SAML_1, "Assertion"),
-            Self::new(WSSE, "UsernameToken"),
-        ]
+    /// An assertion of SAML 2.0 or 1.1; where the source token asks for itself, a
+    /// `wsse:UsernameToken`, too. Where the gateway asks for it, a bare name would be enough to become
+    /// any user.
+    pub fn default_list(token_as: TokenAs) -> Vec<Self> {
+        let mut list = vec![Self::new(SAML_2, "Assertion"), Self::new(SAML_1, "Assertion")];
+        if token_as == TokenAs::Security {
+            list.push(Self::new(WSSE, "UsernameToken"));
+        }
+        list
     }
 
     fn new(namespace: &str, name: &str) -> Self {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use sts_core::now::UnixTime;
 use sts_core::wstrust::response::{self, Reply};
 use sts_core::wstrust::source;
-use sts_core::wstrust::words::SourceElement;
+use sts_core::wstrust::words::{SourceElement, TokenAs};
 
 use crate::exchange::{
     SAML_2, SAML_2_TOKEN, assertion, binary, collection, envelope, exchange, response,
@@ -21,9 +21,13 @@ fn parse(body: &[u8]) -> Result<Reply, String> {
 }
 
 fn check(token: &str) -> Result<(), String> {
-    source::check(token.as_bytes(), &SourceElement::default_list())
-        .map(|_| ())
-        .map_err(|failure| failure.reason)
+    source::check(
+        token.as_bytes(),
+        &SourceElement::default_list(TokenAs::Security),
+        TokenAs::Security,
+    )
+    .map(|_| ())
+    .map_err(|failure| failure.reason)
 }
 
 fn answer(token: &str) -> Result<(), String> {
@@ -239,7 +243,11 @@ fn what_is_cut_at_any_byte_is_refused() {
     let token = with("j\u{f6}e");
     for end in 0..token.len() {
         let cut = &token.as_bytes()[..end];
-        assert!(source::check(cut, &SourceElement::default_list()).is_err(), "{end}");
+        assert!(
+            source::check(cut, &SourceElement::default_list(TokenAs::Security), TokenAs::Security)
+                .is_err(),
+            "{end}"
+        );
     }
 }
 
@@ -285,7 +293,7 @@ proptest! {
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = parse(&bytes);
-        let _ = source::check(&bytes, &SourceElement::default_list());
+        let _ = source::check(&bytes, &SourceElement::default_list(TokenAs::Security), TokenAs::Security);
     }
 
     #[test]
@@ -315,7 +323,7 @@ proptest! {
     #[test]
     fn what_passes_as_a_source_is_one_element(text in "(<a/>|<b x='1'>|</b>|t|<!---->|<?p?>| |&#10;){0,8}") {
         for token in [with(&text), format!("{text}{}", assertion("_a")), format!("{}{text}", assertion("_a"))] {
-            if let Ok(element) = source::check(token.as_bytes(), &SourceElement::default_list()) {
+            if let Ok(element) = source::check(token.as_bytes(), &SourceElement::default_list(TokenAs::Security), TokenAs::Security) {
                 let wrapped = format!("<w>{element}</w>");
                 let document = roxmltree::Document::parse(&wrapped).unwrap();
                 let children: Vec<_> = document.root_element().children().collect();

@@ -45,7 +45,10 @@ fn every_word_is_known_by_its_name_only() {
         assert!(SourceElement::parse(text).is_err(), "{text}");
     }
     let words = ["saml2", "saml1", "usernametoken"].map(|word| SourceElement::parse(word).unwrap());
-    assert_eq!(words.to_vec(), SourceElement::default_list());
+    assert_eq!(words.to_vec(), SourceElement::default_list(TokenAs::Security));
+    for place in [TokenAs::OnBehalfOf, TokenAs::ActAs] {
+        assert_eq!(words[..2].to_vec(), SourceElement::default_list(place));
+    }
 }
 
 #[test]

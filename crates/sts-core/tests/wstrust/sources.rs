@@ -2,12 +2,16 @@
 
 use sts_core::error::FailureKind;
 use sts_core::wstrust::source;
-use sts_core::wstrust::words::SourceElement;
+use sts_core::wstrust::words::{SourceElement, TokenAs};
 
 use crate::exchange::{SAML_2, WSSE, assertion};
 
 fn check(token: &[u8]) -> Result<String, String> {
-    match source::check(token, &SourceElement::default_list()) {
+    check_as(token, TokenAs::Security, &SourceElement::default_list(TokenAs::Security))
+}
+
+fn check_as(token: &[u8], place: TokenAs, list: &[SourceElement]) -> Result<String, String> {
+    match source::check(token, list, place) {
         Ok(element) => Ok(element.to_owned()),
         Err(failure) => {
             assert_eq!(failure.kind, FailureKind::BadToken);
@@ -25,6 +29,67 @@ fn the_elements_of_the_default_list_pass() {
         format!("<w:UsernameToken xmlns:w='{WSSE}'><w:Username>joe</w:Username></w:UsernameToken>"),
     ] {
         assert_eq!(check(token.as_bytes()).unwrap(), token);
+    }
+}
+
+/// A `UsernameToken` with this behind the name.
+fn username_token(more: &str) -> String {
+    format!(
+        "<w:UsernameToken xmlns:w='{WSSE}'><w:Username>joe</w:Username>{more}</w:UsernameToken>"
+    )
+}
+
+#[test]
+fn a_gateway_asks_for_others_by_assertions_only_unless_another_element_is_named() {
+    let saml_1 = "<Assertion xmlns='urn:oasis:names:tc:SAML:1.0:assertion' MajorVersion='1'/>";
+    for place in [TokenAs::OnBehalfOf, TokenAs::ActAs] {
+        let list = SourceElement::default_list(place);
+        for token in [assertion("_a"), saml_1.to_owned()] {
+            assert_eq!(check_as(token.as_bytes(), place, &list).unwrap(), token);
+        }
+        for token in [username_token(""), username_token("<w:Password>secret</w:Password>")] {
+            let said = check_as(token.as_bytes(), place, &list).unwrap_err();
+            assert!(said.contains("is not one of the elements that are allowed"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_name_without_a_password_lets_a_gateway_ask_for_no_one() {
+    let word = SourceElement::parse("usernametoken").unwrap();
+    let braces = SourceElement::parse(&format!("{{{WSSE}}}UsernameToken")).unwrap();
+    let digest = "<w:Password Type='urn:d'>weYI3nXd8LjMNVksCKFV8t3rgHh3Rw==</w:Password>";
+    let passes =
+        ["<w:Password>secret</w:Password>", digest, "<w:Password><![CDATA[ s ]]></w:Password>"];
+    let bare = [
+        "",
+        "<w:Password/>",
+        "<w:Password></w:Password>",
+        "<w:Password> \n\t</w:Password>",
+        "<w:Password><!-- secret --></w:Password>",
+        "<w:Password><w:Password>secret</w:Password></w:Password>",
+        "<w:Nonce><w:Password>secret</w:Password></w:Nonce>",
+        "<!-- <w:Password>secret</w:Password> -->",
+        "<Password>secret</Password>",
+        "<o:Password xmlns:o='urn:other'>secret</o:Password>",
+        "<w:password>secret</w:password>",
+        "<w:Password>secret</w:Password><w:Password/>",
+    ];
+    for list in [[word], [braces]] {
+        for place in [TokenAs::OnBehalfOf, TokenAs::ActAs] {
+            for more in passes {
+                let token = username_token(more);
+                assert_eq!(check_as(token.as_bytes(), place, &list).unwrap(), token);
+            }
+            for more in bare {
+                let token = username_token(more);
+                let said = check_as(token.as_bytes(), place, &list).expect_err(&token);
+                assert_eq!(said, "the source token is a UsernameToken without a password");
+            }
+        }
+        // In `wsse:Security` the name asks for itself, and the STS judges it.
+        let token = username_token("");
+        assert_eq!(check_as(token.as_bytes(), TokenAs::Security, &list).unwrap(), token);
     }
 }
 
@@ -53,7 +118,11 @@ fn the_list_can_be_another() {
         ("<Ticket/>".to_owned(), false),
         (assertion("_a"), false),
     ] {
-        assert_eq!(source::check(token.as_bytes(), &list).is_ok(), passes, "{token}");
+        assert_eq!(
+            source::check(token.as_bytes(), &list, TokenAs::Security).is_ok(),
+            passes,
+            "{token}"
+        );
     }
 }
 
