@@ -23,18 +23,28 @@ struct Entry {
 }
 
 impl Options {
-    /// Splits and decodes an option string; an empty one has no options.
+    /// Splits and decodes an option string in which no value holds variables; an empty one has no
+    /// options.
     ///
     /// # Errors
     /// The string is not form-encoded, or a key is given twice. What has no key could be part of a
-    /// secret, so the error tells the place and not the text.
+    /// secret, so the error tells the place and not the text. What looks like a variable, or like a
+    /// value in quotes, would go out as it stands, and is refused.
     pub fn parse(text: &str) -> Result<Self, OptionError> {
+        Self::parse_with_variables(text, &[])
+    }
+
+    /// The same, where the values of some keys may hold variables.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_with_variables(text: &str, expanded: &[&str]) -> Result<Self, OptionError> {
         let mut options = Self { entries: Vec::new() };
         if text.is_empty() {
             return Ok(options);
         }
         for (index, pair) in text.split('&').enumerate() {
-            let entry = Entry::parse(pair, index + 1)?;
+            let entry = Entry::parse(pair, index + 1, expanded)?;
             if options.entries.iter().any(|known| known.key == entry.key) {
                 return Err(OptionError::Repeated { key: entry.key });
             }
@@ -149,23 +159,49 @@ impl Options {
 }
 
 impl Entry {
-    fn parse(pair: &str, position: usize) -> Result<Self, OptionError> {
-        let (key, value) = pair.split_once('=').ok_or(OptionError::NoValue { position })?;
+    fn parse(pair: &str, position: usize, expanded: &[&str]) -> Result<Self, OptionError> {
+        let (key, written) = pair.split_once('=').ok_or(OptionError::NoValue { position })?;
         let decode = |text: &str| {
             form::decode(text.as_bytes()).ok_or(OptionError::PercentEncoding { position })
         };
-        let encoded = Secret::new(value);
-        let (key, value) = (decode(key)?, decode(value)?);
+        let encoded = Secret::new(written);
+        let (key, value) = (decode(key)?, decode(written)?);
         let is_key_byte = |b: &u8| b.is_ascii_alphanumeric() || b"_.-".contains(b);
         match std::str::from_utf8(key.expose()) {
             Ok(key)
                 if (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|b| is_key_byte(&b)) =>
             {
-                Ok(Self { key: key.to_owned(), value, encoded })
+                let key = key.to_owned();
+                if is_quoted(&key, written) {
+                    return Err(OptionError::Quote { key });
+                }
+                if !expanded.contains(&key.as_str()) && has_variable(written) {
+                    return Err(OptionError::Variable { key });
+                }
+                Ok(Self { key, value, encoded })
             }
             _ => Err(OptionError::Key { position }),
         }
     }
+}
+
+/// Whether a value, as it was written, has quotes that are meant for NGINX: it knows them only around
+/// the whole argument, and they would be part of the value.
+fn is_quoted(key: &str, written: &str) -> bool {
+    const QUOTES: [char; 2] = ['"', '\''];
+    match key {
+        // What these hold may end with one.
+        "challenge" | "jwk" => written.starts_with(QUOTES),
+        // The values of a form within the string begin and end anywhere in it.
+        "params" => written.contains(QUOTES),
+        _ => written.starts_with(QUOTES) || written.ends_with(QUOTES),
+    }
+}
+
+/// Whether NGINX would see a variable in a text: `$name`, `${name}` or a capture.
+pub fn has_variable(text: &str) -> bool {
+    let starts_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'{');
+    text.split('$').skip(1).any(|rest| rest.bytes().next().is_some_and(starts_name))
 }
 
 /// Why an option string cannot be used.
@@ -225,6 +261,15 @@ pub enum OptionError {
         /// Counted from 1.
         position: usize,
     },
+    /// A value in quotes of its own.
+    #[error(
+        "the value of \"{key}\" has a quote at its end: quotes go around the whole argument, and a \
+         literal one is written %27 (') or %22 (\")"
+    )]
+    Quote {
+        /// Whose value it is.
+        key: String,
+    },
     /// A key is given more than once.
     #[error("\"{key}\" is given more than once")]
     Repeated {
@@ -238,6 +283,15 @@ pub enum OptionError {
         key: String,
         /// What would mean something.
         allowed: Vec<&'static str>,
+    },
+    /// What looks like a variable in a value that is literal.
+    #[error(
+        "the value of \"{key}\" holds no variables, and what begins with \"$\" in it looks like one: \
+         a literal \"$\" is written %24"
+    )]
+    Variable {
+        /// Whose value it is.
+        key: String,
     },
 }
 
@@ -330,20 +384,51 @@ mod tests {
 
     #[test]
     fn a_value_with_variables_is_text_too() {
-        let take = |text: &str| Options::parse(text).unwrap().take_template("a");
+        let parse = |text: &str| Options::parse_with_variables(text, &["a", "b"]).unwrap();
+        let take = |text: &str| parse(text).take_template("a");
         assert_eq!(take("a=x+%24$y"), Ok(Some(Template::of_argument("x %24$y"))));
         assert_eq!(take(""), Ok(None));
         assert_eq!(take("a="), Err(OptionError::Empty { key: "a" }));
         assert_eq!(take("a=%FF"), Err(OptionError::NotText { key: "a" }));
         assert_eq!(take("a=$x%0A"), Err(OptionError::NotText { key: "a" }));
-        let options = Options::parse("a=%24&b=$x").unwrap();
+        let options = parse("a=%24&b=$x");
         assert!(!options.has_variables("a") && options.has_variables("b"));
         assert!(!options.has_variables("c"));
     }
 
     #[test]
+    fn what_looks_like_a_variable_is_refused_where_none_is_expanded() {
+        let refused = |key: &str| Some(OptionError::Variable { key: key.to_owned() });
+        for text in ["a=$b", "a=x$b", "a=${b}", "a=$1", "a=$_", "a=$$b", "a=%24$b"] {
+            assert_eq!(error(text), refused("a"), "{text}");
+        }
+        for text in ["a=$", "a=$$", "a=x$.$", "a=%24b", "a=$%62", "a=%24%7Bb}"] {
+            assert_eq!(error(text), None, "{text}");
+        }
+        assert!(Options::parse_with_variables("a=$x", &["a"]).is_ok());
+        assert_eq!(Options::parse_with_variables("a=$x&b=$x", &["a"]).err(), refused("b"));
+    }
+
+    #[test]
+    fn a_value_in_quotes_of_its_own_is_refused() {
+        let refused = |key: &str| Some(OptionError::Quote { key: key.to_owned() });
+        for text in ["a='b'", "a=\"b\"", "a='b", "a=b'", "a=b\"", "a='"] {
+            assert_eq!(error(text), refused("a"), "{text}");
+        }
+        for text in ["a=it's", "a=%27b%27", "a=%22", "jwk={\"k\":\"v\"}", "challenge=a=\"b\""] {
+            assert_eq!(error(text), None, "{text}");
+        }
+        for text in ["jwk='{}'", "challenge=\"Bearer\""] {
+            assert!(matches!(error(text), Some(OptionError::Quote { .. })), "{text}");
+        }
+        assert_eq!(error("params=scope%3D'a'%26b%3Dc"), refused("params"));
+    }
+
+    #[test]
     fn a_form_within_the_string_is_encoded_once_more() {
-        let take = |text: &str| Options::parse(text).unwrap().take_form("params");
+        let take = |text: &str| {
+            Options::parse_with_variables(text, &["params"]).unwrap().take_form("params")
+        };
         let pair = |name: &str, value: &str| (name.to_owned(), Template::of_argument(value));
         let written = "params=scope%3Da%2Bb%26audience%3D%24%2524$host%26empty%3D%26none";
         assert_eq!(
@@ -366,7 +451,15 @@ mod tests {
 
     #[test]
     fn no_error_holds_a_part_of_a_value() {
-        for text in ["s3cret", "k=1&s3cret", "k=s3cret%", "k=1&s3 cret=1", "k=s3cret&k=s3cret"] {
+        for text in [
+            "s3cret",
+            "k=1&s3cret",
+            "k=s3cret%",
+            "k=1&s3 cret=1",
+            "k=s3cret&k=s3cret",
+            "k='s3cret'",
+            "k=$s3cret",
+        ] {
             let shown = error(text).unwrap();
             assert!(!format!("{shown} {shown:?}").contains("s3"), "{shown:?}");
         }

@@ -12,8 +12,16 @@ pub fn check_name(name: &str) -> Result<(), ParameterError> {
     if name.is_empty() {
         return Err(ParameterError::Empty);
     }
-    if name.chars().any(char::is_control) {
-        return Err(ParameterError::ControlCharacter);
+    if let Some((name, value)) = name.split_once('=') {
+        let is_public = PUBLIC.contains(&name);
+        let (name, value) = if is_public { (name, value) } else { ("name", "value") };
+        let example = format!("STSRequestParameter {name} {value}").escape_debug().to_string();
+        return Err(ParameterError::HoldsValue { example });
+    }
+    // RFC 6749, section 8.2.
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    if !name.bytes().all(is_name) {
+        return Err(ParameterError::NotAName);
     }
     match FORBIDDEN.iter().find(|forbidden| **forbidden == name) {
         Some(name) => Err(ParameterError::Forbidden { name }),
@@ -58,9 +66,6 @@ pub enum ParameterError {
     /// `client_id`, when the exchange sends its own.
     #[error("\"client_id\" is already sent by the client authentication of the exchange")]
     ClientId,
-    /// A control character in the name.
-    #[error("the name of a request parameter must not hold control characters")]
-    ControlCharacter,
     /// No name.
     #[error("the name of a request parameter must not be empty")]
     Empty,
@@ -73,6 +78,21 @@ pub enum ParameterError {
         /// Which.
         name: &'static str,
     },
+    /// The value stands in the name: what would be asked for is a token without this restriction.
+    #[error(
+        "the name of a request parameter holds \"=\": name and value are two words, as in \
+         \"{example}\", and in \"params\" the \"=\" between them is written %3D"
+    )]
+    HoldsValue {
+        /// How it is written.
+        example: String,
+    },
+    /// A name that no parameter has.
+    #[error(
+        "the name of a request parameter is made of letters, digits, \"-\", \".\" and \"_\"; its value \
+         is a word of its own"
+    )]
+    NotAName,
     /// A parameter that may be sent only once.
     #[error("\"{name}\" is given more than once: only audience and resource may be repeated")]
     Repeated {
@@ -93,6 +113,16 @@ const FORBIDDEN: [&str; 7] = [
     "client_secret",
     "client_assertion",
     "client_assertion_type",
+];
+
+/// Parameters whose value is no secret, and may stand in a message.
+const PUBLIC: [&str; 6] = [
+    "audience",
+    "resource",
+    "scope",
+    "requested_token_type",
+    "requested_token_use",
+    "subject_token_type",
 ];
 
 pub(crate) const CLIENT_ID: &str = "client_id";
@@ -118,9 +148,7 @@ mod tests {
         for name in FORBIDDEN {
             assert_eq!(check_name(name), Err(ParameterError::Forbidden { name }));
         }
-        for name in
-            ["audience", "subject_token_type", "actor_token", "scope", "client_id", "x y", "ü"]
-        {
+        for name in ["audience", "subject_token_type", "actor_token", "client_id", "a.b-c_1"] {
             assert_eq!(check_name(name), Ok(()), "{name}");
         }
     }
@@ -128,8 +156,23 @@ mod tests {
     #[test]
     fn what_is_no_name_is_refused() {
         assert_eq!(check_name(""), Err(ParameterError::Empty));
-        for name in ["a\r\nb", "a\0", "\x7f"] {
-            assert_eq!(check_name(name), Err(ParameterError::ControlCharacter), "{name:?}");
+        for name in ["a\r\nb", "a\0", "\x7f", "x y", "audience orders", "audience:a", "$a", "ü"] {
+            assert_eq!(check_name(name), Err(ParameterError::NotAName), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_with_its_value_is_refused_with_what_was_meant() {
+        for (name, example) in [
+            ("audience=orders", "STSRequestParameter audience orders"),
+            ("resource=https://a/?b=c", "STSRequestParameter resource https://a/?b=c"),
+            ("client_secret=s3cret", "STSRequestParameter name value"),
+            ("x_key=s3cret", "STSRequestParameter name value"),
+            ("=s3cret", "STSRequestParameter name value"),
+        ] {
+            let error = ParameterError::HoldsValue { example: example.to_owned() };
+            assert!(!error.to_string().contains("s3cret"), "{error}");
+            assert_eq!(check_name(name), Err(error));
         }
     }
 

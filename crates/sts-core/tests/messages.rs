@@ -57,6 +57,8 @@ fn options() {
         "",
         "b=1&c=2",
         "f=s3cret%25",
+        "b='s3cret'",
+        "b=$s3cret",
     ] {
         let read = || {
             let mut options = Options::parse(text)?;
@@ -73,6 +75,8 @@ fn options() {
             | OptionError::Missing { .. }
             | OptionError::NoValue { .. }
             | OptionError::NotText { .. }
+            | OptionError::Quote { .. }
+            | OptionError::Variable { .. }
             | OptionError::PercentEncoding { .. }
             | OptionError::Repeated { .. }
             | OptionError::Unknown { .. } => messages.add(text, &error),
@@ -176,6 +180,7 @@ fn parameters() {
         &["client_secret"][..],
         &[""],
         &["a\n"],
+        &["audience=orders"],
         &["client_id"],
         &["scope", "scope"],
         &["username"],
@@ -184,9 +189,10 @@ fn parameters() {
         // When this no longer compiles, the list above lacks a line.
         match error {
             ParameterError::ClientId
-            | ParameterError::ControlCharacter
             | ParameterError::Empty
             | ParameterError::Forbidden { .. }
+            | ParameterError::HoldsValue { .. }
+            | ParameterError::NotAName
             | ParameterError::Repeated { .. }
             | ParameterError::Username => {
                 messages.add(&names.join(", ").escape_debug().to_string(), &error);

@@ -24,6 +24,9 @@ const PARAMS: &str = "params";
 const PASSWORD: &str = "password";
 const USERNAME: &str = "username";
 
+/// The options whose values may hold variables.
+const WITH_VARIABLES: [&str; 4] = [PARAMS, CLIENT_ID, USERNAME, "challenge"];
+
 /// Reads the directive.
 pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
     if block.whole.is_some() {
@@ -43,7 +46,8 @@ pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
     };
     let kind = argument::word(kind, &Kind::OF_EXCHANGES)?;
     let endpoint = Endpoint::parse(endpoint).map_err(|error| error.to_string())?;
-    let options = Options::parse(options).map_err(|error| error.to_string())?;
+    let options = Options::parse_with_variables(options, &WITH_VARIABLES);
+    let options = options.map_err(|error| error.to_string())?;
     let mut whole = Whole { settings: Settings::default(), keys: Vec::new() };
     whole.settings.kind = Some(kind);
     let mut reader = Reader { block, whole, options, allowed: vec![AUTH] };

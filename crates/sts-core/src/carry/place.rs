@@ -73,6 +73,12 @@ impl Kind {
     }
 }
 
+fn parse_options(kind: Kind, options: Option<&str>) -> Result<Options, OptionError> {
+    // What is wrong with a variable that is named with its `$` has a message of its own.
+    let named: &[&str] = if kind == Kind::Environment { &["name"] } else { &[] };
+    Options::parse_with_variables(options.unwrap_or_default(), named)
+}
+
 impl Accept {
     /// Reads the arguments of the directive.
     ///
@@ -80,7 +86,7 @@ impl Accept {
     /// They do not say where.
     pub fn parse(kind: &str, options: Option<&str>) -> Result<Self, PlaceError> {
         let kind = Kind::parse(kind)?;
-        let mut options = Options::parse(options.unwrap_or_default())?;
+        let mut options = parse_options(kind, options)?;
         let default = if kind == Kind::Header { "Authorization" } else { "access_token" };
         let place = Place::take(kind, &mut options, default)?;
         let strip = match options.take("strip") {
@@ -103,7 +109,7 @@ impl Pass {
     /// They do not say where, or a token cannot be put there.
     pub fn parse(kind: &str, options: Option<&str>) -> Result<Self, PlaceError> {
         let kind = Kind::parse(kind)?;
-        let mut options = Options::parse(options.unwrap_or_default())?;
+        let mut options = parse_options(kind, options)?;
         let default = match kind {
             Kind::Environment => "mod_sts_target_token",
             Kind::Header => "Authorization",
