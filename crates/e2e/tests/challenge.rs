@@ -96,8 +96,9 @@ fn a_token_that_is_bound_to_a_key_is_refused_unless_that_is_allowed() {
 #[test]
 fn a_token_that_came_with_the_scheme_dpop_is_refused_unless_that_is_allowed() {
     let scene = Scene::new();
-    let map =
-        r#"map $http_authorization $any_scheme { "~^\S+\s+(?<credentials>\S+)$" $credentials; }"#;
+    let map = r#"
+        map $http_authorization $any_scheme { "~^\S+\s+(?<credentials>\S+)$" $credentials; }
+        map $http_authorization $whole { default $http_authorization; }"#;
     let exchange = "
         STSType otx;
         STSOTXEndpoint %%STS%%;
@@ -108,7 +109,7 @@ fn a_token_that_came_with_the_scheme_dpop_is_refused_unless_that_is_allowed() {
             %%EXCHANGE%% STSVariables $any_scheme $target_token; STSBoundTokens allow; %%PASS%%
         }
         location /whole {
-            %%EXCHANGE%% STSVariables $http_authorization $target_token; %%PASS%%
+            %%EXCHANGE%% STSVariables $whole $target_token; %%PASS%%
         }";
     let nginx = scene.nginx().http(map).server(server).set("EXCHANGE", exchange).start();
     for scheme in ["DPoP", "dpop", "DPOP"] {

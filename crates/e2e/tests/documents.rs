@@ -58,3 +58,23 @@ fn the_manual_has_every_directive_and_no_other() {
     described.sort();
     assert_eq!(described, known);
 }
+
+/// What a client sets as it likes.
+const SET_BY_CLIENTS: [&str; 6] = ["$host", "$http_", "$arg_", "$cookie_", "$request_uri", "$uri"];
+
+#[test]
+fn no_example_lets_a_client_choose_what_a_token_is_for() {
+    let mut seen = 0;
+    for example in documents().iter().flat_map(|file| examples(file)) {
+        for line in example.text.lines() {
+            let names = ["STSRequestParameter", "params=", "AppliesTo", "applies_to"];
+            if !names.iter().any(|name| line.contains(name)) {
+                continue;
+            }
+            seen += 1;
+            let by_client = SET_BY_CLIENTS.iter().find(|name| line.contains(**name));
+            assert_eq!(by_client, None, "{}: {line}", example.place);
+        }
+    }
+    assert!(seen > 5, "only {seen} lines say what a token is for");
+}

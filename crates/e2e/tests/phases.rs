@@ -303,15 +303,3 @@ fn reading_the_target_in_time_is_not_warned_of() {
 
     assert!(!nginx.error_log().contains("[warn]"), "{}", nginx.error_log());
 }
-
-#[test]
-fn a_set_of_the_target_does_not_replace_it() {
-    for phase in ["rewrite", "access", "precontent"] {
-        let scene = Scene::new();
-        let more = format!("STSPhase {phase}; set $target_token forged;");
-        let nginx = location(&scene, &more).start();
-
-        assert_exchanged(with_token(&nginx, "alice"), "alice");
-        with_token(&nginx, "").expect_status(401);
-    }
-}

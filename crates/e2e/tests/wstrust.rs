@@ -142,7 +142,7 @@ fn both_syntaxes_are_one_exchange_with_one_token() {
     let scene = sts(|sts| sts.requestor(gateway()).applies_to("urn:the app?a&b=c"));
     let directives = location(
         "/directives",
-        "STSWSTrustEndpointAuth username_token username=gateway&password=p%26$s&password_type=digest;
+        "STSWSTrustEndpointAuth username_token username=gateway&password=p%26%24s&password_type=digest;
          STSWSTrustAppliesTo 'urn:the app?a&b=c';
          STSWSTrustTokenType urn:bogus:token;
          STSWSTrustValueType urn:any;

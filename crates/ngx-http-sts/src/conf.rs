@@ -10,6 +10,9 @@
 //! | [`written`] | what was written in one block, and how blocks inherit |
 //! | [`settings`] | the settings that both syntaxes fill |
 //! | [`grant`], [`wstrust`] | those of one protocol |
+//! | [`place`] | where directives stand, and what is wrong there |
+//! | [`unmade`] | what is written of exchanges that are never made |
+//! | [`targets`] | the target variables |
 //! | [`parameter`], [`text`] | values that may hold variables |
 //! | [`asked`] | what the settings of a protocol ask the STS for |
 //! | [`exchange`] | what a location does with a request, made of its settings |
@@ -31,8 +34,11 @@ mod grant;
 mod keys;
 pub(crate) mod main;
 mod parameter;
+pub(crate) mod place;
 pub(crate) mod settings;
+mod targets;
 pub(crate) mod text;
+mod unmade;
 mod written;
 mod wstrust;
 

@@ -6,6 +6,7 @@
 //! | [`credentials`] | a scheme and a token in a header |
 //! | [`cookies`] | the pairs of a `Cookie` header |
 //! | [`pairs`] | the parameters of a query or a form |
+//! | [`variable`] | which variables of NGINX hold them |
 //! | [`name`] | when two names of parameters are the same |
 //!
 //! What is not the token is not parsed and written again but copied: it stays as it is, byte for byte.
@@ -15,6 +16,7 @@ pub mod credentials;
 pub mod name;
 pub mod pairs;
 pub mod place;
+pub mod variable;
 
 /// How often something is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

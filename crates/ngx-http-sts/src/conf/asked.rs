@@ -80,6 +80,16 @@ impl Asked {
         Ok(())
     }
 
+    /// The directive that sets its client authentication.
+    pub(super) const fn auth_directive(&self) -> &'static str {
+        match self.protocol {
+            Protocol::ClientCredentials => "STSCCEndpointAuth",
+            Protocol::Password => "STSROPCEndpointAuth",
+            Protocol::TokenExchange => "STSOTXEndpointAuth",
+            Protocol::WsTrust(_) => "STSWSTrustEndpointAuth",
+        }
+    }
+
     /// The directive that sets its endpoint.
     pub(super) const fn endpoint_directive(&self) -> &'static str {
         match self.protocol {

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use sts_core::carry::place::{Accept, Kind, Pass, Place};
+use sts_core::carry::variable;
 use sts_core::encoding::Encoding;
 
 use crate::conf::argument::Problem;
@@ -31,8 +32,9 @@ pub(crate) struct Variables {
     /// As written.
     pub(crate) source_text: Rc<str>,
     pub(crate) source: Value,
-    /// Index of the target's name among those of the configuration.
+    /// Index of the target's name among those of the configuration, and the name.
     pub(crate) target: usize,
+    pub(crate) target_name: String,
 }
 
 /// `STSAcceptSourceTokenIn`.
@@ -92,6 +94,51 @@ impl Carrier {
         }
     }
 
+    /// Checks that what is written of the source is a token of the request.
+    ///
+    /// # Errors
+    /// It is the same for all of them, or nothing, or the target.
+    pub(super) fn check_source(&self) -> Result<(), Problem> {
+        let variables = self.variables.as_ref();
+        if let Some(variables) = variables
+            && variable::names(&variables.source_text).next().is_none()
+        {
+            if !variables.source_text.is_empty() {
+                return Err(Problem::from(
+                    "\"STSVariables\": the source is a literal text, which would be exchanged for \
+                     every request, also for those without a token: a variable is written with \
+                     \"$\", as in \"$source_token\"",
+                ));
+            }
+            if self.accept.is_empty() {
+                return Err(Problem::from(
+                    "\"STSVariables\": the source must not be empty without \
+                     \"STSAcceptSourceTokenIn\"",
+                ));
+            }
+        }
+        let environments = self.accept.iter().filter(|one| one.place.kind == Kind::Environment);
+        for accepted in environments {
+            let passed = self.pass.iter().filter(|passed| passed.target.is_some());
+            let passed = passed.map(|passed| &passed.place.name);
+            let targets = passed.chain(variables.map(|variables| &variables.target_name));
+            for target in targets {
+                variable::check_is_other(&accepted.place.name, target).map_err(|error| {
+                    Problem::from(format!("\"STSAcceptSourceTokenIn\": {error}"))
+                })?;
+            }
+        }
+        // With `STSPassTargetTokenIn environment` the target has a second name.
+        for passed in self.pass.iter().filter(|passed| passed.target.is_some()) {
+            let text = variables.map_or("", |variables| &variables.source_text);
+            for name in variable::names(text) {
+                variable::check_is_other(name, &passed.place.name)
+                    .map_err(|error| Problem::from(format!("\"STSVariables\": {error}")))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether tokens go through a form in the body.
     pub(crate) fn uses_form(&self) -> bool {
         self.passes_form() || self.accept.iter().any(|accepted| accepted.place.kind == Kind::Post)
@@ -108,6 +155,12 @@ impl Carrier {
         };
         let accepts = |place| self.accept.iter().any(|accepted| is_same(&accepted.place, place));
         self.pass.iter().any(|passed| accepts(&passed.place))
+    }
+
+    /// The target variables that it names.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = usize> {
+        let variables = self.variables.as_ref().map(|variables| variables.target);
+        variables.into_iter().chain(self.pass.iter().filter_map(|passed| passed.target))
     }
 
     /// How the target stands in the variable with this index; nothing if it is another's.
@@ -137,18 +190,23 @@ pub(super) fn variables(block: &mut Block<'_>, arguments: &[&str]) -> directive:
     }
     let source = arguments.first().copied().unwrap_or_default();
     let target = arguments.get(1).copied().unwrap_or_default();
-    let Some(name) = target.strip_prefix('$').filter(|name| is_variable_name(name)) else {
+    let Some(name) = target.strip_prefix('$').filter(|name| variable::is_target_name(name)) else {
         return Err(format!(
             "invalid target \"{}\": it must be a variable, as in $sts_target_token",
             target.escape_debug()
         )
         .into());
     };
-    let target = block.main.targets.define(block.conf, name)?;
+    variable::check_source(source, name).map_err(|error| error.to_string())?;
+    if let Some(capture) = variable::capture(source) {
+        warn_of_capture(block.conf, "STSVariables", capture);
+    }
+    let target = block.main.targets.define(block.conf, block.place, name)?;
     block.settings.variables = Some(Rc::new(Variables {
         source_text: source.into(),
         source: Value::compile(block.conf, source)?,
         target,
+        target_name: name.to_owned(),
     }));
     Ok(())
 }
@@ -159,7 +217,16 @@ pub(super) fn accept(block: &mut Block<'_>, arguments: &[&str]) -> directive::Ac
     let rule = Accept::parse(kind, arguments.get(1).copied());
     let Accept { place, strip } = rule.map_err(|error| error.to_string())?;
     let value = match place.kind {
-        Kind::Environment => Some(Value::compile(block.conf, &format!("${}", place.name))?),
+        Kind::Environment => {
+            let takes_scheme = place.scheme.is_some();
+            variable::check_environment(&place.name, takes_scheme)
+                .map_err(|error| error.to_string())?;
+            let text = format!("${}", place.name);
+            if let Some(capture) = variable::capture(&text) {
+                warn_of_capture(block.conf, "STSAcceptSourceTokenIn", capture);
+            }
+            Some(Value::compile(block.conf, &text)?)
+        }
         _ => None,
     };
     block.main.define_source(block.conf)?;
@@ -179,11 +246,21 @@ pub(super) fn pass(block: &mut Block<'_>, arguments: &[&str]) -> directive::Acce
     let rule = Pass::parse(kind, arguments.get(1).copied());
     let Pass { place } = rule.map_err(|error| error.to_string())?;
     let target = match place.kind {
-        Kind::Environment => Some(block.main.targets.define(block.conf, &place.name)?),
+        Kind::Environment => {
+            Some(block.main.targets.define(block.conf, block.place, &place.name)?)
+        }
         _ => None,
     };
     let passed = Passed { target, tellers: tellers(block.conf, &place)?, place };
     push(&mut block.settings.pass, passed, |known, new| known.place.is_at(&new.place))
+}
+
+fn warn_of_capture(conf: &Conf<'_>, directive: &str, name: &str) {
+    conf.warn(format_args!(
+        "\"{directive}\": \"${name}\" is what the last regular expression has captured, and a \"map\", \
+         \"if\" or \"rewrite\" may have another one before the exchange: give the capture a name, as \
+         in \"(?<source_token>...)\", and write \"$source_token\""
+    ));
 }
 
 fn push<T>(
@@ -215,8 +292,4 @@ fn tellers(conf: &Conf<'_>, place: &Place) -> Result<Vec<usize>, Reported> {
         Kind::Cookie => vec!["http_cookie".to_owned(), format!("cookie_{}", place.name)],
     };
     names.iter().map(|name| conf.variable_index(name)).collect()
-}
-
-fn is_variable_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

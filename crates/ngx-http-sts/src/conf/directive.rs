@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use crate::conf::MainConf;
 use crate::conf::argument::Problem;
 use crate::conf::keys::Key;
+use crate::conf::place::Place;
 use crate::conf::settings::{Kind, Settings};
 use crate::conf::written::Whole;
 use crate::nginx::conf::Conf;
@@ -49,6 +50,11 @@ pub(crate) struct Block<'a> {
     pub(crate) names: &'a [&'static Directive],
     /// What the `STSExchange` of its block says.
     pub(crate) whole: &'a mut Option<Whole>,
+    /// The directive, and where it stands.
+    pub(crate) directive: &'static Directive,
+    pub(crate) place: &'a Place,
+    /// The arguments are the decoded value of an option: a `$` in them was encoded.
+    pub(crate) is_option: bool,
 }
 
 /// Why a directive is not accepted.
@@ -95,6 +101,16 @@ pub(super) const fn directive(
 }
 
 impl Directive {
+    /// Whether this is its name.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.name.to_bytes() == name.as_bytes()
+    }
+
+    /// Whether both are the same one. A static table may lie in memory more than once.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+
     /// It is part of an exchange that is written in directives.
     pub(super) const fn of_exchange(self) -> Self {
         Self { part: Part::Exchange, ..self }

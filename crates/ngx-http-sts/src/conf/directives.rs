@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
+use sts_core::carry::variable;
 use sts_core::client_auth::ClientAuth;
 use sts_core::encoding::Encoding;
 use sts_core::endpoint::{Endpoint, Scheme};
-use sts_core::options::Template;
+use sts_core::options::{Template, has_variable};
 use sts_core::secret::Secret;
 use sts_core::wstrust::endpoint_auth::EndpointAuth;
 use sts_core::wstrust::words::{KeyType, SoapVersion, SourceElement, TokenAs, Version, WordError};
@@ -74,17 +75,20 @@ pub(crate) static DIRECTIVES: &[Directive] = &[
     })
     .of_exchange(),
     directive(c"STSWSTrustAppliesTo", (1, 1), |b, a| {
-        once(&mut b.settings.wstrust.applies_to, text(a))
+        let applies_to = literal(b, a);
+        once(&mut b.settings.wstrust.applies_to, applies_to)
     })
     .of_exchange()
     .key_of(Kind::WsTrust, "applies_to"),
     directive(c"STSWSTrustTokenType", (1, 1), |b, a| {
-        once(&mut b.settings.wstrust.token_type, text(a))
+        let token_type = literal(b, a);
+        once(&mut b.settings.wstrust.token_type, token_type)
     })
     .of_exchange()
     .key_of(Kind::WsTrust, "token_type"),
     directive(c"STSWSTrustValueType", (1, 1), |b, a| {
-        once(&mut b.settings.wstrust.value_type, text(a))
+        let value_type = literal(b, a);
+        once(&mut b.settings.wstrust.value_type, value_type)
     })
     .of_exchange()
     .key_of(Kind::WsTrust, "value_type"),
@@ -195,7 +199,7 @@ pub(crate) static DIRECTIVES: &[Directive] = &[
         })
     },
     directive(c"STSCryptoPassphrase", (1, 1), |b, a| {
-        let passphrase = text(a).map(|text| Rc::new(Secret::new(text)));
+        let passphrase = passphrase(a).map(|text| Rc::new(Secret::new(text)));
         once(&mut b.settings.crypto_passphrase, passphrase)
     }),
     directive(c"STSCacheExpiresIn", (1, 1), |b, a| {
@@ -244,6 +248,31 @@ fn text(arguments: &[&str]) -> Result<String, Problem> {
         "" => Err("the value must not be empty".into()),
         text => Ok(text.to_owned()),
     }
+}
+
+/// A URI in which no variable is expanded.
+fn literal(block: &Block<'_>, arguments: &[&str]) -> Result<String, Problem> {
+    let text = text(arguments)?;
+    if !block.is_option && has_variable(&text) {
+        return Err(
+            "the value holds no variables, and what begins with \"$\" in it looks like one: a \
+                    literal \"$\" of a URI is written %24"
+                .into(),
+        );
+    }
+    Ok(text)
+}
+
+/// A secret. One that is nothing but the name of a variable was meant as one.
+fn passphrase(arguments: &[&str]) -> Result<String, Problem> {
+    let text = text(arguments)?;
+    let is_variable = |name: &str| text == format!("${name}") || text == format!("${{{name}}}");
+    if variable::names(&text).next().is_some_and(is_variable) {
+        return Err("the value begins with \"$\" and is the name of a variable, and none is \
+                    expanded here: write the passphrase itself"
+            .into());
+    }
+    Ok(text)
 }
 
 fn word<T>(parse: fn(&str) -> Result<T, WordError>, arguments: &[&str]) -> Result<T, Problem> {
@@ -325,5 +354,6 @@ fn max_calls(arguments: &[&str]) -> Result<CallLimits, Problem> {
 /// `key [value]`, repeatable.
 fn request_parameter(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
     let value = Template::of_argument(arguments.get(1).copied().unwrap_or_default());
-    parameter::add(block.conf, &mut block.settings.parameters, first(arguments), value)
+    let (conf, place) = (block.conf, block.place);
+    parameter::add(conf, place, &mut block.settings.parameters, first(arguments), value)
 }

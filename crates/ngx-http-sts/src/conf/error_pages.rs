@@ -4,6 +4,7 @@
 //! makes is only served where its location opens that backend in so many words. What is fixed of that
 //! in the configuration is told when it is read.
 
+use crate::conf::place::Place;
 use crate::conf::{ExchangeId, LocationConf, OnFailure};
 use crate::nginx::conf::{Conf, ErrorPage, Matching, Site};
 
@@ -27,6 +28,9 @@ struct Page {
     /// The location that the error page is for.
     of: String,
     exchange: ExchangeId,
+    /// Where that exchange is written, and the server.
+    place: Option<Place>,
+    whereabouts: String,
     page: ErrorPage,
 }
 
@@ -50,7 +54,15 @@ impl ErrorPages {
         if let Some(exchange) = exchange {
             let (server, of) = (site.server, &site.name);
             let pages = conf.error_pages().into_iter();
-            let pages = pages.map(|page| Page { server, of: of.clone(), exchange, page });
+            let place = location.settings().and_then(|settings| settings.places.named_in(""));
+            let pages = pages.map(|page| Page {
+                server,
+                of: of.clone(),
+                exchange,
+                place: place.cloned(),
+                whereabouts: conf.whereabouts(),
+                page,
+            });
             self.pages.extend(pages);
         }
         let settings = location.settings();
@@ -76,11 +88,13 @@ impl ErrorPages {
                 continue;
             }
             told.push(what);
-            let Page { of, page: ErrorPage { status, page }, .. } = page;
-            conf.warn(format_args!(
+            let Page { of, place, whereabouts, page: ErrorPage { status, page }, .. } = page;
+            let Some(place) = place else { continue };
+            conf.warn_at(place, format_args!(
                 "\"error_page {status} {page}\" of location \"{of}\" is not shown when the exchange \
                  fails: a refused request does not reach the handler of location \"{}\" and gets \
-                 its plain status; write \"STSType disabled\" there, or let a file be the page",
+                 its plain status; write \"STSType disabled\" there, or let a file be the page, \
+                 {whereabouts}",
                 location.site.name
             ));
         }

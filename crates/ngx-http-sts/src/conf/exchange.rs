@@ -21,7 +21,8 @@ use crate::conf::cache;
 use crate::conf::grant::Username;
 use crate::conf::main::MainConf;
 use crate::conf::parameter::Parameter;
-use crate::conf::settings::{BoundTokens, Settings};
+use crate::conf::place::Fault;
+use crate::conf::settings::{BoundTokens, Kind, Settings};
 use crate::conf::text::Text;
 use crate::conf::written::InForce;
 use crate::conf::{Carrier, LocationConf, State};
@@ -165,12 +166,18 @@ impl LocationConf {
         conf: &Conf<'_>,
         main: &mut MainConf,
         outer: &Self,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Fault> {
         let own_exchange = self.written.changes_exchange();
         let in_force = match &outer.in_force {
             Some(outer) => self.written.inside(outer),
             // Nobody merges what stands in `http` itself.
-            None => self.written.inside(&outer.written.inside(&InForce::default())),
+            None => {
+                let http = outer.written.inside(&InForce::default());
+                if main.unmade.is_first_server() && !http.settings.makes_exchange() {
+                    main.unmade.look(conf, &outer.written.settings, &http.settings, None);
+                }
+                self.written.inside(&http)
+            }
         };
         let settings = &self.in_force.insert(in_force).settings;
         if self.written.settings.purge {
@@ -184,15 +191,22 @@ impl LocationConf {
         let problem = match built {
             Err(problem) => problem,
             Ok(None) => {
+                main.unmade.look(conf, &self.written.settings, settings, Some(&block));
+                let carrier = Carrier::new(settings, false);
+                if settings.kind == Some(Kind::Disabled) {
+                    main.targets.are_disabled_by(&carrier);
+                }
                 // What an exchange elsewhere brings may come here.
                 let passes = settings.pass.as_ref().is_some_and(|pass| !pass.is_empty());
-                self.carrier = passes.then(|| Rc::new(Carrier::new(settings, false)));
+                self.carrier = passes.then(|| Rc::new(carrier));
                 return Ok(());
             }
             Ok(Some(exchange)) => {
                 let in_if = matches!(block, Block::Nested(_)) && own_exchange;
                 if !(in_if && exchange.phase == Phase::Rewrite) {
-                    check_phase(conf, &exchange);
+                    check_phase(&conf.at(settings.places.of("STSPhase")), &exchange);
+                    main.unmade.uses(settings);
+                    main.targets.are_set_by(&exchange.carrier);
                     main.uses(exchange.phase);
                     // Where a request comes too late for that, it is exchanged here.
                     main.uses(Phase::PreContent);
@@ -200,21 +214,23 @@ impl LocationConf {
                     self.state = State::Enabled(Box::new(exchange));
                     return Ok(());
                 }
-                "\"STSPhase rewrite\" does not work with an exchange inside \"if\", which is not \
-                 chosen yet in that phase: move the exchange to the location, or use another phase"
-                    .into()
+                Fault::from(Problem::from(
+                    "\"STSPhase rewrite\" does not work with an exchange inside \"if\", which is not \
+                 chosen yet in that phase: move the exchange to the location, or use another phase",
+                ))
             }
         };
+        let fault = problem.placed(&settings.places);
         match block {
             // Its locations may complete it.
             Block::Server { empty: false } => {
                 main.uses(Phase::PreContent);
-                self.state = State::Incomplete(problem);
+                let Fault { problem, place } = fault;
+                let place = place.map(|place| format!(" in {place}")).unwrap_or_default();
+                self.state = State::Incomplete(format!("{problem}{place}"));
                 Ok(())
             }
-            Block::Server { empty: true } => Err(format!("{problem}, in \"server\"")),
-            Block::Location(name) => Err(format!("{problem}, in location \"{name}\"")),
-            Block::Nested(name) => Err(format!("{problem}, in a block of location \"{name}\"")),
+            Block::Server { empty: true } | Block::Location(_) | Block::Nested(_) => Err(fault),
         }
     }
 }
@@ -236,21 +252,26 @@ fn build(
     conf: &Conf<'_>,
     main: &mut MainConf,
     settings: &Settings,
-) -> Result<Option<Exchange>, Problem> {
+) -> Result<Option<Exchange>, Fault> {
     let Some(asked) = Asked::of(settings)? else { return Ok(None) };
     let kind = asked.protocol.name();
     let missing = |what: &str| format!("an exchange of type \"{kind}\" needs \"{what}\"");
-    let endpoint = asked.endpoint.clone().ok_or_else(|| missing(asked.endpoint_directive()))?;
+    let (endpoint_directive, auth_directive) = (asked.endpoint_directive(), asked.auth_directive());
+    let endpoint = asked.endpoint.clone().ok_or_else(|| missing(endpoint_directive))?;
     let Asked { protocol, endpoint: _, auth, client_id, username } = asked;
     let has_source = protocol.has_source();
     let carrier = Rc::new(Carrier::new(settings, has_source));
-    if has_source && carrier.source_text.is_empty() {
-        if carrier.variables.is_some() {
-            return Err("\"STSVariables\": the source must not be empty".into());
+    if has_source {
+        carrier.check_source()?;
+        if carrier.source_text.is_empty() {
+            return Err(missing("STSVariables\" or \"STSAcceptSourceTokenIn").into());
         }
-        return Err(missing("STSVariables\" or \"STSAcceptSourceTokenIn"));
     }
-    let credential = main.credentials.share(conf, auth)?;
+    let auth_place = settings.places.named_in(&format!("\"{auth_directive}\"")).cloned();
+    let credential = main
+        .credentials
+        .share(conf, auth)
+        .map_err(|problem| Problem::from(format!("\"{auth_directive}\": {problem}")))?;
     let profile = Profile {
         protocol,
         endpoint: endpoint.clone(),
@@ -258,8 +279,7 @@ fn build(
         client_id: client_id.as_ref().map(|text| text.to_string()),
     };
     let parameters = settings.parameters.clone().unwrap_or_default();
-    parameters::check_all(&profile, parameters.iter().map(|parameter| parameter.name.as_str()))
-        .map_err(|error| format!("\"STSRequestParameter\" (option \"params\"): {error}"))?;
+    check_parameters(&profile, &parameters)?;
     let tls = TlsSettings {
         verify: settings.verify.unwrap_or(true),
         trusted: settings.trusted_certificate.clone(),
@@ -270,7 +290,10 @@ fn build(
     let proxy = settings.outgoing_proxy.clone().flatten();
     // A socket of this machine is nothing that a proxy could reach.
     let proxy = proxy.filter(|_| !matches!(endpoint.host(), Host::Unix(_)));
-    let destination = main.destinations.of(conf, &endpoint, &tls, &profile.auth, proxy.as_ref())?;
+    let endpoint_place = settings.places.named_in(&format!("\"{endpoint_directive}\"")).cloned();
+    let at_endpoint = conf.at(endpoint_place.as_ref());
+    let destination =
+        main.destinations.of(&at_endpoint, &endpoint, &tls, &profile.auth, proxy.as_ref())?;
     let contact = destination.identity();
     let username_template = |username: &Rc<Username>| {
         let Username { text, authenticated: _ } = &**username;
@@ -291,7 +314,11 @@ fn build(
     };
     let (id, is_new) = main.identify(identity);
     if is_new {
-        warn(conf, &profile, proxy.as_ref(), settings.verify.unwrap_or(true));
+        let at_auth = conf.at(auth_place.as_ref());
+        warn(&at_endpoint, &at_auth, &profile, proxy.as_ref());
+        if profile.endpoint.scheme() == Scheme::Https && !settings.verify.unwrap_or(true) {
+            warn_of_unverified(&conf.at(settings.places.of("STSSSLValidateServer")), &profile);
+        }
     }
     let limit = Limit {
         timeout: settings.timeout.unwrap_or(TIMEOUT),
@@ -337,16 +364,30 @@ fn build(
     }))
 }
 
-fn warn(conf: &Conf<'_>, profile: &Profile, proxy: Option<&Endpoint>, verify: bool) {
+/// Checks the parameters one after the other, so that the line of the first wrong one is known.
+fn check_parameters(profile: &Profile, parameters: &[Parameter]) -> Result<(), Fault> {
+    for (index, parameter) in parameters.iter().enumerate() {
+        let names = parameters.iter().take(index + 1).map(|parameter| parameter.name.as_str());
+        parameters::check_all(profile, names).map_err(|error| {
+            let problem = format!("\"STSRequestParameter\" (option \"params\"): {error}");
+            Fault::at(&parameter.place, problem)
+        })?;
+    }
+    Ok(())
+}
+
+fn warn_of_unverified(conf: &Conf<'_>, profile: &Profile) {
+    let name = profile.endpoint.authority();
+    conf.warn(format_args!(
+        "the certificate of the STS \"{name}\" is not verified: anybody on the way can take \
+         the tokens; leave \"STSSSLValidateServer\" (option \"ssl_verify\") on, and name the CA \
+         with \"STSSSLTrustedCertificate\""
+    ));
+}
+
+fn warn(conf: &Conf<'_>, at_auth: &Conf<'_>, profile: &Profile, proxy: Option<&Endpoint>) {
     let endpoint = &profile.endpoint;
     let name = endpoint.authority();
-    if endpoint.scheme() == Scheme::Https && !verify {
-        conf.warn(format_args!(
-            "the certificate of the STS \"{name}\" is not verified: anybody on the way can take \
-             the tokens; leave \"STSSSLValidateServer\" (option \"ssl_verify\") on, and name the CA \
-             with \"STSSSLTrustedCertificate\""
-        ));
-    }
     let is_local = endpoint.is_loopback() && proxy.is_none_or(Endpoint::is_loopback);
     if endpoint.scheme() == Scheme::Http && !is_local && profile.sends_credentials() {
         conf.warn(format_args!(
@@ -354,7 +395,7 @@ fn warn(conf: &Conf<'_>, profile: &Profile, proxy: Option<&Endpoint>, verify: bo
         ));
     }
     if let Some(bits) = profile.auth.slow_bits() {
-        conf.warn(format_args!(
+        at_auth.warn(format_args!(
             "the RSA key for the STS \"{name}\" has {bits} bits: each signature holds a worker up for \
              milliseconds; take 2048 bits, or better a key for ES256 or EdDSA"
         ));

@@ -50,6 +50,7 @@ pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
     let options = options.map_err(|error| error.to_string())?;
     let mut whole = Whole { settings: Settings::default(), keys: Vec::new() };
     whole.settings.kind = Some(kind);
+    whole.settings.places.add(block.directive, block.place.clone());
     let mut reader = Reader { block, whole, options, allowed: vec![AUTH] };
     match kind {
         Kind::WsTrust => reader.wstrust(endpoint)?,
@@ -162,7 +163,8 @@ impl Reader<'_, '_> {
         self.allowed.push(PARAMS);
         let form = self.options.take_form(PARAMS).map_err(|error| error.to_string())?;
         for (name, value) in form.into_iter().flatten() {
-            parameter::add(self.block.conf, &mut self.whole.settings.parameters, &name, value)
+            let (conf, place) = (self.block.conf, self.block.place);
+            parameter::add(conf, place, &mut self.whole.settings.parameters, &name, value)
                 .map_err(|refusal| refusal.within(PARAMS))?;
         }
         Ok(())
@@ -176,7 +178,7 @@ impl Reader<'_, '_> {
             else {
                 continue;
             };
-            if self.block.names.iter().any(|name| std::ptr::eq(*name, directive)) {
+            if self.block.names.iter().any(|name| name.is_same(directive)) {
                 let name = directive.name.to_string_lossy();
                 return Err(in_option(key, format!("\"{name}\" says it already")).into());
             }
@@ -186,9 +188,13 @@ impl Reader<'_, '_> {
                 settings: &mut self.whole.settings,
                 names: &[],
                 whole: &mut None,
+                directive,
+                place: self.block.place,
+                is_option: true,
             };
             keys::set(directive, &mut block, &value).map_err(|refusal| refusal.within(key))?;
             self.whole.keys.push(directive);
+            self.whole.settings.places.add(directive, self.block.place.clone());
         }
         self.allowed.push(CACHE_NAME);
         let name = self.options.take_text(CACHE_NAME).map_err(|error| error.to_string())?;

@@ -3,11 +3,14 @@
 use crate::conf::cache::Caches;
 use crate::conf::error_pages::ErrorPages;
 use crate::conf::exchange::{Identity, Phase};
+use crate::conf::place::{Fault, Files};
+use crate::conf::targets::Targets;
+use crate::conf::unmade::Unmade;
 use crate::credentials::Credentials;
 use crate::net::Destinations;
 use crate::nginx::conf::Conf;
 use crate::nginx::value::Reported;
-use crate::nginx::variable::{self, TargetVariable};
+use crate::nginx::variable;
 
 /// Shared by all blocks of a configuration.
 #[derive(Default)]
@@ -17,14 +20,12 @@ pub(crate) struct MainConf {
     pub(crate) caches: Caches,
     pub(crate) credentials: Credentials,
     pub(crate) error_pages: ErrorPages,
+    pub(crate) files: Files,
+    pub(crate) unmade: Unmade,
     exchanges: Vec<Identity>,
     has_source_variable: bool,
     phases: Vec<Phase>,
 }
-
-/// The names of target variables.
-#[derive(Default)]
-pub(crate) struct Targets(Vec<(String, TargetVariable)>);
 
 impl MainConf {
     /// The number of an exchange, and whether it was not seen before.
@@ -53,26 +54,16 @@ impl MainConf {
         }
     }
 
+    /// Looks at what shows only when all blocks are merged.
+    ///
+    /// # Errors
+    /// Something cannot be meant as it is written.
+    pub(crate) fn finish(&self, conf: &Conf<'_>) -> Result<(), Fault> {
+        self.unmade.check(conf)?;
+        self.targets.finish(conf)
+    }
+
     pub(crate) fn phases(&self) -> &[Phase] {
         &self.phases
-    }
-}
-
-impl Targets {
-    /// The index of a name, which several locations may use.
-    pub(crate) fn define(&mut self, conf: &Conf<'_>, name: &str) -> Result<usize, Reported> {
-        // NGINX compares the names of variables without case.
-        let known = self.0.iter().position(|(known, _)| known.eq_ignore_ascii_case(name));
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        let index = self.0.len();
-        self.0.push((name.to_owned(), TargetVariable::define(conf, name, index)?));
-        Ok(index)
-    }
-
-    /// The name of a target that somebody else gives a value to.
-    pub(crate) fn taken(&self) -> Option<&str> {
-        self.0.iter().find(|(_, variable)| !variable.is_ours()).map(|(name, _)| name.as_str())
     }
 }

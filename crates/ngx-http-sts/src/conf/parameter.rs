@@ -7,6 +7,7 @@ use sts_core::parameters;
 
 use crate::conf::argument::Problem;
 use crate::conf::directive::Accepted;
+use crate::conf::place::Place;
 use crate::conf::text::Text;
 use crate::nginx::conf::Conf;
 
@@ -14,17 +15,20 @@ use crate::nginx::conf::Conf;
 pub(crate) struct Parameter {
     pub(crate) name: String,
     pub(crate) text: Text,
+    pub(crate) place: Place,
 }
 
 /// Adds one to a list that is being written.
 pub(super) fn add(
     conf: &Conf<'_>,
+    place: &Place,
     list: &mut Option<Rc<Vec<Parameter>>>,
     name: &str,
     value: Template,
 ) -> Accepted {
     parameters::check_name(name).map_err(|error| error.to_string())?;
-    let parameter = Parameter { name: name.to_owned(), text: Text::compile(conf, value)? };
+    let text = Text::compile(conf, value)?;
+    let parameter = Parameter { name: name.to_owned(), text, place: place.clone() };
     let list = Rc::get_mut(list.get_or_insert_default());
     let list = list.ok_or_else(|| Problem::from("the list is in use"))?;
     if list.iter().any(|known| known.name == name) && !parameters::may_repeat(name) {

@@ -9,15 +9,19 @@ use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
 use crate::conf::carrier::{Accepted, Passed, Variables};
+use crate::conf::directive::Part;
 use crate::conf::exchange::{Challenge, OnFailure, Phase};
 use crate::conf::grant::Grant;
 use crate::conf::parameter::Parameter;
+use crate::conf::place::Places;
 use crate::conf::wstrust::WsTrustSettings;
 use crate::nginx::tls::Protocols;
 
 /// Each directive's own value; `None` where it was not written.
 #[derive(Clone, Default)]
 pub(crate) struct Settings {
+    /// Where they were written.
+    pub(crate) places: Places,
     pub(crate) kind: Option<Kind>,
     pub(crate) otx: Grant,
     pub(crate) ropc: Grant,
@@ -74,6 +78,11 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// The word of `STSType`.
+    pub(crate) fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, kind)| *kind == self).map_or("", |(word, _)| word)
+    }
+
     /// The words of `STSType`.
     pub(crate) const WORDS: [(&str, Self); 5] = [
         ("wstrust", Self::WsTrust),
@@ -105,8 +114,14 @@ impl Settings {
         self.inherit_common(outer);
     }
 
+    /// Whether a type is in force that is none of nothing.
+    pub(crate) fn makes_exchange(&self) -> bool {
+        self.kind.is_some_and(|kind| kind != Kind::Disabled)
+    }
+
     /// What `STSExchange` takes the place of.
     fn inherit_exchange(&mut self, outer: &Self) {
+        self.places.inherit(&outer.places, Part::Exchange);
         inherit(&mut self.kind, &outer.kind);
         self.otx.inherit(&outer.otx);
         self.ropc.inherit(&outer.ropc);
@@ -120,6 +135,7 @@ impl Settings {
 
     /// What goes with either syntax.
     pub(crate) fn inherit_common(&mut self, outer: &Self) {
+        self.places.inherit(&outer.places, Part::Common);
         self.wstrust.inherit_common(&outer.wstrust);
         inherit(&mut self.variables, &outer.variables);
         inherit(&mut self.accept, &outer.accept);

@@ -53,19 +53,27 @@ impl Written {
                     Problem::from("it cannot be mixed with \"STSExchange\" in one block").into()
                 );
             }
-            if whole.keys.iter().any(|key| std::ptr::eq(*key, directive)) {
+            if whole.keys.iter().any(|key| key.is_same(directive)) {
                 return Err(Problem::from("\"STSExchange\" has it as an option already").into());
             }
         }
+        let place = main.files.here(conf);
+        let had_whole = self.whole.is_some();
         let mut block = Block {
             conf,
             main,
             settings: &mut self.settings,
             names: &self.names,
             whole: &mut self.whole,
+            directive,
+            place: &place,
+            is_option: false,
         };
         (directive.set)(&mut block, arguments)?;
         self.names.push(directive);
+        if self.whole.is_some() == had_whole {
+            self.settings.places.add(directive, place);
+        }
         Ok(())
     }
 

@@ -1,25 +1,28 @@
 //! What a directive sees of the configuration that is being read.
 
+mod report;
+
 use std::ffi::OsStr;
-use std::fmt;
 use std::marker::PhantomData;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 
 use nginx_sys::{
-    NGX_HTTP_SATISFY_ANY, NGX_LOG_EMERG, NGX_LOG_WARN, ngx_conf_full_name, ngx_conf_t,
-    ngx_http_core_loc_conf_t, ngx_http_err_page_t, ngx_http_get_variable_index,
-    ngx_http_handler_pt, ngx_pnalloc, ngx_pool_t, ngx_resolver_t, ngx_str_t,
+    NGX_HTTP_SATISFY_ANY, ngx_conf_full_name, ngx_conf_t, ngx_http_core_loc_conf_t,
+    ngx_http_err_page_t, ngx_http_get_variable_index, ngx_http_handler_pt, ngx_pnalloc, ngx_pool_t,
+    ngx_resolver_t, ngx_str_t,
 };
 use ngx::http::{HttpModuleLocationConf, HttpModuleServerConf, NgxHttpCoreModule};
-use ngx::ngx_conf_log_error;
 
+use crate::conf::place::Place;
 use crate::nginx::value::Reported;
 
 /// The configuration that is being read, for the time of one callback.
 pub(crate) struct Conf<'c> {
     conf: NonNull<ngx_conf_t>,
+    /// What is said is about a block that is being merged, and this place in it.
+    place: Option<Place>,
     callback: PhantomData<&'c mut ngx_conf_t>,
 }
 
@@ -64,7 +67,7 @@ impl Conf<'_> {
     /// # Safety
     /// `conf` is valid for the time of the callback that it was given to.
     pub(super) unsafe fn from_ptr(conf: NonNull<ngx_conf_t>) -> Self {
-        Self { conf, callback: PhantomData }
+        Self { conf, place: None, callback: PhantomData }
     }
 
     pub(super) fn as_ptr(&self) -> *mut ngx_conf_t {
@@ -84,16 +87,6 @@ impl Conf<'_> {
         // SAFETY: NGINX fills it with strings.
         let words = unsafe { args.as_slice::<ngx_str_t>() };
         words.iter().map(|word| String::from_utf8(word.as_bytes().to_vec()).ok()).collect()
-    }
-
-    /// Reports what makes the configuration invalid, with its file and line.
-    pub(crate) fn error(&self, message: fmt::Arguments<'_>) {
-        ngx_conf_log_error!(NGX_LOG_EMERG, self.conf.as_ptr(), "{message}");
-    }
-
-    /// Reports what the operator should know.
-    pub(crate) fn warn(&self, message: fmt::Arguments<'_>) {
-        ngx_conf_log_error!(NGX_LOG_WARN, self.conf.as_ptr(), "{message}");
     }
 
     /// A copy of the text that lives as long as the configuration, with a NUL behind it.

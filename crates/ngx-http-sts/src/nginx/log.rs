@@ -4,14 +4,15 @@ use std::fmt;
 use std::mem::MaybeUninit;
 
 use nginx_sys::{
-    NGX_LOG_ALERT, NGX_LOG_DEBUG, NGX_LOG_ERR, NGX_LOG_INFO, NGX_LOG_WARN, ngx_cycle, ngx_log_t,
-    ngx_uint_t,
+    NGX_LOG_ALERT, NGX_LOG_DEBUG, NGX_LOG_EMERG, NGX_LOG_ERR, NGX_LOG_INFO, NGX_LOG_WARN,
+    ngx_cycle, ngx_log_t, ngx_uint_t,
 };
 use ngx::log::{LOG_BUFFER_SIZE, log_error, write_fmt};
 
 /// How much a line matters to the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
+    Emergency,
     Alert,
     Error,
     Warn,
@@ -22,6 +23,7 @@ pub(crate) enum Level {
 impl Level {
     pub(super) const fn code(self) -> ngx_uint_t {
         (match self {
+            Self::Emergency => NGX_LOG_EMERG,
             Self::Alert => NGX_LOG_ALERT,
             Self::Error => NGX_LOG_ERR,
             Self::Warn => NGX_LOG_WARN,

@@ -17,6 +17,7 @@ use ngx::http::{HttpModuleConfExt, HttpModuleMainConf, NgxHttpCoreModule};
 
 use crate::conf::directive::{Directive, Levels, Refusal};
 use crate::conf::directives::DIRECTIVES;
+use crate::conf::place::Fault;
 use crate::conf::{LocationConf, MainConf, Phase};
 use crate::handler::{self, Next};
 use crate::net;
@@ -151,12 +152,11 @@ extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
         // SAFETY: NGINX passes the configuration that it reads, and nobody else refers to ours.
         let (conf, main) = unsafe { (conf_of(cf), main_conf(cf)) };
         let (Some(conf), Some(main)) = (conf, main) else { return status(false) };
-        if let Some(name) = main.targets.taken() {
-            conf.error(format_args!(
-                "the target variable \"${name}\" of \"STSVariables\" is also given a value by \
-                 another directive (\"map\", \"set\", \"geo\", \"auth_request_set\", \"js_set\"): \
-                 use another name"
-            ));
+        if let Err(Fault { problem, place }) = main.finish(&conf) {
+            match place {
+                Some(place) => conf.error_at(&place, format_args!("{problem}")),
+                None => conf.error(format_args!("{problem}")),
+            }
             return status(false);
         }
         main.error_pages.warn(&conf);
@@ -231,8 +231,8 @@ extern "C" fn merge_loc_conf(
                 main.error_pages.note(&conf, inner);
                 CONF_OK
             }
-            Err(problem) => {
-                conf.error(format_args!("{problem}"));
+            Err(Fault { problem, place }) => {
+                conf.at(place.as_ref()).error(format_args!("{problem}"));
                 CONF_ERROR
             }
         }

@@ -4,9 +4,10 @@ use std::ptr::NonNull;
 
 use nginx_sys::{
     NGX_HTTP_VAR_CHANGEABLE, NGX_HTTP_VAR_NOCACHEABLE, NGX_OK, ngx_http_add_variable,
-    ngx_http_get_variable_pt, ngx_http_request_t, ngx_http_variable_t, ngx_int_t,
-    ngx_variable_value_t,
+    ngx_http_request_t, ngx_http_variable_t, ngx_int_t, ngx_variable_value_t,
 };
+
+use ngx::http::{HttpModuleMainConf, NgxHttpCoreModule};
 
 use crate::nginx::conf::Conf;
 use crate::nginx::guard::guard;
@@ -21,11 +22,13 @@ pub(crate) struct TargetVariable {
 }
 
 impl TargetVariable {
-    /// Defines a target variable; `index` is what its reader is told.
-    pub(crate) fn define(conf: &Conf<'_>, name: &str, index: usize) -> Result<Self, Reported> {
+    /// Defines a target variable; `None` when it has a value from elsewhere.
+    ///
+    /// It gets its reader in [`Self::install`]. Until then it has none, so that `set` and
+    /// `auth_request_set` put theirs there, as `map` and others do in any case, and that shows.
+    pub(crate) fn define(conf: &Conf<'_>, name: &str) -> Result<Option<Self>, Reported> {
         let mut name = conf.string(name);
-        // Changeable, or the name could not be given twice; what others put in its place shows in
-        // `is_ours`.
+        // Changeable, or another directive would fail with a message that does not name ours.
         // SAFETY: the configuration is valid for the call, and NGINX copies the name.
         let variable = unsafe {
             ngx_http_add_variable(conf.as_ptr(), &raw mut name, NGX_HTTP_VAR_CHANGEABLE as usize)
@@ -33,24 +36,49 @@ impl TargetVariable {
         let mut variable = NonNull::new(variable).ok_or(Reported)?;
         // SAFETY: it lives as long as the configuration, and nobody else refers to it now.
         let defined = unsafe { variable.as_mut() };
-        if defined.get_handler.is_none() {
-            defined.get_handler = Some(read_target);
-            defined.set_handler = Some(refuse_target);
-            defined.data = index;
-        }
-        // The name may have existed, and then NGINX ignores the flags that are passed.
-        defined.flags |= NGX_HTTP_VAR_NOCACHEABLE as usize;
-        Ok(Self { variable })
+        let is_free = defined.get_handler.is_none() && defined.set_handler.is_none();
+        Ok(is_free.then_some(Self { variable }))
     }
 
-    /// Whether the value still comes from here: `map`, `geo`, `js_set` or an earlier `set` of the
-    /// same name put their own reader in its place.
-    pub(crate) fn is_ours(&self) -> bool {
-        // SAFETY: it lives as long as the configuration.
-        let reader = unsafe { self.variable.as_ref().get_handler };
-        let ours: ngx_http_get_variable_pt = Some(read_target);
-        reader.map(|reader| reader as usize) == ours.map(|ours| ours as usize)
+    /// Puts the reader in place, when all directives are read and before NGINX gives it to those that
+    /// use the variable; `index` is what it is told. False when it is another's by now.
+    pub(crate) fn install(&self, index: usize) -> bool {
+        let mut variable = self.variable;
+        // SAFETY: it lives as long as the configuration, and nobody else refers to it now.
+        let defined = unsafe { variable.as_mut() };
+        if defined.get_handler.is_some() || defined.set_handler.is_some() {
+            return false;
+        }
+        defined.get_handler = Some(read_target);
+        // Scripts of other modules can set a variable by its name at run time.
+        defined.set_handler = Some(refuse_target);
+        defined.data = index;
+        // The name may have existed, and then NGINX has ignored the flags that were passed.
+        defined.flags |= NGX_HTTP_VAR_NOCACHEABLE as usize;
+        true
     }
+}
+
+/// Whether NGINX has a variable for each name that begins like this one, as for `$arg_name`.
+pub(crate) fn is_of_nginx(conf: &Conf<'_>, name: &str) -> bool {
+    // SAFETY: the configuration is valid for the call.
+    let core = NgxHttpCoreModule::main_conf(unsafe { &*conf.as_ptr() });
+    let Some(core) = core else { return false };
+    // SAFETY: NGINX fills the array with these, and changes it in no directive.
+    let prefixes = unsafe { core.prefix_variables.as_slice::<ngx_http_variable_t>() };
+    let name = name.to_ascii_lowercase();
+    prefixes.iter().any(|prefix| name.as_bytes().starts_with(prefix.name.as_bytes()))
+}
+
+/// Whether a directive reads a variable, or has compiled a text that does.
+pub(crate) fn is_used(conf: &Conf<'_>, name: &str) -> bool {
+    // SAFETY: the configuration is valid for the call.
+    let core = NgxHttpCoreModule::main_conf(unsafe { &*conf.as_ptr() });
+    let Some(core) = core else { return false };
+    // SAFETY: NGINX fills the array with these.
+    let indexed = unsafe { core.variables.as_slice::<ngx_http_variable_t>() };
+    let name = name.to_ascii_lowercase();
+    indexed.iter().any(|variable| variable.name.as_bytes() == name.as_bytes())
 }
 
 /// Defines `$sts_source_token`, unless the name has a value from elsewhere already. One that comes
