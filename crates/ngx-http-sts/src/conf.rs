@@ -42,6 +42,7 @@ mod unmade;
 mod written;
 mod wstrust;
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 pub(crate) use carrier::Carrier;
@@ -64,8 +65,20 @@ pub(crate) struct LocationConf {
     pub(crate) state: State,
     /// How tokens come in and go out, where they do.
     pub(crate) carrier: Option<Rc<Carrier>>,
+    pub(crate) told: Told,
     /// The cache that requests to this location empty.
     pub(crate) purges: Option<Rc<Cache>>,
+}
+
+/// What this worker has told the log of a location, that only requests show: once is enough.
+#[derive(Default)]
+pub(crate) struct Told {
+    /// A token that nothing passed on.
+    pub(crate) unused: Cell<bool>,
+    /// A request that ended before its exchange.
+    pub(crate) returned: Cell<bool>,
+    /// A target variable that nothing can have set.
+    pub(crate) unset: Cell<bool>,
 }
 
 /// What happens to the requests of a block.

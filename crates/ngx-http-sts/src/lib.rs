@@ -20,6 +20,7 @@
 //! | [`pending`] | a request that waits |
 //! | [`target`] | a target token in the forms that it is passed on in |
 //! | [`credentials`] | the gateway's credentials, as far as they are in files |
+//! | [`afterwards`] | what shows only when a request is over |
 //! | [`purge`] | forgetting tokens |
 //! | [`refusal`] | what the client gets when it does not work |
 //! | [`variables`] | `$sts_status`, `$sts_error` and the target variables |
@@ -28,6 +29,7 @@
 #![deny(unsafe_code)]
 
 mod admission;
+mod afterwards;
 mod ask;
 mod cache;
 mod carry;

@@ -4,6 +4,7 @@
 //! is shared between threads, and what NGINX hands to a callback stays valid while it runs.
 
 pub(crate) mod address;
+mod afterwards;
 pub(crate) mod body;
 pub(crate) mod clock;
 pub(crate) mod conf;

@@ -69,13 +69,18 @@ pub(crate) fn target(request: Request<'_>, index: usize) -> Option<&[u8]> {
         Some(exchange) => ended_here(request, context).filter(|it| it.exchange == exchange.id),
         None => context.last_of(request, |ended| ended.carrier.form_in(index).is_some()),
     });
-    if ended.is_none() && form_here.is_some() {
-        warn_of_early_reader(request);
+    match in_force {
+        Some(_) if ended.is_none() && form_here.is_some() => warn_of_early_reader(request),
+        None if ended.is_none() => warn_of_lost_reader(request),
+        _ => {}
     }
     let ended = ended?;
     let granted = context?.granted(ended)?;
     // A location with the same exchange may have another name for the target.
     let form = form_here.or_else(|| ended.carrier.form_in(index))?;
+    if !request.is_answered() {
+        ended.carrier.was_read.set(true);
+    }
     let token = match form.scheme {
         None => granted.token.encoded(form.encoding)?.expose(),
         Some(_) => request.bytes(written(granted, form, Kind::Environment)?.expose()).ok()?,
@@ -92,6 +97,22 @@ fn ended_here<'r>(request: Request<'r>, context: &'r Context) -> Option<&'r Ende
         None => None,
     };
     context.ended(number?)
+}
+
+/// A location without an exchange can only show what one before it has brought.
+fn warn_of_lost_reader(request: Request<'_>) {
+    let Some(location) = request.location() else { return };
+    let has_exchanged = request.context().is_some_and(|context| context.all().next().is_some());
+    if request.is_answered() || has_exchanged || location.told.unset.replace(true) {
+        return;
+    }
+    request.log(
+        Level::Warn,
+        format_args!(
+            "sts: a target variable was read in a location that makes no exchange, before any other \
+             has made one, and is empty: \"STSType\" is missing there, or the variable is not for it"
+        ),
+    );
 }
 
 fn warn_of_early_reader(request: Request<'_>) {

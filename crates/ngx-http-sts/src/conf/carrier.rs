@@ -1,5 +1,6 @@
 //! How tokens come in and go out: `STSVariables`, `STSAcceptSourceTokenIn`, `STSPassTargetTokenIn`.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use sts_core::carry::place::{Accept, Kind, Pass, Place};
@@ -25,6 +26,8 @@ pub(crate) struct Carrier {
     pub(crate) target_encoding: Option<Encoding>,
     /// Bytes that a form may have.
     pub(crate) max_form: u64,
+    /// In this worker a directive has read a target that this location has got.
+    pub(crate) was_read: Cell<bool>,
 }
 
 /// `STSVariables`.
@@ -91,6 +94,7 @@ impl Carrier {
             source_encoding: settings.source_encoding.flatten(),
             target_encoding: settings.target_encoding.flatten(),
             max_form: settings.max_form.unwrap_or(MAX_FORM),
+            was_read: Cell::new(false),
         }
     }
 

@@ -8,9 +8,10 @@ use nginx_sys::{
     NGX_CONF_TAKE12, NGX_CONF_TAKE123, NGX_DECLINED, NGX_DONE, NGX_ERROR, NGX_HTTP_LIF_CONF,
     NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MODULE,
     NGX_HTTP_SRV_CONF, NGX_OK, ngx_array_push, ngx_command_t, ngx_conf_t, ngx_cycle_t,
-    ngx_http_handler_pt, ngx_http_module_t, ngx_http_phases_NGX_HTTP_ACCESS_PHASE,
-    ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, ngx_http_phases_NGX_HTTP_REWRITE_PHASE,
-    ngx_http_request_t, ngx_int_t, ngx_module_t, ngx_str_t, ngx_uint_t,
+    ngx_http_handler_pt, ngx_http_module_t, ngx_http_phases, ngx_http_phases_NGX_HTTP_ACCESS_PHASE,
+    ngx_http_phases_NGX_HTTP_LOG_PHASE, ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE,
+    ngx_http_phases_NGX_HTTP_REWRITE_PHASE, ngx_http_request_t, ngx_int_t, ngx_module_t, ngx_str_t,
+    ngx_uint_t,
 };
 use ngx::core::Pool;
 use ngx::http::{HttpModuleConfExt, HttpModuleMainConf, NgxHttpCoreModule};
@@ -21,6 +22,7 @@ use crate::conf::place::Fault;
 use crate::conf::{LocationConf, MainConf, Phase};
 use crate::handler::{self, Next};
 use crate::net;
+use crate::nginx::afterwards::log_handler;
 use crate::nginx::conf::Conf;
 use crate::nginx::guard::guard;
 use crate::nginx::request::Request;
@@ -160,8 +162,12 @@ extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
             return status(false);
         }
         main.error_pages.warn(&conf);
+        let phases = main.phases();
         // SAFETY: NGINX passes the configuration that it reads.
-        status(main.phases().iter().all(|phase| unsafe { register(cf, *phase) }))
+        let are_registered = phases.iter().all(|phase| unsafe { register(cf, *phase) });
+        // SAFETY: as above.
+        let is_logged = phases.is_empty() || unsafe { register_log(cf) };
+        status(are_registered && is_logged)
     })
 }
 
@@ -175,6 +181,26 @@ unsafe fn register(cf: *mut ngx_conf_t, phase: Phase) -> bool {
         Phase::Access => (ngx_http_phases_NGX_HTTP_ACCESS_PHASE, Some(access_handler)),
         Phase::PreContent => (ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, Some(precontent_handler)),
     };
+    // SAFETY: the caller's contract.
+    unsafe { push_handler(cf, number, handler) }
+}
+
+/// Registers the handler of the log phase, which has nothing to do with the others.
+///
+/// # Safety
+/// As [`register`].
+unsafe fn register_log(cf: *mut ngx_conf_t) -> bool {
+    // SAFETY: the caller's contract.
+    unsafe { push_handler(cf, ngx_http_phases_NGX_HTTP_LOG_PHASE, Some(log_handler)) }
+}
+
+/// # Safety
+/// As [`register`].
+unsafe fn push_handler(
+    cf: *mut ngx_conf_t,
+    number: ngx_http_phases,
+    handler: ngx_http_handler_pt,
+) -> bool {
     // SAFETY: the caller's contract.
     let core = NgxHttpCoreModule::main_conf_mut(unsafe { &*cf });
     let Some(core) = core else { return false };

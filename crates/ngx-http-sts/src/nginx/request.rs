@@ -6,8 +6,9 @@ use std::ptr::{self, NonNull};
 use std::slice;
 
 use nginx_sys::{
-    NGX_HTTP_GET, NGX_HTTP_HEAD, ngx_http_core_content_phase, ngx_http_request_t, ngx_list_push,
-    ngx_pnalloc, ngx_pool_cleanup_add, ngx_str_t, ngx_table_elt_t,
+    NGX_HTTP_GET, NGX_HTTP_HEAD, ngx_http_core_content_phase, ngx_http_phase_handler_t,
+    ngx_http_request_t, ngx_int_t, ngx_list_push, ngx_pnalloc, ngx_pool_cleanup_add, ngx_str_t,
+    ngx_table_elt_t,
 };
 use ngx::http::{HttpModuleConfExt, HttpModuleMainConf, HttpModuleServerConf, NgxHttpCoreModule};
 
@@ -27,6 +28,10 @@ pub(crate) struct Request<'r> {
 /// See [`Request::id`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RequestId(usize);
+
+/// What runs the handlers of a phase.
+pub(super) type Checker =
+    unsafe extern "C" fn(*mut ngx_http_request_t, *mut ngx_http_phase_handler_t) -> ngx_int_t;
 
 /// NGINX has no memory left.
 pub(crate) struct OutOfMemory;
@@ -157,13 +162,17 @@ impl<'r> Request<'r> {
     /// Whether the request is where its content is made. A clone, which NGINX makes for `slice` and for
     /// what it updates in the background, begins there.
     pub(crate) fn is_at_content(self) -> bool {
+        self.is_checked_by(ngx_http_core_content_phase)
+    }
+
+    /// Whether the request is in the phases that NGINX runs with this function.
+    pub(super) fn is_checked_by(self, phase: Checker) -> bool {
         let core = NgxHttpCoreModule::main_conf(self.raw());
         let Some(core) = core else { return false };
         let Ok(at) = usize::try_from(self.raw().phase_handler) else { return false };
         // SAFETY: NGINX keeps the number of a request's phase handler within the engine's table.
         let checker = unsafe { (*core.phase_engine.handlers.add(at)).checker };
-        let content: unsafe extern "C" fn(_, _) -> _ = ngx_http_core_content_phase;
-        checker.map(|checker| checker as usize) == Some(content as usize)
+        checker.map(|checker| checker as usize) == Some(phase as usize)
     }
 
     /// The status that an error page is for, unless it says another one (`error_page 502 =200 …`); 0
