@@ -125,7 +125,7 @@ fn an_exchange_without_a_type_is_refused() {
             "STSOTXEndpoint http://127.0.0.1:9/; #!\nSTSVariables $http_a $t;\nlocation / { }",
             &["STSType otx"],
         ),
-        // Somebody else's exchange is not made of this.
+        // The exchange of another location is not made of this.
         server(
             "location /a { STSType otx; %%STS%% STSVariables $http_a $t; }
              location /here {

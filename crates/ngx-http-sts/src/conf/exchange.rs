@@ -379,7 +379,7 @@ fn check_parameters(profile: &Profile, parameters: &[Parameter]) -> Result<(), F
 fn warn_of_unverified(conf: &Conf<'_>, profile: &Profile) {
     let name = profile.endpoint.authority();
     conf.warn(format_args!(
-        "the certificate of the STS \"{name}\" is not verified: anybody on the way can take \
+        "the certificate of the STS \"{name}\" is not verified: every host on the way can read \
          the tokens; leave \"STSSSLValidateServer\" (option \"ssl_verify\") on, and name the CA \
          with \"STSSSLTrustedCertificate\""
     ));

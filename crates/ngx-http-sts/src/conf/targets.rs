@@ -80,7 +80,7 @@ impl Targets {
         }
     }
 
-    /// When all is merged: puts our readers in place, and fails for a name that somebody else gives a
+    /// When all is merged: puts our readers in place, and fails for a name that another directive gives a
     /// value to, and for one that is used and never gets one.
     pub(crate) fn finish(&self, conf: &Conf<'_>) -> Result<(), Fault> {
         for (index, target) in self.0.iter().enumerate() {

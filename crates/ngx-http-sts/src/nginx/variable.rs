@@ -34,7 +34,7 @@ impl TargetVariable {
             ngx_http_add_variable(conf.as_ptr(), &raw mut name, NGX_HTTP_VAR_CHANGEABLE as usize)
         };
         let mut variable = NonNull::new(variable).ok_or(Reported)?;
-        // SAFETY: it lives as long as the configuration, and nobody else refers to it now.
+        // SAFETY: it lives as long as the configuration, and no other reference to it exists now.
         let defined = unsafe { variable.as_mut() };
         let is_free = defined.get_handler.is_none() && defined.set_handler.is_none();
         Ok(is_free.then_some(Self { variable }))
@@ -44,7 +44,7 @@ impl TargetVariable {
     /// use the variable; `index` is what it is told. False when it is another's by now.
     pub(crate) fn install(&self, index: usize) -> bool {
         let mut variable = self.variable;
-        // SAFETY: it lives as long as the configuration, and nobody else refers to it now.
+        // SAFETY: it lives as long as the configuration, and no other reference to it exists now.
         let defined = unsafe { variable.as_mut() };
         if defined.get_handler.is_some() || defined.set_handler.is_some() {
             return false;
