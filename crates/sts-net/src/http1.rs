@@ -10,4 +10,5 @@ mod chunks;
 mod fields;
 mod framing;
 mod head;
+mod keep_alive;
 pub mod request;

@@ -1,6 +1,7 @@
 //! What comes back.
 
 use std::mem;
+use std::num::NonZeroU32;
 
 use http::{HeaderMap, HeaderName, StatusCode};
 use memchr::memchr;
@@ -40,8 +41,24 @@ pub struct Answer {
     pub body: Secret,
     /// Whether the other side means to keep the connection, and knows where the answer ends.
     pub keeps_connection: bool,
+    /// For how many milliseconds the connection may stay unused, where the other side says so.
+    pub idle: Option<NonZeroU32>,
     /// Something came after it.
     pub has_more: bool,
+}
+
+impl Answer {
+    /// Whether the other side says that nothing of the request was processed, for a reason that lies
+    /// in the connection: it is not for this server (421, RFC 9110, section 15.5.20), or it waited
+    /// for too long (408, section 15.5.9) before the request was written. On a connection that was
+    /// used before, a new one does better.
+    pub fn is_about_the_connection(&self, was_written: bool) -> bool {
+        match self.status {
+            StatusCode::MISDIRECTED_REQUEST => true,
+            StatusCode::REQUEST_TIMEOUT => !was_written,
+            _ => false,
+        }
+    }
 }
 
 /// Why there is no answer.
@@ -252,8 +269,8 @@ impl Rest {
 }
 
 fn answer(head: Head, body: Body, has_more: bool) -> Answer {
-    let Head { status, headers, keeps_connection, .. } = head;
-    Answer { status, headers, body: body.into_bytes(), keeps_connection, has_more }
+    let Head { status, headers, keeps_connection, idle, .. } = head;
+    Answer { status, headers, body: body.into_bytes(), keeps_connection, idle, has_more }
 }
 
 #[cfg(test)]

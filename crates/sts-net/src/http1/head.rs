@@ -1,6 +1,7 @@
 //! The status line and the headers of an answer (RFC 9112, sections 4 and 5).
 
 use std::mem::MaybeUninit;
+use std::num::NonZeroU32;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use httparse::{Header, ParserConfig, Response, Status};
@@ -8,6 +9,7 @@ use httparse::{Header, ParserConfig, Response, Status};
 use crate::http1::answer::{AnswerError, Asked};
 use crate::http1::fields::Fields;
 use crate::http1::framing::Framing;
+use crate::http1::keep_alive::{self, Idle};
 
 /// Headers of one answer.
 const MAX_HEADERS: usize = 100;
@@ -22,6 +24,8 @@ pub(super) struct Head {
     pub(super) framing: Framing,
     /// Whether the other side means to keep the connection.
     pub(super) keeps_connection: bool,
+    /// For how many milliseconds it does, if it says so.
+    pub(super) idle: Option<NonZeroU32>,
 }
 
 impl Head {
@@ -54,11 +58,15 @@ impl Head {
         let framing = Framing::of(status, is_http_1_0, &fields, asked)?;
         // What is not read of it would be read as the next answer.
         let is_clear = framing != Framing::None || !announces_body(&fields);
+        let idle = keep_alive::idle(&fields);
         let head = Self {
             status,
             headers: select(&fields, wanted)?,
             framing,
-            keeps_connection: is_clear && keeps_connection(is_http_1_0, &fields),
+            keeps_connection: is_clear
+                && idle != Idle::Closed
+                && keeps_connection(is_http_1_0, &fields),
+            idle: if let Idle::For(time) = idle { Some(time) } else { None },
         };
         Ok(Some((head, length)))
     }

@@ -233,3 +233,30 @@ proptest! {
         let _ = in_pieces(Asked::Answer, text.chunks(7));
     }
 }
+
+#[test]
+fn some_answers_are_about_the_connection_and_not_about_the_request() {
+    let answer = |status: u16| {
+        let mut reader = Reader::new(Asked::Answer, &WANTED, LIMITS);
+        let text = format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\n\r\n");
+        reader.take(text.as_bytes()).unwrap().unwrap()
+    };
+    for (status, before, after) in
+        [(421, true, true), (408, true, false), (200, false, false), (503, false, false)]
+    {
+        assert_eq!(answer(status).is_about_the_connection(false), before, "{status}");
+        assert_eq!(answer(status).is_about_the_connection(true), after, "{status}");
+    }
+}
+
+#[test]
+fn an_answer_says_for_how_long_its_connection_is_kept() {
+    for (seconds, idle, keeps) in [(5, Some(4_000), true), (0, None, false)] {
+        let mut reader = Reader::new(Asked::Answer, &WANTED, LIMITS);
+        let fields = format!("Keep-Alive: timeout={seconds}\r\nContent-Length: 0");
+        let answer = reader.take(format!("HTTP/1.1 200 x\r\n{fields}\r\n\r\n").as_bytes());
+        let answer = answer.unwrap().unwrap();
+        assert_eq!(answer.idle.map(NonZeroU32::get), idle);
+        assert_eq!(answer.keeps_connection, keeps);
+    }
+}
