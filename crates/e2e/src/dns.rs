@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -14,6 +14,15 @@ const AAAA: u16 = 28;
 /// Bits of the header's second word (RFC 1035, section 4.1.1): an answer, with recursion.
 const ANSWER: u16 = 0x8180;
 const NO_SUCH_NAME: u16 = 3;
+
+/// Why a server does not say anything about a name (RFC 1035, section 4.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// SERVFAIL.
+    Failure = 2,
+    /// REFUSED.
+    Refusal = 5,
+}
 
 /// The header's bytes.
 const HEADER: usize = 12;
@@ -33,6 +42,8 @@ struct Zone {
     names: Mutex<HashMap<String, Entry>>,
     asked: Mutex<HashMap<String, usize>>,
     silent: AtomicBool,
+    /// In place of each answer, when it is not 0.
+    trouble: AtomicU16,
     over: AtomicBool,
 }
 
@@ -84,6 +95,11 @@ impl Dns {
         self.zone.silent.store(silent, Ordering::Relaxed);
     }
 
+    /// What everybody gets in place of an answer.
+    pub fn set_trouble(&self, trouble: Option<Trouble>) {
+        self.zone.trouble.store(trouble.map_or(0, |trouble| trouble as u16), Ordering::Relaxed);
+    }
+
     /// How often the name was asked for, whatever about it.
     pub fn questions(&self, name: &str) -> usize {
         lock(&self.zone.asked).get(name).copied().unwrap_or_default()
@@ -122,11 +138,16 @@ impl Zone {
         if self.silent.load(Ordering::Relaxed) {
             return None;
         }
+        let trouble = self.trouble.load(Ordering::Relaxed);
         let names = lock(&self.names);
-        let entry = names.get(&name);
+        let entry = names.get(&name).filter(|_| trouble == 0);
         let records: Vec<_> =
             entry.iter().flat_map(|entry| entry.records()).filter(|(k, _)| *k == kind).collect();
-        let status = if entry.is_some() { ANSWER } else { ANSWER | NO_SUCH_NAME };
+        let status = match (entry, trouble) {
+            (Some(_), _) => ANSWER,
+            (None, 0) => ANSWER | NO_SUCH_NAME,
+            (None, trouble) => ANSWER | trouble,
+        };
         let count = u16::try_from(records.len()).expect("a few addresses");
         let mut answer = message.get(..2)?.to_vec();
         for value in [status, 1, count, 0, 0] {

@@ -132,6 +132,35 @@ fn an_address_that_hangs_leaves_time_for_the_next() {
 }
 
 #[test]
+fn an_address_that_hangs_is_left_out_for_a_while() {
+    let scene = Scene::new();
+    let full = FullPort::at(SocketAddr::new(HANGING, scene.sts.port()));
+    let dns = Dns::new();
+    dns.set(NAME, 1, &[HANGING, HERE]);
+    let nginx = asking(&scene, &dns, "").start();
+    let hangs = || {
+        let start = Instant::now();
+        assert_exchanged(nginx.get("/").bearer("alice").send(), "alice");
+        start.elapsed() >= Duration::from_millis(1500)
+    };
+    // NGINX's resolver begins anywhere in the list.
+    wait_for("a call that begins with the one that hangs", hangs);
+
+    let start = Instant::now();
+    let slow = (0..20).filter(|_| hangs()).count();
+    assert_eq!(slow, 0, "{:?}", start.elapsed());
+
+    // It is not written off: without another one it is tried at once.
+    drop(full);
+    let there = Scene::with(Sts::builder().listen(Listen::tcp(HANGING, scene.sts.port())));
+    dns.set(NAME, 1, &[HANGING]);
+    wait_for("the address to be tried", || {
+        assert_exchanged(nginx.get("/").bearer("bob").send(), "bob");
+        there.sts.call_count() > 0
+    });
+}
+
+#[test]
 fn addresses_that_all_hang_take_no_longer_than_the_call_may() {
     let scene = Scene::new();
     let _full = FullPort::at(SocketAddr::new(HANGING, scene.sts.port()));

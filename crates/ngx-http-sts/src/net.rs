@@ -3,6 +3,7 @@
 mod connection;
 mod destination;
 mod lookup;
+mod opening;
 mod pool;
 mod tunnel;
 
@@ -129,6 +130,9 @@ async fn run(
 ) -> Result<Answer, CallError> {
     let end = timer::now() + limit.timeout;
     let _turn = destination.calls().turn(limit.calls).await?;
+    if let Some(look) = opening::look(destination, limit) {
+        look.await;
+    }
     if let Some(mut connection) = pool::take(destination) {
         sent.set(true);
         match connection.send(message.0.expose(), limit.response).await {
@@ -142,7 +146,7 @@ async fn run(
         }
     }
     // Boxed, because most calls find a connection: their task has to have no room for this.
-    let mut connection = Box::pin(open(destination, limit, end)).await?;
+    let mut connection = Box::pin(opening::open(destination, limit, end)).await?;
     sent.set(true);
     match connection.send(message.0.expose(), limit.response).await {
         Err(SendError::Unsent(error) | SendError::Call(error)) => Err(error),
@@ -157,23 +161,5 @@ async fn run(
 fn keep(destination: &Rc<Destination>, connection: Connection, answer: &Answer, limit: &Limit) {
     if connection.is_reusable_after(answer) {
         pool::park(destination, connection, limit.keepalive);
-    }
-}
-
-/// A name that is not found, a connection that is refused, a handshake that fails: nothing was sent.
-async fn open(
-    destination: &Rc<Destination>,
-    limit: &Limit,
-    end: u64,
-) -> Result<Connection, CallError> {
-    let mut left = limit.retries.times;
-    loop {
-        match Connection::open(destination, limit.timeout).await {
-            Err(error) if left > 0 && error.may_pass() && limit.retries.fit_before(end) => {
-                left -= 1;
-                Timer::new(limit.retries.pause, Hold::default()).await;
-            }
-            opened => return opened,
-        }
     }
 }

@@ -1,11 +1,11 @@
 //! How this machine finds names: `/etc/hosts` and `/etc/resolv.conf`, as `getaddrinfo` reads them.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// What `resolv.conf(5)` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolvConf {
-    /// The servers to ask, at most three.
+    /// The servers to ask, at most three; the one of this machine where none is named.
     pub servers: Vec<SocketAddr>,
     search: Vec<String>,
     /// A name with at least that many dots is asked for as it stands first.
@@ -19,10 +19,12 @@ impl ResolvConf {
     /// Reads the file's text; what is not understood is left out, as the C library does.
     pub fn parse(text: &str) -> Self {
         let mut conf = Self { servers: Vec::new(), search: Vec::new(), dots: 1 };
+        let mut names_servers = false;
         for line in text.lines() {
             let mut words = line.split_whitespace();
             match words.next() {
                 Some("nameserver") => {
+                    names_servers = true;
                     let server = words.next().and_then(|word| word.parse::<IpAddr>().ok());
                     conf.servers.extend(server.map(|ip| SocketAddr::new(ip, DNS_PORT)));
                 }
@@ -39,6 +41,9 @@ impl ResolvConf {
             }
         }
         conf.servers.truncate(MAX_SERVERS);
+        if !names_servers {
+            conf.servers.push(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), DNS_PORT));
+        }
         conf
     }
 
@@ -87,6 +92,12 @@ mod tests {
         let text = "nameserver 1.1.1.1\nnameserver x\nnameserver\nnameserver 1.1.1.2\n\
                     nameserver 1.1.1.3\nnameserver 1.1.1.4\n";
         assert_eq!(servers(text), ["1.1.1.1:53", "1.1.1.2:53", "1.1.1.3:53"]);
+    }
+
+    #[test]
+    fn without_a_server_it_is_the_one_of_this_machine() {
+        assert_eq!(servers("search a.example\n"), ["127.0.0.1:53"]);
+        assert_eq!(servers("nameserver fe80::1%eth0\n"), [""; 0]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
@@ -15,13 +15,10 @@ use sts_net::wear::Wear;
 use crate::net::{CallError, Destination, tunnel};
 use crate::nginx::address::SocketAddress;
 use crate::nginx::peer::{ConnectError, Peer, TransferError};
-use crate::nginx::timer::{self, Hold, Timer};
+use crate::nginx::timer;
 
 /// Bytes that the status line and the headers of an answer may have.
 const MAX_HEAD: usize = 64 * 1024;
-
-/// Milliseconds that an address may hang while there is another one.
-const MAX_PATIENCE: u64 = 2_000;
 
 /// Bytes that are read at once: an answer as a rule.
 const ROOM: usize = 16 * 1024;
@@ -47,34 +44,11 @@ pub(super) enum SendError {
 }
 
 impl Connection {
-    /// Connects to the first address that takes the connection, and secures it. `time` is what all
-    /// of it may take, in milliseconds: an address that hangs leaves some to the next.
-    pub(super) async fn open(destination: &Rc<Destination>, time: u64) -> Result<Self, CallError> {
-        let addresses = destination.addresses(time / 2).await.map_err(CallError::NoAddress)?;
-        let share = time / (addresses.len() as u64 + 1);
-        let patience = share.min(MAX_PATIENCE);
-        let mut last = CallError::NoAddress("the name has none".into());
-        for (index, address) in addresses.iter().enumerate() {
-            let opening = pin!(Self::at(address, destination));
-            // The deadline of the call ends the last attempt.
-            let opened = if index + 1 == addresses.len() {
-                opening.await
-            } else {
-                let timer = pin!(Timer::new(patience, Hold::default()));
-                let hangs = || Err(ConnectError::hangs(address, patience).into());
-                timer::before(timer, opening).await.unwrap_or_else(hangs)
-            };
-            match opened {
-                Err(CallError::Connect(error)) if error.is_about_the_address() => {
-                    last = error.into();
-                }
-                done => return done,
-            }
-        }
-        Err(last)
-    }
-
-    async fn at(address: &SocketAddress, destination: &Rc<Destination>) -> Result<Self, CallError> {
+    /// Connects to an address, and secures the connection.
+    pub(super) async fn open(
+        address: &SocketAddress,
+        destination: &Rc<Destination>,
+    ) -> Result<Self, CallError> {
         let peer = Peer::connect(address).await?;
         if let Some(target) = destination.tunnel() {
             tunnel::open(&peer, target).await?;

@@ -184,6 +184,16 @@ impl Destination {
         self.lookup.addresses(time).await
     }
 
+    /// Whether it is known that its name still leads where it led.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.lookup.is_fresh()
+    }
+
+    /// Whether its name leads to this address, as far as is known.
+    pub(super) fn has(&self, address: &SocketAddress) -> bool {
+        self.lookup.has(address)
+    }
+
     /// The certificate that TLS shows, as of now.
     ///
     /// # Errors

@@ -1,40 +1,48 @@
-//! The addresses of an STS at run time: its name may move.
+//! The addresses of an STS at run time: its name may move, or be withdrawn.
 //!
-//! Asked is NGINX's `resolver` when the location has one, else the servers of `/etc/resolv.conf`.
-//! Names of `/etc/hosts` are not asked for. When nobody answers, the addresses that the name had last
-//! are used: by the last answer, or when the configuration was read (ADR 6).
+//! Asked is NGINX's `resolver` when the location has one, else the servers of `/etc/resolv.conf`; these
+//! not for names of `/etc/hosts`. When there is no answer, the addresses that the name had last are
+//! used: by the last answer, or when the configuration was read (ADR 6).
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fs;
 use std::pin::pin;
 
 use sts_core::endpoint::Host;
 use sts_net::names::{self, ResolvConf};
+use sts_net::whereabouts::{Reply, Search, Whereabouts};
 
 use crate::nginx::address::SocketAddress;
 use crate::nginx::conf::Conf;
-use crate::nginx::resolve::{ResolveError, Resolver};
+use crate::nginx::resolve::Resolver;
 use crate::nginx::timer::{self, Hold, Timer};
 
 /// Milliseconds that one question to the servers of `/etc/resolv.conf` may take.
 const TIMEOUT: u64 = 2_000;
 
-/// Milliseconds that a call waits for an answer when it has other addresses.
-const PATIENCE: u64 = 1_000;
-
-/// Milliseconds for which nobody is asked again after nobody answered: a DNS that is away must not
-/// delay each call.
-const PAUSE: u64 = 5_000;
+/// What to say of a name that had an address when the configuration was read, and that a name server
+/// does not know.
+const HINT: &str = "; it had an address when the configuration was read: if that is not of DNS, or \
+                    found by a search list, write it into /etc/hosts";
 
 /// How a host is looked up.
-pub(super) struct Lookup {
-    /// Whom to ask, and for which names, one after the other.
-    asked: Option<(Resolver, Vec<String>)>,
+pub(super) enum Lookup {
+    /// Nobody is asked for it.
+    Fixed(Vec<SocketAddress>),
+    Name(Name),
+}
+
+/// A name for which a name server is asked.
+pub(super) struct Name {
+    resolver: Resolver,
+    /// What is asked for, one after the other.
+    candidates: Vec<String>,
     port: u16,
-    /// What the name had last.
-    known: RefCell<Vec<SocketAddress>>,
-    /// When to ask again, after nobody answered.
-    again: Cell<Option<u64>>,
+    /// Its addresses when the configuration was read.
+    configured: Vec<SocketAddress>,
+    /// This machine knows it by itself.
+    is_in_hosts: bool,
+    state: RefCell<Whereabouts<SocketAddress>>,
 }
 
 /// What all destinations of a configuration share.
@@ -42,6 +50,7 @@ pub(super) struct Lookup {
 pub(super) struct System {
     resolver: Option<Option<Resolver>>,
     conf: Option<ResolvConf>,
+    hosts: Option<String>,
 }
 
 impl System {
@@ -49,6 +58,15 @@ impl System {
         self.conf.get_or_insert_with(|| {
             ResolvConf::parse(&fs::read_to_string("/etc/resolv.conf").unwrap_or_default())
         })
+    }
+
+    fn is_in_hosts(&mut self, name: &str) -> bool {
+        let hosts = self.hosts.get_or_insert_with(|| {
+            // Other encodings than UTF-8 may stand in comments.
+            let text = fs::read("/etc/hosts").unwrap_or_default();
+            String::from_utf8_lossy(&text).into_owned()
+        });
+        names::is_in_hosts(hosts, name)
     }
 
     fn resolver(&mut self, conf: &Conf<'_>) -> Option<Resolver> {
@@ -72,78 +90,76 @@ impl Lookup {
         port: u16,
         configured: Vec<SocketAddress>,
     ) -> Self {
-        let asked = match (host, resolver) {
-            (Host::Ip(_) | Host::Unix(_), _) => None,
-            (Host::Name(name), Some(resolver)) => Some((resolver, vec![name.clone()])),
-            (Host::Name(name), None) => {
-                let hosts = fs::read_to_string("/etc/hosts").unwrap_or_default();
-                let known = names::is_in_hosts(&hosts, name);
-                let resolver = if known { None } else { system.resolver(conf) };
-                resolver.map(|resolver| (resolver, system.conf().candidates(name)))
-            }
+        let Host::Name(name) = host else { return Self::Fixed(configured) };
+        let is_in_hosts = system.is_in_hosts(name);
+        let asked = match resolver {
+            Some(resolver) => Some((resolver, vec![name.clone()])),
+            None if is_in_hosts => None,
+            None => system.resolver(conf).map(|it| (it, system.conf().candidates(name))),
         };
-        Self { asked, port, known: RefCell::new(configured), again: Cell::default() }
+        let Some((resolver, candidates)) = asked else { return Self::Fixed(configured) };
+        let state = RefCell::new(Whereabouts::new(configured.clone()));
+        Self::Name(Name { resolver, candidates, port, configured, is_in_hosts, state })
     }
 
     /// The addresses to try, in this order. Asking takes at most `time` milliseconds.
     ///
     /// # Errors
-    /// Nobody knows one, and why.
+    /// There is none, and why.
     pub(super) async fn addresses(&self, time: u64) -> Result<Vec<SocketAddress>, String> {
-        let known = self.known.borrow().clone();
-        let why = match self.patience(time, !known.is_empty()) {
-            Some(time) => match self.ask_within(time).await {
-                Ok(addresses) => return Ok(addresses),
-                Err(why) => why,
-            },
-            None => "no address was found when the configuration was read".to_owned(),
-        };
-        if known.is_empty() { Err(why) } else { Ok(known) }
-    }
-
-    /// Milliseconds to wait for an answer; `None` when nobody is asked.
-    fn patience(&self, time: u64, has_others: bool) -> Option<u64> {
-        self.asked.as_ref()?;
-        // Who has no other address asks each time.
-        if !has_others {
-            return Some(time);
+        match self {
+            Self::Fixed(addresses) if addresses.is_empty() => {
+                Err("no address was found when the configuration was read".to_owned())
+            }
+            Self::Fixed(addresses) => Ok(addresses.clone()),
+            Self::Name(name) => name.addresses(time).await,
         }
-        let Some(again) = self.again.get() else { return Some(time.min(PATIENCE)) };
-        // One call finds out for all the others.
-        (timer::now() >= again).then(|| {
-            self.again.set(Some(timer::now() + PAUSE));
-            time.min(PATIENCE)
-        })
     }
 
-    async fn ask_within(&self, time: u64) -> Result<Vec<SocketAddress>, String> {
+    /// Whether what is known is recent enough to go to an address again without asking.
+    pub(super) fn is_fresh(&self) -> bool {
+        match self {
+            Self::Fixed(_) => true,
+            Self::Name(name) => name.state.borrow().is_fresh(timer::now()),
+        }
+    }
+
+    /// Whether this is one of the addresses, as far as is known.
+    pub(super) fn has(&self, address: &SocketAddress) -> bool {
+        match self {
+            Self::Fixed(_) => true,
+            Self::Name(name) => name.state.borrow().known().contains(address),
+        }
+    }
+}
+
+impl Name {
+    async fn addresses(&self, time: u64) -> Result<Vec<SocketAddress>, String> {
+        let patience = self.state.borrow_mut().ask(timer::now(), time);
+        let Some(time) = patience else { return Ok(self.state.borrow().known().to_vec()) };
         // NGINX's `resolver_timeout` may be longer than the whole call.
         let timer = pin!(Timer::new(time, Hold::default()));
-        let answer = match timer::before(timer, pin!(self.ask())).await {
-            Some(Ok(addresses)) if addresses.is_empty() => {
-                Err("the name has no address".to_owned())
+        let reply = timer::before(timer, pin!(self.ask()))
+            .await
+            .unwrap_or_else(|| Reply::Silent(format!("no name server answered within {time} ms")));
+        let reply = match reply {
+            // What a name server does not know of is not gone from this machine.
+            Reply::Gone(_) if self.is_in_hosts && !self.configured.is_empty() => {
+                Reply::Found(self.configured.clone())
             }
-            Some(Ok(addresses)) => Ok(addresses),
-            Some(Err(error)) => Err(error.to_string()),
-            None => Err(format!("no name server answered within {time} ms")),
+            Reply::Gone(why) if !self.configured.is_empty() => Reply::Gone(why + HINT),
+            reply => reply,
         };
-        self.again.set(answer.is_err().then(|| timer::now() + PAUSE));
-        if let Ok(addresses) = &answer {
-            self.known.replace(addresses.clone());
-        }
-        answer
+        self.state.borrow_mut().learn(reply, timer::now()).map(<[_]>::to_vec)
     }
 
-    /// Asks for one name after the other.
-    async fn ask(&self) -> Result<Vec<SocketAddress>, ResolveError> {
-        let mut last = Ok(Vec::new());
-        let Some((resolver, names)) = &self.asked else { return last };
-        for name in names {
-            last = resolver.resolve(name, self.port).await;
-            if last.as_ref().is_ok_and(|addresses| !addresses.is_empty()) {
-                break;
+    async fn ask(&self) -> Reply<SocketAddress> {
+        let mut search = Search::default();
+        for name in &self.candidates {
+            if let Some(reply) = search.take(self.resolver.resolve(name, self.port).await) {
+                return reply;
             }
         }
-        last
+        search.end()
     }
 }

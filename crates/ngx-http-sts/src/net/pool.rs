@@ -23,13 +23,15 @@ struct Sweep {
     task: Task,
 }
 
-/// A connection that is open, was silent since, and is not too old.
+/// A connection that is open, was silent since, is not too old, and leads where the name of its
+/// destination does.
 pub(super) fn take(destination: &Destination) -> Option<Connection> {
     loop {
         let connection = IDLE.with_borrow_mut(|idle| idle.take(destination.id(), timer::now()))?;
         // One on which another certificate was shown than holds now is for another client.
         let is_current = destination.is_current(connection.key_pair.as_ref());
-        let is_good = is_current && !connection.wear.is_worn_out(timer::now());
+        let leads_there = destination.has(connection.peer.address());
+        let is_good = is_current && leads_there && !connection.wear.is_worn_out(timer::now());
         if connection.peer.unpark() && is_good {
             return Some(connection);
         }

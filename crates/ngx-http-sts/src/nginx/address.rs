@@ -11,7 +11,7 @@ use sts_core::endpoint::Host;
 use crate::nginx::conf::Conf;
 
 /// A socket address in the form that the kernel takes, with its text for the log.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct SocketAddress {
     /// Aligned as strictly as any `sockaddr` needs.
     storage: Box<[u64]>,

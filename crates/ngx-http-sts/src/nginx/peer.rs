@@ -45,14 +45,20 @@ pub(crate) enum ConnectError {
     Exhausted,
     #[error("cannot connect to {to}: {why}")]
     Connect { to: String, why: String },
+    #[error("cannot connect to {to}: nothing happened for {milliseconds} ms")]
+    Hangs { to: String, milliseconds: u64 },
     #[error("TLS handshake failed: {0}")]
     Handshake(String),
 }
 
 impl ConnectError {
     pub(crate) fn hangs(address: &SocketAddress, milliseconds: u64) -> Self {
-        let why = format!("nothing happened for {milliseconds} ms");
-        Self::Connect { to: address.text().to_owned(), why }
+        Self::Hangs { to: address.text().to_owned(), milliseconds }
+    }
+
+    /// Whether the other side did anything.
+    pub(crate) fn is_an_answer(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::Handshake(_))
     }
 
     /// Whether another address may do better.
@@ -99,6 +105,8 @@ enum Received {
 }
 
 struct Inner {
+    /// Where it leads.
+    address: SocketAddress,
     connection: Cell<*mut ngx_connection_t>,
     pool: *mut ngx_pool_t,
     log: UnsafeCell<ngx_log_t>,
@@ -115,8 +123,8 @@ struct Inner {
 impl Peer {
     /// Connects to an address.
     pub(crate) async fn connect(address: &SocketAddress) -> Result<Self, ConnectError> {
-        let peer = Self::new().ok_or(ConnectError::Exhausted)?;
-        peer.start(address)?;
+        let peer = Self::new(address).ok_or(ConnectError::Exhausted)?;
+        peer.start()?;
         let failed = |why: String| ConnectError::Connect { to: address.text().to_owned(), why };
         poll_fn(|context| {
             let connection = peer.connection();
@@ -138,6 +146,11 @@ impl Peer {
         // SAFETY: the connection is open and connected.
         unsafe { ngx_tcp_nodelay(peer.connection()) };
         Ok(peer)
+    }
+
+    /// Where it leads.
+    pub(crate) fn address(&self) -> &SocketAddress {
+        &self.inner().address
     }
 
     /// Secures the connection: nothing may be sent before this succeeded.
@@ -274,7 +287,7 @@ impl Peer {
         TransferError::Lost(self.remark())
     }
 
-    fn new() -> Option<Self> {
+    fn new(address: &SocketAddress) -> Option<Self> {
         // SAFETY: the log of the cycle is valid.
         let pool = unsafe { ngx_create_pool(POOL_SIZE, cycle_log()) };
         if pool.is_null() {
@@ -283,6 +296,7 @@ impl Peer {
         // SAFETY: as above.
         let log = unsafe { *cycle_log() };
         let inner = Rc::new(Inner {
+            address: address.clone(),
             connection: Cell::new(ptr::null_mut()),
             pool,
             log: UnsafeCell::new(log),
@@ -298,7 +312,8 @@ impl Peer {
         Some(Self(inner))
     }
 
-    fn start(&self, address: &SocketAddress) -> Result<(), ConnectError> {
+    fn start(&self) -> Result<(), ConnectError> {
+        let address = self.address();
         let text = address.text();
         let mut name = ngx_str_t { len: text.len(), data: text.as_ptr().cast_mut() };
         let log = self.inner().log.get();

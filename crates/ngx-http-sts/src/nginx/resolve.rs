@@ -9,11 +9,12 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use nginx_sys::{
-    NGX_OK, ngx_int_t, ngx_msec_t, ngx_resolve_name, ngx_resolve_name_done, ngx_resolve_start,
-    ngx_resolver_connection_t, ngx_resolver_create, ngx_resolver_ctx_t, ngx_resolver_strerror,
-    ngx_resolver_t, ngx_str_t,
+    NGX_OK, NGX_RESOLVE_SERVFAIL, NGX_RESOLVE_TIMEDOUT, ngx_int_t, ngx_msec_t, ngx_resolve_name,
+    ngx_resolve_name_done, ngx_resolve_start, ngx_resolver_addr_t, ngx_resolver_connection_t,
+    ngx_resolver_create, ngx_resolver_ctx_t, ngx_resolver_strerror, ngx_resolver_t, ngx_str_t,
 };
 use sts_core::fields::Fields;
+use sts_net::whereabouts::Reply;
 
 use crate::nginx::address::SocketAddress;
 use crate::nginx::conf::Conf;
@@ -57,15 +58,6 @@ impl ResolverSettings {
     }
 }
 
-/// Why a name has no address.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ResolveError {
-    #[error("\"{name}\" could not be resolved: {why}")]
-    Name { name: String, why: String },
-    #[error("no memory for a resolver request")]
-    Memory,
-}
-
 impl Resolver {
     /// The `resolver` of the block that is being merged, when it has servers.
     pub(crate) fn configured(conf: &Conf<'_>) -> Option<Self> {
@@ -104,21 +96,18 @@ impl Resolver {
     }
 
     /// The addresses of a name, with the port put in.
-    pub(crate) async fn resolve(
-        self,
-        name: &str,
-        port: u16,
-    ) -> Result<Vec<SocketAddress>, ResolveError> {
-        let lookup = Lookup::start(self, name, port).ok_or(ResolveError::Memory)?;
-        poll_fn(|context| match lookup.state.result.take() {
-            Some(result) => Poll::Ready(result),
+    pub(crate) async fn resolve(self, name: &str, port: u16) -> Reply<SocketAddress> {
+        let Some(lookup) = Lookup::start(self, name, port) else {
+            return Reply::Silent("no memory for a resolver request".to_owned());
+        };
+        poll_fn(|context| match lookup.state.reply.take() {
+            Some(reply) => Poll::Ready(reply),
             None => {
                 lookup.state.waker.set(Some(context.waker().clone()));
                 Poll::Pending
             }
         })
         .await
-        .map_err(|why| ResolveError::Name { name: name.to_owned(), why })
     }
 }
 
@@ -133,7 +122,7 @@ struct State {
     port: u16,
     /// Null once it is answered.
     question: Cell<*mut ngx_resolver_ctx_t>,
-    result: RefCell<Option<Result<Vec<SocketAddress>, String>>>,
+    reply: RefCell<Option<Reply<SocketAddress>>>,
     waker: Cell<Option<Waker>>,
 }
 
@@ -149,7 +138,7 @@ impl Lookup {
             name: name.as_bytes().into(),
             port,
             question: Cell::new(question),
-            result: RefCell::default(),
+            reply: RefCell::default(),
             waker: Cell::default(),
         });
         // SAFETY: NGINX has just made it.
@@ -183,22 +172,9 @@ unsafe extern "C" fn answered(question: *mut ngx_resolver_ctx_t) {
     guard((), || {
         // SAFETY: NGINX passes the question, whose `data` is alive: `drop` takes the question back.
         let (answer, state) = unsafe { (&*question, &*(*question).data.cast::<State>()) };
-        let result = if answer.state == NGX_OK as ngx_int_t {
-            // SAFETY: NGINX has filled that many addresses.
-            let addresses = unsafe { std::slice::from_raw_parts(answer.addrs, answer.naddrs) };
-            Ok(addresses
-                .iter()
-                // SAFETY: NGINX has filled the address and its length.
-                .filter_map(|one| unsafe {
-                    SocketAddress::with_port(one.sockaddr, one.socklen, state.port)
-                })
-                .collect())
-        } else {
-            // SAFETY: NGINX returns a static text for any number.
-            let why = unsafe { CStr::from_ptr(ngx_resolver_strerror(answer.state).cast()) };
-            Err(why.to_string_lossy().into_owned())
-        };
-        state.result.replace(Some(result));
+        // SAFETY: NGINX passes what it has filled.
+        let reply = unsafe { reply(answer, state) };
+        state.reply.replace(Some(reply));
         state.question.set(ptr::null_mut());
         let waker = state.waker.take();
         // SAFETY: the question is answered, and this is the only place that says so.
@@ -207,4 +183,36 @@ unsafe extern "C" fn answered(question: *mut ngx_resolver_ctx_t) {
             waker.wake();
         }
     });
+}
+
+/// What an answer says. The resolver reports an empty answer as a name that does not exist, and passes
+/// over what is no answer, so that it ends with its timeout.
+///
+/// # Safety
+/// NGINX has answered the question.
+unsafe fn reply(answer: &ngx_resolver_ctx_t, state: &State) -> Reply<SocketAddress> {
+    const OK: ngx_int_t = NGX_OK as ngx_int_t;
+    const SERVFAIL: ngx_int_t = NGX_RESOLVE_SERVFAIL as ngx_int_t;
+    const TIMEDOUT: ngx_int_t = NGX_RESOLVE_TIMEDOUT as ngx_int_t;
+    let name = String::from_utf8_lossy(&state.name);
+    let why = || {
+        // SAFETY: NGINX returns a static text for any number.
+        let why = unsafe { CStr::from_ptr(ngx_resolver_strerror(answer.state).cast()) };
+        format!("\"{name}\" could not be resolved: {}", why.to_string_lossy())
+    };
+    match answer.state {
+        OK if answer.naddrs > 0 => {
+            // SAFETY: NGINX has filled that many addresses.
+            let addresses = unsafe { std::slice::from_raw_parts(answer.addrs, answer.naddrs) };
+            // SAFETY: NGINX has filled the address and its length.
+            let address = |one: &ngx_resolver_addr_t| unsafe {
+                SocketAddress::with_port(one.sockaddr, one.socklen, state.port)
+            };
+            Reply::Found(addresses.iter().filter_map(address).collect())
+        }
+        OK => Reply::Gone(format!("\"{name}\" has no address")),
+        SERVFAIL => Reply::Failed(why()),
+        TIMEDOUT => Reply::Silent(why()),
+        _ => Reply::Gone(why()),
+    }
 }
