@@ -148,12 +148,16 @@ impl Ask {
     pub(crate) async fn call(&self, sent: &Cell<bool>, hold: Hold) -> Result<Token, Failed> {
         let callee = &self.callee;
         callee.credential.look();
-        let started = clock::milliseconds();
-        let message = self.with_subject(|subject, names| {
-            let outgoing = callee.profile.request_as(subject, names, &clock::now())?;
-            Ok::<_, Failure>(Message::new(&callee.destination, &outgoing))
-        })?;
-        let answer = net::call(&callee.destination, &message, &callee.limit, sent, hold).await;
+        let started = Cell::new(clock::milliseconds());
+        let write = || {
+            started.set(clock::milliseconds());
+            self.with_subject(|subject, names| {
+                let outgoing = callee.profile.request_as(subject, names, &clock::now())?;
+                Ok(Message::new(&callee.destination, &outgoing))
+            })
+        };
+        let answer = net::call(&callee.destination, &write, &callee.limit, sent, hold).await;
+        let started = started.get();
         let answer = answer.map_err(|error| Failed::of(error, &callee.limit))?;
         let answer = Incoming {
             status: answer.status,

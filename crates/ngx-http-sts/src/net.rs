@@ -8,6 +8,7 @@ mod pool;
 mod tunnel;
 
 use std::cell::Cell;
+use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 
@@ -17,9 +18,9 @@ use sts_core::secret::Secret;
 use sts_net::calls::{CallLimits, Full as QueueFull};
 use sts_net::http1::answer::Answer;
 use sts_net::http1::request;
-use sts_net::idle::Limits;
+use sts_net::idle::Limits as IdleLimits;
 
-use crate::net::connection::{Connection, SendError};
+use crate::net::connection::{Connection, Received, SendError};
 pub(crate) use crate::net::destination::{Destination, Destinations};
 pub(crate) use crate::net::pool::shutdown;
 use crate::nginx::peer::ConnectError;
@@ -32,7 +33,7 @@ pub(crate) struct Limit {
     pub(crate) timeout: u64,
     /// Bytes of the body of an answer.
     pub(crate) response: usize,
-    pub(crate) keepalive: Limits,
+    pub(crate) keepalive: IdleLimits,
     pub(crate) retries: Retries,
     pub(crate) calls: CallLimits,
 }
@@ -72,6 +73,9 @@ pub(crate) enum CallError {
     Queue(#[from] QueueFull),
     #[error("no answer within {0} ms")]
     Timeout(u64),
+    /// The message could not be written.
+    #[error("{}", .0.reason)]
+    Unwritten(Box<Failure>),
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
 }
@@ -83,10 +87,19 @@ impl CallError {
     }
 }
 
+impl From<Failure> for CallError {
+    fn from(failure: Failure) -> Self {
+        Self::Unwritten(failure.into())
+    }
+}
+
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         let kind = match &error {
-            CallError::Connect(ConnectError::Exhausted) | CallError::Queue(_) => FailureKind::Busy,
+            CallError::Unwritten(failure) => return (**failure).clone(),
+            CallError::Connect(ConnectError::Exhausted { .. }) | CallError::Queue(_) => {
+                FailureKind::Busy
+            }
             CallError::Connect(_)
             | CallError::Lost(_)
             | CallError::NoAddress(_)
@@ -107,59 +120,72 @@ impl Message {
     }
 }
 
-/// Sends a message and collects the answer. `sent` is set as soon as the STS may have seen any of
-/// it; `hold` tells whether a worker that shuts down has to wait for this.
+/// Sends a message and collects the answer. `write` writes it, a second time if the first was refused
+/// for a reason that lies in the connection. `sent` is set as soon as the STS may have seen any of it;
+/// `hold` tells whether a worker that shuts down has to wait for this.
 pub(crate) async fn call(
     destination: &Rc<Destination>,
-    message: &Message,
+    write: &impl Fn() -> Result<Message, Failure>,
     limit: &Limit,
     sent: &Cell<bool>,
     hold: Hold,
 ) -> Result<Answer, CallError> {
     let deadline = pin!(Timer::new(limit.timeout, hold));
-    let running = pin!(run(destination, message, limit, sent));
+    let running = pin!(run(destination, write, limit, sent));
     let answer = timer::before(deadline, running).await;
     answer.unwrap_or(Err(CallError::Timeout(limit.timeout)))
 }
 
-async fn run(
+/// What this is given is no argument of an `async fn`, which would have it twice.
+fn run(
     destination: &Rc<Destination>,
-    message: &Message,
+    write: &impl Fn() -> Result<Message, Failure>,
     limit: &Limit,
     sent: &Cell<bool>,
-) -> Result<Answer, CallError> {
+) -> impl Future<Output = Result<Answer, CallError>> {
     let end = timer::now() + limit.timeout;
-    let _turn = destination.calls().turn(limit.calls).await?;
-    if let Some(look) = opening::look(destination, limit) {
-        look.await;
-    }
-    if let Some(mut connection) = pool::take(destination) {
-        sent.set(true);
-        match connection.send(message.0.expose(), limit.response).await {
-            // Nothing of it can have been processed.
-            Err(SendError::Unsent(_)) => sent.set(false),
-            Err(SendError::Call(error)) => return Err(error),
-            Ok(answer) => {
-                keep(destination, connection, &answer, limit);
-                return Ok(answer);
-            }
+    async move {
+        let mut message = write()?;
+        let _turn = destination.calls().turn(limit.calls).await?;
+        if let Some(look) = opening::look(destination, limit) {
+            look.await;
         }
-    }
-    // Boxed, because most calls find a connection: their task has to have no room for this.
-    let mut connection = Box::pin(opening::open(destination, limit, end)).await?;
-    sent.set(true);
-    match connection.send(message.0.expose(), limit.response).await {
-        Err(SendError::Unsent(error) | SendError::Call(error)) => Err(error),
-        Ok(answer) => {
-            keep(destination, connection, &answer, limit);
-            Ok(answer)
+        let mut may_be_idle = true;
+        loop {
+            let idle = if may_be_idle { pool::take(destination) } else { None };
+            may_be_idle = false;
+            let was_idle = idle.is_some();
+            let mut connection = match idle {
+                Some(connection) => connection,
+                // Boxed, because most calls find a connection: their task has to have no room for this.
+                None => Box::pin(opening::open(destination, limit, end)).await?,
+            };
+            sent.set(true);
+            match connection.send(message.0.expose(), limit.response).await {
+                // Nothing of it can have been processed.
+                Err(SendError::Unsent(_)) if was_idle => sent.set(false),
+                Err(SendError::Unsent(error) | SendError::Call(error)) => return Err(error),
+                // What may be used once has been shown, and is not shown again.
+                Ok(received) if was_idle && received.is_about_the_connection() => {
+                    message = write()?
+                }
+                Ok(received) => return Ok(keep(destination, connection, received, limit)),
+            }
         }
     }
 }
 
 /// Leaves the connection to the next call, if it is good for one.
-fn keep(destination: &Rc<Destination>, connection: Connection, answer: &Answer, limit: &Limit) {
-    if connection.is_reusable_after(answer) {
-        pool::park(destination, connection, limit.keepalive);
+fn keep(
+    destination: &Rc<Destination>,
+    connection: Connection,
+    received: Received,
+    limit: &Limit,
+) -> Answer {
+    if connection.is_reusable_after(&received) {
+        let said = received.answer.idle.map_or(u64::MAX, |time| time.get().into());
+        let idle = limit.keepalive.idle.min(said);
+        pool::park(destination, connection, IdleLimits { idle, ..limit.keepalive });
     }
+    received.answer
 }

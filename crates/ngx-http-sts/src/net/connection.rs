@@ -68,8 +68,26 @@ impl Connection {
     }
 
     /// Whether it may serve another request after this answer.
-    pub(super) fn is_reusable_after(&self, answer: &Answer) -> bool {
-        answer.keeps_connection && !answer.has_more && !self.wear.is_worn_out(timer::now())
+    pub(super) fn is_reusable_after(&self, received: &Received) -> bool {
+        let Received { answer, was_written } = received;
+        // Who has not read all of a request would take the next one for the rest of it.
+        *was_written
+            && answer.keeps_connection
+            && !answer.has_more
+            && !self.wear.is_worn_out(timer::now())
+    }
+}
+
+/// An answer, which may have come before the message was written.
+pub(super) struct Received {
+    pub(super) answer: Answer,
+    pub(super) was_written: bool,
+}
+
+impl Received {
+    /// Whether a new connection does better, this one having been used before.
+    pub(super) fn is_about_the_connection(&self) -> bool {
+        self.answer.is_about_the_connection(self.was_written)
     }
 }
 
@@ -121,7 +139,7 @@ impl<'a> Conversation<'a> {
         &mut self,
         context: &mut Context<'_>,
         room: &mut [u8],
-    ) -> Poll<Result<Answer, CallError>> {
+    ) -> Poll<Result<Received, CallError>> {
         loop {
             let length = match ready!(self.peer.poll_read(context, room)) {
                 Ok(length) => length,
@@ -137,24 +155,20 @@ impl<'a> Conversation<'a> {
     }
 
     /// The answer, if it is whole with this.
-    fn read(&mut self, arrived: &[u8]) -> Result<Option<Answer>, CallError> {
+    fn read(&mut self, arrived: &[u8]) -> Result<Option<Received>, CallError> {
         let Some(reader) = &mut self.reader else { return Err(AnswerError::CutOff.into()) };
         let answer = if arrived.is_empty() {
             self.reader.take().map(Reader::end).transpose()?
         } else {
             reader.take(arrived)?
         };
-        // Who has not read all of a request would take the next one for the rest of it.
-        let is_sent = self.sent == self.message.len();
-        Ok(answer.map(|answer| Answer {
-            keeps_connection: answer.keeps_connection && is_sent,
-            ..answer
-        }))
+        let was_written = self.sent == self.message.len();
+        Ok(answer.map(|answer| Received { answer, was_written }))
     }
 }
 
 impl Future for Conversation<'_> {
-    type Output = Result<Answer, SendError>;
+    type Output = Result<Received, SendError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if let Err(error) = self.send(context) {

@@ -17,7 +17,7 @@ pub(super) async fn open(peer: &Peer, target: &str) -> Result<(), CallError> {
     let message = request::connect(target);
     let reader = Reader::new(Asked::Tunnel, &[], LIMITS);
     let answer = match Conversation::new(peer, message.as_bytes(), reader).await {
-        Ok(answer) => answer,
+        Ok(received) => received.answer,
         Err(SendError::Call(error @ CallError::Connect(ConnectError::Closing))) => {
             return Err(error);
         }

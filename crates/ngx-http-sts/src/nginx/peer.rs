@@ -1,6 +1,7 @@
 //! A connection to an STS on NGINX's event loop.
 
 mod remark;
+mod reusable;
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::future::poll_fn;
@@ -14,11 +15,12 @@ use std::task::{Context, Poll, Waker};
 
 use nginx_sys::{
     NGX_AGAIN, NGX_DECLINED, NGX_OK, ngx_close_connection,
-    ngx_connection_log_error_e_NGX_ERROR_ERR, ngx_connection_t, ngx_create_pool, ngx_destroy_pool,
-    ngx_event_connect_peer, ngx_event_get_peer, ngx_event_t, ngx_handle_read_event,
-    ngx_handle_write_event, ngx_int_t, ngx_log_t, ngx_peer_connection_t, ngx_pool_t,
-    ngx_reusable_connection, ngx_ssl_handshake, ngx_ssl_shutdown, ngx_str_t, ngx_tcp_nodelay,
+    ngx_connection_log_error_e_NGX_ERROR_ERR, ngx_connection_t, ngx_create_pool, ngx_cycle,
+    ngx_destroy_pool, ngx_event_connect_peer, ngx_event_get_peer, ngx_event_t,
+    ngx_handle_read_event, ngx_handle_write_event, ngx_int_t, ngx_log_t, ngx_peer_connection_t,
+    ngx_pool_t, ngx_ssl_handshake, ngx_ssl_shutdown, ngx_str_t, ngx_tcp_nodelay,
 };
+use nix::errno::Errno;
 use sts_core::client_auth::KeyPair;
 use sts_core::endpoint::Host;
 use sts_net::idle::ParkedId;
@@ -27,6 +29,7 @@ use crate::nginx::address::SocketAddress;
 use crate::nginx::guard::guard;
 use crate::nginx::log::cycle_log;
 use crate::nginx::peer::remark::Remark;
+use crate::nginx::peer::reusable::Reusable;
 use crate::nginx::tls::Tls;
 
 /// Bytes of the pool of a connection: NGINX's TLS state has to fit, and little else.
@@ -41,8 +44,8 @@ pub(crate) enum ConnectError {
     /// The time to shut down is over.
     #[error("NGINX closes the connection")]
     Closing,
-    #[error("no free connections: raise worker_connections")]
-    Exhausted,
+    #[error("no connection can be opened: {why}{remedy}")]
+    Exhausted { why: String, remedy: &'static str },
     #[error("cannot connect to {to}: {why}")]
     Connect { to: String, why: String },
     #[error("cannot connect to {to}: nothing happened for {milliseconds} ms")]
@@ -68,7 +71,7 @@ impl ConnectError {
 
     /// Whether another worker may do better, and this one cannot.
     pub(crate) fn is_about_the_worker(&self) -> bool {
-        matches!(self, Self::Closing | Self::Exhausted)
+        matches!(self, Self::Closing | Self::Exhausted { .. })
     }
 }
 
@@ -114,6 +117,7 @@ struct Inner {
     reader: Cell<Option<Waker>>,
     writer: Cell<Option<Waker>>,
     parked: Cell<Option<OnClose>>,
+    reusable: Reusable,
     /// What the connection is secured by.
     tls: RefCell<Option<Rc<Tls>>>,
     /// The worker ends, or NGINX needs the connection for something else.
@@ -123,7 +127,8 @@ struct Inner {
 impl Peer {
     /// Connects to an address.
     pub(crate) async fn connect(address: &SocketAddress) -> Result<Self, ConnectError> {
-        let peer = Self::new(address).ok_or(ConnectError::Exhausted)?;
+        let no_memory = || ConnectError::Exhausted { why: "no memory".into(), remedy: "" };
+        let peer = Self::new(address).ok_or_else(no_memory)?;
         peer.start()?;
         let failed = |why: String| ConnectError::Connect { to: address.text().to_owned(), why };
         poll_fn(|context| {
@@ -191,10 +196,11 @@ impl Peer {
             return false;
         }
         self.inner().parked.set(Some(on_close));
+        // A worker that quits closes it.
         // SAFETY: as above.
         unsafe { (*connection).set_idle(1) };
-        // SAFETY: as above.
-        unsafe { ngx_reusable_connection(connection, 1) };
+        // SAFETY: as above; `unpark` and `drop` take it out.
+        unsafe { self.inner().reusable.enter(connection) };
         true
     }
 
@@ -205,7 +211,7 @@ impl Peer {
         // SAFETY: the connection is open.
         unsafe { (*connection).set_idle(0) };
         // SAFETY: as above.
-        unsafe { ngx_reusable_connection(connection, 0) };
+        unsafe { self.inner().reusable.leave(connection) };
         !self.inner().closing.get() && self.inner().is_silent()
     }
 
@@ -304,6 +310,7 @@ impl Peer {
             reader: Cell::default(),
             writer: Cell::default(),
             parked: Cell::default(),
+            reusable: Reusable::default(),
             tls: RefCell::default(),
             closing: Cell::new(false),
         });
@@ -325,14 +332,16 @@ impl Peer {
         description.get = Some(ngx_event_get_peer);
         description.log = log;
         description.set_log_error(ngx_connection_log_error_e_NGX_ERROR_ERR);
+        Errno::clear();
         // SAFETY: all that the description points at outlives the call.
         let status = unsafe { ngx_event_connect_peer(&raw mut description) };
+        let error = Errno::last();
         let connection = description.connection;
         if status == NGX_DECLINED as ngx_int_t {
             return Err(ConnectError::Connect { to: text.to_owned(), why: self.remark() });
         }
         if connection.is_null() {
-            return Err(ConnectError::Exhausted);
+            return Err(self.not_started(error));
         }
         self.inner().connection.set(connection);
         // SAFETY: NGINX has opened it.
@@ -347,6 +356,20 @@ impl Peer {
         }
         self.set_handlers();
         Ok(())
+    }
+
+    /// Why NGINX has made no connection, with the error of the system call that failed, if one did.
+    fn not_started(&self, error: Errno) -> ConnectError {
+        let why = self.remark();
+        let remedy = match error {
+            Errno::EMFILE => ": raise worker_rlimit_nofile",
+            Errno::ENFILE => ": raise fs.file-max of the system",
+            Errno::ENOBUFS | Errno::ENOMEM => "",
+            _ if is_out_of_connections() => ": raise worker_connections",
+            // An address of a family that this system does not have, for one.
+            _ => return ConnectError::Connect { to: self.address().text().to_owned(), why },
+        };
+        ConnectError::Exhausted { why, remedy }
     }
 
     fn set_handlers(&self) {
@@ -404,12 +427,22 @@ impl Drop for Inner {
     fn drop(&mut self) {
         let connection = self.connection.get();
         if !connection.is_null() {
-            // SAFETY: the connection is open, and it is not used after this.
+            // SAFETY: the connection is open.
+            unsafe { self.reusable.leave(connection) };
+            // SAFETY: as above, and it is not used after this.
             unsafe { close(connection) };
         }
         // SAFETY: the connection that used the pool is closed.
         unsafe { ngx_destroy_pool(self.pool) };
     }
+}
+
+/// Whether all of `worker_connections` are in use.
+fn is_out_of_connections() -> bool {
+    // SAFETY: `ngx_cycle` is a plain global that only the main thread changes.
+    let cycle = unsafe { ngx_cycle };
+    // SAFETY: a worker has a valid cycle.
+    !cycle.is_null() && unsafe { (*cycle).free_connections }.is_null()
 }
 
 /// # Safety
