@@ -14,7 +14,7 @@ use crate::net::lookup::{Lookup, System};
 use crate::nginx::address::{self, SocketAddress};
 use crate::nginx::conf::Conf;
 use crate::nginx::resolve::{Resolver, ResolverSettings};
-use crate::nginx::tls::{Tls, TlsSettings};
+use crate::nginx::tls::{Contexts, Tls, TlsSettings};
 
 /// Changes when the fields of an identity do.
 const LAYOUT: &[u8] = b"sts-destination-1";
@@ -80,6 +80,7 @@ impl Key {
 #[derive(Default)]
 pub(crate) struct Destinations {
     known: Vec<Rc<Destination>>,
+    contexts: Contexts,
     system: System,
 }
 
@@ -121,7 +122,7 @@ impl Destinations {
             return Ok(known.clone());
         }
         let is_secure = endpoint.scheme() == Scheme::Https;
-        let tls = is_secure.then(|| Tls::new(conf, tls)).transpose()?.map(Rc::new);
+        let tls = is_secure.then(|| self.contexts.tls(conf, tls)).transpose()?;
         // Whom to connect to: with a proxy, the name of the STS is the proxy's business.
         let contact = proxy.unwrap_or(endpoint);
         let (host, port) = (contact.host(), contact.port());
@@ -150,7 +151,7 @@ impl Destinations {
             tunnel,
             key,
             lookup,
-            tls,
+            tls: tls.map(Rc::new),
             calls: Calls::default(),
         });
         self.known.push(destination.clone());

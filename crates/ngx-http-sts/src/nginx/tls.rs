@@ -79,12 +79,25 @@ impl Protocols {
     pub(crate) const DEFAULT: Self = Self(nginx_sys::NGX_SSL_TLSv1_2 | nginx_sys::NGX_SSL_TLSv1_3);
 }
 
-/// A TLS client configuration, for one host.
+/// TLS towards one host.
 pub(crate) struct Tls {
-    /// OpenSSL keeps its address, so it must not move.
-    ssl: Box<ngx_ssl_t>,
+    context: Rc<Context>,
     verify: bool,
     session: Session,
+}
+
+/// What was loaded for settings: certificates, protocols, ciphers. Nothing in it is of a host: its name
+/// and its sessions belong to connections, and so does the certificate that is shown.
+struct Context {
+    /// OpenSSL keeps its address, so it must not move.
+    ssl: Box<ngx_ssl_t>,
+}
+
+/// The contexts of a configuration. The system's certificates alone take 20 ms and a megabyte, so that
+/// they are not loaded for each of many hosts.
+#[derive(Default)]
+pub(crate) struct Contexts {
+    known: Vec<(TlsSettings, Rc<Context>)>,
 }
 
 /// The last session with the host, which saves a handshake its costly half. What was verified is
@@ -94,18 +107,35 @@ struct Session {
     shown: RefCell<Option<Rc<KeyPair>>>,
 }
 
-impl Tls {
-    /// Loads what a configuration needs.
+impl Contexts {
+    /// TLS towards a host with these settings.
     ///
     /// # Errors
     /// A fragment that names the directive; NGINX has reported the details.
-    pub(crate) fn new(conf: &Conf<'_>, settings: &TlsSettings) -> Result<Self, &'static str> {
-        // SAFETY: all zeroes is a valid, empty configuration.
-        let ssl = Box::new(unsafe { mem::zeroed::<ngx_ssl_t>() });
+    pub(crate) fn tls(
+        &mut self,
+        conf: &Conf<'_>,
+        settings: &TlsSettings,
+    ) -> Result<Tls, &'static str> {
+        let known = self.known.iter().find(|(known, _)| known == settings);
+        let context = if let Some((_, context)) = known {
+            context.clone()
+        } else {
+            let context = Rc::new(Context::new(conf, settings)?);
+            self.known.push((settings.clone(), context.clone()));
+            context
+        };
         let session = Session { session: Cell::new(ptr::null_mut()), shown: RefCell::default() };
-        let mut tls = Self { ssl, verify: settings.verify, session };
-        tls.ssl.log = cycle_log();
-        let ssl = &raw mut *tls.ssl;
+        Ok(Tls { context, verify: settings.verify, session })
+    }
+}
+
+impl Context {
+    fn new(conf: &Conf<'_>, settings: &TlsSettings) -> Result<Self, &'static str> {
+        // SAFETY: all zeroes is a valid, empty configuration.
+        let mut context = Self { ssl: Box::new(unsafe { mem::zeroed::<ngx_ssl_t>() }) };
+        context.ssl.log = cycle_log();
+        let ssl = &raw mut *context.ssl;
         let protocols = settings.protocols.0 as ngx_uint_t;
         // SAFETY: the box keeps its address for as long as OpenSSL refers to it.
         good(unsafe { ngx_ssl_create(ssl, protocols, ptr::null_mut()) })
@@ -123,7 +153,7 @@ impl Tls {
             good(loaded).ok_or("\"STSSSLTrustedCertificate\" cannot be loaded")?;
         } else if settings.verify {
             // SAFETY: the context was created above.
-            let loaded = unsafe { SSL_CTX_set_default_verify_paths(tls.ssl.ctx) };
+            let loaded = unsafe { SSL_CTX_set_default_verify_paths(context.ssl.ctx) };
             (loaded == 1).then_some(()).ok_or("the system's certificates cannot be loaded")?;
         }
         if let Some(file) = &settings.revoked {
@@ -135,9 +165,21 @@ impl Tls {
         // SAFETY: as above.
         good(unsafe { ngx_ssl_client_session_cache(conf.as_ptr(), ssl, 1) })
             .ok_or("the session cache cannot be set up")?;
-        Ok(tls)
+        Ok(context)
     }
+}
 
+impl Drop for Context {
+    fn drop(&mut self) {
+        if !self.ssl.ctx.is_null() {
+            // SAFETY: the context was made by `ngx_ssl_create`, and connections hold their own
+            // references to it.
+            unsafe { ngx_ssl_cleanup_ctx((&raw mut *self.ssl).cast()) };
+        }
+    }
+}
+
+impl Tls {
     /// Prepares a connection for a handshake with `host`, in which this certificate is shown.
     ///
     /// # Safety
@@ -149,7 +191,7 @@ impl Tls {
         key_pair: Option<Rc<KeyPair>>,
     ) -> Result<(), &'static str> {
         let flags = (NGX_SSL_CLIENT | NGX_SSL_BUFFER) as ngx_uint_t;
-        let context = ptr::from_ref(&*self.ssl).cast_mut();
+        let context = ptr::from_ref(&*self.context.ssl).cast_mut();
         // SAFETY: the caller vouches for the connection; the context outlives it, being owned by
         // the destination that the connection belongs to.
         good(unsafe { ngx_ssl_create_connection(context, connection, flags) })
@@ -296,14 +338,9 @@ impl Session {
     }
 }
 
-impl Drop for Tls {
+impl Drop for Session {
     fn drop(&mut self) {
-        self.session.set(ptr::null_mut());
-        if !self.ssl.ctx.is_null() {
-            // SAFETY: the context was made by `ngx_ssl_create`, and connections hold their own
-            // references to it.
-            unsafe { ngx_ssl_cleanup_ctx((&raw mut *self.ssl).cast()) };
-        }
+        self.set(ptr::null_mut());
     }
 }
 
