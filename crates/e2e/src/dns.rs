@@ -64,7 +64,15 @@ impl Dns {
     /// # Panics
     /// When it cannot start.
     pub fn new() -> Self {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        Self::at((Ipv4Addr::LOCALHOST, 0).into())
+    }
+
+    /// The same at an address.
+    ///
+    /// # Panics
+    /// When it cannot start there.
+    pub fn at(address: SocketAddr) -> Self {
+        let socket = UdpSocket::bind(address).expect("a free port");
         socket.set_read_timeout(Some(LOOK)).expect("the timeout is not zero");
         let address = socket.local_addr().expect("an address");
         let zone = Arc::new(Zone::default());
