@@ -300,7 +300,7 @@ fn build(
         text.template.clone()
     };
     let parameter_template =
-        |Parameter { name, text }: &Parameter| (name.clone(), text.template.clone());
+        |Parameter { name, text, place: _ }: &Parameter| (name.clone(), text.template.clone());
     let identity = Identity {
         protocol: profile.protocol.clone(),
         endpoint,
