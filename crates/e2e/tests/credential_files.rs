@@ -284,3 +284,22 @@ fn a_file_that_the_workers_cannot_read_is_warned_of() {
         assert_eq!(says, warned, "{user} {directory_mode:o} {mode:o}: {}", checked.output);
     }
 }
+
+#[test]
+fn what_may_be_a_mistake_in_the_file_of_a_secret_is_warned_of() {
+    let options = "auth=client_secret_post&client_id=a&client_secret_file=secret";
+    for (content, words) in [
+        ("s3cr3t\n", None),
+        ("\u{feff}s3cr3t\n", Some("byte order mark")),
+        ("s3cr3t \n", Some("blank")),
+        ("s3cr3t\ns3cr3t\n", Some("lines")),
+    ] {
+        let scene = Scene::new();
+        let builder = scene.nginx().file("secret", content).server(&location("/", options));
+        let checked = builder.check();
+        assert!(checked.ok, "{}", checked.output);
+        assert_eq!(checked.output.contains("[warn]"), words.is_some(), "{}", checked.output);
+        let said = words.is_none_or(|words| checked.output.contains(words));
+        assert!(said && !checked.output.contains("s3cr3t"), "{}", checked.output);
+    }
+}

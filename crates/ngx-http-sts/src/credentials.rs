@@ -47,6 +47,9 @@ impl Credentials {
         if let Some(error) = credential.auth.problem() {
             return Err(format!("the credential in {}: {error}", credential.names()));
         }
+        if let Some(remark) = credential.auth.remark() {
+            conf.warn(format_args!("the credential in {}: {remark}", credential.names()));
+        }
         self.0.push(credential.clone());
         Ok(credential)
     }
@@ -83,10 +86,18 @@ impl Credential {
         }
         match self.read() {
             Refresh::Unchanged => {}
-            Refresh::Changed => log::cycle(
-                Level::Info,
-                format_args!("sts: the credential in {} was read again", self.names()),
-            ),
+            Refresh::Changed => {
+                log::cycle(
+                    Level::Info,
+                    format_args!("sts: the credential in {} was read again", self.names()),
+                );
+                if let Some(remark) = self.auth.remark() {
+                    log::cycle(
+                        Level::Warn,
+                        format_args!("sts: the credential in {}: {remark}", self.names()),
+                    );
+                }
+            }
             Refresh::Failed(error) => log::cycle(
                 Level::Error,
                 format_args!(

@@ -16,7 +16,7 @@ use std::rc::Rc;
 
 use http::HeaderValue;
 
-pub use credential::{MAX_CONTENT, Refresh};
+pub use credential::{MAX_CONTENT, Refresh, Remark};
 pub use error::{ClientAuthError, CredentialError};
 pub use key_pair::KeyPair;
 pub use method::Method;
@@ -155,6 +155,17 @@ impl ClientAuth {
     /// What was wrong with the content that was taken last, however often that was told.
     pub fn problem(&self) -> Option<CredentialError> {
         self.credentials.file()?.problem()
+    }
+
+    /// What is strange about the file of a secret that is in use. A key or a certificate is none, and is
+    /// read by what it means.
+    pub fn remark(&self) -> Option<Remark> {
+        match &self.credentials {
+            Credentials::Header(_) | Credentials::Secret(_) => {}
+            Credentials::Key { .. } if self.method == Method::ClientSecretJwt => {}
+            _ => return None,
+        }
+        self.credentials.file()?.remark()
     }
 
     /// Whether the client id goes into the body by itself (RFC 6749, section 3.2.1; RFC 8705,

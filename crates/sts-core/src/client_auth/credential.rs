@@ -4,6 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use thiserror::Error;
+
 use super::error::CredentialError;
 use crate::error::{Failure, FailureKind};
 use crate::fields::Fields;
@@ -38,6 +40,7 @@ impl<T> Slot<T> {
             looked: Cell::default(),
             loaded: Cell::default(),
             problem: RefCell::default(),
+            remark: Cell::default(),
         };
         Self::File(Rc::new(FileSlot { file, value: RefCell::default() }))
     }
@@ -76,7 +79,8 @@ impl<T> Slot<T> {
             }
             Self::File(slot) => {
                 let FileSlot { file, value: _ } = &**slot;
-                let CredentialFile { path, looked: _, loaded: _, problem: _ } = file;
+                let CredentialFile { path, looked: _, loaded: _, problem: _, remark: _ } =
+                    file;
                 fields.push(b"file");
                 fields.push(path.as_os_str().as_encoded_bytes());
             }
@@ -101,6 +105,8 @@ pub(super) struct CredentialFile {
     loaded: Cell<Option<[u8; 32]>>,
     /// What was wrong with the content that was read last.
     problem: RefCell<Option<CredentialError>>,
+    /// What is strange about the content that is in use.
+    remark: Cell<Option<Remark>>,
 }
 
 impl CredentialFile {
@@ -118,6 +124,11 @@ impl CredentialFile {
         self.problem.borrow().clone()
     }
 
+    /// What is strange about the content that is in use, if it is a secret as it stands.
+    pub(super) fn remark(&self) -> Option<Remark> {
+        self.remark.get()
+    }
+
     /// Takes what was read, and lets `load` put it to use if it is new.
     pub(super) fn refresh(
         &self,
@@ -127,7 +138,10 @@ impl CredentialFile {
         let loaded = content.and_then(|content| {
             let digest = Some(openssl::sha::sha256(content.expose()));
             if digest != self.loaded.get() {
-                load(trimmed(&content)?)?;
+                let content = trimmed(&content)?;
+                let remark = Remark::on(content.expose());
+                load(content)?;
+                self.remark.set(remark);
                 self.loaded.set(digest);
                 return Ok(Refresh::Changed);
             }
@@ -156,6 +170,32 @@ pub enum Refresh {
     Failed(CredentialError),
     /// Nothing new.
     Unchanged,
+}
+
+/// What may be in the file of a secret by mistake. It is used as it is: it may be meant.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum Remark {
+    /// Some editors put one there.
+    #[error("it begins with a byte order mark, which is taken for a part of the secret")]
+    ByteOrderMark,
+    /// At the start or at the end, before the line break that is not taken for a part of it.
+    #[error("a blank at its start or end is taken for a part of the secret")]
+    Blank,
+    /// A line break that is not at the end.
+    #[error("it has several lines, which are taken for one secret")]
+    Lines,
+}
+
+impl Remark {
+    fn on(secret: &[u8]) -> Option<Self> {
+        if secret.starts_with(b"\xef\xbb\xbf") {
+            Some(Self::ByteOrderMark)
+        } else if secret.contains(&b'\n') {
+            Some(Self::Lines)
+        } else {
+            (secret.trim_ascii().len() < secret.len()).then_some(Self::Blank)
+        }
+    }
 }
 
 /// The content without the line break that editors and `echo` put at the end.

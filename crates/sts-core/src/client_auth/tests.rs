@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use openssl::pkey::PKey;
 use serde_json::{Value, json};
 
 use super::proof::Proof;
@@ -132,7 +133,7 @@ fn certificate(name: &str) -> (String, String) {
     use openssl::x509::{X509, X509NameBuilder};
 
     let group = openssl::ec::EcGroup::from_curve_name(openssl::nid::Nid::X9_62_PRIME256V1).unwrap();
-    let key = openssl::pkey::PKey::from_ec_key(openssl::ec::EcKey::generate(&group).unwrap());
+    let key = PKey::from_ec_key(openssl::ec::EcKey::generate(&group).unwrap());
     let key = key.unwrap();
     let mut subject = X509NameBuilder::new().unwrap();
     subject.append_entry_by_text("CN", name).unwrap();
@@ -378,7 +379,7 @@ const FILE_OPTIONS: [(&str, &str); 6] = [
 /// A content that the method can use, another one, and one that it cannot.
 fn contents(method: &str, options: &str) -> (String, String, String) {
     if options.contains("jwk_file") {
-        let other = openssl::pkey::PKey::generate_ed25519().unwrap();
+        let other = PKey::generate_ed25519().unwrap();
         let other = String::from_utf8(other.private_key_to_pem_pkcs8().unwrap()).unwrap();
         return (JWK.to_owned(), other, JWK.replace("nWG", "nWH"));
     }
@@ -523,6 +524,40 @@ fn two_are_equal_when_they_are_configured_alike() {
     let (options, one, again) = &all[2];
     one.refresh(read("c"));
     assert!(one == again, "{options}: its content does not count");
+}
+
+#[test]
+fn what_may_be_a_mistake_in_the_file_of_a_secret_is_remarked() {
+    let basic = "client_id=a&client_secret_file=b";
+    for (content, remark) in [
+        ("secret", None),
+        ("secret\n", None),
+        ("secret\r\n\r\n", None),
+        ("two words", None),
+        ("\u{feff}secret", Some(Remark::ByteOrderMark)),
+        ("secret \n", Some(Remark::Blank)),
+        ("secret\u{20}\u{20}", Some(Remark::Blank)),
+        (" secret", Some(Remark::Blank)),
+    ] {
+        for (method, options) in [
+            ("client_secret_basic", basic),
+            ("client_secret_post", basic),
+            ("client_secret_jwt", basic),
+            ("basic", "username=a&password_file=b"),
+        ] {
+            let auth = parse(method, options);
+            assert_eq!(auth.refresh(read(content)), Refresh::Changed, "{method} {content:?}");
+            assert_eq!(auth.remark(), remark, "{method} {content:?}");
+        }
+    }
+    let auth = parse("client_secret_post", basic);
+    assert_eq!(auth.refresh(read("secret\nmore\n")), Refresh::Changed);
+    assert_eq!(auth.remark(), Some(Remark::Lines));
+    // What is in a file for its meaning has lines.
+    let auth = parse("private_key_jwt", "client_id=a&jwk_file=b");
+    let key = PKey::generate_ed25519().unwrap().private_key_to_pem_pkcs8().unwrap();
+    assert_eq!(auth.refresh(read(std::str::from_utf8(&key).unwrap())), Refresh::Changed);
+    assert_eq!(auth.remark(), None);
 }
 
 #[test]
