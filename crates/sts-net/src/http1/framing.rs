@@ -48,23 +48,30 @@ impl Framing {
     }
 }
 
-/// The length, which may be repeated but not contradicted.
+/// The length, which may be repeated, in fields or as a list, but not contradicted (RFC 9110, section
+/// 8.6; RFC 9112, section 6.3).
 fn length(fields: &Fields<'_>) -> Result<Option<u64>, AnswerError> {
     let mut length = None;
     for value in fields.all("content-length") {
-        let digits = value.trim_ascii();
-        let number = if digits.iter().all(u8::is_ascii_digit) {
-            str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok())
-        } else {
-            None
-        };
-        let number = number.ok_or(AnswerError::Length)?;
-        if length.is_some_and(|other| other != number) {
-            return Err(AnswerError::Length);
+        let before = length;
+        // Empty members of a list are none (RFC 9110, section 5.6.1.2), but one has to say something.
+        let members = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        let mut own = None;
+        for digits in members.filter(|member| !member.is_empty()) {
+            let number = number(digits).ok_or(AnswerError::Length)?;
+            if own.or(before).is_some_and(|other| other != number) {
+                return Err(AnswerError::Length);
+            }
+            own = Some(number);
         }
-        length = Some(number);
+        length = Some(own.ok_or(AnswerError::Length)?);
     }
     Ok(length)
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    let is_number = digits.iter().all(u8::is_ascii_digit);
+    str::from_utf8(digits).ok().filter(|_| is_number)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -86,8 +93,7 @@ mod tests {
         assert_eq!(of("Content-Length: 0"), Ok(Framing::Length(0)));
         assert_eq!(of("Content-Length: 0042 "), Ok(Framing::Length(42)));
         assert_eq!(of("Content-Length: 18446744073709551615"), Ok(Framing::Length(u64::MAX)));
-        for value in ["", "+1", "-1", "1 2", "1,1", "0x1", "1.0", "18446744073709551616", "\u{b2}"]
-        {
+        for value in ["", "+1", "-1", "1 2", ",", "0x1", "1.0", "18446744073709551616", "\u{b2}"] {
             assert_eq!(
                 of(&format!("Content-Length: {value}")),
                 Err(AnswerError::Length),
@@ -99,7 +105,22 @@ mod tests {
     #[test]
     fn a_length_may_be_repeated_but_not_contradicted() {
         assert_eq!(of("Content-Length: 5\r\ncontent-length: 05"), Ok(Framing::Length(5)));
-        assert_eq!(of("Content-Length: 5\r\nContent-Length: 6"), Err(AnswerError::Length));
+        for value in ["5, 5", "5,5", "5 ,\t5, 05", ", 5,,5,"] {
+            assert_eq!(of(&format!("Content-Length: {value}")), Ok(Framing::Length(5)), "{value}");
+        }
+        let both = "Content-Length: 5, 5\r\nContent-Length: 5";
+        assert_eq!(of(both), Ok(Framing::Length(5)));
+        for fields in [
+            "Content-Length: 5\r\nContent-Length: 6",
+            "Content-Length: 5\r\nContent-Length:",
+            "Content-Length: 5\r\nContent-Length: 5, 6",
+            "Content-Length: 5, 6",
+            "Content-Length: 5, 5 5",
+            "Content-Length: 5, -5",
+            "Content-Length: 5; 5",
+        ] {
+            assert_eq!(of(fields), Err(AnswerError::Length), "{fields}");
+        }
     }
 
     #[test]

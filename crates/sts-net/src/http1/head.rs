@@ -2,9 +2,11 @@
 
 use std::mem::MaybeUninit;
 use std::num::NonZeroU32;
+use std::sync::LazyLock;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use httparse::{Header, ParserConfig, Response, Status};
+use memchr::{memchr, memchr_iter};
 
 use crate::http1::answer::{AnswerError, Asked};
 use crate::http1::fields::Fields;
@@ -43,14 +45,23 @@ impl Head {
         if matches!(bytes.first(), Some(b'\r' | b'\n')) {
             return Err(AnswerError::Head(httparse::Error::Version));
         }
+        Self::parse_with(&FOLDING, bytes, asked, wanted)
+    }
+
+    fn parse_with(
+        parser: &ParserConfig,
+        bytes: &[u8],
+        asked: Asked,
+        wanted: &[HeaderName],
+    ) -> Result<Option<(Self, usize)>, AnswerError> {
         let mut room = [const { MaybeUninit::<Header<'_>>::uninit() }; MAX_HEADERS];
         let mut response = Response::new(&mut []);
-        let parsed = ParserConfig::default().parse_response_with_uninit_headers(
-            &mut response,
-            bytes,
-            &mut room,
-        );
+        let parsed = parser.parse_response_with_uninit_headers(&mut response, bytes, &mut room);
         let Status::Complete(length) = parsed.map_err(AnswerError::Head)? else { return Ok(None) };
+        if response.headers.iter().any(|field| memchr(b'\n', field.value).is_some()) {
+            let unfolded = unfold(bytes.get(..length).unwrap_or_default());
+            return Self::parse_with(&ParserConfig::default(), &unfolded, asked, wanted);
+        }
         let status = response.code.and_then(|code| StatusCode::from_u16(code).ok());
         let status = status.ok_or(AnswerError::Head(httparse::Error::Status))?;
         let is_http_1_0 = response.version != Some(1);
@@ -70,6 +81,29 @@ impl Head {
         };
         Ok(Some((head, length)))
     }
+}
+
+/// A value may go on in a line that begins with white space (RFC 9112, section 5.2). Nobody should write
+/// that any more, and all that read it have to put spaces in the place of the end of the line.
+static FOLDING: LazyLock<ParserConfig> = LazyLock::new(|| {
+    let mut config = ParserConfig::default();
+    config.allow_obsolete_multiline_headers_in_responses(true);
+    config
+});
+
+/// The head with spaces where its values are folded, as long as before.
+fn unfold(head: &[u8]) -> Vec<u8> {
+    let mut unfolded = head.to_vec();
+    for at in memchr_iter(b'\n', head) {
+        if !matches!(head.get(at + 1), Some(b' ' | b'\t')) {
+            continue;
+        }
+        let start = if at > 0 && head.get(at - 1) == Some(&b'\r') { at - 1 } else { at };
+        if let Some(fold) = unfolded.get_mut(start..=at) {
+            fold.fill(b' ');
+        }
+    }
+    unfolded
 }
 
 fn select(fields: &Fields<'_>, wanted: &[HeaderName]) -> Result<HeaderMap, AnswerError> {
@@ -132,6 +166,41 @@ mod tests {
             assert!(matches!(parse(&text), Err(AnswerError::Head(_))), "{code}");
         }
         assert_eq!(head("HTTP/1.1 999 x\r\n\r\n").status.as_u16(), 999);
+    }
+
+    #[test]
+    fn a_folded_value_is_one_line() {
+        for fold in ["\r\n ", "\r\n\t", "\n ", "\r\n  \t", "\r\n \r\n "] {
+            let text =
+                format!("HTTP/1.1 200 OK\r\nContent-Type: a/b;{fold}c=d\r\nA: 1\r\n\r\nbody");
+            let (head, length) = parse(&text).unwrap().unwrap();
+            assert_eq!(&text[length..], "body");
+            let value = head.headers.get(CONTENT_TYPE).unwrap().to_str().unwrap();
+            assert_eq!(value.split_whitespace().collect::<Vec<_>>(), ["a/b;", "c=d"], "{fold:?}");
+        }
+        let text = "HTTP/1.1 200 OK\r\nContent-Length:\r\n 5\r\nTransfer-Encoding:\r\n\r\n";
+        assert!(matches!(parse(text), Err(AnswerError::Coding)));
+    }
+
+    #[test]
+    fn what_is_folded_counts_for_where_the_answer_ends() {
+        let framing = |fields: &str| {
+            parse(&format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n"))
+                .map(|parsed| parsed.unwrap().0.framing)
+        };
+        assert_eq!(framing("Content-Length:\r\n 5"), Ok(Framing::Length(5)));
+        assert_eq!(framing("Content-Length: 5,\r\n\t5"), Ok(Framing::Length(5)));
+        assert_eq!(framing("Content-Length: 5\r\n 6"), Err(AnswerError::Length));
+        assert_eq!(framing("A: 1\r\n Content-Length: 5"), Ok(Framing::UntilClose));
+        assert_eq!(framing("Transfer-Encoding:\r\n chunked"), Ok(Framing::Chunked));
+        assert_eq!(framing("Transfer-Encoding: gzip,\r\n chunked"), Err(AnswerError::Coding));
+    }
+
+    #[test]
+    fn a_fold_needs_a_value_before_it() {
+        for text in ["HTTP/1.1 200 OK\r\n A: 1\r\n\r\n", "HTTP/1.1 200 OK\r\nA\r\n : 1\r\n\r\n"] {
+            assert!(matches!(parse(text), Err(AnswerError::Head(_))), "{text:?}");
+        }
     }
 
     #[test]

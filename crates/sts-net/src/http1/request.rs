@@ -3,13 +3,17 @@
 use http::HeaderMap;
 use sts_secret::Secret;
 
-/// How a POST begins (RFC 9112, section 3): `target` is a path with its query, or to a proxy an
+/// How a POST begins (RFC 9112, section 3), with the fields that all have: no content coding is
+/// understood (RFC 9110, section 12.5.3). `target` is a path with its query, or to a proxy an
 /// absolute URL, `authority` the host that it is for, with the port if that is not the usual one.
 ///
 /// None of them may have a space or the end of a line in it, as what `sts_core`'s `Endpoint` gives has
 /// not.
 pub fn start(target: &str, authority: &str, user_agent: &str) -> String {
-    format!("POST {target} HTTP/1.1\r\nhost: {authority}\r\nuser-agent: {user_agent}\r\n")
+    format!(
+        "POST {target} HTTP/1.1\r\nhost: {authority}\r\nuser-agent: {user_agent}\r\n\
+         accept-encoding: identity\r\n"
+    )
 }
 
 /// A whole message: its [`start`], its other headers, its body and the length of that. It is in one
@@ -52,7 +56,7 @@ mod tests {
         assert_eq!(
             String::from_utf8_lossy(message.expose()),
             "POST /token?a=b HTTP/1.1\r\nhost: sts.example:8443\r\nuser-agent: a/1\r\n\
-             accept: application/json\r\ncontent-length: 3\r\n\r\na=b"
+             accept-encoding: identity\r\naccept: application/json\r\ncontent-length: 3\r\n\r\na=b"
         );
     }
 
@@ -88,8 +92,9 @@ mod tests {
             let head = request.parse(message).unwrap().unwrap();
             prop_assert_eq!(&message[head..], &body);
             let read: Vec<_> = request.headers.iter().map(|field| (field.name, field.value)).collect();
-            let (own, rest) = read.split_at(2);
-            prop_assert_eq!(own, [("host", b"h".as_slice()), ("user-agent", b"u")]);
+            let (own, rest) = read.split_at(3);
+            let codings = ("accept-encoding", b"identity".as_slice());
+            prop_assert_eq!(own, [("host", b"h".as_slice()), ("user-agent", b"u"), codings]);
             let (length, rest) = rest.split_last().unwrap();
             let expected = body.len().to_string();
             prop_assert_eq!(*length, ("content-length", expected.as_bytes()));
