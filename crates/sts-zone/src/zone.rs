@@ -130,12 +130,40 @@ impl<'a> Zone<'a> {
         value: &Value<'_>,
         capacity: Capacity,
     ) -> bool {
+        self.end_with(key, call, value, capacity, Waiting::Look)
+    }
+
+    /// Ends a call with a value that is kept for others than those that wait for it, which it is too
+    /// old for: they call for themselves, as after [`share_nothing`](Self::share_nothing). Returns
+    /// whether it is kept.
+    pub fn keep_for_others(
+        &mut self,
+        key: &Digest,
+        call: u64,
+        value: &Value<'_>,
+        capacity: Capacity,
+    ) -> bool {
+        self.end_with(key, call, value, capacity, Waiting::Part)
+    }
+
+    /// Whether a value of this many bytes is not too large to be kept.
+    pub fn can_keep(&self, length: usize, capacity: Capacity) -> bool {
+        length <= capacity.value && entry::units(length) <= self.region.share(Share::Entries)
+    }
+
+    fn end_with(
+        &mut self,
+        key: &Digest,
+        call: u64,
+        value: &Value<'_>,
+        capacity: Capacity,
+        waiting: Waiting,
+    ) -> bool {
         let length = value.bytes.len();
         let units = entry::units(length);
-        let fits = length <= capacity.value && units <= self.region.share(Share::Entries);
         let now = self.now;
         let expires = value.sent.saturating_add(value.life);
-        if !fits || expires <= now {
+        if !self.can_keep(length, capacity) || expires <= now {
             self.share_nothing(key, call);
             return false;
         }
@@ -152,7 +180,10 @@ impl<'a> Zone<'a> {
             if let Some(at) = region.find(&words, Kind::Node)?
                 && node::sequence(region.unit(at)?) == call
             {
-                region.remove_node(at)?;
+                match waiting {
+                    Waiting::Look => region.remove_node(at)?,
+                    Waiting::Part => region.end_call(at, State::Unshared, now, &[])?,
+                }
             }
             let (purged, last) = (region.at(header::PURGED), region.at(header::SEQUENCE));
             // Else nothing would ever be kept again.
@@ -380,6 +411,15 @@ impl<'a> Zone<'a> {
         let emptied = self.region.make_empty(Condition::Broken, self.seed, self.now);
         self.is_lost = emptied.is_err();
     }
+}
+
+/// What those do that wait for a call which has ended with a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waiting {
+    /// They look for it.
+    Look,
+    /// They call for themselves.
+    Part,
 }
 
 fn words_of(key: &Digest) -> KeyWords {

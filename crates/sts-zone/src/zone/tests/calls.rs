@@ -52,6 +52,31 @@ fn an_answer_takes_the_place_of_a_later_one_that_has_expired() {
 }
 
 #[test]
+fn a_value_may_be_kept_for_others_than_those_that_wait_for_it() {
+    let memory = Memory::new(MEBIBYTE);
+    let call = lead(&mut memory.open(1000), 1);
+    assert!(memory.open(2000).keep_for_others(&key(1), call, &value(b"old", 1000, 5000), ROOMY));
+    let find = |awaits, accepts: bool| {
+        let claim = Claim { process: 2, awaits };
+        memory.open(2001).find(&key(1), claim, |_| accepts, |_| true)
+    };
+    assert!(matches!(find(Some(call), false), Found::Unshared), "it is too old for these");
+    assert!(matches!(find(Some(call), true), Found::Hit(_)));
+    assert!(matches!(find(None, true), Found::Hit(_)));
+    assert!(matches!(find(None, false), Found::Lead(_)), "whoever comes later may call");
+}
+
+#[test]
+fn a_value_that_is_over_is_kept_for_nobody() {
+    let memory = Memory::new(MEBIBYTE);
+    let call = lead(&mut memory.open(1000), 1);
+    assert!(!memory.open(2000).keep_for_others(&key(1), call, &value(b"old", 1000, 500), ROOMY));
+    let claim = Claim { process: 2, awaits: Some(call) };
+    let found = memory.open(2001).find(&key(1), claim, |_| true, |_| true);
+    assert!(matches!(found, Found::Unshared));
+}
+
+#[test]
 fn a_process_whose_clock_is_a_little_behind_waits_too() {
     let memory = Memory::new(MEBIBYTE);
     let call = lead(&mut memory.open(100_000), 1);
