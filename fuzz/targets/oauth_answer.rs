@@ -2,11 +2,12 @@
 //! its body.
 #![no_main]
 
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use libfuzzer_sys::fuzz_target;
 use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::Endpoint;
+use sts_core::issued::TokenTypes;
 use sts_core::life::{LifePolicy, good_for};
 use sts_core::now::{Now, UnixTime};
 use sts_core::profile::{Incoming, Profile, Protocol};
@@ -26,7 +27,9 @@ fuzz_target!(|data: &[u8]| {
     let Ok(endpoint) = Endpoint::parse("https://sts.example/token") else { return };
     let profile = Profile { protocol, endpoint, auth: ClientAuth::none(), client_id: None };
     let mut headers = HeaderMap::new();
-    for name in [CONTENT_TYPE, RETRY_AFTER] {
+    // Few answers come in a coding.
+    let coding = (*grant > 200).then_some(CONTENT_ENCODING);
+    for name in [CONTENT_TYPE, RETRY_AFTER].into_iter().chain(coding) {
         let text = body.get(..body.len().min(20)).unwrap_or_default();
         if let Ok(value) = HeaderValue::from_bytes(text) {
             headers.insert(name, value);
@@ -36,10 +39,14 @@ fuzz_target!(|data: &[u8]| {
         Ok(issued) => {
             assert!(status.is_success());
             let token = issued.token.expose();
-            assert!(!token.is_empty());
+            assert!(!token.trim_ascii().is_empty());
             assert!(!token.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)));
             let policy = LifePolicy { cap: 300, leeway: 15_000 };
-            assert!(policy.life(good_for(&issued, claims(body).expiry(body), NOW.wall)) <= 300_000);
+            let life = good_for(&issued, claims(body).expiry(body), NOW.wall);
+            assert!(policy.life(life.seconds) <= 300_000);
+            // What cannot be read is no long life.
+            assert!(life.doubt.is_none() || life.seconds == Some(0));
+            let _ = TokenTypes::default().check(&issued.token_type);
         }
         Err(failure) => {
             assert!((400..600).contains(&failure.kind.status()));

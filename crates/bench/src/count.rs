@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 use sts_core::cache_key::ExchangeKey;
 use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::Endpoint;
+use sts_core::expiry::Expiry;
 use sts_core::issued::{Issued, TokenType};
 use sts_core::life::{LifePolicy, good_for};
 use sts_core::now::{Now, UnixTime};
@@ -58,10 +59,13 @@ pub(crate) fn run(name: &str, times: u64) -> Result<()> {
                 token: Secret::new(Tokens::target(250).numbered(1)),
                 token_type: TokenType::Bearer,
                 expires_in: Some(300),
-                expires_at: None,
+                expiry: Expiry::Unsaid,
+                doubt: None,
             };
             let policy = LifePolicy { cap: 300, leeway: 15_000 };
-            repeat(times, |_| policy.life(good_for(black_box(&issued), None, NOW.wall)));
+            repeat(times, |_| {
+                policy.life(good_for(black_box(&issued), Expiry::Unsaid, NOW.wall).seconds)
+            });
         }
         "otx-request" => write(times, &profile(Protocol::TokenExchange)?, source),
         "otx-answer" => {

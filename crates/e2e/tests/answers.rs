@@ -302,6 +302,17 @@ fn nothing_is_asked_for_that_would_have_to_be_unpacked() {
     }
 }
 
+#[test]
+fn a_coding_that_came_all_the_same_is_named() {
+    let scene = Scene::new();
+    let fields = format!("Content-Encoding: gzip\r\n{}", length());
+    scene.sts.script(When::any(), Script::new().send(answer(&fields, BODY)));
+    let nginx = start(&scene, &Identity::authority("any"), "");
+    let (status, error, _) = ask(&nginx, "alice");
+    assert_eq!((status, error.as_str()), (502, "bad_answer"));
+    nginx.wait_for_log("the body has the Content-Encoding \"gzip\", which was not asked for");
+}
+
 /// How an answer is recorded, and whether its end is known without the end of the connection.
 fn recordings() -> [(&'static str, String, bool); 3] {
     [

@@ -270,6 +270,15 @@ static ROWS: &[Row] = &[
         &["none", "base64", "base64url", "deflate"],
         &[("hex", &["\"hex\"", "\"deflate\""])],
     ),
+    row(
+        "STSAcceptTokenType",
+        "accept_token_type",
+        &["Bearer", "N_A Bearer BearerToken", "urn:example:type"],
+        &[
+            ("''", &["a word of at most 128|must not be empty"]),
+            ("caf\u{e9}", &["printable characters"]),
+        ],
+    ),
     row("STSSSLValidateServer", "ssl_verify", SWITCH, NO_SWITCH),
     row("STSSSLTrustedCertificate", "ssl_trusted_certificate", &["ca.pem"], &[("''", &["empty"])]),
     row("STSSSLCRL", "ssl_crl", &["crl.pem"], &[("''", &["empty"])]),

@@ -5,6 +5,8 @@ mod seal;
 
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::mem;
 use std::rc::Rc;
 
 use openssl::error::ErrorStack;
@@ -17,8 +19,10 @@ use sts_core::source_tag::{self, TagKey};
 use sts_zone::zone::{self, Capacity, Claim, Digest, HEARTBEAT, Hit, Kept, Tags, Value, Zone, tag};
 use zeroize::Zeroizing;
 
-use crate::flow::{Failed, Token, Validity};
+use crate::conf::exchange::Callee;
+use crate::flow::{Ask, Failed, Token, Validity};
 use crate::nginx::clock;
+use crate::nginx::log::{self, Level};
 use crate::nginx::process;
 use crate::nginx::zone::SharedMemory;
 use crate::target::Target;
@@ -27,8 +31,11 @@ pub(crate) use seal::Seal;
 /// What the fingerprint of a passphrase is derived for.
 const FINGERPRINT: &[u8] = b"nginx-sts cache fingerprint 1";
 
-/// Set in the note of a token that is no bearer token.
+/// What the note of a token says of its type. The word for another type stands before the token: its
+/// length in a byte, and itself.
 const NOT_APPLICABLE: u64 = 1;
+const TYPE_UNSAID: u64 = 4;
+const OTHER_TYPE: u64 = 8;
 
 /// Set in the note of a token the source of which was looked at, and is bound to no key of its client.
 const UNBOUND: u64 = 2;
@@ -42,10 +49,19 @@ const SAYS_NOTHING: u64 = u32::MAX as u64;
 pub(crate) struct SharedZone {
     memory: SharedMemory,
     capacity: Capacity,
-    /// Digests of the exchanges that use it, with their endpoints.
-    exchanges: RefCell<Vec<(Digest, String)>>,
+    /// The exchanges that use it, by their digests.
+    exchanges: RefCell<HashMap<Digest, Served>>,
     /// The keys that tags in it are made with, besides the zone's own.
     tag_keys: RefCell<Vec<Rc<TagKey>>>,
+}
+
+/// An exchange that uses a cache.
+struct Served {
+    endpoint: String,
+    /// Seconds for which the location uses a token that uses it the longest: `STSCacheExpiresIn`.
+    longest: u64,
+    /// It was told that a token is too large to be kept.
+    told: bool,
 }
 
 /// A cache in such a zone, as those see it that have the same passphrase.
@@ -177,18 +193,52 @@ impl Cache {
         }
     }
 
-    /// Notes that an exchange uses the cache.
-    pub(crate) fn serves(&self, exchange: &ExchangeKey, endpoint: &str) {
+    /// Notes that an exchange uses the cache, in a location that uses a token for at most `cap` seconds.
+    pub(crate) fn serves(&self, exchange: &ExchangeKey, endpoint: &str, cap: u64) {
         let mut exchanges = self.zone.exchanges.borrow_mut();
-        if !exchanges.iter().any(|(known, _)| known == exchange.digest()) {
-            exchanges.push((*exchange.digest(), endpoint.to_owned()));
-        }
+        let served = exchanges.entry(*exchange.digest()).or_insert_with(|| Served {
+            endpoint: endpoint.to_owned(),
+            longest: 0,
+            told: false,
+        });
+        served.longest = served.longest.max(cap);
     }
 
     /// The exchanges of an endpoint that use the cache.
     pub(crate) fn exchanges_at(&self, endpoint: &str) -> Vec<Digest> {
         let exchanges = self.zone.exchanges.borrow();
-        exchanges.iter().filter(|(_, at)| at == endpoint).map(|(digest, _)| *digest).collect()
+        exchanges
+            .iter()
+            .filter(|(_, served)| served.endpoint == endpoint)
+            .map(|(digest, _)| *digest)
+            .collect()
+    }
+
+    /// Milliseconds for which a token lies in the zone that is good for so many seconds. What a
+    /// location takes off that bounds its own use; what no location would use only takes room.
+    fn life(&self, exchange: &ExchangeKey, good_for: Option<u64>) -> u64 {
+        let exchanges = self.zone.exchanges.borrow();
+        let longest = exchanges.get(exchange.digest()).map_or(0, |served| served.longest);
+        LifePolicy { cap: longest, leeway: 0 }.life(good_for)
+    }
+
+    /// Says once of each exchange that its tokens are too large.
+    fn tell_of_size(&self, callee: &Callee, length: usize) {
+        let mut exchanges = self.zone.exchanges.borrow_mut();
+        let Some(served) = exchanges.get_mut(callee.key.digest()) else { return };
+        if mem::replace(&mut served.told, true) {
+            return;
+        }
+        log::cycle(
+            Level::Warn,
+            format_args!(
+                "sts: {} exchange at \"{}\": a token of {length} bytes is too large for its cache \
+                 (\"STSCache\", max_val_size={}): it is not kept, and each request calls the STS",
+                callee.profile.protocol.name(),
+                callee.profile.endpoint.authority(),
+                self.zone.capacity.value,
+            ),
+        );
     }
 
     /// By what all tokens of a source are found, whatever passphrase they were kept with; `None` when
@@ -200,7 +250,7 @@ impl Cache {
         let sources: Result<Vec<_>, _> =
             keys.map(|key| key.tag(source).map(|it| tag(&it))).collect();
         let exchanges = self.zone.exchanges.borrow();
-        let mut exchanges: Vec<_> = exchanges.iter().map(|(digest, _)| tag(digest)).collect();
+        let mut exchanges: Vec<_> = exchanges.keys().map(tag).collect();
         exchanges.sort_unstable();
         Some(SourceTags { sources: sources.ok()?, exchanges })
     }
@@ -259,17 +309,26 @@ impl Cache {
     }
 
     fn open(&self, key: &CacheKey, hit: Hit) -> Option<Token> {
-        let secret = match self.seal().ok()? {
+        let note = hit.kept.note;
+        let secret: Secret = match self.seal().ok()? {
             None => hit.value.into(),
             Some(seal) => seal.open(&key.0, &hit.value)?,
         };
-        let token_type = match hit.kept.note & NOT_APPLICABLE {
-            0 => TokenType::Bearer,
-            _ => TokenType::NotApplicable,
+        let (token_type, secret) = match note & (NOT_APPLICABLE | TYPE_UNSAID | OTHER_TYPE) {
+            0 => (TokenType::Bearer, secret),
+            NOT_APPLICABLE => (TokenType::NotApplicable, secret),
+            TYPE_UNSAID => (TokenType::Unsaid, secret),
+            OTHER_TYPE => {
+                let (length, rest) = secret.expose().split_first()?;
+                let (word, token) = rest.split_at_checked(usize::from(*length))?;
+                let word = str::from_utf8(word).ok()?;
+                (TokenType::Other(word.into()), Secret::new(token))
+            }
+            _ => return None,
         };
         let token = Target::new(secret);
-        let unbound = hit.kept.note & UNBOUND != 0;
-        Some(Token { token, token_type, validity: validity(&hit.kept), unbound })
+        let unbound = note & UNBOUND != 0;
+        Some(Token { token, token_type, validity: validity(&hit.kept), unbound, kept: true })
     }
 
     /// A value as it lies in the zone; `None` when it cannot be sealed.
@@ -296,27 +355,39 @@ impl Lease {
         }
     }
 
-    /// Ends the call with a token for everybody who asks for the same, and keeps it for as long as
-    /// the policy of the one that called has it. What cannot be found again by its source is kept no
-    /// more than what cannot be sealed.
-    pub(crate) fn complete(
-        mut self,
-        token: &Token,
-        policy: &LifePolicy,
-        exchange: &ExchangeKey,
-        source: &[u8],
-    ) {
-        let secret = token.token.issued().expose();
-        let Some(tags) = self.cache.tags(exchange, source) else { return self.share_nothing() };
+    /// Ends the call with a token for everybody who asks for the same, and keeps it for as long as it
+    /// is good and some location would use it. Returns whether it is kept: what cannot be found again
+    /// by its source is not, nor what cannot be sealed. Those that wait for it call for themselves if
+    /// it is too old already for the one that called.
+    pub(crate) fn complete(mut self, token: &Token, ask: &Ask) -> bool {
+        let callee = &ask.callee;
+        let cache = self.cache.clone();
+        let with_type = with_type(token);
+        let clear = with_type.as_ref().unwrap_or_else(|| token.token.issued()).expose();
+        let tags = cache.tags(&callee.key, ask.token.expose());
         // Nothing goes in clear into a cache that is to be encrypted.
-        let Some(bytes) = self.cache.close(&self.key, secret) else { return self.share_nothing() };
+        let (Some(tags), Some(bytes)) = (tags, cache.close(&self.key, clear)) else {
+            self.share_nothing();
+            return false;
+        };
         let Validity { sent, good_for, .. } = token.validity;
-        let value =
-            Value { tags, note: note(token), bytes: &bytes, sent, life: policy.life(good_for) };
+        let life = cache.life(&callee.key, good_for);
+        let value = Value { tags, note: note(token), bytes: &bytes, sent, life };
+        let suits = token.validity.suits(&callee.life);
         let capacity = self.cache.zone.capacity;
-        self.end(|zone, key, call| {
-            zone.complete(key, call, &value, capacity);
+        let mut is_too_large = false;
+        let kept = self.end(|zone, key, call| {
+            is_too_large = value.life > 0 && !zone.can_keep(value.bytes.len(), capacity);
+            if suits {
+                zone.complete(key, call, &value, capacity)
+            } else {
+                zone.keep_for_others(key, call, &value, capacity)
+            }
         });
+        if is_too_large {
+            cache.tell_of_size(callee, value.bytes.len());
+        }
+        kept.unwrap_or(false)
     }
 
     /// Ends the call with an answer that is for its caller only.
@@ -329,10 +400,9 @@ impl Lease {
         self.end(|zone, key, call| zone.fail(key, call, &failure::encode(failed)));
     }
 
-    fn end(&mut self, end: impl FnOnce(&mut Zone<'_>, &Digest, u64)) {
-        if let Some(call) = self.call.take() {
-            self.cache.with(|zone| end(zone, &self.key.0, call));
-        }
+    fn end<R>(&mut self, end: impl FnOnce(&mut Zone<'_>, &Digest, u64) -> R) -> Option<R> {
+        let call = self.call.take()?;
+        self.cache.with(|zone| end(zone, &self.key.0, call))
     }
 }
 
@@ -348,9 +418,22 @@ fn note(token: &Token) -> u64 {
     let kind = match token.token_type {
         TokenType::Bearer => 0,
         TokenType::NotApplicable => NOT_APPLICABLE,
+        TokenType::Other(_) => OTHER_TYPE,
+        TokenType::Unsaid => TYPE_UNSAID,
     };
     let bound = if token.unbound { UNBOUND } else { 0 };
     seconds << GOOD_FOR_SHIFT | kind | bound
+}
+
+/// The token with the word for its type before it, where it has one that needs to be remembered.
+fn with_type(token: &Token) -> Option<Secret> {
+    let TokenType::Other(word) = &token.token_type else { return None };
+    let secret = token.token.issued().expose();
+    let mut value = Secret::with_capacity(1 + word.len() + secret.len());
+    value.append(&[u8::try_from(word.len()).unwrap_or(u8::MAX)]);
+    value.append(word.as_bytes());
+    value.append(secret);
+    Some(value)
 }
 
 fn validity(kept: &Kept) -> Validity {

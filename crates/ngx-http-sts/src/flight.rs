@@ -4,8 +4,8 @@
 //! elects the one that calls; the others look into the zone until its answer is there.
 //!
 //! What locations may differ in although they ask for the same is no part of the key: how long they
-//! wait, how large an answer and how many calls they allow, for how long they use a token again. So a
-//! call that ended at such a limit of the request it was made for has ended for those with the same
+//! wait, how large an answer and how many calls they allow, for how long they use a token again, which
+//! types of token they take. So a call that ended at such a limit of the request it was made for has ended for those with the same
 //! limits or narrower ones. For the others another call is made.
 
 mod heartbeat;
@@ -116,10 +116,14 @@ pub(crate) fn board(
     // Where it fails, the duty to call is passed on.
     check(false)?;
     let pending = Pending::new(ask());
-    if matches!(found, Found::Unshared) {
-        pending.call_alone();
-        return Ok(Boarding::Later(pending));
-    }
+    let step = match found {
+        Found::Elsewhere(call) => Step::Wait(call),
+        Found::Lead(lease) => Step::Lead(lease),
+        Found::Failure(_) | Found::Token(_) | Found::Unshared => {
+            pending.call_alone();
+            return Ok(Boarding::Later(pending));
+        }
+    };
     let flight = Rc::new(Flight {
         key,
         cache: cache.clone(),
@@ -131,12 +135,12 @@ pub(crate) fn board(
     });
     FLIGHTS.with_borrow_mut(|flights| flights.insert(name, flight.clone()));
     flight.join(&pending);
-    if !matches!(found, Found::Lead(_)) {
+    if !matches!(step, Step::Lead(_)) {
         // The deadline of a call of our own is the call's.
         pending.set_deadline();
     }
     // Made here: a task that is cancelled before it first runs has to land, too.
-    let task = task::spawn(fly(Landing(flight.clone()), found));
+    let task = task::spawn(fly(Landing(flight.clone()), step));
     flight.task.replace(Some(task));
     Ok(Boarding::Later(pending))
 }
@@ -184,7 +188,7 @@ impl Flight {
 
     /// Lets a failure be that of all whose own limits are no wider.
     fn fail(&self, failed: &Failed) {
-        for pending in self.take_those(|pending| ends(failed.exceeded, pending)) {
+        for pending in self.take_those(|pending| ends(failed.exceeded.as_ref(), pending)) {
             pending.finish(Err(failed.failure.clone()));
         }
     }
@@ -221,7 +225,7 @@ impl Shared for Flight {
 }
 
 /// Whether a call that ended at a limit has ended for this request, too.
-fn ends(exceeded: Option<Exceeded>, pending: &Pending) -> bool {
+fn ends(exceeded: Option<&Exceeded>, pending: &Pending) -> bool {
     let limit = &pending.ask.callee.limit;
     match exceeded {
         // All that wait here are this worker's.
@@ -229,7 +233,10 @@ fn ends(exceeded: Option<Exceeded>, pending: &Pending) -> bool {
         Some(Exceeded::Calls(calls)) => {
             limit.calls.running <= calls.running && limit.calls.queued <= calls.queued
         }
-        Some(Exceeded::Response(bytes)) => limit.response <= bytes,
+        Some(Exceeded::Response(bytes)) => limit.response <= *bytes,
+        Some(Exceeded::TokenType(token_type)) => {
+            pending.ask.callee.token_types.check(token_type).is_err()
+        }
         Some(Exceeded::Time) => pending.time_left() == 0,
     }
 }
@@ -248,43 +255,64 @@ impl Drop for Landing {
     }
 }
 
+/// What a flight does next. It is small: the task has it all the time.
+enum Step {
+    Lead(Lease),
+    Look,
+    /// For another worker's call.
+    Wait(u64),
+}
+
+impl Flight {
+    /// Gives those that wait what was found in the zone.
+    fn meet(&self, found: Found) -> Step {
+        match found {
+            Found::Elsewhere(call) => return Step::Wait(call),
+            Found::Lead(lease) => return Step::Lead(lease),
+            Found::Failure(failed) => {
+                self.fail(&failed);
+                if failed.exceeded == Some(Exceeded::Time) && !self.has_time() {
+                    // Each has a deadline of its own.
+                    self.close();
+                }
+            }
+            Found::Token(token) => self.share(&Rc::new(token)),
+            Found::Unshared => self.part(),
+        }
+        Step::Look
+    }
+}
+
 /// Gets a token, or tokens, until nobody waits any more. What it was started with is no argument of an
 /// `async fn`, which would have it twice.
-fn fly(landing: Landing, mut found: Found) -> impl Future<Output = ()> {
+fn fly(landing: Landing, mut step: Step) -> impl Future<Output = ()> {
     let started = timer::now();
     async move {
         let flight = &landing.0;
         // Who boarded to call has nothing but the call to end its wait.
-        let mut caller = flight.first().filter(|_| matches!(found, Found::Lead(_)));
+        let mut caller = flight.first().filter(|_| matches!(step, Step::Lead(_)));
         loop {
             let mut awaits = None;
-            match found {
-                Found::Elsewhere(call) => {
+            match step {
+                Step::Wait(call) => {
                     let waited = timer::now().saturating_sub(started);
                     let pause = LAST_LOOK.min(FIRST_LOOK + waited / PATIENCE);
                     Timer::new(pause, flight.hold.clone()).await;
                     awaits = Some(call);
                 }
-                Found::Failure(failed) => {
-                    flight.fail(&failed);
-                    if failed.exceeded == Some(Exceeded::Time) && !flight.has_time() {
-                        // Each has a deadline of its own.
-                        flight.close();
-                    }
-                }
-                Found::Lead(lease) => {
+                Step::Lead(lease) => {
                     let next = caller.take().or_else(|| flight.most_patient());
                     let Some(caller) = next else { return };
                     flight.lease.replace(Some(lease));
                     lead(flight, &caller).await;
                 }
-                Found::Token(token) => flight.share(&Rc::new(token)),
-                Found::Unshared => flight.part(),
+                Step::Look => {}
             }
             if flight.waiting.borrow().is_empty() {
                 return;
             }
-            found = flight.cache.find(&flight.key, awaits, |validity| flight.wants(validity));
+            step = flight
+                .meet(flight.cache.find(&flight.key, awaits, |validity| flight.wants(validity)));
         }
     }
 }
@@ -296,14 +324,9 @@ async fn lead(flight: &Flight, caller: &Rc<Pending>) {
     let Some(lease) = flight.lease.take() else { return };
     flight.waiting.borrow_mut().retain(|pending| !Rc::ptr_eq(pending, caller));
     match outcome {
-        Ok(token) => {
+        Ok(mut token) => {
+            token.kept = lease.complete(&token, &caller.ask);
             let token = Rc::new(token);
-            if token.validity.suits(caller.life()) {
-                let ask = &caller.ask;
-                lease.complete(&token, caller.life(), &ask.callee.key, ask.token.expose());
-            } else {
-                lease.share_nothing();
-            }
             caller.finish(Ok(token.shared(caller.life(), How::Miss)));
             flight.share(&token);
             // Nobody else's answer would suit them any better.

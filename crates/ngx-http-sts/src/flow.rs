@@ -12,7 +12,7 @@ use std::rc::Rc;
 use sts_core::cache_key::CacheKey;
 use sts_core::error::Failure;
 use sts_core::issued::TokenType;
-use sts_core::life::{self, LifePolicy};
+use sts_core::life::{self, Doubt, LifePolicy};
 use sts_core::now::UnixTime;
 use sts_core::profile::{Incoming, Names, Parameter, Subject};
 use sts_core::secret::{Secret, SharedSecret};
@@ -23,6 +23,7 @@ use crate::conf::exchange::Callee;
 use crate::context::Source;
 use crate::net::{self, CallError, Limit, Message};
 use crate::nginx::clock;
+use crate::nginx::log::{self, Level};
 use crate::nginx::timer::Hold;
 use crate::target::Target;
 
@@ -51,6 +52,8 @@ pub(crate) struct Token {
     pub(crate) validity: Validity,
     /// Its source was looked at, and is bound to no key of its client.
     pub(crate) unbound: bool,
+    /// It lies in a cache, where others find it.
+    pub(crate) kept: bool,
 }
 
 /// For how long a token is good. Times are milliseconds since 1970.
@@ -69,7 +72,7 @@ pub(crate) struct Granted {
     pub(crate) token: Held,
     pub(crate) token_type: TokenType,
     pub(crate) how: How,
-    /// Milliseconds since 1970 up to which others may use it too.
+    /// Milliseconds since 1970 up to which others may use it too; 0 where it is kept nowhere.
     pub(crate) until: u64,
 }
 
@@ -87,7 +90,7 @@ pub(crate) struct Failed {
 }
 
 /// The limit of the one that called which ended the call. Others may have wider ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Exceeded {
     /// `STSMaxCalls`.
     Calls(CallLimits),
@@ -95,6 +98,8 @@ pub(crate) enum Exceeded {
     Response(usize),
     /// `STSHTTPTimeOut`.
     Time,
+    /// `STSAcceptTokenType`, which does not name this one.
+    TokenType(TokenType),
     /// What this worker can do: it has no free connections, or ends. That says nothing of others.
     Worker,
 }
@@ -166,14 +171,39 @@ impl Ask {
         };
         let issued = callee.profile.response(&answer, &clock::now());
         let issued = issued.map_err(|failure| self.without_tokens(failure))?;
+        if let Err(failure) = callee.token_types.check(&issued.token_type) {
+            let failure = self.without_tokens(failure);
+            return Err(Failed { failure, exceeded: Some(Exceeded::TokenType(issued.token_type)) });
+        }
         let sent = UnixTime(started.div_ceil(1000));
-        let good_for = life::good_for(&issued, self.claims.expiry(self.token.expose()), sent);
+        let life = life::good_for(&issued, self.claims.expiry(self.token.expose()), sent);
+        if let Some(doubt) = life.doubt {
+            callee.tell_of_doubt(doubt);
+        }
         Ok(Token {
             token: Target::new(issued.token),
             token_type: issued.token_type,
-            validity: Validity { sent: started, good_for, at_most: u64::MAX },
+            validity: Validity { sent: started, good_for: life.seconds, at_most: u64::MAX },
             unbound: self.unbound,
+            kept: false,
         })
+    }
+}
+
+impl Callee {
+    /// Says, at most once a second, why a token serves one request only.
+    fn tell_of_doubt(&self, doubt: Doubt) {
+        let second = clock::milliseconds() / 1000;
+        if self.doubted.replace(second) != second {
+            log::cycle(
+                Level::Warn,
+                format_args!(
+                    "sts: {} exchange at \"{}\": {doubt}, so the token serves one request only",
+                    self.profile.protocol.name(),
+                    self.profile.endpoint.authority(),
+                ),
+            );
+        }
     }
 }
 
@@ -181,9 +211,9 @@ impl Token {
     /// As the only request gets it that wants it.
     pub(crate) fn granted(self, policy: &LifePolicy, how: How) -> Granted {
         Granted {
+            until: self.until(policy),
             token_type: self.token_type,
             how,
-            until: self.validity.until(policy),
             token: Held::Own(self.token),
         }
     }
@@ -191,11 +221,16 @@ impl Token {
     /// As one of several requests gets it.
     pub(crate) fn shared(self: &Rc<Self>, policy: &LifePolicy, how: How) -> Granted {
         Granted {
-            token_type: self.token_type,
+            until: self.until(policy),
+            token_type: self.token_type.clone(),
             how,
-            until: self.validity.until(policy),
             token: Held::Shared(self.clone()),
         }
+    }
+
+    /// Up to when others with this policy find it.
+    fn until(&self, policy: &LifePolicy) -> u64 {
+        if self.kept { self.validity.until(policy) } else { 0 }
     }
 }
 

@@ -20,6 +20,7 @@
 //! | [`source_tag`] | how all tokens are found that were issued for one source token |
 //! | [`fields`] | a digest over several fields |
 //! | [`life`] | how long an issued token may be used again |
+//! | [`expiry`] | what a token says of its own end |
 //! | [`jwt`] | what a JWT says of itself |
 //! | [`carry`] | where tokens stand in a request, and how they are taken out and put in |
 //! | [`source`] | what a source token says of itself |
@@ -31,10 +32,12 @@
 pub mod cache_key;
 pub mod carry;
 pub mod client_auth;
+mod content;
 pub mod encoding;
 pub mod endpoint;
 pub mod error;
 mod excerpt;
+pub mod expiry;
 pub mod fields;
 mod form;
 pub mod issued;

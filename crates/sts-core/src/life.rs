@@ -1,5 +1,8 @@
 //! How long an issued token may be used again.
 
+use thiserror::Error;
+
+use crate::expiry::Expiry;
 use crate::issued::Issued;
 use crate::jwt;
 use crate::now::UnixTime;
@@ -8,7 +11,7 @@ use crate::wstrust::assertion_expiry;
 /// What the operator says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LifePolicy {
-    /// Seconds that no entry outlives, whatever the STS says.
+    /// Seconds for which a token is used at most, whatever the STS says.
     pub cap: u64,
     /// Milliseconds taken off every expiry, since clocks differ and requests travel.
     pub leeway: u64,
@@ -17,21 +20,48 @@ pub struct LifePolicy {
 /// The leeway takes at most this part of a life: a token of a minute is still worth keeping.
 const LARGEST_LEEWAY: u64 = 10;
 
-/// Seconds for which a token is good, counted from `sent`, when the request for it was sent: the least
-/// of what the STS said, the token's own expiry and that of the source token; `None` where none says
-/// anything.
+/// For how long a token is good, whatever the operator says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// Seconds from when the request for it was sent; `None` where nothing says anything.
+    pub seconds: Option<u64>,
+    /// Why there are none, where the operator should know it.
+    pub doubt: Option<Doubt>,
+}
+
+/// What gives a token no life, since it cannot be read.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum Doubt {
+    /// The `expires_in` of OAuth.
+    #[error("the expires_in of the answer cannot be read")]
+    ExpiresIn,
+    /// What the issued token says itself, or the `Lifetime` that came with it.
+    #[error("the expiry of the issued token cannot be read")]
+    Issued,
+    /// What the source token says itself.
+    #[error("the expiry of the source token cannot be read")]
+    Source,
+}
+
+/// For how long a token is good, counted from `sent`, when the request for it was sent: the least of
+/// what the STS said, the token's own expiry and that of the source token.
 ///
 /// HTTP's caching headers have no say: they are about the answer, not about the token.
-pub fn good_for(issued: &Issued, source: Option<UnixTime>, sent: UnixTime) -> Option<u64> {
-    let until = |expiry: UnixTime| expiry.0.saturating_sub(sent.0);
-    let expiries = [
-        issued.expires_in,
-        // WS-Trust has looked into its assertions already.
-        issued.expires_at.or_else(|| assertion_expiry(issued.token.expose())).map(until),
-        jwt::expiry(issued.token.expose()).map(until),
-        source.map(until),
+pub fn good_for(issued: &Issued, source: Expiry, sent: UnixTime) -> Life {
+    let token = issued.token.expose();
+    // WS-Trust has looked into its assertions already.
+    let assertion = match issued.expiry {
+        Expiry::Unsaid => assertion_expiry(token),
+        said => said,
+    };
+    let own = jwt::expiry(token).and(assertion);
+    let ends = [issued.expires_in, own.seconds_left(sent), source.seconds_left(sent)];
+    let doubts = [
+        issued.doubt,
+        (own == Expiry::Unreadable).then_some(Doubt::Issued),
+        (source == Expiry::Unreadable).then_some(Doubt::Source),
     ];
-    expiries.into_iter().flatten().min()
+    Life { seconds: ends.into_iter().flatten().min(), doubt: doubts.into_iter().flatten().next() }
 }
 
 impl LifePolicy {
@@ -61,7 +91,7 @@ mod tests {
     const NO_LEEWAY: LifePolicy = LifePolicy { cap: 300, leeway: 0 };
 
     fn life(issued: &Issued, source: &[u8], sent: UnixTime, policy: &LifePolicy) -> u64 {
-        policy.life(good_for(issued, claims(source).expiry(source), sent))
+        policy.life(good_for(issued, claims(source).expiry(source), sent).seconds)
     }
 
     fn jwt(lives: u64) -> Vec<u8> {
@@ -74,7 +104,8 @@ mod tests {
             token: Secret::new(token),
             token_type: TokenType::Bearer,
             expires_in,
-            expires_at: None,
+            expiry: Expiry::Unsaid,
+            doubt: None,
         }
     }
 
@@ -87,7 +118,7 @@ mod tests {
     #[test]
     fn what_the_sts_says_holds_when_it_is_less() {
         assert_eq!(life(&issued("t", Some(60)), b"s", SENT, &NO_LEEWAY), 60_000);
-        let until = Issued { expires_at: Some(UnixTime(SENT.0 + 40)), ..issued("t", Some(60)) };
+        let until = Issued { expiry: Expiry::At(UnixTime(SENT.0 + 40)), ..issued("t", Some(60)) };
         assert_eq!(life(&until, b"s", SENT, &NO_LEEWAY), 40_000);
     }
 
@@ -115,14 +146,79 @@ mod tests {
         assert_eq!(life(&issued("t", Some(60)), encoded.as_bytes(), SENT, &NO_LEEWAY), 30_000);
         assert_eq!(life(&issued(encoded, Some(60)), b"s", SENT, &NO_LEEWAY), 30_000);
         assert_eq!(life(&issued("PAnother token", Some(60)), b"PA", SENT, &NO_LEEWAY), 60_000);
-        let source = assertion("soon");
-        assert_eq!(life(&issued("t", Some(60)), source.as_bytes(), SENT, &NO_LEEWAY), 0);
+    }
+
+    #[test]
+    fn an_expiry_that_cannot_be_read_is_no_long_life_and_is_told() {
+        let assertion = "<Assertion xmlns='urn:oasis:names:tc:SAML:2.0:assertion'>\
+                         <Conditions NotOnOrAfter='soon'/></Assertion>";
+        let broken = assertion.replace("/></", "></");
+        let jwt = format!("e30.{}.s", URL_SAFE_NO_PAD.encode(r#"{"exp":"soon"}"#));
+        for token in [assertion, &broken, &URL_SAFE_NO_PAD.encode(assertion), &jwt] {
+            let life = good_for(&issued(token, Some(60)), Expiry::Unsaid, SENT);
+            assert_eq!(life, Life { seconds: Some(0), doubt: Some(Doubt::Issued) }, "{token}");
+            let source = claims(token.as_bytes()).expiry(token.as_bytes());
+            let life = good_for(&issued("t", Some(60)), source, SENT);
+            assert_eq!(life, Life { seconds: Some(0), doubt: Some(Doubt::Source) }, "{token}");
+        }
+        let unread = Issued { doubt: Some(Doubt::ExpiresIn), ..issued("t", Some(0)) };
+        let life = good_for(&unread, Expiry::Unsaid, SENT);
+        assert_eq!(life, Life { seconds: Some(0), doubt: Some(Doubt::ExpiresIn) });
+    }
+
+    #[test]
+    fn what_is_for_one_use_has_no_life_and_that_is_no_doubt() {
+        let saml_2 = "<a:Assertion xmlns:a='urn:oasis:names:tc:SAML:2.0:assertion'>\
+                      <a:Conditions NotOnOrAfter='9999-12-31T23:59:59Z'><a:OneTimeUse/>\
+                      </a:Conditions></a:Assertion>";
+        let saml_1 = saml_2.replace(":2.0:", ":1.0:").replace("OneTimeUse", "DoNotCacheCondition");
+        let typed =
+            saml_2.replace("a:OneTimeUse", "a:Condition xsi:type='b:OneTimeUseType'").replace(
+                "xmlns:a",
+                "xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' \
+                      xmlns:b='urn:oasis:names:tc:SAML:2.0:assertion' xmlns:a",
+            );
+        let encoded = base64::engine::general_purpose::STANDARD.encode(format!("\n{saml_2}"));
+        for token in [saml_2, &saml_1, &typed, &encoded] {
+            let once = Life { seconds: Some(0), doubt: None };
+            assert_eq!(good_for(&issued(token, Some(60)), Expiry::Unsaid, SENT), once, "{token}");
+            let source = claims(token.as_bytes()).expiry(token.as_bytes());
+            assert_eq!(good_for(&issued("t", Some(60)), source, SENT), once, "{token}");
+        }
+    }
+
+    #[test]
+    fn what_an_advice_says_is_about_another_assertion() {
+        let inner = "<Assertion xmlns='urn:oasis:names:tc:SAML:2.0:assertion'><Subject>\
+                     <SubjectConfirmation><SubjectConfirmationData \
+                     NotOnOrAfter='1970-01-12T13:46:50Z'/></SubjectConfirmation></Subject>\
+                     <Conditions NotOnOrAfter='1970-01-12T13:46:41Z'><OneTimeUse/></Conditions>\
+                     </Assertion>";
+        let outer = format!(
+            "<Assertion xmlns='urn:oasis:names:tc:SAML:2.0:assertion'>\
+             <Conditions NotOnOrAfter='1970-01-12T13:47:10Z'/><Advice>{inner}</Advice></Assertion>"
+        );
+        assert_eq!(life(&issued("t", Some(60)), outer.as_bytes(), SENT, &NO_LEEWAY), 30_000);
+        assert_eq!(life(&issued(outer, Some(60)), b"s", SENT, &NO_LEEWAY), 30_000);
+    }
+
+    #[test]
+    fn never_is_as_long_as_the_operator_allows() {
+        for never in
+            ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.9999999Z", "10000-01-01T00:00:00Z"]
+        {
+            let token = format!(
+                "<Assertion xmlns='urn:oasis:names:tc:SAML:2.0:assertion'>\
+                 <Conditions NotOnOrAfter='{never}'/></Assertion>"
+            );
+            assert_eq!(life(&issued(&*token, None), b"s", SENT, &NO_LEEWAY), 300_000, "{never}");
+        }
     }
 
     #[test]
     fn what_is_expired_has_no_life() {
         assert_eq!(life(&issued("t", Some(0)), b"s", SENT, &NO_LEEWAY), 0);
-        let past = Issued { expires_at: Some(UnixTime(5)), ..issued("t", None) };
+        let past = Issued { expiry: Expiry::At(UnixTime(5)), ..issued("t", None) };
         assert_eq!(life(&past, b"s", SENT, &NO_LEEWAY), 0);
     }
 

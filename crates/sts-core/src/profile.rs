@@ -1,6 +1,6 @@
 //! A checked exchange configuration: a [`Profile`] that exists can be used.
 
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, StatusCode};
 
 use crate::client_auth::ClientAuth;
@@ -94,7 +94,7 @@ pub struct Outgoing {
 }
 
 /// The headers of an answer that are looked at.
-pub static ANSWER_HEADERS: [HeaderName; 2] = [CONTENT_TYPE, RETRY_AFTER];
+pub static ANSWER_HEADERS: [HeaderName; 3] = [CONTENT_TYPE, CONTENT_ENCODING, RETRY_AFTER];
 
 /// What the STS answered, whole.
 pub struct Incoming<'a> {

@@ -5,8 +5,8 @@ use memchr::memmem;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
+use crate::expiry::Expiry;
 use crate::jwt;
-use crate::now::UnixTime;
 use crate::wstrust::assertion_expiry;
 
 /// What is found by one look.
@@ -20,8 +20,8 @@ pub struct Claims {
     /// protects clients from a mistake of the operator, and a client gains nothing by hiding the claim
     /// of its own token.
     pub is_bound: bool,
-    /// When a JWT expires, if it says so.
-    expiry: Option<UnixTime>,
+    /// When a JWT expires.
+    expiry: Expiry,
 }
 
 /// Looks at a source token. A JWT is decoded once for all of it.
@@ -29,25 +29,29 @@ pub fn claims(source: &[u8]) -> Claims {
     let source = source.trim_ascii_start();
     let has_dpop_scheme = has_dpop_scheme(source);
     let Some(payload) = jwt::payload(source) else {
-        return Claims { is_bound: has_dpop_scheme, expiry: None };
+        return Claims { is_bound: has_dpop_scheme, expiry: Expiry::Unsaid };
     };
     if payload.len() > MAX_PAYLOAD {
         let is_bound = has_dpop_scheme || payload.first() == Some(&ENCODED_BRACE);
-        return Claims { is_bound, expiry: jwt::has_encoded_header(source).then_some(UnixTime(0)) };
+        let is_jwt = jwt::has_encoded_header(source);
+        let expiry = if is_jwt { Expiry::Unreadable } else { Expiry::Unsaid };
+        return Claims { is_bound, expiry };
     }
     let decoded = jwt::decode(payload);
     let text = decoded.as_ref().map_or(&[][..], |text| text.expose());
-    let expiry = if jwt::has_encoded_header(source) { jwt::expiry_in(text) } else { None };
+    let expiry = jwt::expiry_with(source, text);
     Claims { is_bound: has_dpop_scheme || has_confirmation(text), expiry }
 }
 
 impl Claims {
-    /// When the token expires that these are of, if it says so: good for being careful, never for
-    /// trusting.
+    /// When the token expires that these are of.
     ///
     /// An assertion is read here and not before: that takes time, and is for what an STS has accepted.
-    pub fn expiry(&self, source: &[u8]) -> Option<UnixTime> {
-        self.expiry.or_else(|| assertion_expiry(source))
+    pub fn expiry(&self, source: &[u8]) -> Expiry {
+        match self.expiry {
+            Expiry::Unsaid => assertion_expiry(source),
+            said => said,
+        }
     }
 }
 
@@ -83,8 +87,8 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error>
 
 const DPOP: &[u8] = b"DPoP";
 
-/// Encoded bytes. Nobody issues such a JWT; it is taken for bound and for expired without looking
-/// further.
+/// Encoded bytes. Nobody issues such a JWT; it is taken for bound without looking further, and its expiry
+/// for one that cannot be read.
 const MAX_PAYLOAD: usize = 1024 * 1024;
 
 /// With what `{` starts in base64url.
@@ -97,6 +101,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::now::UnixTime;
 
     fn is_bound(source: &[u8]) -> bool {
         claims(source).is_bound
@@ -180,18 +185,21 @@ mod tests {
     #[test]
     fn the_expiry_is_that_of_a_jwt_or_of_an_assertion() {
         let expiry = |source: &str| claims(source.as_bytes()).expiry(source.as_bytes());
-        assert_eq!(expiry(&jwt(r#"{"exp":1000}"#)), Some(UnixTime(1000)));
-        assert_eq!(expiry(&format!(" {}", jwt(r#"{"exp":1000,"cnf":{}}"#))), Some(UnixTime(1000)));
+        assert_eq!(expiry(&jwt(r#"{"exp":1000}"#)), Expiry::At(UnixTime(1000)));
+        assert_eq!(
+            expiry(&format!(" {}", jwt(r#"{"exp":1000,"cnf":{}}"#))),
+            Expiry::At(UnixTime(1000))
+        );
         let assertion = "<Assertion xmlns='urn:oasis:names:tc:SAML:2.0:assertion'><Conditions \
                          NotOnOrAfter='1970-01-12T13:47:10.5Z'/><a>b.c.d</a></Assertion>";
-        assert_eq!(expiry(assertion), Some(UnixTime(1_000_030)));
+        assert_eq!(expiry(assertion), Expiry::At(UnixTime(1_000_030)));
         for source in ["", "opaque", "a.b.c", &jwt("{}"), "<a/>"] {
-            assert_eq!(expiry(source), None, "{source}");
+            assert_eq!(expiry(source), Expiry::Unsaid, "{source}");
         }
         let long = jwt(&format!("{{\"exp\":1000,\"a\":\"{}\"}}", "x".repeat(MAX_PAYLOAD)));
-        assert_eq!(expiry(&long), Some(UnixTime(0)));
+        assert_eq!(expiry(&long), Expiry::Unreadable);
         let long = assertion.replace("b.c.d", &format!("b.{}.d", "x".repeat(MAX_PAYLOAD + 1)));
-        assert_eq!(expiry(&long), Some(UnixTime(1_000_030)));
+        assert_eq!(expiry(&long), Expiry::At(UnixTime(1_000_030)));
     }
 
     #[test]

@@ -19,30 +19,71 @@ mod time;
 pub mod words;
 mod xml;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use zeroize::Zeroizing;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use memchr::memmem;
 
-use crate::now::UnixTime;
+use crate::encoding;
+use crate::expiry::Expiry;
+use crate::secret::Secret;
 
-/// When a SAML assertion expires, by what it says itself; `None` if it is none or does not say. It may
-/// be encoded as OAuth has it (RFC 8693, section 3).
+/// When a SAML assertion expires, by what it says itself; what is none says nothing. It may be encoded
+/// as OAuth has it (RFC 8693, section 3; RFC 7522, section 2.1), or in plain base64.
 ///
 /// Its signature is not looked at: this is for a cache, which must not keep what came of the
 /// assertion for longer than that.
-pub fn assertion_expiry(token: &[u8]) -> Option<UnixTime> {
-    // What begins with "<" becomes "P", and one of these.
-    if let [b'P', b'A'..=b'P', ..] = token {
-        let decoded = URL_SAFE_NO_PAD.decode(token.trim_ascii_end()).ok()?;
-        return plain_assertion_expiry(&Zeroizing::new(decoded));
+pub fn assertion_expiry(token: &[u8]) -> Expiry {
+    let decoded = decoded(token);
+    let token = decoded.as_ref().map_or(token, |token| token.expose());
+    if !begins_as_xml(token) {
+        return Expiry::Unsaid;
     }
-    plain_assertion_expiry(token)
+    match xml::parse(token, xml::Origin::Client) {
+        Ok(document) => response::assertion_expiry(document.root_element()),
+        // What is said somewhere in it, but cannot be read.
+        Err(_) if LIMITS.iter().any(|limit| memmem::find(token, limit).is_some()) => {
+            Expiry::Unreadable
+        }
+        Err(_) => Expiry::Unsaid,
+    }
 }
 
-fn plain_assertion_expiry(token: &[u8]) -> Option<UnixTime> {
-    if token.trim_ascii_start().first() != Some(&b'<') {
+/// What is in a token that by its beginning is XML in base64.
+fn decoded(token: &[u8]) -> Option<Secret> {
+    let mut start = Secret::with_capacity(START);
+    for byte in token.iter().filter(|byte| !byte.is_ascii_whitespace()).take(START) {
+        start.append(&[*byte]);
+    }
+    if !decode(start.expose()).is_some_and(|start| begins_as_xml(start.expose())) {
         return None;
     }
-    let document = xml::parse(token, xml::Origin::Client).ok()?;
-    response::assertion_expiry(document.root_element())
+    let mut text = Secret::with_capacity(token.len());
+    for part in token.split(u8::is_ascii_whitespace) {
+        text.append(part);
+    }
+    decode(text.expose())
 }
+
+fn decode(text: &[u8]) -> Option<Secret> {
+    let is_of_urls = text.iter().any(|byte| matches!(byte, b'-' | b'_'));
+    encoding::decode(if is_of_urls { &BASE64_URL } else { &BASE64 }, text)
+}
+
+fn begins_as_xml(token: &[u8]) -> bool {
+    let token = token.strip_prefix(BYTE_ORDER_MARK).unwrap_or(token);
+    token.trim_ascii_start().first() == Some(&b'<')
+}
+
+/// Letters by which a token is known to be XML: whole groups, which are decoded by themselves.
+const START: usize = 64;
+
+/// By what an assertion limits its use.
+const LIMITS: [&[u8]; 3] = [b"NotOnOrAfter", b"OneTimeUse", b"DoNotCacheCondition"];
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// As forgiving as any reader.
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const BASE64: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, LENIENT);
+const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, LENIENT);

@@ -131,8 +131,13 @@ fn successes_that_cannot_be_used() {
         (r#"{"access_token":"s3cret\r\n"}"#, "HTTP 200: the access_token holds CR, LF or NUL"),
         (
             r#"{"access_token":"s3cret","token_type":"s3cret"}"#,
-            "HTTP 200: the token_type is neither Bearer nor N_A",
+            "HTTP 200: the token_type is the token itself",
         ),
+        (
+            r#"{"access_token":"s3cret","token_type":["s3cret"]}"#,
+            "HTTP 200: the token_type is not a string",
+        ),
+        (r#"{"access_token":" "}"#, "HTTP 200: the access_token is blank"),
         (
             r#"{"access_token":"s3cret","access_token":"s3cret"}"#,
             "HTTP 200: a member of the JSON object is given twice",
@@ -231,5 +236,23 @@ fn refused(status: u16, headers: &[(&'static str, &str)], body: &str) -> Failure
     match answer(status, headers, body.as_bytes()) {
         Ok(_) => panic!("{status} {body} is a success"),
         Err(failure) => failure,
+    }
+}
+
+#[test]
+fn a_coding_that_was_not_asked_for_is_named() {
+    let named = "the body has the Content-Encoding \"gzip\", which was not asked for";
+    for (status, kind) in [
+        (200, BadAnswer),
+        (400, GatewayRefused),
+        (401, GatewayRefused),
+        (500, Unreachable),
+        (503, Busy),
+    ] {
+        let headers = [("content-encoding", "gzip"), ("content-type", "application/json")];
+        let failure = refused(status, &headers, "{\"access_token\":\"t\"}");
+        assert_eq!(failure.kind, kind, "{status}");
+        let reason = format!("HTTP {status}: {named} (content type \"application/json\")");
+        assert_eq!(failure.reason, reason);
     }
 }

@@ -1,12 +1,14 @@
 //! How the failure of a call lies in the zone, for those of other workers that wait for it.
 
 use sts_core::error::{Failure, FailureKind};
+use sts_core::issued::TokenType;
 
 use crate::flow::{Exceeded, Failed};
 
 /// The words for the limits that mean the same in every worker.
 const TIME: &str = "time";
 const RESPONSE: &str = "response ";
+const TOKEN_TYPE: &str = "type ";
 
 /// Lines: the kind, `Retry-After`, the limit that was exceeded; the rest is the reason.
 pub(super) fn encode(failed: &Failed) -> Vec<u8> {
@@ -15,6 +17,12 @@ pub(super) fn encode(failed: &Failed) -> Vec<u8> {
     let exceeded = match exceeded {
         Some(Exceeded::Time) => TIME.to_owned(),
         Some(Exceeded::Response(bytes)) => format!("{RESPONSE}{bytes}"),
+        Some(Exceeded::TokenType(token_type)) => {
+            // Of a word that no location can name it does not matter what it is.
+            let word = token_type.word().unwrap_or_default();
+            let word = if word.bytes().all(|byte| byte.is_ascii_graphic()) { word } else { "" };
+            format!("{TOKEN_TYPE}{word}")
+        }
         Some(Exceeded::Calls(_) | Exceeded::Worker) | None => String::new(),
     };
     format!("{}\n{retry_after}\n{exceeded}\n{}", failure.kind.name(), failure.reason).into_bytes()
@@ -28,10 +36,13 @@ pub(super) fn decode(payload: &[u8]) -> Failed {
     let retry_after = parts.next().filter(|text| !text.is_empty()).map(str::to_owned);
     let exceeded = match parts.next() {
         Some(TIME) => Some(Exceeded::Time),
-        Some(other) => other
-            .strip_prefix(RESPONSE)
-            .and_then(|bytes| bytes.parse().ok())
-            .map(Exceeded::Response),
+        Some(other) => match other.strip_prefix(TOKEN_TYPE) {
+            Some(word) => Some(Exceeded::TokenType(TokenType::of(word))),
+            None => other
+                .strip_prefix(RESPONSE)
+                .and_then(|bytes| bytes.parse().ok())
+                .map(Exceeded::Response),
+        },
         None => None,
     };
     let reason = parts.next().unwrap_or("another worker's call failed").to_owned();

@@ -40,6 +40,7 @@ impl Applied {
 /// Whether a token can be passed on in all the ways that a location has.
 pub(crate) fn check(carrier: &Carrier, granted: &Granted) -> Result<(), Failure> {
     let bad = |reason: &str| Err(Failure::new(FailureKind::BadAnswer, reason));
+    carrier.token_types.check(&granted.token_type)?;
     let unencodable = "the token cannot be encoded (STSTargetEncoding)";
     if carrier.variables.is_some() && granted.token.encoded(carrier.target_encoding).is_none() {
         return bad(match carrier.target_encoding {
@@ -53,7 +54,9 @@ pub(crate) fn check(carrier: &Carrier, granted: &Granted) -> Result<(), Failure>
         let is_bearer = place.is_bearer_header();
         if is_bearer && granted.token_type == TokenType::NotApplicable {
             return bad(
-                "the STS says that its token is none to be sent as Bearer (token_type N_A)",
+                "the STS says that its token is no access token (token_type N_A), so it is not \
+                 passed as Bearer: with \"STSPassTargetTokenIn header name=...&type=\", or in another \
+                 place, it is passed as it is",
             );
         }
         let text = match place.kind {

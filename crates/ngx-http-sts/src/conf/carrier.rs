@@ -6,6 +6,7 @@ use std::rc::Rc;
 use sts_core::carry::place::{Accept, Kind, Pass, Place};
 use sts_core::carry::variable;
 use sts_core::encoding::Encoding;
+use sts_core::issued::TokenTypes;
 
 use crate::conf::argument::Problem;
 use crate::conf::directive::{self, Block, Refusal};
@@ -24,6 +25,8 @@ pub(crate) struct Carrier {
     /// How a token stands where nothing else is said of it.
     pub(crate) source_encoding: Option<Encoding>,
     pub(crate) target_encoding: Option<Encoding>,
+    /// Which types of target tokens are passed on.
+    pub(crate) token_types: Rc<TokenTypes>,
     /// Bytes that a form may have.
     pub(crate) max_form: u64,
     /// In this worker a directive has read a target that this location has got.
@@ -93,6 +96,7 @@ impl Carrier {
             source_text,
             source_encoding: settings.source_encoding.flatten(),
             target_encoding: settings.target_encoding.flatten(),
+            token_types: settings.token_types.clone().unwrap_or_default(),
             max_form: settings.max_form.unwrap_or(MAX_FORM),
             was_read: Cell::new(false),
         }

@@ -6,6 +6,7 @@ use sts_core::carry::variable;
 use sts_core::client_auth::ClientAuth;
 use sts_core::encoding::Encoding;
 use sts_core::endpoint::{Endpoint, Scheme};
+use sts_core::issued::TokenTypes;
 use sts_core::options::{Template, has_variable};
 use sts_core::secret::Secret;
 use sts_core::wstrust::endpoint_auth::EndpointAuth;
@@ -130,6 +131,11 @@ pub(crate) static DIRECTIVES: &[Directive] = &[
         once(&mut b.settings.target_encoding, argument::word(first(a), &Encoding::WORDS))
     })
     .key("target_encoding"),
+    directive(c"STSAcceptTokenType", (1, 7), |b, a| {
+        let types = TokenTypes::new(a.iter().copied()).map(Rc::new);
+        once(&mut b.settings.token_types, types.map_err(|error| error.to_string()))
+    })
+    .key("accept_token_type"),
     directive(c"STSSSLValidateServer", (1, 1), |b, a| once(&mut b.settings.verify, switch(a)))
         .of_exchange()
         .key("ssl_verify"),

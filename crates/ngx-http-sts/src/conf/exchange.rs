@@ -1,5 +1,6 @@
 //! What a location does with a request, made of its settings.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use sts_core::cache_key::ExchangeKey;
@@ -7,6 +8,7 @@ use sts_core::client_auth::ClientAuth;
 use sts_core::encoding::Encoding;
 use sts_core::endpoint::{Endpoint, Host, Scheme};
 use sts_core::error::FailureKind;
+use sts_core::issued::TokenTypes;
 use sts_core::life::LifePolicy;
 use sts_core::options::Template;
 use sts_core::parameters;
@@ -89,6 +91,10 @@ pub(crate) struct Callee {
     pub(crate) limit: Limit,
     pub(crate) key: ExchangeKey,
     pub(crate) life: LifePolicy,
+    /// Which types of token are taken.
+    pub(crate) token_types: Rc<TokenTypes>,
+    /// The second in which it was told that an expiry cannot be read.
+    pub(crate) doubted: Cell<u64>,
 }
 
 /// Two locations have the same exchange when they ask the same STS for the same, with a source token
@@ -342,12 +348,21 @@ fn build(
     let secrets = cache.as_ref().map(|cache| cache.fingerprint()).unwrap_or_default();
     let key = ExchangeKey::new(&profile, &contact, &secrets);
     if let Some(cache) = &cache {
-        cache.serves(&key, profile.endpoint.url());
+        cache.serves(&key, profile.endpoint.url(), cap);
     }
     let on_error = settings.on_error.unwrap_or(OnFailure::Return);
     Ok(Some(Exchange {
         id: ExchangeId(id),
-        callee: Rc::new(Callee { profile, credential, destination, limit, key, life }),
+        callee: Rc::new(Callee {
+            profile,
+            credential,
+            destination,
+            limit,
+            key,
+            life,
+            token_types: carrier.token_types.clone(),
+            doubted: Cell::default(),
+        }),
         carrier,
         parameters,
         // A fixed one is part of the profile.

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use sts_core::encoding::Encoding;
 use sts_core::endpoint::Endpoint;
+use sts_core::issued::TokenTypes;
 use sts_core::secret::Secret;
 use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
@@ -35,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) max_form: Option<u64>,
     pub(crate) source_encoding: Option<Option<Encoding>>,
     pub(crate) target_encoding: Option<Option<Encoding>>,
+    pub(crate) token_types: Option<Rc<TokenTypes>>,
     pub(crate) verify: Option<bool>,
     pub(crate) trusted_certificate: Option<String>,
     pub(crate) crl: Option<String>,
@@ -143,6 +145,7 @@ impl Settings {
         inherit(&mut self.max_form, &outer.max_form);
         inherit(&mut self.source_encoding, &outer.source_encoding);
         inherit(&mut self.target_encoding, &outer.target_encoding);
+        inherit(&mut self.token_types, &outer.token_types);
         inherit(&mut self.trusted_certificate, &outer.trusted_certificate);
         inherit(&mut self.crl, &outer.crl);
         inherit(&mut self.protocols, &outer.protocols);

@@ -5,13 +5,13 @@ use std::ptr::{self, NonNull};
 
 use nginx_sys::{
     NGX_AGAIN, NGX_CONF_NOARGS, NGX_CONF_TAKE1, NGX_CONF_TAKE2, NGX_CONF_TAKE3, NGX_CONF_TAKE4,
-    NGX_CONF_TAKE12, NGX_CONF_TAKE123, NGX_DECLINED, NGX_DONE, NGX_ERROR, NGX_HTTP_LIF_CONF,
-    NGX_HTTP_LOC_CONF, NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MODULE,
-    NGX_HTTP_SRV_CONF, NGX_OK, ngx_array_push, ngx_command_t, ngx_conf_t, ngx_cycle_t,
-    ngx_http_handler_pt, ngx_http_module_t, ngx_http_phases, ngx_http_phases_NGX_HTTP_ACCESS_PHASE,
-    ngx_http_phases_NGX_HTTP_LOG_PHASE, ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE,
-    ngx_http_phases_NGX_HTTP_REWRITE_PHASE, ngx_http_request_t, ngx_int_t, ngx_module_t, ngx_str_t,
-    ngx_uint_t,
+    NGX_CONF_TAKE5, NGX_CONF_TAKE6, NGX_CONF_TAKE7, NGX_CONF_TAKE12, NGX_CONF_TAKE123,
+    NGX_DECLINED, NGX_DONE, NGX_ERROR, NGX_HTTP_LIF_CONF, NGX_HTTP_LOC_CONF,
+    NGX_HTTP_LOC_CONF_OFFSET, NGX_HTTP_MAIN_CONF, NGX_HTTP_MODULE, NGX_HTTP_SRV_CONF, NGX_OK,
+    ngx_array_push, ngx_command_t, ngx_conf_t, ngx_cycle_t, ngx_http_handler_pt, ngx_http_module_t,
+    ngx_http_phases, ngx_http_phases_NGX_HTTP_ACCESS_PHASE, ngx_http_phases_NGX_HTTP_LOG_PHASE,
+    ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, ngx_http_phases_NGX_HTTP_REWRITE_PHASE,
+    ngx_http_request_t, ngx_int_t, ngx_module_t, ngx_str_t, ngx_uint_t,
 };
 use ngx::core::Pool;
 use ngx::http::{HttpModuleConfExt, HttpModuleMainConf, NgxHttpCoreModule};
@@ -73,6 +73,10 @@ const fn commands() -> [ngx_command_t; DIRECTIVES.len() + 1] {
             (1, 2) => NGX_CONF_TAKE12,
             (1, 3) => NGX_CONF_TAKE123,
             (1, 4) => NGX_CONF_TAKE123 | NGX_CONF_TAKE4,
+            (1, 7) => {
+                let few = NGX_CONF_TAKE123 | NGX_CONF_TAKE4;
+                few | NGX_CONF_TAKE5 | NGX_CONF_TAKE6 | NGX_CONF_TAKE7
+            }
             (2, 4) => NGX_CONF_TAKE2 | NGX_CONF_TAKE3 | NGX_CONF_TAKE4,
             _ => panic!("no such number of arguments yet"),
         };

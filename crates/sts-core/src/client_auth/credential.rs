@@ -79,8 +79,7 @@ impl<T> Slot<T> {
             }
             Self::File(slot) => {
                 let FileSlot { file, value: _ } = &**slot;
-                let CredentialFile { path, looked: _, loaded: _, problem: _, remark: _ } =
-                    file;
+                let CredentialFile { path, looked: _, loaded: _, problem: _, remark: _ } = file;
                 fields.push(b"file");
                 fields.push(path.as_os_str().as_encoded_bytes());
             }

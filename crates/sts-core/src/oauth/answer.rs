@@ -8,6 +8,7 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 
 use super::refusal::{self, Grant};
+use crate::content;
 use crate::error::{Failure, FailureKind};
 use crate::excerpt::excerpt;
 use crate::issued::Issued;
@@ -21,7 +22,8 @@ use body::{Body, OauthError};
 /// whatever else its body says. Then the `error` in its body, which counts with a status of success
 /// as well. The type of the body does not matter, only whether it can be read as JSON.
 pub(crate) fn read(answer: &Incoming<'_>, grant: Grant) -> Result<Issued, Failure> {
-    let body = Body::parse(answer.body);
+    let coding = content::check_coding(answer.headers);
+    let body = coding.and_then(|()| Body::parse(answer.body).map_err(str::to_owned));
     let error = match body {
         Ok(Body { error: None, token }) if answer.status.is_success() => {
             return token.issued().map_err(|reason| {
@@ -59,7 +61,7 @@ fn kind(status: StatusCode, code: Option<&str>, grant: Grant) -> FailureKind {
 }
 
 /// The line for the operator. Of the body it holds nothing but what the standard makes for reading.
-fn reason(answer: &Incoming<'_>, error: &Result<Option<OauthError<'_>>, &'static str>) -> String {
+fn reason(answer: &Incoming<'_>, error: &Result<Option<OauthError<'_>>, String>) -> String {
     let mut line = format!("HTTP {}", answer.status.as_u16());
     let result = match error {
         _ if answer.status.is_redirection() => write!(line, ", a redirect, which is not followed"),

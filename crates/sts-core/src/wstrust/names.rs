@@ -29,6 +29,9 @@ pub(super) const WSU: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
 /// SOAP Message Security 1.1, section 6.3.
 pub(super) const BASE64_BINARY: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary";
+/// The other one that its first drafts had; stacks go on knowing it.
+pub(super) const HEX_BINARY: &str =
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#HexBinary";
 /// Username Token Profile 1.1, section 3.1.
 pub(super) const PASSWORD_TEXT: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText";
 /// As above.
@@ -44,6 +47,12 @@ pub(super) const SAML_1_TOKEN: &str =
 /// As above.
 pub(super) const SAML_2_TOKEN: &str =
     "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV2.0";
+
+/// XML Schema part 1, section 2.6.
+pub(super) const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
+
+/// XML-binary Optimized Packaging, section 2.1.
+pub(super) const XOP: &str = "http://www.w3.org/2004/08/xop/include";
 
 /// XML Encryption, section 1.3.
 pub(super) const XENC: &str = "http://www.w3.org/2001/04/xmlenc#";

@@ -2,16 +2,19 @@
 
 mod fault;
 mod lifetime;
+mod multipart;
 mod token;
 
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use memchr::memmem;
 use roxmltree::{Document, Node};
 use thiserror::Error;
 
-use super::names::{SOAP_1_1, SOAP_1_2, WST_2005_02, WST_200512, WST_200802};
+use super::names::{SOAP_1_1, SOAP_1_2, WST_2005_02, WST_200512, WST_200802, XOP};
 use super::settings::WsTrust;
 use super::xml::{self, Origin};
+use crate::content::{self, MediaType};
 use crate::error::{Failure, FailureKind};
 use crate::excerpt::excerpt;
 use crate::issued::Issued;
@@ -35,13 +38,15 @@ pub(crate) fn read(
     now: UnixTime,
 ) -> Result<Issued, Failure> {
     let status = answer.status;
-    let reply = check_charset(answer).and_then(|()| parse(answer.body, exchange, now));
+    let reply = body(answer).and_then(|body| parse(body, exchange, now));
     let http = format!("HTTP {}", status.as_u16());
     let (kind, reason) = match reply {
         Ok(Reply::Issued(issued)) if status.is_success() => return Ok(issued),
         Ok(Reply::Fault(fault)) => (kind_of_fault(status, fault.kind), format!("{http}, {fault}")),
         Ok(Reply::Issued(_)) => (kind_of_status(status), format!("{http} with a token")),
-        Err(unusable) => (kind_of_status(status), format!("{http}: {unusable}")),
+        Err(unusable) => {
+            (kind_of_status(status), format!("{http}: {unusable}{}", foreign_type(answer)))
+        }
     };
     let retry_after = (kind == FailureKind::Busy).then(|| retry_after::read(answer.headers));
     Err(Failure { kind, reason, retry_after: retry_after.flatten() })
@@ -66,19 +71,36 @@ fn kind_of_status(status: StatusCode) -> FailureKind {
     }
 }
 
+/// The envelope, as far as the head tells where it is.
+fn body<'a>(answer: &Incoming<'a>) -> Result<&'a [u8], Unusable> {
+    content::check_coding(answer.headers).map_err(Unusable)?;
+    match MediaType::of(answer.headers) {
+        Some(media_type) if media_type.is("multipart/related") => {
+            multipart::root(&media_type, answer.body).map_err(|reason| Unusable(reason.to_owned()))
+        }
+        media_type => check_charset(media_type.as_ref(), answer.body).map(|()| answer.body),
+    }
+}
+
 /// Refuses a character set that the body may not be in (RFC 7303, section 3.2). One that has ASCII
 /// in it does no harm as long as the body has nothing else: servers name one without being asked.
-fn check_charset(answer: &Incoming<'_>) -> Result<(), Unusable> {
-    let content_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let charset =
-        content_type.into_iter().flat_map(|value| value.split(';').skip(1)).find_map(|parameter| {
-            let (name, value) = parameter.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
-        });
-    if charset.is_none_or(xml::is_utf8) || answer.body.is_ascii() {
+fn check_charset(media_type: Option<&MediaType<'_>>, body: &[u8]) -> Result<(), Unusable> {
+    let charset = media_type.and_then(|media_type| media_type.parameter("charset"));
+    if charset.is_none_or(xml::is_utf8) || body.is_ascii() {
         Ok(())
     } else {
         Err(Unusable("the answer is in an encoding that is not UTF-8".to_owned()))
+    }
+}
+
+/// Says of what type an answer is, where that is none that an envelope comes with.
+fn foreign_type(answer: &Incoming<'_>) -> String {
+    let known = ["application/soap+xml", "text/xml", "application/xml"];
+    let is_known =
+        MediaType::of(answer.headers).is_some_and(|own| known.iter().any(|known| own.is(known)));
+    match answer.headers.get(CONTENT_TYPE).map(|value| value.to_str()) {
+        Some(Ok(value)) if !is_known => format!(" (content type \"{}\")", excerpt(value)),
+        _ => String::new(),
     }
 }
 
@@ -102,6 +124,10 @@ pub struct Unusable(String);
 pub fn parse(body: &[u8], exchange: &WsTrust, now: UnixTime) -> Result<Reply, Unusable> {
     let document =
         xml::parse(body, Origin::Sts).map_err(|error| Unusable(format!("the answer {error}")))?;
+    if has_parts_elsewhere(&document) {
+        let reason = "the answer keeps a part of its envelope in an attachment (xop:Include)";
+        return Err(Unusable(reason.to_owned()));
+    }
     let content = content(&document)?;
     if is_soap(content) && content.tag_name().name() == "Fault" {
         let token_as = exchange.settings().token_as;
@@ -114,6 +140,14 @@ pub fn parse(body: &[u8], exchange: &WsTrust, now: UnixTime) -> Result<Reply, Un
     token::find(&responses, &exchange.settings().token_type, now)
         .map(Reply::Issued)
         .map_err(Unusable)
+}
+
+/// Whether something of the document stands in another part of the answer (XML-binary Optimized
+/// Packaging, section 2.1).
+fn has_parts_elsewhere(document: &Document<'_>) -> bool {
+    // Most answers are done with here.
+    memmem::find(document.input_text().as_bytes(), XOP.as_bytes()).is_some()
+        && document.descendants().any(|node| node.tag_name() == (XOP, "Include").into())
 }
 
 /// The first element in the body of the envelope.

@@ -1,8 +1,12 @@
 //! The answers that a token comes of.
 
-use crate::vector::{Vector, all, grant, wstrust};
+use sts_core::expiry::Expiry;
+use sts_core::issued::TokenType;
+use sts_core::life::{Life, good_for};
 
-/// Name, and seconds that the server says the token lives.
+use crate::vector::{NOW, Vector, all, grant, wstrust};
+
+/// Name, and seconds that the token is good for.
 const OAUTH: [(&str, Option<u64>); 38] = [
     ("dex/cc", Some(299)),
     ("dex/no-scope", Some(299)),
@@ -50,22 +54,40 @@ fn every_answer_of_an_oauth_server_with_a_token_is_taken() {
         let name = format!("oauth/{name}");
         let issued = Vector::load(&name).read(grant(&name));
         let issued = issued.unwrap_or_else(|failure| panic!("{name}: {failure}"));
-        assert_eq!(issued.expires_in, seconds, "{name}");
+        let life = good_for(&issued, Expiry::Unsaid, NOW);
+        assert_eq!(life, Life { seconds, doubt: None }, "{name}");
+        let token_type = match name.contains("id-token") && !name.contains("source") {
+            // dex says "bearer" of an ID token, too.
+            true if !name.contains("dex") => TokenType::NotApplicable,
+            _ => TokenType::Bearer,
+        };
+        assert_eq!(issued.token_type, token_type, "{name}");
     }
-    assert_eq!(all("oauth").len(), 127);
+}
+
+#[test]
+fn no_other_answer_of_an_oauth_server_has_a_token() {
+    for name in all("oauth") {
+        let is_known = OAUTH.iter().any(|(known, _)| name.ends_with(&format!("oauth/{known}")));
+        assert_eq!(Vector::load(&name).read(grant(&name)).is_ok(), is_known, "{name}");
+    }
 }
 
 const SAML_1: &str = "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV1.1";
 const SAML_2: &str = "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV2.0";
+const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
-/// Name, the type that was asked for, seconds that the server says the token lives, and with what the
+/// Name, the type that was asked for, seconds that the token is good for, and with what the
 /// token begins.
-const WSTRUST: [(&str, &str, u64, &str); 7] = [
+const WSTRUST: [(&str, &str, u64, &str); 10] = [
     ("cxf/enc", SAML_2, 1799, "<xenc:EncryptedData "),
+    ("cxf/jwt", JWT, 1798, "eyJhbGciOiJSUzI1NiJ9.eyJzdWIi"),
+    ("cxf/mtom", SAML_2, 1799, "<saml2:Assertion "),
     ("cxf/saml1", SAML_1, 1797, "<saml1:Assertion "),
     ("cxf/saml2", SAML_2, 1797, "<saml2:Assertion "),
     ("cxf/saml2-1.1", SAML_2, 1800, "<saml2:Assertion "),
     ("cxf/single", SAML_2, 1799, "<saml2:Assertion "),
+    ("cxf/symmetric", SAML_2, 1798, "<saml2:Assertion "),
     ("metro/ut12", SAML_2, 600, "<saml2:Assertion "),
     ("metro/v10", SAML_2, 600, "<saml2:Assertion "),
 ];
@@ -78,7 +100,19 @@ fn every_answer_of_a_wstrust_server_with_a_token_is_taken() {
         let issued = Vector::load(&name).read(protocol);
         let issued = issued.unwrap_or_else(|failure| panic!("{name}: {failure}"));
         assert!(issued.token.expose().starts_with(start.as_bytes()), "{name}");
-        assert_eq!(issued.expires_in, Some(seconds), "{name}");
+        // The clock of some answers is an hour later: the token lives for as long as it was made for.
+        let life = good_for(&issued, Expiry::Unsaid, NOW);
+        assert_eq!(life, Life { seconds: Some(seconds), doubt: None }, "{name}");
+        assert_eq!(issued.token_type, TokenType::Unsaid, "{name}");
     }
-    assert_eq!(all("wstrust").len(), 13);
+}
+
+#[test]
+fn no_other_answer_of_a_wstrust_server_has_a_token() {
+    for name in all("wstrust") {
+        let known = WSTRUST.iter().find(|(known, ..)| name == format!("wstrust/{known}"));
+        let token_type = known.map_or(SAML_2, |(_, token_type, ..)| token_type);
+        let protocol = wstrust(|settings| settings.token_type = token_type.to_owned());
+        assert_eq!(Vector::load(&name).read(protocol).is_ok(), known.is_some(), "{name}");
+    }
 }

@@ -26,12 +26,12 @@ pub(crate) struct Vector {
 impl Vector {
     /// Loads a file of `vectors`, such as `oauth/keycloak/otx-ok`.
     pub(crate) fn load(name: &str) -> Self {
-        let path = vectors().join(name).with_extension("http");
-        // A scenario may have a dot in its name.
-        let path = if path.exists() { path } else { vectors().join(format!("{name}.http")) };
+        // Not by `with_extension`: a scenario may have a dot in its name.
+        let path = vectors().join(format!("{name}.http"));
         let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-        let head = std::str::from_utf8(&bytes[..end]).unwrap();
+        let (head, body) = bytes.split_at(end);
+        let head = std::str::from_utf8(head).unwrap();
         let (status, fields) = head.split_once("\r\n").unwrap_or((head, ""));
         let mut headers = HeaderMap::new();
         for field in fields.split("\r\n").filter(|field| !field.is_empty()) {
@@ -42,7 +42,7 @@ impl Vector {
         Self {
             status: status.split(' ').nth(1).unwrap().parse().unwrap(),
             headers,
-            body: bytes[end + 4..].to_vec(),
+            body: body.strip_prefix(b"\r\n\r\n").unwrap().to_vec(),
         }
     }
 

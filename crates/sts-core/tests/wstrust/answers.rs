@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use sts_core::encoding::{Encoding, stands_as_it_is};
 use sts_core::error::{Failure, FailureKind};
+use sts_core::expiry::Expiry;
 use sts_core::issued::{Issued, TokenType};
 use sts_core::now::UnixTime;
 
@@ -22,7 +23,7 @@ fn issued_as(token_type: &str, body: &str) -> Result<Issued, Failure> {
 
 fn text_as(token_type: &str, body: &str) -> String {
     let issued = issued_as(token_type, body).unwrap_or_else(|failure| panic!("{failure}\n{body}"));
-    assert_eq!(issued.token_type, TokenType::Bearer);
+    assert_eq!(issued.token_type, TokenType::Unsaid);
     String::from_utf8(issued.token.expose().to_vec()).unwrap()
 }
 
@@ -211,6 +212,128 @@ fn a_binary_token_is_decoded_whatever_white_space_it_has() {
 }
 
 #[test]
+fn a_binary_token_is_read_as_its_encoding_type_says() {
+    const BASE: &str =
+        "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0";
+    let token = |encoding_type: &str, content: &str| {
+        let attribute = format!(" EncodingType=\"{encoding_type}\" ValueType=");
+        let token = binary(JWT, content).replace(" ValueType=", &attribute);
+        collection(&response(JWT, "", &token))
+    };
+    for (encoding_type, content, expected) in [
+        (format!("{BASE}#Base64Binary"), "and0", "jwt"),
+        (format!("{BASE}#HexBinary"), "6a7774", "jwt"),
+        (format!("{BASE}#HexBinary"), " 6A\n77 74 ", "jwt"),
+        ("wsse:Base64Binary".to_owned(), "and0", "jwt"),
+        ("wsse:HexBinary".to_owned(), "6A7774", "jwt"),
+        // Hexadecimal digits are of base64, too.
+        (format!("{BASE}#Base64Binary"), "6a77", "\u{e9}\u{ae}\u{fb}"),
+    ] {
+        let body = token(&encoding_type, content);
+        let issued = issued_as(JWT, &body).unwrap_or_else(|failure| panic!("{failure}"));
+        let expected: Vec<u8> = expected.chars().map(|c| c as u8).collect();
+        assert_eq!(issued.token.expose(), expected, "{encoding_type} {content}");
+    }
+    for (encoding_type, content, reason) in [
+        (format!("{BASE}#HexBinary"), "and0", "the BinarySecurityToken is not hexadecimal"),
+        (format!("{BASE}#HexBinary"), "6a777", "the BinarySecurityToken is not hexadecimal"),
+        (format!("{BASE}#HexBinary"), "+a77", "the BinarySecurityToken is not hexadecimal"),
+        (format!("{BASE}#HexBinary"), "", "the token is empty"),
+        (format!("{BASE}#HexBinary"), "20", "the token is empty"),
+        (format!("{BASE}#Base64Binary"), "IA==", "the token is empty"),
+        (
+            "urn:x".to_owned(),
+            "and0",
+            "the BinarySecurityToken has the unknown EncodingType \"urn:x\"",
+        ),
+        (String::new(), "and0", "the BinarySecurityToken has the unknown EncodingType \"\""),
+    ] {
+        let said = unusable_as(JWT, &token(&encoding_type, content));
+        assert_eq!(said, format!("HTTP 200: {reason}"), "{encoding_type} {content}");
+    }
+}
+
+#[test]
+fn a_jwt_is_taken_as_it_stands() {
+    const TOKEN: &str = "eyJhbGciOiJub25lIn0.eyJleHAiOjE3OTU1MjE5MDB9.";
+    let wrapper = format!("<TokenWrapper xmlns=\"\">\n {TOKEN}\n</TokenWrapper>");
+    for (said, token) in [
+        (JWT, wrapper.clone()),
+        ("", wrapper.clone()),
+        (JWT, wrapper.replace(" xmlns=\"\"", &format!(" xmlns=\"{WST}\""))),
+        (JWT, binary("urn:x", TOKEN)),
+        ("", binary(JWT, TOKEN)),
+        (
+            JWT,
+            binary(JWT, TOKEN).replace(" ValueType", " EncodingType=\"wsse:HexBinary\" ValueType"),
+        ),
+        (JWT, binary(JWT, &STANDARD.encode(TOKEN))),
+    ] {
+        let body = collection(&response(said, "", &token));
+        assert_eq!(text_as(JWT, &body), TOKEN, "{token}");
+    }
+    for (said, token) in [
+        (JWT, wrapper.replace(TOKEN, "and0")),
+        (JWT, wrapper.replace(TOKEN, "")),
+        (JWT, wrapper.replace(TOKEN, "<a>eyJ.e30.</a> x")),
+        (JWT, wrapper.replace("xmlns=\"\"", "xmlns=\"urn:x\"")),
+        ("urn:x", wrapper.clone()),
+    ] {
+        unusable_as(JWT, &collection(&response(said, "", &token)));
+    }
+    unusable_as("urn:other", &collection(&response("", "", &wrapper)));
+    unusable_as(SAML_2_TOKEN, &collection(&response(SAML_2_TOKEN, "", &wrapper)));
+}
+
+#[test]
+fn an_envelope_is_the_root_of_an_answer_with_parts() {
+    let body = collection(&response(SAML_2_TOKEN, "", &assertion("_a")));
+    let part = |body: &str| {
+        format!("\r\n--b\r\nContent-Type: application/xop+xml\r\n\r\n{body}\r\n--b--\r\n")
+    };
+    let receive = |content_type: &str, body: &str| {
+        let header = [("content-type", content_type)];
+        let issued = receive(exchange(|_| {}), 200, &header, body.as_bytes());
+        issued.map(|issued| String::from_utf8(issued.token.expose().to_vec()).unwrap())
+    };
+    let related = "multipart/related; boundary=b; type=\"application/xop+xml\"";
+    assert_eq!(receive(related, &part(&body)), Ok(assertion("_a")));
+    let reason = |content_type: &str, body: &str| receive(content_type, body).unwrap_err().reason;
+    let include = "<x:Include xmlns:x=\"http://www.w3.org/2004/08/xop/include\" href=\"cid:a\"/>";
+    assert_eq!(
+        reason(related, &part(&body.replace("joe", include))),
+        "HTTP 200: the answer keeps a part of its envelope in an attachment (xop:Include) \
+         (content type \"multipart/related; boundary=b; type=\\\"application/xop+xml\\\"\")"
+    );
+    assert_eq!(
+        reason("multipart/mixed; boundary=b", &part(&body)),
+        "HTTP 200: the answer is not well-formed XML at line 2, column 1 (content type \
+         \"multipart/mixed; boundary=b\")"
+    );
+    assert_eq!(
+        reason("multipart/related; boundary=c", &part(&body)),
+        "HTTP 200: the parts of the answer do not end where they should (content type \
+         \"multipart/related; boundary=c\")"
+    );
+    assert_eq!(
+        reason("text/html", "<html/>"),
+        "HTTP 200: the answer is \"html\", not an envelope of SOAP (content type \"text/html\")"
+    );
+}
+
+#[test]
+fn a_coding_that_was_not_asked_for_is_named() {
+    let body = collection(&response(SAML_2_TOKEN, "", &assertion("_a")));
+    for (status, kind) in [(200, FailureKind::BadAnswer), (503, FailureKind::Busy)] {
+        let header = [("content-encoding", "gzip"), ("content-type", "text/xml")];
+        let failure = receive(exchange(|_| {}), status, &header, body.as_bytes()).err().unwrap();
+        assert_eq!(failure.kind, kind);
+        let reason = "the body has the Content-Encoding \"gzip\", which was not asked for";
+        assert_eq!(failure.reason, format!("HTTP {status}: {reason}"));
+    }
+}
+
+#[test]
 fn what_is_encrypted_is_passed_as_it_is() {
     let data = "<xenc:EncryptedData xmlns:xenc=\"http://www.w3.org/2001/04/xmlenc#\">\
                 <xenc:CipherData><xenc:CipherValue>AAAA</xenc:CipherValue></xenc:CipherData>\
@@ -259,40 +382,42 @@ fn the_lifetime_is_told_by_both_clocks() {
             element("Expires", expires)
         )
     };
-    for (rest, expires_in, expires_at) in [
-        (String::new(), None, None),
-        (lifetime("", ""), None, None),
-        (lifetime("2026-11-24T12:00:00Z", ""), None, None),
-        (lifetime("", "2026-11-24T12:10:00Z"), Some(600), Some(now + 600)),
+    let at = |seconds| Expiry::At(UnixTime(seconds));
+    for (rest, expires_in, expiry) in [
+        (String::new(), None, Expiry::Unsaid),
+        (lifetime("", ""), None, Expiry::Unsaid),
+        (lifetime("2026-11-24T12:00:00Z", ""), None, Expiry::Unsaid),
+        (lifetime("", "2026-11-24T12:10:00Z"), Some(600), at(now + 600)),
         (
             lifetime("2026-11-24T12:00:00.000Z", "2026-11-24T12:10:00.000Z"),
             Some(600),
-            Some(now + 600),
+            at(now + 600),
         ),
         (
             lifetime("2026-11-24T13:00:00+01:00", "2026-11-24T13:10:00+01:00"),
             Some(600),
-            Some(now + 600),
+            at(now + 600),
         ),
         // The clock of the STS is a minute ahead, or ours is behind: no longer than the STS meant.
-        (lifetime("2026-11-24T12:01:00Z", "2026-11-24T12:11:00Z"), Some(600), Some(now + 660)),
+        (lifetime("2026-11-24T12:01:00Z", "2026-11-24T12:11:00Z"), Some(600), at(now + 660)),
         // The token was made a minute ago.
-        (lifetime("2026-11-24T11:59:00Z", "2026-11-24T12:09:00Z"), Some(540), Some(now + 540)),
-        (lifetime("2026-11-24T11:00:00Z", "2026-11-24T11:59:59Z"), Some(0), Some(now - 1)),
-        (lifetime("2026-11-24T12:20:00Z", "2026-11-24T12:10:00Z"), Some(0), Some(now + 600)),
-        (lifetime("nonsense", "2026-11-24T12:10:00Z"), Some(600), Some(now + 600)),
-        (lifetime("", "nonsense"), Some(0), Some(0)),
-        (lifetime("", " "), Some(0), Some(0)),
+        (lifetime("2026-11-24T11:59:00Z", "2026-11-24T12:09:00Z"), Some(540), at(now + 540)),
+        (lifetime("2026-11-24T11:00:00Z", "2026-11-24T11:59:59Z"), Some(0), at(now - 1)),
+        (lifetime("2026-11-24T12:20:00Z", "2026-11-24T12:10:00Z"), Some(0), at(now + 600)),
+        (lifetime("nonsense", "2026-11-24T12:10:00Z"), Some(600), at(now + 600)),
+        (lifetime("", "9999-12-31T23:59:59Z"), Some(253_402_300_799 - now), at(253_402_300_799)),
+        (lifetime("", "nonsense"), Some(0), Expiry::Unreadable),
+        (lifetime("", " "), Some(0), Expiry::Unreadable),
         (
             lifetime("", "2026-11-24T12:10:00Z").replace("<u:", "<wst:").replace("</u:", "</wst:"),
             None,
-            None,
+            Expiry::Unsaid,
         ),
     ] {
         let body = collection(&response(JWT, &rest, &binary(JWT, "and0")));
         let issued = issued_as(JWT, &body).unwrap_or_else(|failure| panic!("{failure}"));
         assert_eq!(issued.expires_in, expires_in, "{rest}");
-        assert_eq!(issued.expires_at, expires_at.map(UnixTime), "{rest}");
+        assert_eq!(issued.expiry, expiry, "{rest}");
     }
 }
 
@@ -304,13 +429,16 @@ fn the_conditions_of_an_assertion_cap_its_life() {
     };
     let confirmed = |text: &str| {
         format!(
-            "<saml2:SubjectConfirmation><saml2:SubjectConfirmationData NotOnOrAfter=\"{text}\"/>\
-             </saml2:SubjectConfirmation>"
+            "<saml2:Subject><saml2:SubjectConfirmation><saml2:SubjectConfirmationData \
+             NotOnOrAfter=\"{text}\"/></saml2:SubjectConfirmation></saml2:Subject>"
         )
     };
     let lifetime = format!(
         "<wst:Lifetime><u:Expires xmlns:u=\"{WSU}\">2026-11-24T12:10:00Z</u:Expires></wst:Lifetime>"
     );
+    let advice = |inner: &str| {
+        format!("<saml2:Advice><saml2:Assertion>{inner}</saml2:Assertion></saml2:Advice>")
+    };
     for (rest, inside, expected) in [
         ("", conditions("2026-11-24T12:05:00Z"), Some(300)),
         ("", confirmed("2026-11-24T12:05:00.5Z"), Some(300)),
@@ -318,17 +446,58 @@ fn the_conditions_of_an_assertion_cap_its_life() {
         (&lifetime, conditions("2026-11-24T12:05:00Z"), Some(300)),
         (&lifetime, conditions("2026-11-24T13:05:00Z"), Some(600)),
         (&lifetime, conditions("2026-11-24T11:05:00Z"), Some(0)),
-        (&lifetime, conditions("soon"), Some(0)),
+        // Of another assertion.
+        (&lifetime, advice(&conditions("2026-11-24T12:01:00Z")), Some(600)),
+        ("", advice(&conditions("2026-11-24T12:01:00Z")), None),
+        ("", advice(&confirmed("2026-11-24T12:01:00Z")), None),
         ("", "<saml2:Conditions/>".to_owned(), None),
         // Another element's attribute of that name means nothing here.
         ("", "<x NotOnOrAfter=\"2026-11-24T11:05:00Z\"/>".to_owned(), None),
     ] {
-        let token = assertion("_a").replace("</saml2:NameID>", &format!("</saml2:NameID>{inside}"));
+        let token =
+            assertion("_a").replace("</saml2:Assertion>", &format!("{inside}</saml2:Assertion>"));
         let body = collection(&response(SAML_2_TOKEN, rest, &token));
         let issued = issued_as(SAML_2_TOKEN, &body).unwrap_or_else(|failure| panic!("{failure}"));
         assert_eq!(issued.expires_in, expected, "{rest} {inside}");
-        let expires_at = issued.expires_at.map(|time| time.0.saturating_sub(now));
-        assert_eq!(expires_at, expected, "{rest} {inside}");
+        let end = expected.map_or(Expiry::Unsaid, |seconds| Expiry::At(UnixTime(now + seconds)));
+        let is_over = expected == Some(0);
+        assert!(issued.expiry == end || is_over, "{rest} {inside}: {:?}", issued.expiry);
+    }
+}
+
+#[test]
+fn an_assertion_for_one_use_has_no_life() {
+    for (condition, expiry) in [
+        ("<saml2:OneTimeUse/>", Expiry::OneUse),
+        (
+            "<a:DoNotCacheCondition xmlns:a=\"urn:oasis:names:tc:SAML:1.0:assertion\"/>",
+            Expiry::OneUse,
+        ),
+        ("<OneTimeUse/>", Expiry::Unsaid),
+        (
+            "<saml2:AudienceRestriction><saml2:OneTimeUse/></saml2:AudienceRestriction>",
+            Expiry::Unsaid,
+        ),
+    ] {
+        let conditions =
+            format!("<saml2:Conditions>{condition}</saml2:Conditions></saml2:Assertion>");
+        let token = assertion("_a").replace("</saml2:Assertion>", &conditions);
+        let body = collection(&response(SAML_2_TOKEN, "", &token));
+        let issued = issued_as(SAML_2_TOKEN, &body).unwrap_or_else(|failure| panic!("{failure}"));
+        assert_eq!(issued.expiry, expiry, "{condition}");
+        assert_eq!(issued.expires_in, (expiry == Expiry::OneUse).then_some(0), "{condition}");
+    }
+}
+
+#[test]
+fn an_expiry_that_cannot_be_read_is_none() {
+    for text in ["soon", "", "2026-13-24T12:05:00Z", "1795521900"] {
+        let conditions = format!("<saml2:Conditions NotOnOrAfter=\"{text}\"/></saml2:Assertion>");
+        let token = assertion("_a").replace("</saml2:Assertion>", &conditions);
+        let body = collection(&response(SAML_2_TOKEN, "", &token));
+        let issued = issued_as(SAML_2_TOKEN, &body).unwrap_or_else(|failure| panic!("{failure}"));
+        assert_eq!(issued.expiry, Expiry::Unreadable, "{text}");
+        assert_eq!(issued.expires_in, Some(0), "{text}");
     }
 }
 
@@ -383,6 +552,7 @@ proptest! {
         token in proptest::collection::vec(any::<u8>(), 1..2000),
         width in 4_usize..200,
     ) {
+        prop_assume!(!token.trim_ascii().is_empty());
         let encoded = STANDARD.encode(&token);
         let lines: Vec<_> = encoded.as_bytes().chunks(width).map(|line| {
             std::str::from_utf8(line).unwrap()

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use sts_core::expiry::Expiry;
+use sts_core::now::UnixTime;
 use sts_core::wstrust::words::{TokenAs, Version};
 
 use crate::exchange::{SAML_2_TOKEN, exchange, receive};
@@ -33,7 +35,8 @@ fn tokens() {
         let issued = receive(exchange, 200, &[], body.as_bytes());
         let issued = issued.unwrap_or_else(|failure| panic!("{name}: {failure}"));
         let token = std::str::from_utf8(issued.token.expose()).unwrap();
-        let (life, end) = (issued.expires_in.unwrap(), issued.expires_at.unwrap().0);
+        let life = issued.expires_in.unwrap();
+        let Expiry::At(UnixTime(end)) = issued.expiry else { panic!("{name} has no end") };
         writeln!(shown, "{name}, for {life} s, until {end}:\n{token}\n").unwrap();
     }
     insta::assert_snapshot!(shown);

@@ -3,16 +3,18 @@
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use roxmltree::Node;
-use zeroize::Zeroizing;
 
 use super::lifetime::Life;
-use super::{text, trust_child};
+use super::{is_trust_namespace, text, trust_child};
 use crate::encoding;
 use crate::excerpt::excerpt;
 use crate::issued::{Issued, TokenType};
+use crate::jwt;
 use crate::now::UnixTime;
 use crate::secret::Secret;
-use crate::wstrust::names::{SAML_1, SAML_1_TOKEN, SAML_2, SAML_2_TOKEN, WSSE, XENC};
+use crate::wstrust::names::{
+    BASE64_BINARY, HEX_BINARY, SAML_1, SAML_1_TOKEN, SAML_2, SAML_2_TOKEN, WSSE, XENC,
+};
 use crate::wstrust::xml::extract::{self, Declaration};
 
 /// Takes the token of the wanted type.
@@ -34,17 +36,16 @@ pub(super) fn find(
         candidates.iter().find(fits)
     });
     let best = best.ok_or_else(|| none_fits(&candidates))?;
-    let token = if is(best.token, WSSE, BINARY) { decode(best.token)? } else { cut(best.token)? };
-    if token.is_empty() {
+    let token = match best.token {
+        token if is(token, WSSE, BINARY) => decode(token)?,
+        token if is_wrapper(token) => unwrap(token)?,
+        token => cut(token)?,
+    };
+    if token.expose().trim_ascii().is_empty() {
         return Err("the token is empty".to_owned());
     }
-    let life = Life::read(best.response, best.token, now);
-    Ok(Issued {
-        token,
-        token_type: TokenType::Bearer,
-        expires_in: life.map(|life| life.expires_in),
-        expires_at: life.map(|life| life.expires_at),
-    })
+    let Life { expires_in, expiry } = Life::read(best.response, best.token, now);
+    Ok(Issued { token, token_type: TokenType::Unsaid, expires_in, expiry, doubt: None })
 }
 
 /// A response with a token in it.
@@ -128,8 +129,9 @@ impl<'a> Wanted<'a> {
         let shape = match self.saml {
             Some(_) => Saml::of_element(token) == self.saml,
             None if says == Says::Right => {
-                is(token, WSSE, BINARY) || Saml::of_element(token).is_some()
+                is(token, WSSE, BINARY) || is_wrapper(token) || Saml::of_element(token).is_some()
             }
+            None if is_wrapper(token) => says == Says::Nothing && self.token_type == JWT,
             None => {
                 is(token, WSSE, BINARY) && token.attribute("ValueType") == Some(self.token_type)
             }
@@ -170,15 +172,68 @@ fn cut(token: Node<'_, '_>) -> Result<Secret, String> {
         .ok_or_else(|| "the token cannot be taken out of the answer".to_owned())
 }
 
-/// The bytes of a `BinarySecurityToken`. Base64 is the only encoding that there is (SOAP Message
-/// Security 1.1, section 6.3), so it is not looked at.
+/// The bytes of a `BinarySecurityToken`. Base64 is the only encoding that the standard goes on having,
+/// and what holds where none is named (SOAP Message Security 1.1, section 6.3); a JWT is put there as
+/// it is by some.
 fn decode(token: Node<'_, '_>) -> Result<Secret, String> {
-    let mut encoded = Zeroizing::new(Vec::with_capacity(token.range().len()));
-    for text in token.descendants().filter(Node::is_text).filter_map(|node| node.text()) {
-        encoded.extend(text.bytes().filter(|b| !b.is_ascii_whitespace()));
-    }
-    encoding::decode(&BASE64, &encoded)
+    let decode = match token.attribute("EncodingType") {
+        None | Some(BASE64_BINARY | "wsse:Base64Binary") => base64,
+        Some(HEX_BINARY | "wsse:HexBinary") => hex,
+        Some(other) => {
+            let other = excerpt(other);
+            return Err(format!(
+                "the BinarySecurityToken has the unknown EncodingType \"{other}\""
+            ));
+        }
+    };
+    let encoded = content(token);
+    if jwt::is_compact(encoded.expose()) { Ok(encoded) } else { decode(encoded.expose()) }
+}
+
+fn base64(text: &[u8]) -> Result<Secret, String> {
+    encoding::decode(&BASE64, text)
         .ok_or_else(|| "the BinarySecurityToken is not base64".to_owned())
+}
+
+/// `xsd:hexBinary` (XML Schema part 2, section 3.2.15).
+fn hex(text: &[u8]) -> Result<Secret, String> {
+    let mut bytes = Secret::with_capacity(text.len() / 2);
+    let (pairs, rest) = text.as_chunks::<2>();
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    for [high, low] in pairs {
+        let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
+            return Err(NO_HEX.into());
+        };
+        bytes.append(&[high << 4 | low]);
+    }
+    if rest.is_empty() { Ok(bytes) } else { Err(NO_HEX.into()) }
+}
+
+/// What CXF has for tokens that are no XML: an element in no namespace, with a JWT as it is.
+fn is_wrapper(token: Node<'_, '_>) -> bool {
+    let namespace = token.tag_name().namespace();
+    token.tag_name().name() == "TokenWrapper"
+        && (namespace.is_none_or(str::is_empty) || is_trust_namespace(namespace))
+}
+
+fn unwrap(token: Node<'_, '_>) -> Result<Secret, String> {
+    let token = content(token);
+    if jwt::is_compact(token.expose()) {
+        Ok(token)
+    } else {
+        Err("the TokenWrapper holds no JWT".to_owned())
+    }
+}
+
+/// The text in an element, without white space.
+fn content(token: Node<'_, '_>) -> Secret {
+    let mut content = Secret::with_capacity(token.range().len());
+    for text in token.descendants().filter(Node::is_text).filter_map(|node| node.text()) {
+        for part in text.as_bytes().split(u8::is_ascii_whitespace) {
+            content.append(part);
+        }
+    }
+    content
 }
 
 fn is(node: Node<'_, '_>, namespace: &str, name: &str) -> bool {
@@ -186,6 +241,11 @@ fn is(node: Node<'_, '_>, namespace: &str, name: &str) -> bool {
 }
 
 const BINARY: &str = "BinarySecurityToken";
+
+/// RFC 8693, section 3.
+const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+
+const NO_HEX: &str = "the BinarySecurityToken is not hexadecimal";
 
 /// With or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
