@@ -79,7 +79,7 @@ const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
 /// Name, the type that was asked for, seconds that the token is good for, and with what the
 /// token begins.
-const WSTRUST: [(&str, &str, u64, &str); 10] = [
+const WSTRUST: [(&str, &str, u64, &str); 9] = [
     ("cxf/enc", SAML_2, 1799, "<xenc:EncryptedData "),
     ("cxf/jwt", JWT, 1798, "eyJhbGciOiJSUzI1NiJ9.eyJzdWIi"),
     ("cxf/mtom", SAML_2, 1799, "<saml2:Assertion "),
@@ -87,7 +87,6 @@ const WSTRUST: [(&str, &str, u64, &str); 10] = [
     ("cxf/saml2", SAML_2, 1797, "<saml2:Assertion "),
     ("cxf/saml2-1.1", SAML_2, 1800, "<saml2:Assertion "),
     ("cxf/single", SAML_2, 1799, "<saml2:Assertion "),
-    ("cxf/symmetric", SAML_2, 1798, "<saml2:Assertion "),
     ("metro/ut12", SAML_2, 600, "<saml2:Assertion "),
     ("metro/v10", SAML_2, 600, "<saml2:Assertion "),
 ];

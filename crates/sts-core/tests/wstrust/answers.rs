@@ -275,7 +275,9 @@ fn a_jwt_is_taken_as_it_stands() {
     for (said, token) in [
         (JWT, wrapper.replace(TOKEN, "and0")),
         (JWT, wrapper.replace(TOKEN, "")),
-        (JWT, wrapper.replace(TOKEN, "<a>eyJ.e30.</a> x")),
+        (JWT, wrapper.replace(TOKEN, "<a>eyJ.e30.</a>")),
+        (JWT, wrapper.replace(TOKEN, "eyJ.e30. x")),
+        (JWT, wrapper.replace(TOKEN, "eyJ.\ne30.")),
         (JWT, wrapper.replace("xmlns=\"\"", "xmlns=\"urn:x\"")),
         ("urn:x", wrapper.clone()),
     ] {
@@ -462,6 +464,44 @@ fn the_conditions_of_an_assertion_cap_its_life() {
         let end = expected.map_or(Expiry::Unsaid, |seconds| Expiry::At(UnixTime(now + seconds)));
         let is_over = expected == Some(0);
         assert!(issued.expiry == end || is_over, "{rest} {inside}: {:?}", issued.expiry);
+    }
+}
+
+#[test]
+fn an_assertion_for_the_holder_of_a_key_is_none_for_a_bearer() {
+    const METHOD: &str = "urn:oasis:names:tc:SAML:2.0:cm:";
+    let confirmed = |methods: &[&str]| {
+        let all: String = methods
+            .iter()
+            .map(|method| format!("<saml2:SubjectConfirmation Method=\"{METHOD}{method}\"/>"))
+            .collect();
+        assertion("_a").replace("</saml2:Subject>", &format!("{all}</saml2:Subject>"))
+    };
+    let saml_1 = |method: &str| {
+        format!(
+            "<a:Assertion xmlns:a=\"{SAML_1}\"><a:AttributeStatement><a:Subject>\
+             <a:SubjectConfirmation><a:ConfirmationMethod>urn:oasis:names:tc:SAML:1.0:cm:{method}\
+             </a:ConfirmationMethod></a:SubjectConfirmation></a:Subject></a:AttributeStatement>\
+             </a:Assertion>"
+        )
+    };
+    let said = "HTTP 200: the assertion is for the holder of a key, which no backend sees";
+    for (token_type, token) in [
+        (SAML_2_TOKEN, confirmed(&["holder-of-key"])),
+        (SAML_2_TOKEN, confirmed(&["holder-of-key", "holder-of-key"])),
+        (SAML_1, saml_1("holder-of-key")),
+    ] {
+        assert_eq!(unusable_as(token_type, &collection(&response(token_type, "", &token))), said);
+    }
+    for (token_type, token) in [
+        (SAML_2_TOKEN, confirmed(&[])),
+        (SAML_2_TOKEN, confirmed(&["bearer"])),
+        (SAML_2_TOKEN, confirmed(&["holder-of-key", "bearer"])),
+        (SAML_2_TOKEN, confirmed(&["sender-vouches"])),
+        (SAML_1, saml_1("bearer")),
+    ] {
+        let body = collection(&response(token_type, "", &token));
+        assert_eq!(text_as(token_type, &body), token);
     }
 }
 

@@ -78,7 +78,7 @@ fn is_for_one_use(condition: Node<'_, '_>) -> bool {
         || is_typed("DoNotCacheConditionType")
 }
 
-fn children<'a, 'input: 'a>(
+pub(super) fn children<'a, 'input: 'a>(
     node: Node<'a, 'input>,
     name: &'static str,
 ) -> impl Iterator<Item = Node<'a, 'input>> {

@@ -4,7 +4,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use roxmltree::Node;
 
-use super::lifetime::Life;
+use super::lifetime::{Life, children};
 use super::{is_trust_namespace, text, trust_child};
 use crate::encoding;
 use crate::excerpt::excerpt;
@@ -39,6 +39,11 @@ pub(super) fn find(
     let token = match best.token {
         token if is(token, WSSE, BINARY) => decode(token)?,
         token if is_wrapper(token) => unwrap(token)?,
+        token if is_for_holder(token) => {
+            return Err(
+                "the assertion is for the holder of a key, which no backend sees".to_owned()
+            );
+        }
         token => cut(token)?,
     };
     if token.expose().trim_ascii().is_empty() {
@@ -186,8 +191,21 @@ fn decode(token: Node<'_, '_>) -> Result<Secret, String> {
             ));
         }
     };
-    let encoded = content(token);
-    if jwt::is_compact(encoded.expose()) { Ok(encoded) } else { decode(encoded.expose()) }
+    let content = content(token);
+    if let Some(jwt) = plain_jwt(&content) {
+        return Ok(jwt);
+    }
+    let mut encoded = Secret::with_capacity(content.len());
+    for part in content.expose().split(u8::is_ascii_whitespace) {
+        encoded.append(part);
+    }
+    decode(encoded.expose())
+}
+
+/// A JWT that stands somewhere as it is, but for white space around it.
+fn plain_jwt(content: &Secret) -> Option<Secret> {
+    let token = content.expose().trim_ascii();
+    jwt::is_compact(token).then(|| Secret::new(token))
 }
 
 fn base64(text: &[u8]) -> Result<Secret, String> {
@@ -209,6 +227,23 @@ fn hex(text: &[u8]) -> Result<Secret, String> {
     if rest.is_empty() { Ok(bytes) } else { Err(NO_HEX.into()) }
 }
 
+/// Whether each of the ways in which the subject of an assertion is confirmed asks for a proof of a key
+/// (SAML 2.0 profiles, section 3.1; SAML 1.1 bindings, section 5.1). Such an assertion must not pass for
+/// one that anybody may present.
+fn is_for_holder(assertion: Node<'_, '_>) -> bool {
+    let is_key = |method: &str| method.trim().ends_with(":cm:holder-of-key");
+    // SAML 1.1 has a subject in each of its statements.
+    let subjects = children(assertion, "Subject").chain(
+        assertion.children().filter(Node::is_element).flat_map(|node| children(node, "Subject")),
+    );
+    let confirmations = subjects.flat_map(|subject| children(subject, "SubjectConfirmation"));
+    let mut methods = confirmations.flat_map(|confirmation| {
+        let elements = children(confirmation, "ConfirmationMethod").map(text);
+        confirmation.attribute("Method").map(str::to_owned).into_iter().chain(elements)
+    });
+    methods.next().is_some_and(|method| is_key(&method)) && methods.all(|method| is_key(&method))
+}
+
 /// What CXF has for tokens that are no XML: an element in no namespace, with a JWT as it is.
 fn is_wrapper(token: Node<'_, '_>) -> bool {
     let namespace = token.tag_name().namespace();
@@ -217,21 +252,17 @@ fn is_wrapper(token: Node<'_, '_>) -> bool {
 }
 
 fn unwrap(token: Node<'_, '_>) -> Result<Secret, String> {
-    let token = content(token);
-    if jwt::is_compact(token.expose()) {
-        Ok(token)
-    } else {
-        Err("the TokenWrapper holds no JWT".to_owned())
-    }
+    let has_elements = token.children().any(|child| child.is_element());
+    plain_jwt(&content(token))
+        .filter(|_| !has_elements)
+        .ok_or_else(|| "the TokenWrapper holds no JWT".to_owned())
 }
 
-/// The text in an element, without white space.
+/// The text in an element.
 fn content(token: Node<'_, '_>) -> Secret {
     let mut content = Secret::with_capacity(token.range().len());
     for text in token.descendants().filter(Node::is_text).filter_map(|node| node.text()) {
-        for part in text.as_bytes().split(u8::is_ascii_whitespace) {
-            content.append(part);
-        }
+        content.append(text.as_bytes());
     }
     content
 }
