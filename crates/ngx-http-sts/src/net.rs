@@ -65,6 +65,9 @@ pub(crate) enum CallError {
     Connect(#[from] ConnectError),
     #[error("the connection was lost: {0}")]
     Lost(String),
+    /// The same, before anything came.
+    #[error("the connection was lost: {0}")]
+    Silent(String),
     #[error("no address known: {0}")]
     NoAddress(String),
     #[error("the outgoing proxy gives no tunnel to {target}: {why}")]
@@ -102,6 +105,7 @@ impl From<CallError> for Failure {
             }
             CallError::Connect(_)
             | CallError::Lost(_)
+            | CallError::Silent(_)
             | CallError::NoAddress(_)
             | CallError::Proxy { .. } => FailureKind::Unreachable,
             CallError::Malformed(_) | CallError::TooLarge(_) => FailureKind::BadAnswer,
@@ -164,7 +168,9 @@ fn run(
             match connection.send(message.0.expose(), limit.response).await {
                 // Nothing of it can have been processed.
                 Err(SendError::Unsent(_)) if was_idle => sent.set(false),
-                Err(SendError::Unsent(error) | SendError::Call(error)) => return Err(error),
+                Err(SendError::Unsent(error) | SendError::Call(error)) => {
+                    return Err(if was_idle { error } else { in_question(error, destination) });
+                }
                 // What may be used once has been shown, and is not shown again.
                 Ok(received) if was_idle && received.is_about_the_connection() => {
                     message = write()?
@@ -172,6 +178,16 @@ fn run(
                 Ok(received) => return Ok(keep(destination, connection, received, limit)),
             }
         }
+    }
+}
+
+/// Servers that want TLS drop a new connection on which plain HTTP comes, as a rule without a word.
+fn in_question(error: CallError, destination: &Destination) -> CallError {
+    match error {
+        CallError::Silent(why) if destination.tls().is_none() => {
+            CallError::Silent(format!("{why}; is this a port for TLS?"))
+        }
+        error => error,
     }
 }
 

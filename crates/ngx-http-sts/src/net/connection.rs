@@ -101,13 +101,16 @@ pub(super) struct Conversation<'a> {
     waited: bool,
     /// The other side takes no more of the message.
     cut: Option<TransferError>,
+    /// Something has come.
+    heard: bool,
     /// Until the answer is there.
     reader: Option<Reader>,
 }
 
 impl<'a> Conversation<'a> {
     pub(super) fn new(peer: &'a Peer, message: &'a [u8], reader: Reader) -> Self {
-        Self { peer, message, sent: 0, waited: false, cut: None, reader: Some(reader) }
+        let reader = Some(reader);
+        Self { peer, message, sent: 0, waited: false, cut: None, heard: false, reader }
     }
 
     /// Sends what the connection takes now.
@@ -143,14 +146,27 @@ impl<'a> Conversation<'a> {
         loop {
             let length = match ready!(self.peer.poll_read(context, room)) {
                 Ok(length) => length,
-                Err(error) => return Poll::Ready(Err(self.cut.take().unwrap_or(error).into())),
+                Err(error) => {
+                    let error = self.cut.take().unwrap_or(error);
+                    return Poll::Ready(Err(self.unheard(error.into())));
+                }
             };
             let arrived = room.get_mut(..length).unwrap_or_default();
             let answer = self.read(arrived);
             wipe(arrived);
+            let answer = answer.map_err(|error| self.unheard(error));
+            self.heard = true;
             if let Some(answer) = answer.transpose() {
                 return Poll::Ready(answer);
             }
+        }
+    }
+
+    /// What became of a connection that nothing has come from.
+    fn unheard(&self, error: CallError) -> CallError {
+        match error {
+            CallError::Lost(why) if !self.heard => CallError::Silent(why),
+            error => error,
         }
     }
 

@@ -1,6 +1,6 @@
 //! A tunnel through an HTTP proxy (RFC 9110, section 9.3.6), for endpoints with TLS.
 
-use sts_net::http1::answer::{Asked, Limits, Reader};
+use sts_net::http1::answer::{Answer, Asked, Limits, Reader};
 use sts_net::http1::request;
 
 use crate::net::CallError;
@@ -9,6 +9,16 @@ use crate::nginx::peer::{ConnectError, Peer};
 
 /// What the proxy's answer may have. A body is not read.
 const LIMITS: Limits = Limits { head: 16 * 1024, body: 0 };
+
+/// Why there is no tunnel: it is the proxy that says so, and not the STS.
+fn refusal(answer: &Answer) -> String {
+    let Answer { status, .. } = answer;
+    match status.as_u16() {
+        // RFC 9110, section 15.5.8.
+        407 => format!("it answered {status}: it wants credentials"),
+        _ => format!("it answered {status}"),
+    }
+}
 
 /// Asks the proxy at the other end of `peer` for a tunnel to `target`, a host with its port. After
 /// that the peer is as good as connected to the target.
@@ -26,7 +36,7 @@ pub(super) async fn open(peer: &Peer, target: &str) -> Result<(), CallError> {
         }
     };
     if !answer.status.is_success() {
-        return Err(failed(format!("it answered {}", answer.status)));
+        return Err(failed(refusal(&answer)));
     }
     // Bytes that came with it would be missing in the tunnel, in which nobody speaks before we do.
     if answer.has_more { Err(failed("it sent more than its answer".into())) } else { Ok(()) }

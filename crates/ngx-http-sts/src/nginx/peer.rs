@@ -397,7 +397,11 @@ impl Peer {
             return Poll::Pending;
         }
         let done = status == NGX_OK as ngx_int_t;
-        Poll::Ready(if done { Ok(()) } else { Err(ConnectError::Handshake(self.remark())) })
+        Poll::Ready(if done {
+            Ok(())
+        } else {
+            Err(ConnectError::Handshake(remark::of_handshake(self.remark())))
+        })
     }
 
     fn inner(&self) -> &Inner {

@@ -85,6 +85,9 @@ pub enum AnswerError {
     /// The length is no number, or there is more than one.
     #[error("its length is not clear")]
     Length,
+    /// It is a record of TLS.
+    #[error("it is TLS, as an https:// URL has it")]
+    Tls,
     /// The body has more than this many bytes.
     #[error("its body is larger than {0} bytes")]
     TooLarge(usize),

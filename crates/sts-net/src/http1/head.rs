@@ -45,6 +45,10 @@ impl Head {
         if matches!(bytes.first(), Some(b'\r' | b'\n')) {
             return Err(AnswerError::Head(httparse::Error::Version));
         }
+        // A record of TLS, an alert or a handshake, of any version (RFC 8446, section 5.1).
+        if let [21 | 22, 3, ..] = bytes {
+            return Err(AnswerError::Tls);
+        }
         Self::parse_with(&FOLDING, bytes, asked, wanted)
     }
 

@@ -33,6 +33,16 @@ impl Remark {
     }
 }
 
+/// The words about a handshake that failed, and what they mean where the other side does not speak TLS:
+/// OpenSSL then takes its bytes for a record of another version, or of a length that none has.
+pub(super) fn of_handshake(words: String) -> String {
+    const OF_PLAIN: [&str; 3] = ["wrong version number", "packet length too long", "http request"];
+    if OF_PLAIN.iter().any(|reason| words.contains(reason)) {
+        return format!("{words}; is this a port without TLS?");
+    }
+    words
+}
+
 unsafe extern "C" fn take(log: *mut ngx_log_t, level: usize, text: *mut u8, length: usize) {
     guard((), || {
         // SAFETY: NGINX passes the line that it made.

@@ -58,6 +58,17 @@ fn kept(status: u16, headers: usize, body: &str) -> Result<Read, AnswerError> {
 }
 
 #[test]
+fn a_record_of_tls_is_told_from_what_is_no_http_at_all() {
+    for (text, error) in [
+        ("\x15\x03\x01\x00\x02\x02\x46", AnswerError::Tls),
+        ("\x16\x03\x03\x00\x7a\x02", AnswerError::Tls),
+        ("\x15\x04\x01\x00\x02\x02\x46", AnswerError::Head(httparse::Error::Version)),
+    ] {
+        assert_eq!(whole(text), Err(error), "{text:?}");
+    }
+}
+
+#[test]
 fn an_answer_ends_with_its_length() {
     assert_eq!(read("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody"), kept(200, 0, "body"));
     assert_eq!(read("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"), kept(404, 0, ""));
