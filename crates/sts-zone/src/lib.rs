@@ -10,13 +10,15 @@
 //! Who reads on: [`zone`] is what others use, in the words of `terms`. The region is laid out by `layout` and seen through
 //! `region`; it is handed out in `unit`s by `pool`, `value` keeps bytes of any length in them, `table`
 //! finds a key, `list` knows what was not used for the longest time and `schedule` what expires first.
-//! `entry` and `node` are what is kept: tokens, and calls that run or have failed.
+//! `entry` and `node` are what is kept: tokens, and calls that run or have failed. [`ledger`] is by itself,
+//! a set of names in a region of its own.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod check;
 mod entry;
 mod layout;
+pub mod ledger;
 mod list;
 mod node;
 mod pool;
