@@ -8,6 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use roxmltree::{Document, Node};
 use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::Endpoint;
+use sts_core::known::Known;
 use sts_core::now::{Now, UnixTime};
 use sts_core::profile::{Incoming, Profile, Protocol};
 use sts_core::wstrust::settings::{Settings, WsTrust};
@@ -46,7 +47,7 @@ fuzz_target!(|data: &[u8]| {
     if has_parts {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("multipart/related; boundary=b"));
     }
-    let answer = Incoming { status, headers: &headers, body };
+    let answer = Incoming { status, headers: &headers, body, known: &Known::nothing };
     match profile.response(&answer, &NOW) {
         Ok(issued) => {
             assert!(status.is_success() && !issued.token.expose().trim_ascii().is_empty());

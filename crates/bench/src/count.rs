@@ -9,6 +9,7 @@ use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::Endpoint;
 use sts_core::expiry::Expiry;
 use sts_core::issued::{Issued, TokenType};
+use sts_core::known::Known;
 use sts_core::life::{LifePolicy, good_for};
 use sts_core::now::{Now, UnixTime};
 use sts_core::profile::{
@@ -165,7 +166,8 @@ fn write(times: u64, profile: &Profile, source: &[u8]) {
 fn read(times: u64, profile: &Profile, body: &[u8], content_type: &str) -> Result<()> {
     let mut headers = HeaderMap::new();
     headers.insert(http::header::CONTENT_TYPE, content_type.parse()?);
-    let answer = Incoming { status: StatusCode::OK, headers: &headers, body };
+    let answer =
+        Incoming { status: StatusCode::OK, headers: &headers, body, known: &Known::nothing };
     // What is refused is read only up to where it is wrong.
     if profile.response(&answer, &NOW).is_err() {
         return Err("the answer to be read is refused".into());

@@ -84,15 +84,18 @@ fn rows() -> Vec<Row> {
         row("refused", 401, sender(500, WSSE, "InvalidSecurityToken")),
         row("refused", 401, fault_1_1(500, WST, "InvalidSecurityToken")),
         row("refused", 401, fault_1_1(200, WSSE, "FailedAuthentication")),
-        // It knows whose it is, and says no.
-        row("denied", 403, sender(500, WST, "RequestFailed")),
-        row("denied", 403, fault_1_1(500, WST, "RequestFailed")),
+        // It may be the token.
+        row("refused", 401, sender(500, WST, "RequestFailed")),
+        row("refused", 401, fault_1_1(500, WST, "RequestFailed")),
+        row("refused", 401, fault_1_1(500, SOAP_1_1, "Client")),
+        row("refused", 401, sender(400, "urn:x", "y")),
         // It refuses the gateway.
         row("gateway_refused", 502, sender(500, WST, "BadRequest")),
         row("gateway_refused", 502, sender(400, WST, "InvalidScope")),
         row("gateway_refused", 502, sender(200, WST, "InvalidTimeRange")),
         row("gateway_refused", 502, sender(500, WSSE, "MessageExpired")),
-        row("gateway_refused", 502, fault_1_1(500, SOAP_1_1, "Client")),
+        row("gateway_refused", 502, fault_1_2(401, "Receiver", "urn:x", "y")),
+        row("gateway_refused", 502, sender(401, "urn:x", "y")),
         row("gateway_refused", 502, fault_1_2(500, "MustUnderstand", "urn:x", "y")),
         row("gateway_refused", 502, Answer::new(401)),
         row("gateway_refused", 502, Answer::new(403).body(REASON)),

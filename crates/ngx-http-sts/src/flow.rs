@@ -139,15 +139,6 @@ impl Ask {
         use_it(&subject, &names)
     }
 
-    /// An STS may repeat what it was sent.
-    fn without_tokens(&self, failure: Failure) -> Failure {
-        let is_token = |name: &str| name.contains("token") && !name.ends_with("_type");
-        let others = self.parameters.iter().filter(|(name, _)| is_token(name));
-        others.fold(failure.without(self.token.expose()), |failure, (_, token)| {
-            failure.without(token.expose())
-        })
-    }
-
     /// Calls the STS. `sent` is set as soon as it may have seen anything; `hold` tells whether a
     /// worker that shuts down has to wait.
     pub(crate) async fn call(&self, sent: &Cell<bool>, hold: Hold) -> Result<Token, Failed> {
@@ -168,11 +159,12 @@ impl Ask {
             status: answer.status,
             headers: &answer.headers,
             body: answer.body.expose(),
+            known: &|| self.with_subject(|subject, _| callee.profile.known(subject)),
         };
-        let issued = callee.profile.response(&answer, &clock::now());
-        let issued = issued.map_err(|failure| self.without_tokens(failure))?;
+        let issued = callee.profile.response(&answer, &clock::now())?;
         if let Err(failure) = callee.token_types.check(&issued.token_type) {
-            let failure = self.without_tokens(failure);
+            let reason = (answer.known)().mask(&failure.reason).into_owned();
+            let failure = Failure { reason, ..failure };
             return Err(Failed { failure, exceeded: Some(Exceeded::TokenType(issued.token_type)) });
         }
         let sent = UnixTime(started.div_ceil(1000));

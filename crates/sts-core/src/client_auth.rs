@@ -23,6 +23,7 @@ pub use method::Method;
 
 use crate::error::Failure;
 use crate::jose::SigningKey;
+use crate::known::Known;
 use crate::now::UnixTime;
 use crate::options::Options;
 use crate::secret::Secret;
@@ -185,6 +186,24 @@ impl ClientAuth {
                 self.id.is_some()
             }
             Credentials::None | Credentials::Header(_) | Credentials::Certificate { .. } => false,
+        }
+    }
+
+    /// Tells what of it an STS is sent, and may repeat.
+    pub(crate) fn tell(&self, known: &mut Known) {
+        match &self.credentials {
+            Credentials::Header(header) => {
+                if let Ok(header) = header.value() {
+                    basic::tell(&header, known);
+                }
+            }
+            Credentials::Secret(secret) | Credentials::Assertion { assertion: secret, .. } => {
+                if let Ok(secret) = secret.value() {
+                    known.add(secret.expose());
+                }
+            }
+            // What is made with a key is another each time, and long enough to be cut short.
+            Credentials::None | Credentials::Key { .. } | Credentials::Certificate { .. } => {}
         }
     }
 

@@ -1,6 +1,7 @@
 //! Why an exchange failed, and who is at fault.
 
 use std::fmt;
+use std::rc::Rc;
 
 /// The classes of failure that the client of the gateway can tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -102,44 +103,98 @@ pub struct Failure {
     pub reason: String,
     /// `Retry-After` of the STS, in seconds or as an HTTP date, checked to be one of the two.
     pub retry_after: Option<String>,
+    /// The codes that the STS gave.
+    pub codes: Codes,
+    /// Why a refusal may be the gateway's own fault.
+    pub doubt: Option<Doubt>,
+}
+
+/// Why it may be the gateway and not the token that an STS refuses, although it does not say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// The exchange has not succeeded since it was configured.
+    NeverSucceeded,
+    /// The STS said the same of several source tokens in a row.
+    SameOfSeveral,
+}
+
+impl Doubt {
+    /// Each of them.
+    pub const ALL: [Self; 2] = [Self::NeverSucceeded, Self::SameOfSeveral];
+
+    /// A word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NeverSucceeded => "never_succeeded",
+            Self::SameOfSeveral => "same_of_several",
+        }
+    }
+
+    /// The one with a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|doubt| doubt.name() == name)
+    }
+
+    /// What the operator may look at, as a lower-case fragment.
+    pub const fn hint(self) -> &'static str {
+        match self {
+            Self::NeverSucceeded => {
+                "this exchange has not succeeded since it was configured: the STS may refuse the \
+                 gateway, its client or its parameters, and not the token"
+            }
+            Self::SameOfSeveral => {
+                "the STS said the same of several source tokens in a row: it may refuse the gateway, \
+                 its client or its parameters, and not the tokens"
+            }
+        }
+    }
 }
 
 impl Failure {
-    /// A failure without `Retry-After`.
+    /// A failure of which the STS has said nothing more.
     pub fn new(kind: FailureKind, reason: impl Into<String>) -> Self {
-        Self { kind, reason: reason.into(), retry_after: None }
-    }
-
-    /// Takes a token out of the reason: an STS may repeat what it was sent, whole or cut off.
-    #[must_use]
-    pub fn without(mut self, token: &[u8]) -> Self {
-        let Ok(token) = std::str::from_utf8(token) else { return self };
-        // A letter or two would be found in every text.
-        let Some(start) = token.get(..token.len().min(TELLTALE)).filter(|s| s.len() >= SHORTEST)
-        else {
-            return self;
-        };
-        let mut rest = self.reason.as_str();
-        let mut clean = String::with_capacity(rest.len());
-        while let Some(at) = rest.find(start) {
-            let (before, repeated) = rest.split_at(at);
-            let same = repeated.chars().zip(token.chars()).take_while(|(a, b)| a == b);
-            let length = same.map(|(a, _)| a.len_utf8()).sum();
-            clean.push_str(before);
-            clean.push_str("[source token]");
-            rest = repeated.split_at(length).1;
+        Self {
+            kind,
+            reason: reason.into(),
+            retry_after: None,
+            codes: Codes::default(),
+            doubt: None,
         }
-        clean.push_str(rest);
-        self.reason = clean;
-        self
     }
 }
 
-/// Bytes at the start of a token by which it is known again.
-const TELLTALE: usize = 8;
+/// The codes that an STS gave: `error` of OAuth, or those of a fault, the innermost one first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Codes(
+    /// Behind a pointer: most failures have none, and failures are moved from hand to hand.
+    Option<Rc<Vec<String>>>,
+);
 
-/// Bytes of the shortest token that is looked for.
-const SHORTEST: usize = 4;
+impl Codes {
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|codes| codes.iter()).map(String::as_str)
+    }
+}
+
+/// Leaves out what is none.
+impl<'c> FromIterator<&'c str> for Codes {
+    fn from_iter<I: IntoIterator<Item = &'c str>>(codes: I) -> Self {
+        let codes = codes.into_iter().filter(|code| is_code(code)).map(str::to_owned);
+        let codes: Vec<String> = codes.collect();
+        Self((!codes.is_empty()).then(|| Rc::new(codes)))
+    }
+}
+
+/// Whether a text can be a code that an STS gives: the characters that RFC 6749, section 5.2, allows
+/// in `error`, and no more than the longest code has that is of use.
+pub fn is_code(text: &str) -> bool {
+    let is_allowed = |byte| matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~');
+    (1..=MAX_CODE).contains(&text.len()) && text.bytes().all(is_allowed)
+}
+
+/// In bytes.
+pub const MAX_CODE: usize = 100;
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -153,28 +208,21 @@ impl std::error::Error for Failure {}
 mod tests {
     use super::*;
 
-    fn reason(text: &str, token: &str) -> String {
-        Failure::new(FailureKind::Refused, text).without(token.as_bytes()).reason
+    #[test]
+    fn codes_have_the_characters_of_the_standard() {
+        for code in ["invalid_grant", "Unable to find it", "urn:x#y", "!~[]", &"c".repeat(100)] {
+            assert!(is_code(code), "{code}");
+        }
+        for code in ["", "a\"b", "a\\b", "a\nb", "é", "\u{7f}", &"c".repeat(101)] {
+            assert!(!is_code(code), "{code}");
+        }
     }
 
     #[test]
-    fn a_repeated_token_is_taken_out_wherever_it_stands() {
-        let text = "token abcdefghij is bad: abcdefghij";
-        let clean = "token [source token] is bad: [source token]";
-        assert_eq!(reason(text, "abcdefghij"), clean);
-        assert_eq!(reason("not 1234, but x", "1234"), "not [source token], but x");
-    }
-
-    #[test]
-    fn a_token_that_was_cut_off_is_taken_out_too() {
-        assert_eq!(reason("bad: abcdefghi...", "abcdefghijklmnop"), "bad: [source token]...");
-        assert_eq!(reason("bad: abcdefg", "abcdefghijklmnop"), "bad: abcdefg");
-    }
-
-    #[test]
-    fn a_reason_without_the_token_stays_as_it_is() {
-        assert_eq!(reason("expired", "abcdefghij"), "expired");
-        assert_eq!(reason("expired", ""), "expired");
-        assert_eq!(reason("expired", "e"), "expired");
+    fn every_kind_is_found_by_its_name() {
+        for kind in FailureKind::ALL {
+            assert_eq!(FailureKind::from_name(kind.name()), Some(kind));
+        }
+        assert_eq!(FailureKind::from_name("other"), None);
     }
 }

@@ -15,6 +15,7 @@
 //! | [`jose`] | keys, and the signatures made with them |
 //! | [`issued`] | what an STS issued |
 //! | [`error`] | why an exchange failed, and who is at fault |
+//! | [`known`] | secrets that an STS may repeat |
 //! | [`encoding`] | how a token stands in what it is read from, or passed in |
 //! | [`cache_key`] | the name that an issued token has in a cache |
 //! | [`source_tag`] | how all tokens are found that were issued for one source token |
@@ -29,6 +30,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod advice;
 pub mod cache_key;
 pub mod carry;
 pub mod client_auth;
@@ -44,6 +46,7 @@ pub mod issued;
 pub mod jose;
 mod json;
 pub mod jwt;
+pub mod known;
 pub mod life;
 pub mod now;
 pub mod oauth;

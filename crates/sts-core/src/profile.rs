@@ -1,12 +1,14 @@
 //! A checked exchange configuration: a [`Profile`] that exists can be used.
 
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, StatusCode};
 
+use crate::advice;
 use crate::client_auth::ClientAuth;
 use crate::endpoint::Endpoint;
-use crate::error::Failure;
+use crate::error::{Failure, FailureKind};
 use crate::issued::Issued;
+use crate::known::Known;
 use crate::now::Now;
 use crate::oauth::{client_credentials, password, token_exchange};
 use crate::secret::Secret;
@@ -94,7 +96,8 @@ pub struct Outgoing {
 }
 
 /// The headers of an answer that are looked at.
-pub static ANSWER_HEADERS: [HeaderName; 3] = [CONTENT_TYPE, CONTENT_ENCODING, RETRY_AFTER];
+pub static ANSWER_HEADERS: [HeaderName; 4] =
+    [CONTENT_TYPE, CONTENT_ENCODING, LOCATION, RETRY_AFTER];
 
 /// What the STS answered, whole.
 pub struct Incoming<'a> {
@@ -104,6 +107,8 @@ pub struct Incoming<'a> {
     pub headers: &'a HeaderMap,
     /// The body, within the configured limit.
     pub body: &'a [u8],
+    /// What of it must not be repeated; asked for only when it failed. [`Profile::known`] knows.
+    pub known: &'a dyn Fn() -> Known,
 }
 
 impl Profile {
@@ -161,16 +166,40 @@ impl Profile {
         }
     }
 
+    /// The secrets of a request that the STS knows, the gateway's among them, and may repeat.
+    pub fn known(&self, subject: &Subject<'_>) -> Known {
+        let mut known = Known::nothing();
+        known.add_source(subject.source);
+        let is_token = |name: &str| name.contains("token") && !name.ends_with("_type");
+        for parameter in subject.parameters.iter().filter(|parameter| is_token(parameter.name)) {
+            known.add(parameter.value);
+        }
+        self.auth.tell(&mut known);
+        if let Protocol::WsTrust(exchange) = &self.protocol {
+            wstrust::tell(exchange, subject.source, &mut known);
+        }
+        known
+    }
+
     /// Reads the answer of the STS.
     ///
     /// # Errors
     /// The STS refused, or the answer cannot be used.
     pub fn response(&self, answer: &Incoming<'_>, now: &Now) -> Result<Issued, Failure> {
-        match &self.protocol {
+        let issued = match &self.protocol {
             Protocol::ClientCredentials => client_credentials::response(answer, now),
             Protocol::Password => password::response(answer, now),
             Protocol::TokenExchange => token_exchange::response(answer, now),
             Protocol::WsTrust(exchange) => wstrust::response::read(answer, exchange, now.wall),
-        }
+        };
+        issued.map_err(|mut failure| {
+            // An STS that judges a token is asked at the right place.
+            let has_judged = matches!(failure.kind, FailureKind::Refused | FailureKind::Denied);
+            let question = advice::of_endpoint(answer, self.endpoint.scheme());
+            if let Some(question) = question.filter(|_| !has_judged) {
+                failure.reason.push_str(question);
+            }
+            failure
+        })
     }
 }

@@ -24,7 +24,17 @@ use memchr::memmem;
 
 use crate::encoding;
 use crate::expiry::Expiry;
+use crate::known::Known;
 use crate::secret::Secret;
+use settings::WsTrust;
+
+/// Tells the secrets of a message: the gateway's password, and those within the source token.
+pub(crate) fn tell(exchange: &WsTrust, source: &[u8], known: &mut Known) {
+    if let Some(token) = &exchange.settings().username_token {
+        known.add(token.password.expose());
+    }
+    source::passwords(source, |password| known.add(password.as_bytes()));
+}
 
 /// When a SAML assertion expires, by what it says itself; what is none says nothing. It may be encoded
 /// as OAuth has it (RFC 8693, section 3; RFC 7522, section 2.1), or in plain base64.

@@ -7,8 +7,9 @@ use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::Endpoint;
 use sts_core::error::{Failure, FailureKind};
 use sts_core::issued::Issued;
+use sts_core::known::Known;
 use sts_core::now::{Now, UnixTime};
-use sts_core::profile::{Incoming, Profile, Protocol};
+use sts_core::profile::{Incoming, Parameter, Profile, Protocol, Subject};
 
 use FailureKind::{BadAnswer, Busy, Denied, GatewayRefused, Refused, Unreachable};
 
@@ -37,11 +38,19 @@ fn every_error_code_has_its_kind_whatever_the_status() {
         let body = format!(r#"{{"error":"{code}","access_token":"t","error_description":"why"}}"#);
         for status in [200, 201, 400, 401, 403, 404, 422, 499] {
             let failure = refused(status, &[], &body);
+            let kind = if (status, code) == (401, "access_denied") { Refused } else { kind };
             assert_eq!(failure.kind, kind, "{status} {code}");
+            let question = match kind {
+                Refused | Denied => "",
+                _ if status == 404 => "; is this the token endpoint?",
+                _ => "",
+            };
             assert_eq!(
                 failure.reason,
-                format!("HTTP {status}, error \"{code}\", error_description \"why\"")
+                format!("HTTP {status}, error \"{code}\", error_description \"why\"{question}")
             );
+            let codes: &[&str] = if code.is_empty() { &[] } else { &[code] };
+            assert!(failure.codes.iter().eq(codes.iter().copied()), "{failure:?}");
         }
     }
 }
@@ -95,9 +104,116 @@ fn an_sts_that_fails_has_not_judged_the_token() {
 #[test]
 fn a_redirect_is_no_answer_whatever_its_body_says() {
     for body in [r#"{"access_token":"t","token_type":"Bearer"}"#, r#"{"error":"invalid_grant"}"#] {
-        let failure = refused(302, &[("location", "http://elsewhere/?secret")], body);
-        assert_eq!(failure.kind, BadAnswer);
-        assert_eq!(failure.reason, "HTTP 302, a redirect, which is not followed");
+        for (location, to) in [
+            ("http://elsewhere/?secret", " to \"http://elsewhere/\""),
+            ("https://u:secret@sts:8443/a/b?c=secret#d", " to \"https://sts:8443/a/b\""),
+            ("/login?secret", " to \"/login\""),
+            ("//elsewhere/a", " to \"//elsewhere/a\""),
+            ("not a url?secret", ""),
+            ("", ""),
+        ] {
+            let failure = refused(302, &[("location", location)], body);
+            assert_eq!(failure.kind, BadAnswer);
+            let reason =
+                "HTTP 302, a redirect%, which is not followed; is this the token endpoint?";
+            assert_eq!(failure.reason, reason.replace('%', to));
+        }
+    }
+}
+
+#[test]
+fn what_is_no_token_endpoint_is_asked_for() {
+    const QUESTION: &str = "; is this the token endpoint?";
+    let html = [("content-type", "text/html")];
+    for (status, headers, body, asks) in [
+        (404, &[][..], "", true),
+        (404, &[], r#"{"error":"Realm does not exist"}"#, true),
+        (405, &[], "method not allowed", true),
+        (303, &[], "", true),
+        (200, &html, "<p>Sign in</p>", true),
+        (200, &[], " <!DOCTYPE html><html></html>", true),
+        (403, &html, "<p>Sign in</p>", true),
+        (400, &[("content-type", "application/xhtml+xml;charset=utf-8")], "<html/>", true),
+        (400, &[], r#"{"error":"invalid_client"}"#, false),
+        (404, &[], r#"{"error":"invalid_grant"}"#, false),
+        (502, &html, "<h1>Bad Gateway</h1>", false),
+        (503, &html, "<h1>Try later</h1>", false),
+        (429, &html, "<h1>Slow down</h1>", false),
+        (407, &html, "<h1>Sign in</h1>", false),
+        (401, &[], "", false),
+        (200, &html, r#"{"access_token":7}"#, false),
+    ] {
+        let failure = refused(status, headers, body);
+        assert_eq!(failure.reason.ends_with(QUESTION), asks, "{failure}");
+    }
+}
+
+#[test]
+fn an_answer_of_a_proxy_is_not_the_stss() {
+    for body in ["", r#"{"error":"invalid_client"}"#, "<html/>"] {
+        let failure = refused(407, &[], body);
+        assert_eq!(failure.kind, Unreachable);
+        assert_eq!(failure.reason, "HTTP 407, a proxy on the way to the STS wants credentials");
+    }
+}
+
+#[test]
+fn plain_http_at_a_port_for_tls_is_told() {
+    let go = "Client sent an HTTP request to an HTTPS server.\n";
+    let nginx =
+        "<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head>";
+    let apache = "<p>Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />";
+    for body in [go, nginx, apache] {
+        let failure = heard("http://sts.example/token", 400, &[], body);
+        assert!(failure.reason.ends_with("Write https:// in the endpoint"), "{failure}");
+        assert_eq!(failure.kind, GatewayRefused);
+        let failure = heard("https://sts.example/token", 400, &[], body);
+        assert!(!failure.reason.contains("TLS"), "{failure}");
+    }
+    let error =
+        r#"{"error":"invalid_request","error_description":"HTTPS required: http over TLS"}"#;
+    let failure = heard("http://sts.example/token", 400, &[], error);
+    assert!(!failure.reason.contains("Write"), "{failure}");
+}
+
+#[test]
+fn secrets_that_the_sts_repeats_are_not_told() {
+    let auth = |method, options| ClientAuth::parse(method, Some(options)).unwrap();
+    let basic = auth("client_secret_basic", "client_id=gw&client_secret=top%2Bsecret%26");
+    let header = "Z3c6dG9wJTJCc2VjcmV0JTI2";
+    for (auth, said, told) in [
+        (basic.clone(), "bad secret top+secret&", "bad secret [secret]"),
+        (basic.clone(), "bad header Basic Z3c6dG9wJTJCc2VjcmV0JTI2", "bad header Basic [secret]"),
+        (basic, "bad form top%2Bsecret%26!", "bad form [secret]!"),
+        (auth("client_secret_post", "client_id=gw&client_secret=abc"), "no: abc", "no: [secret]"),
+        (auth("basic", "username=gw&password=p%C3%A4ss"), "no: päss", "no: [secret]"),
+        (ClientAuth::none(), "no: the-source-token", "no: [source token]"),
+        (ClientAuth::none(), "no: the-actor-token", "no: [secret]"),
+        (ClientAuth::none(), "no: urn:an-audience", "no: urn:an-audience"),
+    ] {
+        let profile = profile("https://sts.example/token", auth);
+        let parameter = |name, value: &'static [u8]| Parameter { name, value };
+        let subject = Subject {
+            source: b"the-source-token",
+            parameters: &[
+                parameter("actor_token", b"the-actor-token"),
+                parameter("audience", b"urn:an-audience"),
+            ],
+        };
+        let body = format!(r#"{{"error":"invalid_grant","error_description":"{said}"}}"#);
+        let failure = profile.response(
+            &Incoming {
+                status: StatusCode::BAD_REQUEST,
+                headers: &HeaderMap::new(),
+                body: body.as_bytes(),
+                known: &|| profile.known(&subject),
+            },
+            &Now { wall: UnixTime(0), entropy: || Ok([0; 32]) },
+        );
+        let reason = failure.err().unwrap().reason;
+        let expected = format!("HTTP 400, error \"invalid_grant\", error_description \"{told}\"");
+        assert_eq!(reason, expected);
+        assert!(!reason.contains(header));
     }
 }
 
@@ -160,17 +276,18 @@ fn what_is_no_json_is_named_by_its_content_type() {
         refused(200, &[("content-type", "text/html; charset=utf-8")], "<html>login</html>");
     assert_eq!(
         failure.reason,
-        "HTTP 200: the body is no JSON object (content type \"text/html; charset=utf-8\")"
+        "HTTP 200: the body is no JSON object (content type \"text/html; charset=utf-8\"); is this the \
+         token endpoint?"
     );
-    assert_eq!(refused(404, &[], "").reason, "HTTP 404: the body is no JSON object");
-    assert_eq!(refused(404, &[], "{}").reason, "HTTP 404 without an OAuth error");
+    assert_eq!(refused(400, &[], "").reason, "HTTP 400: the body is no JSON object");
+    assert_eq!(refused(400, &[], "{}").reason, "HTTP 400 without an OAuth error");
 }
 
 #[test]
 fn what_the_sts_says_is_made_fit_for_the_log() {
     let jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1c2VyIiwiYXVkIjoic3RzIn0.c2lnbmF0dXJl";
     let long = "many words ".repeat(1000);
-    let body = format!(r#"{{"error":"a\nb","error_description":"{jwt} \u001b[2J \"{long}"}}"#);
+    let body = format!(r#"{{"error":"a\nb","error_description":"{jwt} \u001b[2J \"{long}end"}}"#);
     let reason = refused(400, &[], &body).reason;
     assert!(
         reason.starts_with(
@@ -178,7 +295,7 @@ fn what_the_sts_says_is_made_fit_for_the_log() {
         ),
         "{reason}"
     );
-    assert!(reason.ends_with("...\"") && reason.len() < 400, "{reason}");
+    assert!(reason.ends_with("many words end\"") && reason.len() < 560, "{reason}");
 }
 
 #[test]
@@ -217,23 +334,36 @@ proptest! {
 }
 
 fn answer(status: u16, headers: &[(&'static str, &str)], body: &[u8]) -> Result<Issued, Failure> {
-    let profile = Profile {
-        protocol: Protocol::TokenExchange,
-        endpoint: Endpoint::parse("https://as.example.com/token").unwrap(),
-        auth: ClientAuth::none(),
-        client_id: None,
-    };
+    answer_at("https://as.example.com/token", status, headers, body)
+}
+
+fn profile(endpoint: &str, auth: ClientAuth) -> Profile {
+    let endpoint = Endpoint::parse(endpoint).unwrap();
+    Profile { protocol: Protocol::TokenExchange, endpoint, auth, client_id: None }
+}
+
+fn answer_at(
+    endpoint: &str,
+    status: u16,
+    headers: &[(&'static str, &str)],
+    body: &[u8],
+) -> Result<Issued, Failure> {
     let headers: HeaderMap = headers
         .iter()
         .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
         .collect();
     let status = StatusCode::from_u16(status).unwrap();
     let now = Now { wall: UnixTime(0), entropy: || Ok([0; 32]) };
-    profile.response(&Incoming { status, headers: &headers, body }, &now)
+    let answer = Incoming { status, headers: &headers, body, known: &Known::nothing };
+    profile(endpoint, ClientAuth::none()).response(&answer, &now)
 }
 
 fn refused(status: u16, headers: &[(&'static str, &str)], body: &str) -> Failure {
-    match answer(status, headers, body.as_bytes()) {
+    heard("https://as.example.com/token", status, headers, body)
+}
+
+fn heard(endpoint: &str, status: u16, headers: &[(&'static str, &str)], body: &str) -> Failure {
+    match answer_at(endpoint, status, headers, body.as_bytes()) {
         Ok(_) => panic!("{status} {body} is a success"),
         Err(failure) => failure,
     }

@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 use sts_core::client_auth::{ClientAuth, Refresh};
 use sts_core::endpoint::Endpoint;
 use sts_core::error::FailureKind;
+use sts_core::known::Known;
 use sts_core::now::{Now, UnixTime};
 use sts_core::profile::{Incoming, Names, Outgoing, Parameter, Profile, Protocol, Subject};
 use sts_core::secret::Secret;
@@ -191,7 +192,12 @@ fn whose_fault_a_refusal_is_depends_on_the_grant() {
                 if protocol == Protocol::ClientCredentials { of_client } else { of_subject };
             let body = format!(r#"{{"error":"{code}"}}"#);
             let status = StatusCode::from_u16(status).unwrap();
-            let answer = Incoming { status, headers: &HeaderMap::new(), body: body.as_bytes() };
+            let answer = Incoming {
+                status,
+                headers: &HeaderMap::new(),
+                body: body.as_bytes(),
+                known: &Known::nothing,
+            };
             let failure = profile(&protocol, "none", "", None).response(&answer, &NOW).err();
             assert_eq!(failure.unwrap().kind, expected, "{} {code}", protocol.name());
         }
@@ -202,7 +208,12 @@ fn whose_fault_a_refusal_is_depends_on_the_grant() {
 fn every_grant_reads_the_same_answer() {
     for protocol in GRANTS {
         let body = br#"{"access_token":"t","token_type":"Bearer","expires_in":60}"#;
-        let answer = Incoming { status: StatusCode::OK, headers: &HeaderMap::new(), body };
+        let answer = Incoming {
+            status: StatusCode::OK,
+            headers: &HeaderMap::new(),
+            body,
+            known: &Known::nothing,
+        };
         let issued = profile(&protocol, "none", "", None).response(&answer, &NOW);
         let issued = issued.unwrap_or_else(|e| panic!("{e}"));
         assert!(issued.token.expose() == b"t" && issued.expires_in == Some(60));

@@ -6,6 +6,7 @@ use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::Endpoint;
 use sts_core::error::FailureKind;
 use sts_core::issued::TokenType;
+use sts_core::known::Known;
 use sts_core::now::{Now, UnixTime};
 use sts_core::profile::{Incoming, Outgoing, Parameter, Profile, Protocol, Subject};
 
@@ -57,8 +58,12 @@ fn rfc_8693_section_2_3_answer() {
          "expires_in":60
         }}"#
     );
-    let answer =
-        Incoming { status: StatusCode::OK, headers: &HeaderMap::new(), body: body.as_bytes() };
+    let answer = Incoming {
+        status: StatusCode::OK,
+        headers: &HeaderMap::new(),
+        body: body.as_bytes(),
+        known: &Known::nothing,
+    };
     let issued = profile("none", "").response(&answer, &NOW).unwrap_or_else(|e| panic!("{e}"));
     assert!(issued.token.expose() == token.as_bytes());
     assert_eq!(issued.token_type, TokenType::Bearer);
@@ -117,8 +122,12 @@ fn tokens_of_any_size_pass_in_both_directions() {
         assert!(text(&outgoing).contains(&format!("&subject_token={}&", "%25".repeat(size))));
 
         let body = format!(r#"{{"access_token":"{token}","token_type":"bearer"}}"#);
-        let answer =
-            Incoming { status: StatusCode::OK, headers: &HeaderMap::new(), body: body.as_bytes() };
+        let answer = Incoming {
+            status: StatusCode::OK,
+            headers: &HeaderMap::new(),
+            body: body.as_bytes(),
+            known: &Known::nothing,
+        };
         let issued = profile.response(&answer, &NOW).unwrap_or_else(|e| panic!("{e}"));
         assert!(issued.token.expose() == token.as_bytes());
     }

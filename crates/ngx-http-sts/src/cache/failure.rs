@@ -1,6 +1,6 @@
 //! How the failure of a call lies in the zone, for those of other workers that wait for it.
 
-use sts_core::error::{Failure, FailureKind};
+use sts_core::error::{Doubt, Failure, FailureKind};
 use sts_core::issued::TokenType;
 
 use crate::flow::{Exceeded, Failed};
@@ -10,7 +10,11 @@ const TIME: &str = "time";
 const RESPONSE: &str = "response ";
 const TOKEN_TYPE: &str = "type ";
 
-/// Lines: the kind, `Retry-After`, the limit that was exceeded; the rest is the reason.
+/// Between two codes, none of which has one in it.
+const BETWEEN: &str = "\"";
+
+/// Lines: the kind, `Retry-After`, the limit that was exceeded, the codes of the STS, the doubt; the rest
+/// is the reason.
 pub(super) fn encode(failed: &Failed) -> Vec<u8> {
     let Failed { failure, exceeded } = failed;
     let retry_after = failure.retry_after.as_deref().unwrap_or_default();
@@ -25,13 +29,16 @@ pub(super) fn encode(failed: &Failed) -> Vec<u8> {
         }
         Some(Exceeded::Calls(_) | Exceeded::Worker) | None => String::new(),
     };
-    format!("{}\n{retry_after}\n{exceeded}\n{}", failure.kind.name(), failure.reason).into_bytes()
+    let codes = failure.codes.iter().collect::<Vec<_>>().join(BETWEEN);
+    let doubt = failure.doubt.map(Doubt::name).unwrap_or_default();
+    let (kind, reason) = (failure.kind.name(), &failure.reason);
+    format!("{kind}\n{retry_after}\n{exceeded}\n{codes}\n{doubt}\n{reason}").into_bytes()
 }
 
 /// What [`encode`] wrote. What cannot be read is a failure all the same.
 pub(super) fn decode(payload: &[u8]) -> Failed {
     let text = String::from_utf8_lossy(payload);
-    let mut parts = text.splitn(4, '\n');
+    let mut parts = text.splitn(6, '\n');
     let kind = FailureKind::from_name(parts.next().unwrap_or_default());
     let retry_after = parts.next().filter(|text| !text.is_empty()).map(str::to_owned);
     let exceeded = match parts.next() {
@@ -45,7 +52,10 @@ pub(super) fn decode(payload: &[u8]) -> Failed {
         },
         None => None,
     };
+    let codes = parts.next().unwrap_or_default().split(BETWEEN);
+    let codes = codes.collect();
+    let doubt = parts.next().and_then(Doubt::from_name);
     let reason = parts.next().unwrap_or("another worker's call failed").to_owned();
     let kind = kind.unwrap_or(FailureKind::Unreachable);
-    Failed { failure: Failure { kind, reason, retry_after }, exceeded }
+    Failed { failure: Failure { kind, reason, retry_after, codes, doubt }, exceeded }
 }

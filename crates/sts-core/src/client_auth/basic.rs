@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::error::CredentialError;
 use crate::form;
+use crate::known::Known;
 use crate::secret::Secret;
 
 /// User name and password as they are (RFC 7617, section 2, with UTF-8 as its charset); that the name
@@ -34,6 +35,21 @@ pub(super) fn form_encoded(
     pair.append(b":");
     form::encode(&mut pair, secret);
     header(pair.expose())
+}
+
+/// Tells the credentials of a header: as they stand there, and the password as it is.
+pub(super) fn tell(header: &HeaderValue, known: &mut Known) {
+    let Some(encoded) = header.as_bytes().strip_prefix(b"Basic ") else { return };
+    known.add(encoded);
+    let Ok(pair) = STANDARD.decode(encoded).map(Zeroizing::new) else { return };
+    let Some(colon) = pair.iter().position(|byte| *byte == b':') else { return };
+    let password = pair.get(colon + 1..).unwrap_or_default();
+    known.add(password);
+    // Of a client secret it is the form-encoded one that stands there.
+    let decoded = form_urlencoded::parse(password).next();
+    if let Some((decoded, _)) = decoded {
+        known.add(Zeroizing::new(decoded.into_owned()).as_bytes());
+    }
 }
 
 fn header(pair: &[u8]) -> Result<HeaderValue, CredentialError> {

@@ -2,16 +2,14 @@
 
 mod body;
 
-use std::fmt::Write;
-
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
 
 use super::refusal::{self, Grant};
+use crate::advice;
 use crate::content;
 use crate::error::{Failure, FailureKind};
-use crate::excerpt::excerpt;
 use crate::issued::Issued;
+use crate::known::Known;
 use crate::profile::Incoming;
 use crate::retry_after;
 use body::{Body, OauthError};
@@ -40,10 +38,16 @@ pub(crate) fn read(answer: &Incoming<'_>, grant: Grant) -> Result<Issued, Failur
         FailureKind::Busy => retry_after::read(answer.headers),
         _ => None,
     };
-    Err(Failure { kind, reason: reason(answer, &error), retry_after })
+    let codes = code.into_iter().collect();
+    let reason = reason(answer, &error, &(answer.known)());
+    Err(Failure { retry_after, codes, ..Failure::new(kind, reason) })
 }
 
 fn kind(status: StatusCode, code: Option<&str>, grant: Grant) -> FailureKind {
+    // RFC 9110, section 15.5.8: it is not the STS that says so.
+    if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return FailureKind::Unreachable;
+    }
     if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
         return FailureKind::Busy;
     }
@@ -52,7 +56,7 @@ fn kind(status: StatusCode, code: Option<&str>, grant: Grant) -> FailureKind {
     }
     match code {
         Some(code) if status.is_success() || status.is_client_error() => {
-            refusal::classify(code, grant)
+            refusal::classify(code, status, grant)
         }
         None if status.is_client_error() => FailureKind::GatewayRefused,
         // A redirect is never followed: it would hand token and credentials to somebody else.
@@ -61,20 +65,18 @@ fn kind(status: StatusCode, code: Option<&str>, grant: Grant) -> FailureKind {
 }
 
 /// The line for the operator. Of the body it holds nothing but what the standard makes for reading.
-fn reason(answer: &Incoming<'_>, error: &Result<Option<OauthError<'_>>, String>) -> String {
-    let mut line = format!("HTTP {}", answer.status.as_u16());
-    let result = match error {
-        _ if answer.status.is_redirection() => write!(line, ", a redirect, which is not followed"),
-        Ok(Some(error)) => write!(line, ", {error}"),
-        Ok(None) => write!(line, " without an OAuth error"),
-        Err(reason) => match answer.headers.get(CONTENT_TYPE).map(|value| value.to_str()) {
-            Some(Ok(content_type)) => {
-                write!(line, ": {reason} (content type \"{}\")", excerpt(content_type))
-            }
-            _ => write!(line, ": {reason}"),
-        },
-    };
-    // Writing to a string cannot fail.
-    debug_assert!(result.is_ok());
-    line
+fn reason(
+    answer: &Incoming<'_>,
+    error: &Result<Option<OauthError<'_>>, String>,
+    known: &Known,
+) -> String {
+    let status = format!("HTTP {}", answer.status.as_u16());
+    if let Some(remark) = advice::of_status(answer, known) {
+        return format!("{status}, {remark}");
+    }
+    match error {
+        Ok(Some(error)) => format!("{status}, {}", error.in_words(known)),
+        Ok(None) => format!("{status} without an OAuth error"),
+        Err(reason) => format!("{status}: {reason}{}", advice::content_type(answer, known)),
+    }
 }

@@ -1,5 +1,7 @@
 //! What the error codes of OAuth mean to the client of the gateway.
 
+use http::StatusCode;
+
 use crate::error::FailureKind;
 
 /// Whose fault a refusal may be.
@@ -11,12 +13,16 @@ pub(crate) enum Grant {
     OfSubject,
 }
 
-/// What an `error` code means (RFC 6749, section 5.2; RFC 8693, section 2.2.2).
-pub(crate) fn classify(code: &str, grant: Grant) -> FailureKind {
+/// What an `error` code means (RFC 6749, section 5.2; RFC 8693, section 2.2.2), with the status that it
+/// came with.
+pub(crate) fn classify(code: &str, status: StatusCode, grant: Grant) -> FailureKind {
     let kind = match code {
         // RFC 8693, section 2.2.2 wants `invalid_request` for an unacceptable subject token; many
         // servers say `invalid_grant`, and some the `invalid_token` of RFC 6750, section 3.1.
         "invalid_grant" | "invalid_request" | "invalid_token" => FailureKind::Refused,
+        // RFC 9110, section 15.5.2: the credentials are not valid, and with others it may go well. Dex
+        // says so of a bad token or password. What is bad of the gateway is `invalid_client`.
+        "access_denied" if status == StatusCode::UNAUTHORIZED => FailureKind::Refused,
         // The last three are of OpenID Connect Core, section 3.1.2.6.
         "access_denied"
         | "invalid_target"

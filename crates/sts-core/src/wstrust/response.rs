@@ -14,13 +14,15 @@ use thiserror::Error;
 use super::names::{SOAP_1_1, SOAP_1_2, WST_2005_02, WST_200512, WST_200802, XOP};
 use super::settings::WsTrust;
 use super::xml::{self, Origin};
+use crate::advice;
 use crate::content::{self, MediaType};
-use crate::error::{Failure, FailureKind};
+use crate::error::{Codes, Failure, FailureKind};
 use crate::excerpt::excerpt;
 use crate::issued::Issued;
 use crate::now::UnixTime;
 use crate::profile::Incoming;
 use crate::retry_after;
+use fault::Blame;
 pub use fault::Fault;
 pub(super) use lifetime::assertion_expiry;
 
@@ -38,26 +40,49 @@ pub(crate) fn read(
     now: UnixTime,
 ) -> Result<Issued, Failure> {
     let status = answer.status;
-    let reply = body(answer).and_then(|body| parse(body, exchange, now));
+    let known = || (answer.known)();
     let http = format!("HTTP {}", status.as_u16());
+    if let Some(remark) = advice::of_status(answer, &known()).filter(|_| !status.is_success()) {
+        return Err(Failure::new(kind_of_status(status), format!("{http}, {remark}")));
+    }
+    let reply = body(answer).and_then(|body| parse(body, exchange, now));
+    let mut codes = Codes::default();
     let (kind, reason) = match reply {
         Ok(Reply::Issued(issued)) if status.is_success() => return Ok(issued),
-        Ok(Reply::Fault(fault)) => (kind_of_fault(status, fault.kind), format!("{http}, {fault}")),
+        Ok(Reply::Fault(fault)) => {
+            codes = fault.codes();
+            let reason = format!("{http}, {}", fault.in_words(&known()));
+            (kind_of_fault(status, fault.blame()), reason)
+        }
         Ok(Reply::Issued(_)) => (kind_of_status(status), format!("{http} with a token")),
         Err(unusable) => {
             (kind_of_status(status), format!("{http}: {unusable}{}", foreign_type(answer)))
         }
     };
     let retry_after = (kind == FailureKind::Busy).then(|| retry_after::read(answer.headers));
-    Err(Failure { kind, reason, retry_after: retry_after.flatten() })
+    Err(Failure { retry_after: retry_after.flatten(), codes, ..Failure::new(kind, reason) })
 }
 
-fn kind_of_fault(status: StatusCode, kind: FailureKind) -> FailureKind {
-    match kind_of_status(status) {
-        // A redirect that claims to be a fault is none.
-        FailureKind::BadAnswer if !status.is_success() => FailureKind::BadAnswer,
-        FailureKind::Busy => FailureKind::Busy,
-        _ => kind,
+/// What a fault means that came with a status.
+fn kind_of_fault(status: StatusCode, blame: Blame) -> FailureKind {
+    // A redirect that claims to be a fault is none.
+    if status == StatusCode::TOO_MANY_REQUESTS
+        || status == StatusCode::SERVICE_UNAVAILABLE
+        || !(status.is_success() || status.is_client_error() || status.is_server_error())
+    {
+        return kind_of_status(status);
+    }
+    // SOAP 1.2 part 2, section 7.5.2.2 has 400 and 500 for faults. Any other 4xx, 401 first of all, is
+    // about the request of the gateway, where the fault has nothing more to say.
+    let is_of_http = status.is_client_error() && status != StatusCode::BAD_REQUEST;
+    match blame {
+        Blame::Known(kind) => kind,
+        Blame::Sender | Blame::Receiver if is_of_http => kind_of_status(status),
+        // The token is a part of the message, and some servers say no more of a bad one than of a
+        // message that they do not understand. As with `invalid_request` of OAuth, the operator is told
+        // when it looks like the gateway's mistake.
+        Blame::Sender => FailureKind::Refused,
+        Blame::Receiver => FailureKind::Unreachable,
     }
 }
 
@@ -65,6 +90,8 @@ fn kind_of_fault(status: StatusCode, kind: FailureKind) -> FailureKind {
 fn kind_of_status(status: StatusCode) -> FailureKind {
     match status {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => FailureKind::Busy,
+        // RFC 9110, section 15.5.8: it is not the STS that says so.
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => FailureKind::Unreachable,
         status if status.is_server_error() => FailureKind::Unreachable,
         status if status.is_client_error() => FailureKind::GatewayRefused,
         _ => FailureKind::BadAnswer,

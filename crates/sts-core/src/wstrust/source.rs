@@ -1,6 +1,7 @@
 //! A source token that goes to the STS as it is.
 
 use roxmltree::Node;
+use zeroize::Zeroizing;
 
 use super::names::WSSE;
 use super::words::{SourceElement, TokenAs};
@@ -55,6 +56,18 @@ fn check_password(token: Node<'_, '_>) -> Result<(), Failure> {
     match (passwords.next(), passwords.next()) {
         (Some(password), None) if is_password(password) => Ok(()),
         _ => Err(bad("the source token is a UsernameToken without a password")),
+    }
+}
+
+/// Calls `tell` with each password in a source token that is XML, as a `wsse:UsernameToken` has it.
+pub(super) fn passwords(source: &[u8], mut tell: impl FnMut(&str)) {
+    let Ok(document) = xml::parse(source, Origin::Client) else { return };
+    let is_password = |node: &Node<'_, '_>| node.tag_name().name() == "Password";
+    for node in document.descendants().filter(is_password) {
+        let parts = node.descendants().filter_map(|node| node.text().filter(|_| node.is_text()));
+        let password = Zeroizing::new(parts.collect::<String>());
+        tell(&password);
+        tell(password.trim());
     }
 }
 

@@ -190,7 +190,9 @@ fn what_is_no_answer_is_refused() {
             "the answer declares an encoding that is not UTF-8",
         ),
     ] {
-        assert_eq!(unusable_as(SAML_2_TOKEN, &body), format!("HTTP 200: {reason}"), "{body}");
+        let question = if body.starts_with("<html") { "; is this the token endpoint?" } else { "" };
+        let reason = format!("HTTP 200: {reason}{question}");
+        assert_eq!(unusable_as(SAML_2_TOKEN, &body), reason, "{body}");
     }
 }
 
@@ -579,7 +581,11 @@ fn a_token_counts_only_with_a_status_of_success() {
     ] {
         let failure = receive(exchange(|_| {}), status, &[], body.as_bytes()).err().unwrap();
         assert_eq!(failure.kind, kind, "{status}");
-        assert_eq!(failure.reason, format!("HTTP {status} with a token"));
+        let told = match status {
+            302 => ", a redirect, which is not followed; is this the token endpoint?",
+            _ => " with a token",
+        };
+        assert_eq!(failure.reason, format!("HTTP {status}{told}"));
     }
     for status in [200, 201, 202] {
         assert!(receive(exchange(|_| {}), status, &[], body.as_bytes()).is_ok(), "{status}");

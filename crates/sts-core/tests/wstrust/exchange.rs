@@ -5,6 +5,7 @@ use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::Endpoint;
 use sts_core::error::Failure;
 use sts_core::issued::Issued;
+use sts_core::known::Known;
 use sts_core::now::{Now, UnixTime};
 use sts_core::profile::{Incoming, Outgoing, Profile, Protocol, Subject};
 use sts_core::wstrust::endpoint_auth::{EndpointAuth, UsernameToken};
@@ -79,7 +80,7 @@ pub(crate) fn receive(
     }
     let status = StatusCode::from_u16(status).unwrap();
     let profile = profile(exchange, ClientAuth::none());
-    profile.response(&Incoming { status, headers: &map, body }, &NOW)
+    profile.response(&Incoming { status, headers: &map, body, known: &Known::nothing }, &NOW)
 }
 
 /// The token of an answer with status 200 to an exchange with the default settings.

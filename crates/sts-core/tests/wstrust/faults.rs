@@ -5,7 +5,7 @@ use sts_core::wstrust::words::{TokenAs, Version};
 
 use crate::exchange::{WSSE, WST, WST_2005, WSU, envelope, exchange, receive};
 
-use FailureKind::{BadAnswer, Busy, Denied, GatewayRefused, Refused, Unreachable};
+use FailureKind::{BadAnswer, Busy, GatewayRefused, Refused, Unreachable};
 
 const SOAP_1_1: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 
@@ -45,7 +45,7 @@ fn failure(status: u16, body: &str) -> Failure {
 const WS_TRUST: [(&str, FailureKind, FailureKind); 11] = [
     ("InvalidRequest", Refused, Refused),
     ("FailedAuthentication", Refused, GatewayRefused),
-    ("RequestFailed", Denied, Denied),
+    ("RequestFailed", Refused, Refused),
     ("InvalidSecurityToken", Refused, Refused),
     ("AuthenticationBadElements", GatewayRefused, GatewayRefused),
     ("BadRequest", GatewayRefused, GatewayRefused),
@@ -96,18 +96,19 @@ fn every_code_has_its_kind_whatever_the_status_and_version() {
 #[test]
 fn a_fault_without_a_code_of_ws_trust_is_of_whom_soap_says() {
     for (body, kind) in [
-        (fault_1_2("Sender", "", "", "no"), GatewayRefused),
-        (fault_1_2("Sender", "Whatever", "urn:x", "no"), GatewayRefused),
-        (fault_1_2("Sender", "Whatever", WST, "no"), GatewayRefused),
-        (fault_1_2("Sender", "Whatever", WSSE, "no"), GatewayRefused),
+        // It may be the token, which is a part of the message.
+        (fault_1_2("Sender", "", "", "no"), Refused),
+        (fault_1_2("Sender", "Whatever", "urn:x", "no"), Refused),
+        (fault_1_2("Sender", "Whatever", WST, "no"), Refused),
+        (fault_1_2("Sender", "Whatever", WSSE, "no"), Refused),
         (fault_1_2("Receiver", "", "", "no"), Unreachable),
         (fault_1_2("Receiver", "Whatever", "urn:x", "no"), Unreachable),
         (fault_1_2("MustUnderstand", "", "", "no"), GatewayRefused),
         (fault_1_2("VersionMismatch", "", "", "no"), GatewayRefused),
         (fault_1_2("DataEncodingUnknown", "", "", "no"), GatewayRefused),
-        (fault_1_1("e:Client", "urn:x", "no"), GatewayRefused),
-        (fault_1_1("e:Client.Authentication", "urn:x", "no"), GatewayRefused),
-        (fault_1_1("Client", "urn:x", "no"), GatewayRefused),
+        (fault_1_1("e:Client", "urn:x", "no"), Refused),
+        (fault_1_1("e:Client.Authentication", "urn:x", "no"), Refused),
+        (fault_1_1("Client", "urn:x", "no"), Refused),
         (fault_1_1("e:Server", "urn:x", "no"), Unreachable),
         (fault_1_1("a:Unheard", "urn:x", "no"), Unreachable),
         (fault_1_1("", "urn:x", "no"), Unreachable),
@@ -123,6 +124,47 @@ fn a_fault_without_a_code_of_ws_trust_is_of_whom_soap_says() {
         for status in [200, 400, 500] {
             assert_eq!(failure(status, &body).kind, kind, "{status} {body}");
         }
+    }
+}
+
+#[test]
+fn the_http_status_is_heard_where_the_fault_says_no_more_than_whose_it_is() {
+    for (status, body, kind) in [
+        (401, fault_1_2("Receiver", "", "", "no"), GatewayRefused),
+        (401, fault_1_2("Sender", "", "", "no"), GatewayRefused),
+        (401, fault_1_1("e:Server", "urn:x", "no"), GatewayRefused),
+        (403, fault_1_2("Receiver", "Whatever", "urn:x", "no"), GatewayRefused),
+        (404, envelope("<s:Fault/>"), GatewayRefused),
+        (407, fault_1_2("Sender", "", "", "no"), Unreachable),
+        (502, fault_1_2("Sender", "", "", "no"), Refused),
+        (401, fault_1_2("Sender", "FailedAuthentication", WST, "no"), Refused),
+        (401, fault_1_2("Sender", "BadRequest", WST, "no"), GatewayRefused),
+    ] {
+        assert_eq!(failure(status, &body).kind, kind, "{status} {body}");
+    }
+    let body = fault_1_1("e:Client.Authentication", "urn:x", "no");
+    assert_eq!(failure_as(TokenAs::ActAs, 500, &body).kind, GatewayRefused);
+    let body = fault_1_2("Sender", "", "", "no");
+    let alone = failure_as(TokenAs::OnBehalfOf, 500, &body);
+    assert_eq!(alone.kind, Refused);
+    assert!(alone.codes.iter().eq(["Sender"]));
+}
+
+#[test]
+fn two_reasons_do_not_run_together() {
+    for (reason, told) in [
+        (r#"<s:Text xml:lang="en">no</s:Text><s:Text xml:lang="de">nein</s:Text>"#, "no / nein"),
+        ("<s:Text>one<b>two</b> <c>three</c></s:Text>", "one / two / three"),
+        ("<s:Text>no<!-- x --><![CDATA[ne]]></s:Text>", "none"),
+        ("bare", "bare"),
+        ("<s:Text> </s:Text><s:Text>no</s:Text>", "no"),
+    ] {
+        let body = envelope(&format!(
+            "<s:Fault><s:Code><s:Value>s:Sender</s:Value></s:Code><s:Reason>{reason}</s:Reason>\
+             </s:Fault>"
+        ));
+        let expected = format!("HTTP 500, fault \"Sender\", reason \"{told}\"");
+        assert_eq!(failure(500, &body).reason, expected);
     }
 }
 
@@ -154,7 +196,8 @@ fn the_innermost_code_that_is_known_decides() {
     };
     assert_eq!(failure(500, &nested("w:ExpiredData")).kind, Refused);
     let unknown = failure(500, &nested("w:Unheard"));
-    assert_eq!(unknown.kind, Denied);
+    assert_eq!(unknown.kind, Refused);
+    assert!(unknown.codes.iter().eq(["Unheard", "RequestFailed"]));
     assert_eq!(unknown.reason, "HTTP 500, fault \"Sender/RequestFailed/Unheard\"");
 }
 
@@ -194,10 +237,8 @@ fn a_status_without_a_fault_has_its_kind() {
         for body in ["", "<html/>", "{}", "no", "<!DOCTYPE html><html></html>", "\u{0}"] {
             let failure = failure(status, body);
             assert_eq!(failure.kind, kind, "{status} {body}");
-            assert!(
-                failure.reason.starts_with(&format!("HTTP {status}: the answer ")),
-                "{failure}"
-            );
+            let told = if status == 301 { ", a redirect" } else { ": the answer " };
+            assert!(failure.reason.starts_with(&format!("HTTP {status}{told}")), "{failure}");
             let retry_after = (kind == Busy).then(|| "7".to_owned());
             assert_eq!(failure.retry_after, retry_after);
         }
@@ -228,7 +269,11 @@ fn the_log_gets_the_code_and_an_excerpt_of_the_reason() {
         ),
         (
             fault_1_2("Sender", "", "", &"word ".repeat(1000)),
-            format!("HTTP 500, fault \"Sender\", reason \"{}w...\"", "word ".repeat(51)),
+            format!(
+                "HTTP 500, fault \"Sender\", reason \"{}w...{}word\"",
+                "word ".repeat(51),
+                "ord ".to_owned() + &"word ".repeat(49)
+            ),
         ),
     ] {
         assert_eq!(failure(500, &body).reason, expected);

@@ -1,15 +1,14 @@
 //! The JSON of an answer.
 
-use std::fmt;
-
 use memchr::memchr3;
 use serde::Deserialize;
 use serde_json::error::Category;
 
-use crate::excerpt::excerpt;
+use crate::excerpt::{description, excerpt};
 use crate::expiry::Expiry;
 use crate::issued::{Issued, TokenType};
 use crate::json::Member;
+use crate::known::Known;
 use crate::life::Doubt;
 use crate::secret::Secret;
 
@@ -98,18 +97,16 @@ impl OauthError<'_> {
     pub(super) fn code(&self) -> Option<&str> {
         self.code.as_text()
     }
-}
 
-/// For the log.
-impl fmt::Display for OauthError<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.code() {
-            Some(code) => write!(f, "error \"{}\"", excerpt(code))?,
-            None => f.write_str("an error that is not a string")?,
-        }
+    /// For the log.
+    pub(super) fn in_words(&self, known: &Known) -> String {
+        let code = match self.code() {
+            Some(code) => format!("error \"{}\"", excerpt(&known.mask(code))),
+            None => "an error that is not a string".to_owned(),
+        };
         match self.description.as_ref().and_then(Member::as_text) {
-            Some(text) => write!(f, ", error_description \"{}\"", excerpt(text)),
-            None => Ok(()),
+            Some(text) => format!("{code}, error_description \"{}\"", description(text, known)),
+            None => code,
         }
     }
 }
@@ -316,7 +313,7 @@ mod tests {
             for body in [&bytes[..], text.as_bytes()] {
                 if let Ok(body) = Body::parse(body) {
                     if let Some(error) = body.error {
-                        let _ = error.to_string();
+                        let _ = error.in_words(&Known::nothing());
                     }
                     let _ = body.token.issued();
                 }

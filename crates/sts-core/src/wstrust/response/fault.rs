@@ -6,8 +6,9 @@ use std::fmt;
 use roxmltree::Node;
 
 use super::{is_trust_namespace, text};
-use crate::error::FailureKind;
-use crate::excerpt::excerpt;
+use crate::error::{Codes, FailureKind};
+use crate::excerpt::{description, excerpt};
+use crate::known::Known;
 use crate::wstrust::names::{SOAP_1_2, WSA, WSS4J, WSSE, WSU};
 use crate::wstrust::words::TokenAs;
 use crate::wstrust::xml::scan::split_name;
@@ -15,40 +16,98 @@ use crate::wstrust::xml::scan::split_name;
 /// What an STS said when it refused or failed.
 #[derive(Debug)]
 pub struct Fault {
-    /// What it means.
-    pub(super) kind: FailureKind,
+    blame: Blame,
     /// The local names of its codes, outermost first.
     codes: Vec<String>,
-    reason: String,
+    /// One text, or one in each language.
+    reasons: Vec<String>,
+}
+
+/// At whose door a fault is laid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// A code says it.
+    Known(FailureKind),
+    /// The sender of the message, of which the source token is a part.
+    Sender,
+    /// The STS, or none at all.
+    Receiver,
 }
 
 impl Fault {
     pub(super) fn read(fault: Node<'_, '_>, token_as: TokenAs) -> Self {
-        let (codes, reason) = match fault.tag_name().namespace() {
-            Some(SOAP_1_2) => (codes_1_2(fault), child(fault, "Reason").map(text)),
+        let (codes, reasons) = match fault.tag_name().namespace() {
+            Some(SOAP_1_2) => {
+                let reason = child(fault, "Reason");
+                let texts = reason.iter().flat_map(|reason| reason.children());
+                let texts: Vec<_> = texts.filter(|child| child.is_element()).collect();
+                // Servers err, and write the reason without the element around it.
+                let texts = if texts.is_empty() { Vec::from_iter(reason) } else { texts };
+                (codes_1_2(fault), texts)
+            }
             _ => (
                 child(fault, "faultcode").map(|node| Code::read(node)).into_iter().collect(),
-                child(fault, "faultstring").map(text),
+                children(fault, "faultstring").collect(),
             ),
         };
-        let known = codes.iter().rev().find_map(|code| code.kind(token_as));
         Self {
             // A fault without a code says no more than its name.
-            kind: known.unwrap_or(FailureKind::Unreachable),
+            blame: codes
+                .iter()
+                .rev()
+                .find_map(|code| code.blame(token_as))
+                .unwrap_or(Blame::Receiver),
             codes: codes.into_iter().map(|code| code.name).collect(),
-            reason: reason.unwrap_or_default().trim().to_owned(),
+            reasons: reasons.into_iter().map(words).filter(|text| !text.is_empty()).collect(),
         }
+    }
+
+    pub(super) fn blame(&self) -> Blame {
+        self.blame
+    }
+
+    /// Its codes, innermost first. That of SOAP, which is the outermost one, says something only where
+    /// it is alone.
+    pub(super) fn codes(&self) -> Codes {
+        let inner = self.codes.get(usize::from(self.codes.len() > 1)..).unwrap_or_default();
+        inner.iter().rev().map(String::as_str).collect()
+    }
+
+    /// For the log.
+    pub(super) fn in_words(&self, known: &Known) -> String {
+        let codes: Vec<_> = self.codes.iter().map(|code| excerpt(&known.mask(code))).collect();
+        let fault = format!("fault \"{}\"", codes.join("/"));
+        if self.reasons.is_empty() {
+            return fault;
+        }
+        // Together, so that the bound on what is kept holds for all languages.
+        let reasons = self.reasons.join(BETWEEN);
+        format!("{fault}, reason \"{}\"", description(&reasons, known))
     }
 }
 
+/// For the log.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "fault \"{}\"", excerpt(&self.codes.join("/")))?;
-        if !self.reason.is_empty() {
-            write!(f, ", reason \"{}\"", excerpt(&self.reason))?;
-        }
-        Ok(())
+        f.write_str(&self.in_words(&Known::nothing()))
     }
+}
+
+/// The texts in an element: those of different elements apart from each other, those that only a
+/// comment or CDATA cuts together.
+fn words(node: Node<'_, '_>) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut last = None;
+    for text in node.descendants().filter(Node::is_text) {
+        match words.last_mut().filter(|_| last == text.parent()) {
+            Some(word) => word.push_str(text.text().unwrap_or_default()),
+            None => words.push(text.text().unwrap_or_default().to_owned()),
+        }
+        last = text.parent();
+    }
+    let words: Vec<&str> =
+        words.iter().map(|word| word.trim()).filter(|word| !word.is_empty()).collect();
+    words.join(BETWEEN)
 }
 
 /// The code and its subcodes, which are nested.
@@ -95,11 +154,14 @@ impl Code {
         Self { space, name: name.to_owned() }
     }
 
-    fn kind(&self, token_as: TokenAs) -> Option<FailureKind> {
+    fn blame(&self, token_as: TokenAs) -> Option<Blame> {
         match self.space {
-            Space::Addressing => Some(addressing(&self.name)),
-            Space::Security => security(&self.name, token_as),
-            Space::Other => trust(&self.name, token_as).or_else(|| soap(&self.name)),
+            Space::Addressing => Some(Blame::Known(addressing(&self.name))),
+            Space::Security => security(&self.name, token_as).map(Blame::Known),
+            Space::Other => match trust(&self.name, token_as) {
+                Some(kind) => Some(Blame::Known(kind)),
+                None => soap(&self.name, token_as),
+            },
         }
     }
 }
@@ -110,12 +172,13 @@ fn trust(name: &str, token_as: TokenAs) -> Option<FailureKind> {
     Some(match name {
         "FailedAuthentication" => of_requestor(token_as),
         // These are what servers say of a token in `OnBehalfOf` or `ActAs`, too. `InvalidRequest` is
-        // what `invalid_request` is to OAuth.
-        "ExpiredData" | "InvalidRequest" | "InvalidSecurityToken" | "RenewNeeded" => {
-            FailureKind::Refused
-        }
-        // The token is good, but not for this: the subject may not, or not for this `AppliesTo`.
-        "RequestFailed" => FailureKind::Denied,
+        // what `invalid_request` is to OAuth, and so is `RequestFailed`: CXF says it of a token that is
+        // not valid, of an `AppliesTo` and of a `TokenType` that it does not know.
+        "ExpiredData"
+        | "InvalidRequest"
+        | "InvalidSecurityToken"
+        | "RenewNeeded"
+        | "RequestFailed" => FailureKind::Refused,
         "AuthenticationBadElements"
         | "BadRequest"
         | "InvalidScope"
@@ -158,11 +221,14 @@ fn addressing(name: &str) -> FailureKind {
 }
 
 /// SOAP 1.1, section 4.4.1, and SOAP 1.2 part 1, section 5.4.6. Those of 1.1 may go on after a dot.
-fn soap(name: &str) -> Option<FailureKind> {
-    Some(match name.split('.').next().unwrap_or(name) {
-        "Receiver" | "Server" => FailureKind::Unreachable,
-        "Client" | "DataEncodingUnknown" | "MustUnderstand" | "Sender" | "VersionMismatch" => {
-            FailureKind::GatewayRefused
+fn soap(name: &str, token_as: TokenAs) -> Option<Blame> {
+    Some(match name.split_once('.').unwrap_or((name, "")) {
+        ("Receiver" | "Server", _) => Blame::Receiver,
+        ("Client", "Authentication") => Blame::Known(of_requestor(token_as)),
+        ("Client" | "Sender", _) => Blame::Sender,
+        // What the gateway wrote around the token.
+        ("DataEncodingUnknown" | "MustUnderstand" | "VersionMismatch", _) => {
+            Blame::Known(FailureKind::GatewayRefused)
         }
         _ => return None,
     })
@@ -170,8 +236,18 @@ fn soap(name: &str) -> Option<FailureKind> {
 
 /// Children of a fault are in the namespace of SOAP 1.2 or, with 1.1, in none; servers err there.
 fn child<'a, 'input>(node: Node<'a, 'input>, name: &str) -> Option<Node<'a, 'input>> {
-    node.children().find(|child| child.tag_name().name() == name)
+    children(node, name).next()
+}
+
+fn children<'a, 'input: 'a>(
+    node: Node<'a, 'input>,
+    name: &str,
+) -> impl Iterator<Item = Node<'a, 'input>> {
+    node.children().filter(move |child| child.tag_name().name() == name)
 }
 
 /// Nested subcodes; more than three have not been seen.
 const MAX_CODES: usize = 8;
+
+/// Between two texts of a reason.
+const BETWEEN: &str = " / ";
