@@ -326,6 +326,20 @@ static ROWS: &[Row] = &[
     row("STSOnError", "on_error", ON_FAILURE, NO_ON_FAILURE),
     row("STSOnMissing", "on_missing", ON_FAILURE, NO_ON_FAILURE),
     row(
+        "STSErrorStatus",
+        "error_status",
+        &["invalid_target 401", "RequestFailed 400", "server_error 599"],
+        &[
+            ("invalid_target 399", &["from 400 to 599"]),
+            ("invalid_target 600", &["from 400 to 599"]),
+            ("invalid_target no", &["\"no\"", "from 400 to 599"]),
+            ("invalid_target 444", &["444", "no answer"]),
+            ("invalid_target", &["number of arguments|2 words"]),
+            ("invalid_target 401 x", &["number of arguments|2 words"]),
+            ("größer 401", &["must be a code"]),
+        ],
+    ),
+    row(
         "STSMaxResponse",
         "max_response",
         &["1024", "1k", "64m"],

@@ -17,6 +17,7 @@
 //! | [`asked`] | what the settings of a protocol ask the STS for |
 //! | [`exchange`] | what a location does with a request, made of its settings |
 //! | [`error_pages`] | error pages that a refused request never gets to see |
+//! | [`error_status`] | the status of an error of the STS |
 //! | [`carrier`] | how tokens come in and go out |
 //! | [`cache`] | the shared memory zones |
 //! | [`main`] | what all locations share: targets, destinations, phases |
@@ -28,6 +29,7 @@ pub(crate) mod carrier;
 pub(crate) mod directive;
 pub(crate) mod directives;
 pub(crate) mod error_pages;
+pub(crate) mod error_status;
 pub(crate) mod exchange;
 mod exchange_directive;
 mod grant;

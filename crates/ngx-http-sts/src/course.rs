@@ -66,7 +66,7 @@ enum Cause {
 impl Refusal {
     pub(crate) fn by(exchange: &Exchange, failure: &Failure) -> Self {
         let cause = Cause::Exchange(exchange.id, failure.kind);
-        Self { status: failure.kind.status(), cause }
+        Self { status: exchange.status(failure), cause }
     }
 
     /// The body cannot be read, which NGINX answers with this status.

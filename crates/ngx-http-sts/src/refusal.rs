@@ -5,13 +5,14 @@ use sts_core::error::{Failure, FailureKind};
 use crate::conf::Challenge;
 use crate::nginx::request::{OutOfMemory, Request};
 
-/// Adds the headers that belong to a refusal.
+/// Adds the headers that belong to a refusal with this status.
 pub(crate) fn prepare(
     request: Request<'_>,
     challenge: &Challenge,
     failure: &Failure,
+    status: u16,
 ) -> Result<(), OutOfMemory> {
-    if failure.kind.status() == 401
+    if status == 401
         && let Some(text) = challenge_text(request, challenge, failure.kind)?
     {
         request.add_challenge(&text)?;

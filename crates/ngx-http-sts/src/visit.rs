@@ -170,9 +170,10 @@ impl Visit<'_> {
         if !matches!(verdict, Verdict::Refused(_)) {
             return Ok(Next::GoOn);
         }
-        course.refuse(Refusal::by(exchange, &failure));
-        refusal::prepare(request, &exchange.challenge, &failure)?;
-        Ok(Next::Answer(failure.kind.status()))
+        let refused = Refusal::by(exchange, &failure);
+        course.refuse(refused);
+        refusal::prepare(request, &exchange.challenge, &failure, refused.status)?;
+        Ok(Next::Answer(refused.status))
     }
 
     /// Why the request has no token that it can use here. What was issued for another visit, or for

@@ -19,6 +19,8 @@ pub(crate) struct Directive {
     pub(crate) arguments: (u8, u8),
     pub(crate) levels: Levels,
     pub(crate) part: Part,
+    /// Whether it may be repeated within its option.
+    pub(crate) is_of_list: bool,
     /// The option of `STSExchange` that says the same.
     pub(crate) key: Option<Key>,
     pub(crate) set: fn(&mut Block<'_>, &[&str]) -> Accepted,
@@ -97,7 +99,8 @@ pub(super) const fn directive(
     arguments: (u8, u8),
     set: fn(&mut Block<'_>, &[&str]) -> Accepted,
 ) -> Directive {
-    Directive { name, arguments, levels: Levels::All, part: Part::Common, key: None, set }
+    let (levels, part) = (Levels::All, Part::Common);
+    Directive { name, arguments, levels, part, is_of_list: false, key: None, set }
 }
 
 impl Directive {
@@ -119,6 +122,11 @@ impl Directive {
     /// Every type of `STSExchange` has it as an option: by the rule, `foo_bar` for `STSFooBar`.
     pub(super) const fn key(self, name: &'static str) -> Self {
         Self { key: Some(Key { name, of: None }), ..self }
+    }
+
+    /// It adds to a list, and has one number of arguments. An option has those of several in a row.
+    pub(super) const fn of_list(self) -> Self {
+        Self { is_of_list: true, ..self }
     }
 
     /// One type of `STSExchange` has it as an option.

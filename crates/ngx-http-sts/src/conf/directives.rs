@@ -17,6 +17,7 @@ use sts_net::idle::Limits;
 use crate::conf::argument::{self, Problem};
 use crate::conf::carrier;
 use crate::conf::directive::{Accepted, Block, Directive, Levels, Refusal, directive};
+use crate::conf::error_status;
 use crate::conf::exchange::{Challenge, OnFailure, Phase};
 use crate::conf::exchange_directive;
 use crate::conf::grant::Username;
@@ -177,6 +178,7 @@ pub(crate) static DIRECTIVES: &[Directive] = &[
         .key("on_error"),
     directive(c"STSOnMissing", (1, 1), |b, a| once(&mut b.settings.on_missing, on_failure(a)))
         .key("on_missing"),
+    directive(c"STSErrorStatus", (2, 2), error_status::add).of_list().key("error_status"),
     directive(c"STSMaxResponse", (1, 1), |b, a| {
         let bytes = argument::size(first(a), 1024, 64 * 1024 * 1024);
         once(&mut b.settings.max_response, bytes.and_then(to_usize))

@@ -7,7 +7,7 @@ use sts_core::cache_key::ExchangeKey;
 use sts_core::client_auth::ClientAuth;
 use sts_core::encoding::Encoding;
 use sts_core::endpoint::{Endpoint, Host, Scheme};
-use sts_core::error::FailureKind;
+use sts_core::error::{Failure, FailureKind};
 use sts_core::issued::TokenTypes;
 use sts_core::life::LifePolicy;
 use sts_core::options::Template;
@@ -20,6 +20,7 @@ use crate::cache::Cache;
 use crate::conf::argument::{self, Problem};
 use crate::conf::asked::Asked;
 use crate::conf::cache;
+use crate::conf::error_status::ErrorStatuses;
 use crate::conf::grant::Username;
 use crate::conf::main::MainConf;
 use crate::conf::parameter::Parameter;
@@ -60,6 +61,7 @@ pub(crate) struct Exchange {
     pub(crate) after_body: bool,
     pub(crate) on_error: OnFailure,
     pub(crate) on_missing: OnFailure,
+    pub(crate) error_status: Rc<ErrorStatuses>,
     pub(crate) bound_tokens: BoundTokens,
     pub(crate) ignore_client_abort: bool,
     pub(crate) challenge: Rc<Challenge>,
@@ -71,6 +73,11 @@ impl Exchange {
     /// Whether it exchanges a token of the client.
     pub(crate) fn has_source(&self) -> bool {
         self.callee.profile.protocol.has_source()
+    }
+
+    /// The status that a request is answered with when it is refused.
+    pub(crate) fn status(&self, failure: &Failure) -> u16 {
+        self.error_status.of(failure)
     }
 
     /// What happens to a request whose exchange fails.
@@ -372,6 +379,7 @@ fn build(
         after_body: settings.after_body.unwrap_or(false),
         on_error,
         on_missing: settings.on_missing.unwrap_or(on_error),
+        error_status: settings.error_status.clone().unwrap_or_default(),
         bound_tokens: settings.bound_tokens.unwrap_or(BoundTokens::Refuse),
         ignore_client_abort: settings.ignore_client_abort.unwrap_or(false),
         challenge: settings.challenge.clone().unwrap_or_else(|| Rc::new(Challenge::On)),

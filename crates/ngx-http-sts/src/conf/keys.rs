@@ -32,6 +32,16 @@ pub(crate) fn set(
         return (directive.set)(block, &[value]);
     }
     let words: Vec<&str> = value.split_ascii_whitespace().collect();
+    if directive.is_of_list {
+        let each = words.chunks_exact(most.into());
+        if words.is_empty() || !each.remainder().is_empty() {
+            return Err(Problem::from(format!(
+                "the value must be {most} words, or a multiple, with spaces (+) between them"
+            ))
+            .into());
+        }
+        return each.into_iter().try_for_each(|words| (directive.set)(block, words));
+    }
     if !(least.into()..=most.into()).contains(&words.len()) {
         return Err(Problem::from(format!(
             "the value must be {least} to {most} words with spaces (+) between them"

@@ -11,6 +11,7 @@ use sts_net::idle::Limits;
 
 use crate::conf::carrier::{Accepted, Passed, Variables};
 use crate::conf::directive::Part;
+use crate::conf::error_status::ErrorStatuses;
 use crate::conf::exchange::{Challenge, OnFailure, Phase};
 use crate::conf::grant::Grant;
 use crate::conf::parameter::Parameter;
@@ -48,6 +49,7 @@ pub(crate) struct Settings {
     pub(crate) after_body: Option<bool>,
     pub(crate) on_error: Option<OnFailure>,
     pub(crate) on_missing: Option<OnFailure>,
+    pub(crate) error_status: Option<Rc<ErrorStatuses>>,
     pub(crate) max_response: Option<usize>,
     pub(crate) keepalive: Option<Limits>,
     pub(crate) max_calls: Option<CallLimits>,
@@ -154,6 +156,7 @@ impl Settings {
         inherit(&mut self.after_body, &outer.after_body);
         inherit(&mut self.on_error, &outer.on_error);
         inherit(&mut self.on_missing, &outer.on_missing);
+        inherit(&mut self.error_status, &outer.error_status);
         inherit(&mut self.max_response, &outer.max_response);
         inherit(&mut self.keepalive, &outer.keepalive);
         inherit(&mut self.max_calls, &outer.max_calls);
