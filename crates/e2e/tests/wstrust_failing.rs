@@ -172,7 +172,7 @@ fn each_failure_has_its_status_its_name_and_its_line() {
         let challenge = (status == 401).then_some("Bearer error=\"invalid_token\"");
         assert_eq!(refused.header("WWW-Authenticate"), challenge, "row {number}");
         let line = nginx.wait_for_log(&format!("failed: {error}: "));
-        assert!(line.contains("sts: wstrust exchange at \"127.0.0.1:"), "{line}");
+        assert!(line.contains("sts: wstrust exchange at \"http://127.0.0.1:"), "{line}");
 
         let passed = nginx.get("/pass").bearer("bobby").send();
         assert_eq!(passed.header("X-Status"), Some("PASSED"), "row {number}");

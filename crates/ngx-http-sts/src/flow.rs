@@ -161,12 +161,15 @@ impl Ask {
             body: answer.body.expose(),
             known: &|| self.with_subject(|subject, _| callee.profile.known(subject)),
         };
-        let issued = callee.profile.response(&answer, &clock::now())?;
+        let issued = callee.profile.response(&answer, &clock::now());
+        let source = self.token.expose();
+        let issued = issued.map_err(|failure| callee.history.judge(failure, source))?;
         if let Err(failure) = callee.token_types.check(&issued.token_type) {
             let reason = (answer.known)().mask(&failure.reason).into_owned();
             let failure = Failure { reason, ..failure };
             return Err(Failed { failure, exceeded: Some(Exceeded::TokenType(issued.token_type)) });
         }
+        callee.history.succeed();
         let sent = UnixTime(started.div_ceil(1000));
         let life = life::good_for(&issued, self.claims.expiry(self.token.expose()), sent);
         if let Some(doubt) = life.doubt {

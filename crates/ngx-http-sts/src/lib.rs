@@ -22,6 +22,7 @@
 //! | [`credentials`] | the gateway's credentials, as far as they are in files |
 //! | [`afterwards`] | what shows only when a request is over |
 //! | [`purge`] | forgetting tokens |
+//! | [`report`] | what the error log says of failures |
 //! | [`refusal`] | what the client gets when it does not work |
 //! | [`variables`] | `$sts_status`, `$sts_error` and the target variables |
 //! | [`net`] | the HTTP client |
@@ -47,6 +48,7 @@ mod nginx;
 mod pending;
 mod purge;
 mod refusal;
+mod report;
 mod target;
 mod variables;
 mod visit;

@@ -7,10 +7,10 @@ use sts_core::error::{Failure, FailureKind};
 use sts_core::life::LifePolicy;
 
 use crate::flow::{Ask, Granted, How};
-use crate::nginx::log::{self, Level};
 use crate::nginx::suspend::{Resumer, Waits};
 use crate::nginx::task::{self, Task};
 use crate::nginx::timer::{self, Hold, Timer};
+use crate::report;
 
 /// What a request waits for, and how it ended.
 pub(crate) struct Pending {
@@ -127,7 +127,7 @@ impl Pending {
     pub(crate) fn finish(&self, outcome: Result<Granted, Failure>) {
         if self.abandoned.get() {
             if let Err(failure) = outcome {
-                self.report_abandoned(&failure);
+                report::abandoned(&self.ask.callee, &failure, self.took());
             }
             return;
         }
@@ -186,21 +186,6 @@ impl Pending {
         if let Some(deadline) = self.deadline.take() {
             deadline.cancel();
         }
-    }
-
-    fn report_abandoned(&self, failure: &Failure) {
-        let profile = &self.ask.callee.profile;
-        log::cycle(
-            Level::Info,
-            format_args!(
-                "sts: {} exchange at \"{}\" failed after its client had left: {}: {failure}, \
-                 took {} ms",
-                profile.protocol.name(),
-                profile.endpoint.authority(),
-                failure.kind.name(),
-                self.took(),
-            ),
-        );
     }
 }
 

@@ -21,11 +21,11 @@ use crate::course::{Course, Refusal, Stage};
 use crate::flight::Boarding;
 use crate::handler::Next;
 use crate::nginx::body::Reading;
-use crate::nginx::log::Level;
 use crate::nginx::request::{OutOfMemory, Request};
 use crate::nginx::suspend::suspend;
 use crate::pending::Pending;
 use crate::refusal;
+use crate::report;
 
 struct Visit<'v> {
     request: Request<'v>,
@@ -166,7 +166,7 @@ impl Visit<'_> {
         let granted = context.ended(number).and_then(|ended| context.granted(ended));
         pass::apply(request, course, &exchange.carrier, granted)?;
         let Some(failure) = failure else { return Ok(Next::GoOn) };
-        report(request, exchange, &failure, took);
+        report::failure(request, &exchange.callee, &failure, took);
         if !matches!(verdict, Verdict::Refused(_)) {
             return Ok(Next::GoOn);
         }
@@ -224,24 +224,4 @@ fn decode(exchange: &Exchange, source: &Source) -> Result<SharedSecret, Failure>
         let reason = format!("the source token {problem} (STSSourceEncoding)");
         Failure::new(FailureKind::BadToken, reason)
     })
-}
-
-/// One line a failure: refusals of clients are everyday, outages are not.
-fn report(request: Request<'_>, exchange: &Exchange, failure: &Failure, took: u64) {
-    let level = match failure.kind {
-        FailureKind::MissingToken => Level::Info,
-        FailureKind::BadToken | FailureKind::Refused | FailureKind::Denied => Level::Warn,
-        kind if kind.is_of_request() => Level::Warn,
-        _ => Level::Error,
-    };
-    let endpoint = &exchange.callee.profile.endpoint;
-    request.log(
-        level,
-        format_args!(
-            "sts: {} exchange at \"{}\" failed: {}: {failure}, took {took} ms",
-            exchange.callee.profile.protocol.name(),
-            endpoint.authority(),
-            failure.kind.name(),
-        ),
-    );
 }

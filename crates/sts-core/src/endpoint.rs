@@ -84,6 +84,25 @@ impl Endpoint {
         &self.url
     }
 
+    /// Scheme, host, port and path, for a line of the log: not the query, and not more than there is
+    /// room for.
+    pub fn shown(&self) -> String {
+        let scheme = match self.scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        };
+        let at = match &self.host {
+            Host::Unix(socket) => format!("unix:{}:", socket.display()),
+            Host::Ip(_) | Host::Name(_) => self.host_and_port(),
+        };
+        let path = self.target.split('?').next().unwrap_or_default();
+        // All of it is ASCII.
+        match path.split_at_checked(MAX_SHOWN_PATH) {
+            Some((start, rest)) if !rest.is_empty() => format!("{scheme}://{at}{start}..."),
+            _ => format!("{scheme}://{at}{path}"),
+        }
+    }
+
     /// Whether what is sent there stays on this machine.
     pub fn is_loopback(&self) -> bool {
         match &self.host {
@@ -247,6 +266,9 @@ fn strip_prefix_ignore_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> 
 }
 
 const SOCKET_PREFIX: &str = "unix:";
+
+/// Bytes of a path in a line of the log.
+const MAX_SHOWN_PATH: usize = 256;
 
 /// `sun_path` on Linux is 108 bytes long with its final NUL (unix(7)).
 const MAX_SOCKET_PATH: usize = 107;

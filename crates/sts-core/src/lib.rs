@@ -16,6 +16,7 @@
 //! | [`issued`] | what an STS issued |
 //! | [`error`] | why an exchange failed, and who is at fault |
 //! | [`known`] | secrets that an STS may repeat |
+//! | [`report`] | when and how loudly a failure is reported |
 //! | [`encoding`] | how a token stands in what it is read from, or passed in |
 //! | [`cache_key`] | the name that an issued token has in a cache |
 //! | [`source_tag`] | how all tokens are found that were issued for one source token |
@@ -53,6 +54,7 @@ pub mod oauth;
 pub mod options;
 pub mod parameters;
 pub mod profile;
+pub mod report;
 mod retry_after;
 pub mod source;
 pub mod source_tag;

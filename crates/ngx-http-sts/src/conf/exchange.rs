@@ -15,6 +15,7 @@ use sts_core::parameters;
 use sts_core::profile::{Profile, Protocol};
 use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
+use sts_zone::zone::tag;
 
 use crate::cache::Cache;
 use crate::conf::argument::{self, Problem};
@@ -34,6 +35,7 @@ use crate::net::{Destination, Limit, Retries};
 use crate::nginx::conf::{Block, Conf};
 use crate::nginx::tls::{Protocols, TlsSettings};
 use crate::nginx::value::Value;
+use crate::report::History;
 
 /// Milliseconds that a call may take in all.
 const TIMEOUT: u64 = 20_000;
@@ -102,6 +104,7 @@ pub(crate) struct Callee {
     pub(crate) token_types: Rc<TokenTypes>,
     /// The second in which it was told that an expiry cannot be read.
     pub(crate) doubted: Cell<u64>,
+    pub(crate) history: Rc<History>,
 }
 
 /// Two locations have the same exchange when they ask the same STS for the same, with a source token
@@ -357,6 +360,8 @@ fn build(
     if let Some(cache) = &cache {
         cache.serves(&key, profile.endpoint.url(), cap);
     }
+    let history = main.histories.of(conf, name_of(&key, &parameters));
+    let history = history.map_err(|_| "the zone of what has succeeded cannot be made")?;
     let on_error = settings.on_error.unwrap_or(OnFailure::Return);
     Ok(Some(Exchange {
         id: ExchangeId(id),
@@ -369,6 +374,7 @@ fn build(
             life,
             token_types: carrier.token_types.clone(),
             doubted: Cell::default(),
+            history,
         }),
         carrier,
         parameters,
@@ -397,6 +403,18 @@ fn check_parameters(profile: &Profile, parameters: &[Parameter]) -> Result<(), F
         })?;
     }
     Ok(())
+}
+
+/// Tells exchanges apart that an STS may accept or refuse for their parameters.
+fn name_of(key: &ExchangeKey, parameters: &[Parameter]) -> u64 {
+    let mut text = key.digest().to_vec();
+    for parameter in parameters {
+        for part in [parameter.name.as_str(), &parameter.text.to_string()] {
+            text.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            text.extend_from_slice(part.as_bytes());
+        }
+    }
+    tag(&openssl::sha::sha256(&text))
 }
 
 fn warn_of_unverified(conf: &Conf<'_>, profile: &Profile) {

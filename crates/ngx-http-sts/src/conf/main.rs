@@ -11,6 +11,7 @@ use crate::net::Destinations;
 use crate::nginx::conf::Conf;
 use crate::nginx::value::Reported;
 use crate::nginx::variable;
+use crate::report::Histories;
 
 /// Shared by all blocks of a configuration.
 #[derive(Default)]
@@ -22,6 +23,7 @@ pub(crate) struct MainConf {
     pub(crate) error_pages: ErrorPages,
     pub(crate) files: Files,
     pub(crate) unmade: Unmade,
+    pub(crate) histories: Histories,
     exchanges: Vec<Identity>,
     has_source_variable: bool,
     phases: Vec<Phase>,

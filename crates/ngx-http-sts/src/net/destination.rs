@@ -217,6 +217,11 @@ impl Destination {
         self.tls.clone()
     }
 
+    /// The proxy that leads to it.
+    pub(crate) fn proxy(&self) -> Option<&Endpoint> {
+        self.key.proxy.as_ref()
+    }
+
     pub(super) fn calls(&self) -> &Calls {
         &self.calls
     }

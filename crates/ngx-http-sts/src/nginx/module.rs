@@ -28,6 +28,7 @@ use crate::nginx::guard::guard;
 use crate::nginx::request::Request;
 use crate::nginx::worker::WorkerUser;
 use crate::nginx::{task, variable};
+use crate::report;
 
 /// `NGX_CONF_OK` and `NGX_CONF_ERROR` are casts, which bindgen does not translate.
 const CONF_OK: *mut c_char = ptr::null_mut();
@@ -356,5 +357,6 @@ fn end_all() {
     guard((), || {
         task::shutdown();
         net::shutdown();
+        report::shutdown();
     });
 }

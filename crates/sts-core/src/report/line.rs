@@ -1,0 +1,106 @@
+//! What a line of the error log says.
+
+use std::fmt;
+
+use crate::endpoint::Endpoint;
+use crate::error::Failure;
+
+/// One failure, in words.
+pub struct Line<'a> {
+    /// The exchange, as [`Subject`] has it.
+    pub subject: Subject<'a>,
+    /// What happened.
+    pub failure: &'a Failure,
+    /// Milliseconds that it took.
+    pub took: u64,
+    /// How many lines like this were left out since the last one.
+    pub left_out: u64,
+}
+
+/// Which exchange it is.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// The name of its protocol.
+    pub protocol: &'a str,
+    /// Whom it is made with.
+    pub endpoint: &'a Endpoint,
+    /// The proxy on the way.
+    pub proxy: Option<&'a Endpoint>,
+}
+
+/// A query, in which a secret may stand, is not shown.
+impl fmt::Display for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { protocol, endpoint, proxy } = self;
+        write!(f, "{protocol} exchange at \"{}\"", endpoint.shown())?;
+        match proxy {
+            Some(proxy) => write!(f, " through the proxy \"{}\"", proxy.host_and_port()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { subject, failure, took, left_out } = self;
+        write!(f, "{subject} failed: {}: {failure}", failure.kind.name())?;
+        if let Some(doubt) = failure.doubt {
+            write!(f, "; {}", doubt.hint())?;
+        }
+        write!(f, ", took {took} ms")?;
+        match left_out {
+            0 => Ok(()),
+            count => write!(f, ", {count} more like it were left out before"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Doubt, FailureKind};
+
+    fn line(endpoint: &str, proxy: Option<&str>, failure: &Failure, left_out: u64) -> String {
+        let parse = |url| Endpoint::parse(url).unwrap();
+        let (endpoint, proxy) = (parse(endpoint), proxy.map(parse));
+        let subject = Subject { protocol: "otx", endpoint: &endpoint, proxy: proxy.as_ref() };
+        Line { subject, failure, took: 3, left_out }.to_string()
+    }
+
+    #[test]
+    fn a_line_names_the_exchange_and_what_happened() {
+        let failure = Failure::new(FailureKind::Refused, "HTTP 400, error \"invalid_grant\"");
+        assert_eq!(
+            line("https://STS.example/realms/shop/token?a=secret", None, &failure, 0),
+            "otx exchange at \"https://sts.example:443/realms/shop/token\" failed: refused: HTTP 400, \
+             error \"invalid_grant\", took 3 ms"
+        );
+        assert_eq!(
+            line("http://unix:/run/sts.sock:/token?b", None, &failure, 7),
+            "otx exchange at \"http://unix:/run/sts.sock:/token\" failed: refused: HTTP 400, error \
+             \"invalid_grant\", took 3 ms, 7 more like it were left out before"
+        );
+    }
+
+    #[test]
+    fn a_line_names_the_proxy_and_the_hint() {
+        let failure = Failure {
+            doubt: Some(Doubt::NeverSucceeded),
+            ..Failure::new(FailureKind::Refused, "HTTP 400")
+        };
+        assert_eq!(
+            line("http://[::1]", Some("http://proxy:3128"), &failure, 0),
+            "otx exchange at \"http://[::1]:80/\" through the proxy \"proxy:3128\" failed: refused: \
+             HTTP 400; this exchange has not succeeded since it was configured: the STS may refuse \
+             the gateway, its client or its parameters, and not the token, took 3 ms"
+        );
+    }
+
+    #[test]
+    fn a_long_path_leaves_room_for_the_rest() {
+        let endpoint = format!("http://sts/{}", "a/".repeat(1000));
+        let failure = Failure::new(FailureKind::Timeout, "no answer");
+        let line = line(&endpoint, None, &failure, 0);
+        assert!(line.len() < 400 && line.contains("...\" failed: timeout"), "{line}");
+    }
+}
