@@ -383,6 +383,37 @@ fn a_token_with_the_scheme_dpop_is_bound() {
 }
 
 #[test]
+fn a_request_with_the_scheme_dpop_is_never_anonymous() {
+    let scene = Scene::new();
+    for accept in [
+        "STSAcceptSourceTokenIn header;",
+        "STSAcceptSourceTokenIn header; STSBoundTokens allow;",
+        "STSAcceptSourceTokenIn header name=X-Token;",
+        "STSAcceptSourceTokenIn query;",
+        "STSAcceptSourceTokenIn cookie; STSVariables $http_x_token $target_token;",
+        "STSVariables $http_x_token $target_token;",
+    ] {
+        let facts = "add_header X-Sts-Error $sts_error always; STSOnMissing pass;";
+        let nginx = start(&scene, &format!("{accept} {facts}"));
+        for value in ["DPoP abc", "dpop abc", "DPoP", "DPOP\tabc"] {
+            let response = nginx.get("/").header("Authorization", value).send().expect_status(401);
+            assert_eq!(response.header("X-Sts-Error"), Some("bad_token"), "{accept} {value}");
+            let challenge = response.header("WWW-Authenticate");
+            assert_eq!(challenge, Some("Bearer error=\"invalid_token\""), "{accept} {value}");
+        }
+        for value in ["Basic YTpi", "DPoPX abc"] {
+            let response = nginx.get("/").header("Authorization", value).send().expect_status(200);
+            assert_eq!(response.header("X-Sts-Error"), Some("missing_token"), "{accept} {value}");
+        }
+    }
+    assert_eq!(scene.sts.call_count(), 0);
+    // A token in another place is a token.
+    let nginx = start(&scene, "STSAcceptSourceTokenIn query; STSAcceptSourceTokenIn header;");
+    let request = nginx.get("/?access_token=alice").header("Authorization", "DPoP abc");
+    exchanged(request.send(), "alice");
+}
+
+#[test]
 fn the_accepted_token_is_a_variable() {
     let scene = Scene::new();
     let server = "location / {

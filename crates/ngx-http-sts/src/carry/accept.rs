@@ -16,6 +16,9 @@ use crate::course::Course;
 use crate::nginx::fields::{Change, Field};
 use crate::nginx::request::{OutOfMemory, Request};
 
+/// The scheme of tokens that are bound to a key (RFC 9449, section 7.1).
+const DPOP: &str = "DPoP";
+
 /// What looking for a source token came to.
 pub(crate) enum Taken {
     Source(Source),
@@ -107,6 +110,9 @@ fn find(
         Some(variables) => variables.source.evaluate(request).ok_or(OutOfMemory)?,
         None => Cow::Borrowed(&[][..]),
     };
+    if token.is_empty() && names_dpop(request) {
+        return Ok(not_anonymous(carrier));
+    }
     let with_dpop = came_with_dpop(request, &token);
     Ok(Source { with_dpop, ..Source::new(carrier, &token) })
 }
@@ -119,6 +125,19 @@ fn seen(request: Request<'_>, context: &Context, accepted: &Accepted) -> Option<
         .line(request)
         .filter(|course| is_inherited || course.id() == request.id())
         .find_map(|course| course.seen_in(&accepted.text))
+}
+
+/// Whether `Authorization` has the scheme DPoP, with a token or without.
+fn names_dpop(request: Request<'_>) -> bool {
+    request.authorization().is_some_and(|field| credentials::behind(DPOP, field).is_some())
+}
+
+/// A request that came with a bound token is none without a token, although no place is accepted that
+/// the token stands in.
+fn not_anonymous(carrier: &Carrier) -> Source {
+    let reason = "the token in Authorization has the scheme DPoP, which is not accepted here \
+                  (STSBoundTokens, STSAcceptSourceTokenIn)";
+    Source::unusable(carrier, Failure::new(FailureKind::BadToken, reason))
 }
 
 /// RFC 9449, section 7.1: a token that came with the scheme DPoP is bound, whatever it looks like. A
@@ -182,7 +201,7 @@ fn read(accepted: &Accepted, value: &[u8]) -> Look {
         let reason = "what stands behind \"Bearer\" is no token (RFC 6750, section 2.1)";
         return unusable(FailureKind::BadToken, reason.to_owned());
     }
-    let with_dpop = place.scheme.as_ref().is_some_and(|scheme| scheme.eq_ignore_ascii_case("DPoP"));
+    let with_dpop = place.scheme.as_ref().is_some_and(|scheme| scheme.eq_ignore_ascii_case(DPOP));
     Look::Token { token: SharedSecret::new(token), with_dpop }
 }
 
