@@ -1,5 +1,11 @@
 //! Answers that real servers gave: what comes of each. See `vectors/README.md`.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "what fails here is a test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what fails here is a test"
+)]
 
 mod issued;
+mod refused;
 mod vector;

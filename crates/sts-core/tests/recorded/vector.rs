@@ -9,6 +9,7 @@ use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::Endpoint;
 use sts_core::error::Failure;
 use sts_core::issued::Issued;
+use sts_core::known::Known;
 use sts_core::now::{Now, UnixTime};
 use sts_core::profile::{Incoming, Profile, Protocol};
 use sts_core::wstrust::settings::{Settings, WsTrust};
@@ -54,7 +55,12 @@ impl Vector {
             auth: ClientAuth::none(),
             client_id: None,
         };
-        let answer = Incoming { status: self.status, headers: &self.headers, body: &self.body };
+        let answer = Incoming {
+            status: self.status,
+            headers: &self.headers,
+            body: &self.body,
+            known: &Known::nothing,
+        };
         profile.response(&answer, &Now { wall: NOW, entropy: || Ok([0; 32]) })
     }
 }
