@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use devsts::sts::Tokens;
+use devsts::sts::manners::Manners;
 use devsts::{Client, Listen};
 use lexopt::prelude::*;
 
@@ -20,10 +21,13 @@ devsts sts [OPTION]...          an STS with an OAuth 2.0 token endpoint
   --wstrust-user NAME:PASSWORD  who may ask there, by HTTP Basic or a UsernameToken; without, all
   --tokens digest|source|jwt    what target tokens are made of (digest)
   --expires-in SECONDS|none     the lifetime that is told (3600)
+  --manners NAME                refuse in the words of a real server: keycloak, dex,
+                                oidc-provider, zitadel, navikt, cxf
   --latency TIME                how long an answer takes, such as 150ms or 2s (0)
   A source token may ask for its answer, by words with dots between: refuse, error-CODE,
   status-NNN, html, hang, reset, wait-MS, size-BYTES, jwt, life-SECONDS, life-none.
   So refuse.bob is refused, and wait-500.jwt.alice gets a JWT after half a second.
+  With manners as-SCENARIO asks for a recorded answer, such as as-not-enabled.alice.
 
 devsts backend [OPTION]...      answers with the request that it received, as JSON
   --latency TIME                how long an answer takes (0)
@@ -60,6 +64,7 @@ pub(crate) struct StsOptions {
     pub(crate) expires_in: Option<u64>,
     pub(crate) wstrust: Vec<String>,
     pub(crate) wstrust_users: Vec<(String, String)>,
+    pub(crate) manners: Option<Manners>,
 }
 
 #[derive(Debug)]
@@ -106,6 +111,7 @@ fn parse_sts(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
         expires_in: Some(3600),
         wstrust: Vec::new(),
         wstrust_users: Vec::new(),
+        manners: None,
     };
     while let Some(argument) = parser.next()? {
         match argument {
@@ -116,6 +122,7 @@ fn parse_sts(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
             Long("expires-in") => options.expires_in = parser.value()?.parse_with(lifetime)?,
             Long("wstrust") => options.wstrust.push(parser.value()?.string()?),
             Long("wstrust-user") => options.wstrust_users.push(parser.value()?.parse_with(user)?),
+            Long("manners") => options.manners = Some(parser.value()?.parse()?),
             Long("path") => options.paths.push(parser.value()?.string()?),
             Long("tokens") => options.tokens = parser.value()?.parse()?,
             Long("help") | Short('h') => return Ok(Command::Help),
@@ -254,12 +261,13 @@ mod tests {
     fn an_sts_is_described_by_its_options() {
         let line = "sts --listen [::1]:0 --client otxclient:2Federate --client public \
                     --path /a --path /b --latency 150ms --expires-in none --tokens jwt \
-                    --wstrust /trust --wstrust-user gateway:a:b";
+                    --wstrust /trust --wstrust-user gateway:a:b --manners dex";
         let Ok(Command::Sts(options)) = parsed(line) else { panic!("no STS") };
         assert_eq!(options.common.listen, Listen::ipv6());
         assert_eq!(options.common.latency, Duration::from_millis(150));
         assert_eq!(options.paths, ["/a", "/b"]);
         assert_eq!(options.clients.len(), 2);
+        assert!(options.manners.is_some());
         assert_eq!(options.wstrust, ["/trust"]);
         assert_eq!(options.wstrust_users, [("gateway".to_owned(), "a:b".to_owned())]);
         assert_eq!((options.expires_in, options.tokens), (None, Tokens::Jwt));
@@ -274,6 +282,7 @@ mod tests {
             "sts --listen nowhere",
             "sts --client :secret",
             "sts --latency fast",
+            "sts --manners nobody",
             "sts --wstrust-user :password",
             "sts --tls-cert a.crt",
             "backend --client a:b",

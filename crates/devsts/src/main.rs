@@ -69,6 +69,9 @@ fn run_sts(options: StsOptions) -> io::Result<()> {
         }
         builder = builder.wstrust(wstrust);
     }
+    if let Some(manners) = options.manners {
+        builder = builder.manners(manners);
+    }
     if options.anonymous {
         builder = builder.anonymous();
     }

@@ -23,6 +23,7 @@ mod assertion;
 pub mod client;
 mod client_auth;
 mod client_credentials;
+pub mod manners;
 mod password;
 mod steer;
 mod token;
@@ -36,6 +37,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use self::client::Client;
+use self::manners::Manners;
 pub use self::token::{Issued, Tokens, is_for, target_for};
 use self::token_endpoint::TokenEndpoint;
 use self::wstrust::WsTrust;
@@ -116,6 +118,7 @@ pub struct Builder {
     latency: Duration,
     on_call: Option<OnCall>,
     wstrust: Vec<WsTrust>,
+    manners: Option<Manners>,
 }
 
 /// The lifetime that is told; an hour by default.
@@ -192,6 +195,13 @@ impl Builder {
         self
     }
 
+    /// Refuses as this server does.
+    #[must_use]
+    pub fn manners(mut self, manners: Manners) -> Self {
+        self.manners = Some(manners);
+        self
+    }
+
     /// Remembers only the first `count` calls and tokens, for long runs.
     #[must_use]
     pub fn remember(mut self, count: usize) -> Self {
@@ -230,6 +240,7 @@ impl Builder {
             )?,
             latency: self.latency,
             on_call: self.on_call,
+            manners: self.manners,
             wstrust: self
                 .wstrust
                 .into_iter()

@@ -90,6 +90,17 @@ fn present<'a>(call: &'a Call, name: &str) -> Option<&'a str> {
     call.parameter(name).filter(|value| !value.is_empty())
 }
 
+/// The client that a call says it is of, whether that is so or not.
+pub(super) fn claimed(call: &Call) -> Option<String> {
+    let in_header = || {
+        let header = call.header("authorization")?;
+        let pair = STANDARD.decode(header.split_once(' ')?.1).ok()?;
+        let (id, _) = std::str::from_utf8(&pair).ok()?.split_once(':')?;
+        decode_value(id.as_bytes()).ok()
+    };
+    in_header().or_else(|| present(call, "client_id").map(ToOwned::to_owned))
+}
+
 fn by_header<'a>(header: &str, clients: &'a [Client]) -> Result<&'a Client, Refusal> {
     let unreadable = || Refusal::invalid_client("the Authorization header cannot be read");
     let (scheme, credentials) = header.split_once(' ').ok_or_else(unreadable)?;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::assertion::Seen;
 use super::client::Client;
+use super::manners::{Manners, Wrong};
 use super::steer::{self, Steered};
 use super::token::Issuer;
 use super::{Noted, OnCall, client_auth, client_credentials, password, token_exchange, wstrust};
@@ -24,6 +25,7 @@ pub(super) struct TokenEndpoint {
     pub(super) latency: Duration,
     pub(super) on_call: Option<OnCall>,
     pub(super) wstrust: Vec<wstrust::Endpoint>,
+    pub(super) manners: Option<Manners>,
 }
 
 /// A refusal of RFC 6749 section 5.2, or of HTTP before it came to that.
@@ -61,7 +63,11 @@ impl Service for TokenEndpoint {
         let script = Script::new();
         let script = if self.latency.is_zero() { script } else { script.wait(self.latency) };
         if let Some(endpoint) = self.wstrust.iter().find(|endpoint| endpoint.is_at(call.path())) {
-            let outcome = endpoint.answer(call, &self.issuer, script);
+            let mut outcome = endpoint.answer(call, &self.issuer, script.clone());
+            let fault = self.manners.and_then(|manners| manners.on(Wrong::Message));
+            if let Some(fault) = fault.filter(|_| outcome.result.is_err()) {
+                outcome.script = script.answer(fault);
+            }
             if let Some(tell) = &self.on_call {
                 tell(Noted {
                     call: call.number,
@@ -73,12 +79,22 @@ impl Service for TokenEndpoint {
             return outcome.script;
         }
         if !self.paths.iter().any(|path| path == call.path()) {
-            return script.answer(Answer::new(404));
+            let missing = self.manners.and_then(|manners| manners.on(Wrong::Path));
+            return script.answer(missing.unwrap_or_else(|| Answer::new(404)));
         }
         let mut client = None;
-        let (script, result) = match self.grant(call, &mut client) {
-            Ok(grant) => self.fulfil(call, &grant, script),
-            Err(refusal) => (script.answer(refusal.answer()), Err(refusal.to_string())),
+        let (usual, result) = match self.grant(call, &mut client) {
+            Ok(grant) => self.fulfil(call, &grant, script.clone()),
+            Err(refusal) => (script.clone().answer(refusal.answer()), Err(refusal.to_string())),
+        };
+        let is_known = |id: &str| self.clients.iter().any(|client| client.id == id);
+        let instead = self.manners.and_then(|manners| manners.instead(call, &result, is_known));
+        let (script, result) = match instead {
+            Some(answer) => {
+                let note = format!("status {}, as recorded", answer.status_code());
+                (script.answer(answer), Err(note))
+            }
+            None => (usual, result),
         };
         if let Some(tell) = &self.on_call {
             let source = call.subject().map(ToOwned::to_owned);

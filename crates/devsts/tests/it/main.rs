@@ -11,6 +11,7 @@ mod assertions;
 mod backend;
 mod connections;
 mod lifecycle;
+mod manners;
 mod process;
 mod scripts;
 mod strictness;
