@@ -46,7 +46,7 @@ impl Known {
     }
 
     /// The text without any of them.
-    pub(crate) fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut masked = Cow::Borrowed(text);
         for (secret, place) in &self.0 {
             if let Some(clean) = without(&masked, secret.expose(), place) {

@@ -361,7 +361,8 @@ fn build(
         cache.serves(&key, profile.endpoint.url(), cap);
     }
     let history = main.histories.of(conf, name_of(&key, &parameters));
-    let history = history.map_err(|_| "the zone of what has succeeded cannot be made")?;
+    let history =
+        history.map_err(|_| Problem::from("the zone of what has succeeded cannot be made"))?;
     let on_error = settings.on_error.unwrap_or(OnFailure::Return);
     Ok(Some(Exchange {
         id: ExchangeId(id),

@@ -1,10 +1,5 @@
 //! Answers that real servers gave: what comes of each. See `vectors/README.md`.
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "what fails here is a test"
-)]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "what fails here is a test")]
 
 mod issued;
 mod refused;
