@@ -321,7 +321,8 @@ fn an_envelope_is_the_root_of_an_answer_with_parts() {
     );
     assert_eq!(
         reason("text/html", "<html/>"),
-        "HTTP 200: the answer is \"html\", not an envelope of SOAP (content type \"text/html\")"
+        "HTTP 200: the answer is \"html\", not an envelope of SOAP (content type \"text/html\"); is \
+         this the token endpoint?"
     );
 }
 
