@@ -35,6 +35,11 @@ test-e2e: ## the tests on a real NGINX (one: WITH_NGINX=...)
 soak: ## 200,000 exchanges with faults, leaving clients and reloads (STS_SOAK=number: so many)
 	@scripts/test.sh soak
 
+.PHONY: test-doors
+test-doors: ## 1,200 generated configurations, none with a side door (STS_DOORS=number, STS_DOORS_SEED=...)
+	@env -u NGINX_BUILD_DIR WITH_NGINX=debian scripts/test.sh doors
+	@env -u NGINX_BUILD_DIR WITH_NGINX=vendored scripts/test.sh doors
+
 .PHONY: test-memcheck
 test-memcheck: ## a shorter soak and a set of tests under valgrind
 	@scripts/memcheck.sh

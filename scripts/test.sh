@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests: the crates' own (no NGINX needed), or those on a real NGINX.
-# usage: test.sh unit|e2e|soak (WITH_NGINX, NGINX_BUILD_DIR: on which NGINX; TEST: only tests whose
-#                               name holds this; STS_SOAK: how many exchanges)
+# usage: test.sh unit|e2e|soak|doors (WITH_NGINX, NGINX_BUILD_DIR: on which NGINX; TEST: only tests
+#                                     whose name holds this; STS_SOAK: how many exchanges; STS_DOORS:
+#                                     how many configurations)
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -45,7 +46,12 @@ soak() {
     on_nginx "$STS_SOAK exchanges" --profile soak --test soak
 }
 
+doors() {
+    export STS_DOORS=${STS_DOORS:-600}
+    on_nginx "$STS_DOORS configurations" --profile doors --test doors
+}
+
 case $kind in
-unit | e2e | soak) "$kind" ;;
-*) die "usage: test.sh unit|e2e|soak" ;;
+unit | e2e | soak | doors) "$kind" ;;
+*) die "usage: test.sh unit|e2e|soak|doors" ;;
 esac

@@ -67,8 +67,18 @@ impl Connection {
         self.start("POST", target, headers, false)
     }
 
+    /// Sends the head of a request of any method. `end`: it has no body.
+    ///
+    /// # Panics
+    /// When it cannot be sent.
     #[track_caller]
-    fn start(&mut self, method: &str, target: &str, headers: &[(&str, &str)], end: bool) -> Stream {
+    pub fn start(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        end: bool,
+    ) -> Stream {
         let uri = format!("http://localhost{target}");
         let mut request = http::Request::builder().method(method).uri(uri);
         for (name, value) in headers {
@@ -91,8 +101,15 @@ impl Stream {
     /// When the stream is closed.
     #[track_caller]
     pub fn send_body(&mut self, body: impl Into<Vec<u8>>) {
-        let body = Bytes::from(body.into());
-        self.body.send_data(body, true).expect("the stream is open");
+        self.try_send_body(body).expect("the stream is open");
+    }
+
+    /// As [`Stream::send_body`], for tests in which NGINX may have answered already.
+    ///
+    /// # Errors
+    /// The stream is closed.
+    pub fn try_send_body(&mut self, body: impl Into<Vec<u8>>) -> Result<(), h2::Error> {
+        self.body.send_data(Bytes::from(body.into()), true)
     }
 
     /// Takes the request back.
