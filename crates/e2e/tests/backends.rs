@@ -70,9 +70,9 @@ fn assert_carried(got: Got, source: &str, issued: bool) -> String {
         return String::new();
     };
     assert!(issued && is_for(&target, source), "{target}");
-    assert_eq!(uri, format!("a=b&access_token={target}"));
-    assert_eq!(body, format!("c=d&access_token={target}"));
-    assert_eq!(cookies, Some(format!("e=f; sts_token={target}")));
+    assert_eq!(uri, format!("access_token={target}&a=b"));
+    assert_eq!(body, format!("access_token={target}&c=d"));
+    assert_eq!(cookies, Some(format!("sts_token={target}; e=f")));
     target
 }
 

@@ -121,7 +121,7 @@ fn a_location_without_exchange_passes_on_what_came_before_it() {
     let token = seen.header("Cookie").unwrap_or_default();
     let token = token.strip_prefix("sts_token=").expect("the cookie alone");
     assert!(is_for(token, "alice"));
-    assert_eq!(seen.body(), format!("a=b&access_token={token}"));
+    assert_eq!(seen.body(), format!("access_token={token}&a=b"));
     assert_eq!(bearer(&seen), None);
 }
 
@@ -295,7 +295,7 @@ fn a_subrequest_to_another_exchange_gets_the_token_of_that_one() {
     let seen = Seen::by_backend(request.send());
     let target = bearer(&seen).unwrap_or_default();
     assert!(is_for(&target, "alice"));
-    assert_eq!(seen.body(), format!("c=d&access_token={target}"));
+    assert_eq!(seen.body(), format!("access_token={target}&c=d"));
 
     e2e::wait::wait_for("the mirrored request", || scene.backend.requests().len() == 2);
     let requests = scene.backend.requests();
@@ -351,7 +351,7 @@ fn the_parts_of_a_sliced_answer_are_asked_for_with_the_token() {
     for request in requests {
         let target = request.header("Authorization").unwrap_or_default().replace("Bearer ", "");
         assert!(is_for(&target, "alice"));
-        assert_eq!(request.target, format!("/bytes/350?a=b&access_token={target}"));
+        assert_eq!(request.target, format!("/bytes/350?access_token={target}&a=b"));
     }
     assert_eq!(scene.sts.call_count(), 1);
 }

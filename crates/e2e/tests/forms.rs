@@ -32,17 +32,24 @@ fn start(scene: &Scene, more: &str) -> Nginx {
     scene.nginx().server(&location(more)).start()
 }
 
+/// As [`start`], and bodies that are no forms go on as well.
+fn start_for_any_body(scene: &Scene, more: &str) -> Nginx {
+    let server = location(more).replace("name=target;", "name=target&bodies=any;");
+    scene.nginx().server(&server).start()
+}
+
 fn post(nginx: &Nginx, body: &str) -> Request {
     nginx.post("/", body).header("Content-Type", FORM)
 }
 
-/// The backend got the form as it was, without the source and with the target behind it.
+/// The backend got the form as it was, without the source and with the target before it.
 #[track_caller]
 fn assert_exchanged(response: Response, source: &str, others: &str) {
     let seen = Seen::by_backend(response);
     let body = seen.body();
-    let before = if others.is_empty() { "target=".to_owned() } else { format!("{others}&target=") };
-    let target = body.strip_prefix(&before).expect("the rest of the form as it was");
+    let behind = if others.is_empty() { String::new() } else { format!("&{others}") };
+    let target = body.strip_suffix(&behind).expect("the rest of the form as it was");
+    let target = target.strip_prefix("target=").expect("the target first");
     assert!(is_for(target, source), "{target} for {source}");
     assert_eq!(seen.header("Content-Length"), Some(body.len().to_string()));
     assert_eq!(seen.header("Transfer-Encoding"), None);
@@ -216,7 +223,7 @@ fn http_1_0_and_2_have_forms_too() {
 fn unbuffered_proxying_becomes_buffered_for_forms_only() {
     let scene = Scene::new();
     let more = "proxy_request_buffering off; proxy_http_version 1.1; STSOnMissing pass;";
-    let nginx = start(&scene, more);
+    let nginx = start_for_any_body(&scene, more);
     let big = others(300_000);
     let form = format!("{big}&access_token=alice");
     assert_exchanged(chunked(&nginx, &form, 50_000).read_response(), "alice", &big);
@@ -236,23 +243,6 @@ fn unbuffered_proxying_becomes_buffered_for_forms_only() {
 }
 
 #[test]
-fn a_body_that_is_no_form_is_left_alone() {
-    let scene = Scene::new();
-    let nginx = start(&scene, "STSOnMissing pass;");
-    let body = "access_token=alice&target=mine";
-    for content_type in [None, Some("text/plain"), Some("application/json"), Some("x/y; a=b")] {
-        let mut request = nginx.post("/", body);
-        if let Some(content_type) = content_type {
-            request = request.header("Content-Type", content_type);
-        }
-        let seen = Seen::by_backend(request.send());
-        assert_eq!(seen.body(), body);
-        assert_eq!(seen.header("Content-Length"), Some(body.len().to_string()));
-    }
-    assert_eq!(scene.sts.call_count(), 0);
-}
-
-#[test]
 fn a_form_is_a_form_whatever_else_its_type_says() {
     let scene = Scene::new();
     let nginx = start(&scene, "");
@@ -264,30 +254,6 @@ fn a_form_is_a_form_whatever_else_its_type_says() {
         let request = nginx.post("/", "access_token=alice").header("Content-Type", content_type);
         assert_exchanged(request.send(), "alice", "");
     }
-}
-
-#[test]
-fn a_form_that_no_token_can_be_kept_out_of_is_refused() {
-    let scene = Scene::new();
-    let nginx = start(&scene, "STSOnError pass; STSOnMissing pass;");
-    let multipart = "--b\r\nContent-Disposition: form-data; name=\"target\"\r\n\r\nforged\r\n--b--";
-    let request = nginx.post("/", multipart);
-    request.header("Content-Type", "multipart/form-data; boundary=b").send().expect_status(415);
-    // PHP takes a space for the end of the type, too.
-    let request = nginx.post("/", multipart);
-    request.header("Content-Type", "multipart/form-data x; boundary=b").send().expect_status(415);
-    let request = post(&nginx, "target=forged").header("Content-Encoding", "gzip");
-    request.send().expect_status(415);
-    assert!(scene.backend.requests().is_empty());
-    nginx.wait_for_log("failed: unsupported_form: ");
-
-    // Where none is put into forms, a client gains nothing by one.
-    let server = "location / { %%EXCHANGE%% STSAcceptSourceTokenIn post; STSOnMissing pass;
-                               proxy_pass %%BACKEND%%; }";
-    let nginx = scene.nginx().server(server).start();
-    let request = nginx.post("/", multipart);
-    let response = request.header("Content-Type", "multipart/form-data; boundary=b").send();
-    assert_eq!(Seen::by_backend(response).body(), multipart);
 }
 
 #[test]
@@ -327,7 +293,7 @@ fn a_form_may_have_so_many_parameters() {
 #[test]
 fn a_body_that_is_no_form_may_be_as_large_as_nginx_lets_it() {
     let scene = Scene::new();
-    let nginx = start(&scene, "STSMaxForm 2k; STSOnMissing pass;");
+    let nginx = start_for_any_body(&scene, "STSMaxForm 2k; STSOnMissing pass;");
     nginx.allow_in_log("[warn]");
     let body = others(3 << 20);
     let seen = Seen::by_backend(nginx.post("/", &*body).send());

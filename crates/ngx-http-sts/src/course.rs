@@ -42,6 +42,8 @@ pub(crate) struct Course {
     seen: RefCell<Vec<(Rc<str>, Look)>>,
     /// What the last location has put into the request.
     applied: RefCell<Option<Rc<Applied>>>,
+    /// The client has sent a form, although it may be empty by now.
+    had_form: Cell<bool>,
     next: OnceCell<Box<Self>>,
 }
 
@@ -107,6 +109,7 @@ impl Course {
             id,
             refusal: parent.refusal.clone(),
             applied: parent.applied.clone(),
+            had_form: parent.had_form.clone(),
             ..Self::default()
         }
     }
@@ -211,6 +214,15 @@ impl Course {
 
     pub(crate) fn set_applied(&self, applied: Applied) {
         self.applied.replace(Some(Rc::new(applied)));
+    }
+
+    /// Whether the client has sent a form with something in it, as far as that was looked at.
+    pub(crate) fn had_form(&self) -> bool {
+        self.had_form.get()
+    }
+
+    pub(crate) fn note_form(&self) {
+        self.had_form.set(true);
     }
 }
 

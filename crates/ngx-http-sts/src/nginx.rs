@@ -10,6 +10,7 @@ pub(crate) mod clock;
 pub(crate) mod conf;
 pub(crate) mod content;
 pub(crate) mod fields;
+pub(crate) mod framing;
 pub(crate) mod guard;
 pub(crate) mod log;
 pub(crate) mod module;

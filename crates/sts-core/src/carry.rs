@@ -8,11 +8,13 @@
 //! | [`pairs`] | the parameters of a query or a form |
 //! | [`variable`] | which variables of NGINX hold them |
 //! | [`name`] | when two names of parameters are the same |
+//! | [`media_type`] | which bodies are forms that can be read and changed |
 //!
 //! What is not the token is not parsed and written again but copied: it stays as it is, byte for byte.
 
 pub mod cookies;
 pub mod credentials;
+pub mod media_type;
 pub mod name;
 pub mod pairs;
 pub mod place;

@@ -220,7 +220,7 @@ pub(crate) fn strip(
     let at = |kind| accept.iter().filter(move |one| one.strip && one.place.kind == kind);
     let mut changed = strip_fields(request, accept)?;
     let without = |text: &[u8], accepted: &Accepted| {
-        pairs::replace(text, &accepted.place.name, Likeness::Same, None)
+        pairs::remove(text, &accepted.place.name, Likeness::Same)
     };
     for accepted in at(Kind::Query) {
         if let Some(query) = without(request.query(), accepted) {

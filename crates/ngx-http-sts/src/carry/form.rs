@@ -1,12 +1,13 @@
 //! The body that a token may stand in.
 
-use sts_core::carry::pairs;
+use sts_core::carry::{media_type, pairs};
 use sts_core::error::{Failure, FailureKind};
 use sts_core::secret::Secret;
 
 use crate::conf::Carrier;
 use crate::course::Course;
 use crate::nginx::body::Reading;
+use crate::nginx::fields::Field;
 use crate::nginx::request::Request;
 
 /// What is to be done before a form can be looked at.
@@ -28,7 +29,8 @@ pub(crate) enum Form {
 const MAX_PARAMETERS: usize = 10_000;
 
 const FORM: &str = "application/x-www-form-urlencoded";
-const MULTIPART: &str = "multipart/form-data";
+const CONTENT_TYPE: &str = "Content-Type";
+const CONTENT_ENCODING: &str = "Content-Encoding";
 
 const INTERNAL_SERVER_ERROR: u16 = 500;
 
@@ -40,17 +42,36 @@ pub(crate) fn ready(request: Request<'_>, course: &Course, carrier: &Carrier) ->
     if !carrier.uses_form() || !may_have_one || course.has_unreadable_body() {
         return Form::Absent;
     }
-    if !is_form(request) {
-        if carrier.passes_form() && has_type(request, MULTIPART) {
-            return fault(
-                FailureKind::UnsupportedForm,
-                "a target token is passed in forms, and multipart/form-data is a form in which a \
-                 client could send one of its own",
-            );
-        }
-        return Form::Absent;
+    if !carrier.passes_form() {
+        return if may_be_form(request) { read(request, course, carrier) } else { Form::Absent };
     }
-    if request.fields().any(|field| field.is("Content-Encoding") && !is_identity(field.value)) {
+    if is_plain_form(request) {
+        return read(request, course, carrier);
+    }
+    if carrier.passes_any_body() { Form::Absent } else { other(request, course) }
+}
+
+/// The form, where it was read already.
+pub(crate) fn as_read(request: Request<'_>, course: &Course, carrier: &Carrier) -> Option<Secret> {
+    let is_form = if carrier.passes_form() { is_plain_form } else { may_be_form };
+    let is_there = carrier.uses_form()
+        && is_form(request)
+        && request.has_read_body()
+        && !course.has_unreadable_body()
+        && request.body_length() <= carrier.max_form;
+    if is_there { request.body() } else { None }
+}
+
+/// Whether the body is a form that targets may be put into, and removed from.
+pub(crate) fn can_be_changed(request: Request<'_>, course: &Course) -> bool {
+    // A form that only held a source is empty by now, and one that was empty has no token in it.
+    let is_there = || course.had_form() || request.body_length() > 0;
+    request.has_read_body() && is_plain_form(request) && is_there()
+}
+
+fn read(request: Request<'_>, course: &Course, carrier: &Carrier) -> Form {
+    let is_coded = |field: Field<'_>| field.is_like(CONTENT_ENCODING) && !is_identity(field.value);
+    if request.fields().any(is_coded) {
         return fault(FailureKind::UnsupportedForm, "a form with Content-Encoding cannot be read");
     }
     let limit = carrier.max_form;
@@ -60,46 +81,76 @@ pub(crate) fn ready(request: Request<'_>, course: &Course, carrier: &Carrier) ->
     if request.content_length().is_some_and(|length| length > limit) {
         return too_long();
     }
-    if !request.has_read_body() {
-        match request.read_body(course) {
-            Reading::Done => {}
-            Reading::Waits => return Form::Waits,
-            Reading::Refused(status) => return Form::Refused(status),
-        }
+    if let Some(unread) = read_body(request, course) {
+        return unread;
     }
     if request.body_length() > limit {
         return too_long();
     }
     let Some(body) = request.body() else { return Form::Refused(INTERNAL_SERVER_ERROR) };
+    if body.is_empty() {
+        return Form::Absent;
+    }
     if pairs::count(body.expose()) > MAX_PARAMETERS {
         return too_large(&format!("{MAX_PARAMETERS} parameters"));
     }
+    course.note_form();
     Form::Ready(body)
 }
 
-/// The form, where it was read already.
-pub(crate) fn as_read(request: Request<'_>, course: &Course, carrier: &Carrier) -> Option<Secret> {
-    let is_there = carrier.uses_form()
-        && is_form(request)
-        && request.has_read_body()
-        && !course.has_unreadable_body()
-        && request.body_length() <= carrier.max_form;
-    if is_there { request.body() } else { None }
+/// A body that no target can be kept out of. One that turns out empty is none.
+fn other(request: Request<'_>, course: &Course) -> Form {
+    let refused = || {
+        fault(
+            FailureKind::UnsupportedForm,
+            "a target token is passed in forms, and this body is none in a known charset, so that a \
+             client could send a token of its own in it (bodies=any lets it go on)",
+        )
+    };
+    if !request.has_read_body() {
+        if !request.announces_body() {
+            return Form::Absent;
+        }
+        if request.content_length().is_some() {
+            return refused();
+        }
+        if let Some(unread) = read_body(request, course) {
+            return unread;
+        }
+    }
+    if request.body_length() == 0 { Form::Absent } else { refused() }
 }
 
-/// Any of several types counts: nobody knows which one a backend takes.
-pub(crate) fn is_form(request: Request<'_>) -> bool {
-    has_type(request, FORM)
+/// Nothing if the body is there.
+fn read_body(request: Request<'_>, course: &Course) -> Option<Form> {
+    if request.has_read_body() {
+        return None;
+    }
+    match request.read_body(course) {
+        Reading::Done => None,
+        Reading::Waits => Some(Form::Waits),
+        Reading::Refused(status) => Some(Form::Refused(status)),
+    }
 }
 
-fn has_type(request: Request<'_>, wanted: &str) -> bool {
-    let is_wanted = |value: &[u8]| {
+/// Whether all readers take the body for the same form. Of two fields nobody knows which one counts.
+fn is_plain_form(request: Request<'_>) -> bool {
+    let mut types = request.fields().filter(|field| field.is_like(CONTENT_TYPE));
+    let (first, second) = (types.next(), types.next());
+    let is_plain =
+        |field: Field<'_>| field.is(CONTENT_TYPE) && media_type::is_plain_form(field.value);
+    first.is_some_and(is_plain) && second.is_none()
+}
+
+/// Whether some reader takes the body for a form. Any of several types counts.
+fn may_be_form(request: Request<'_>) -> bool {
+    let is_form = |value: &[u8]| {
         // PHP takes a space for the end of it.
         let is_end = |byte: &u8| matches!(byte, b';' | b',') || byte.is_ascii_whitespace();
         let media_type = value.trim_ascii().split(is_end).next();
-        media_type.is_some_and(|found| found.eq_ignore_ascii_case(wanted.as_bytes()))
+        media_type.is_some_and(|found| found.eq_ignore_ascii_case(FORM.as_bytes()))
     };
-    request.fields().any(|field| field.is("Content-Type") && is_wanted(field.value))
+    request.fields().any(|field| field.is(CONTENT_TYPE) && is_form(field.value))
 }
 
 fn is_identity(coding: &[u8]) -> bool {

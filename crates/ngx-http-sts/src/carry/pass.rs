@@ -4,13 +4,13 @@ use std::rc::Rc;
 
 use sts_core::carry::name::Likeness;
 use sts_core::carry::place::Kind;
-use sts_core::carry::{cookies, credentials, pairs};
+use sts_core::carry::{cookies, credentials};
 use sts_core::encoding::Encoding;
 use sts_core::error::{Failure, FailureKind};
 use sts_core::issued::TokenType;
 use sts_core::secret::Secret;
 
-use crate::carry::form;
+use crate::carry::{form, parameters};
 use crate::conf::Carrier;
 use crate::conf::carrier::{self, Passed};
 use crate::course::Course;
@@ -102,7 +102,7 @@ pub(crate) fn apply(
     set_query(request, old, &new)?;
     // What is there of a body that could not be read is no form.
     if !course.has_unreadable_body() {
-        set_form(request, old, &new)?;
+        set_form(request, course, old, &new)?;
     }
     for passed in old.iter().chain(carrier.pass.iter()) {
         request.forget_variables(&passed.tellers);
@@ -155,50 +155,38 @@ fn encoded(granted: &Granted, encoding: Option<Encoding>, kind: Kind) -> Option<
 }
 
 fn set_fields(request: Request<'_>, old: &[Passed], new: &[At<'_>]) -> Result<(), OutOfMemory> {
-    let names = |kind| {
-        let all = old.iter().chain(new.iter().map(|at| at.passed));
-        all.filter(move |passed| passed.place.kind == kind).map(|passed| &*passed.place.name)
-    };
-    let tokens = |kind| {
-        let here = new.iter().filter(move |at| at.passed.place.kind == kind);
-        here.filter_map(|at| Some((&*at.passed.place.name, at.text.as_ref()?.expose())))
-    };
     let mut changes: Vec<Change> = request
         .fields()
         .map(|field| {
-            if names(Kind::Header).any(|name| field.is_like(name)) {
+            if names(Kind::Header, old, new).any(|name| field.is_like(name)) {
                 return Change::Drop;
             }
             if field.is("Cookie") {
-                without_cookies(field, names(Kind::Cookie))
+                without_cookies(field, names(Kind::Cookie, old, new))
             } else {
                 Change::Keep
             }
         })
         .collect();
+    let headers = tokens_in(Kind::Header, new).into_iter();
     let mut added: Vec<(&str, Secret)> =
-        tokens(Kind::Header).map(|(name, text)| (name, Secret::new(text))).collect();
-    let mut cookies_left = request
+        headers.map(|(name, text)| (name, Secret::new(text))).collect();
+    // Readers differ in which field they take, and some stop at what is malformed: ours is the first.
+    let first = request
         .fields()
         .zip(&mut changes)
-        .filter(|(field, change)| field.is("Cookie") && !matches!(change, Change::Drop));
-    let mut last = cookies_left.by_ref().last();
-    let mut field = Secret::new(match &last {
+        .find(|(field, change)| field.is("Cookie") && !matches!(change, Change::Drop));
+    let field = match &first {
         Some((_, Change::Set(value))) => value.expose(),
         Some((field, _)) => field.value,
         None => &[],
-    });
-    let mut has_new_cookie = false;
-    for (name, text) in tokens(Kind::Cookie) {
-        field = cookies::append(field.expose(), name, text);
-        has_new_cookie = true;
+    };
+    if let Some(field) = with_cookies(field, &tokens_in(Kind::Cookie, new)) {
+        match first {
+            Some((_, change)) => *change = Change::Set(field),
+            None => added.push(("Cookie", field)),
+        }
     }
-    match &mut last {
-        _ if !has_new_cookie => {}
-        Some((_, change)) => **change = Change::Set(field),
-        None => added.push(("Cookie", field)),
-    }
-    drop(cookies_left);
     if added.is_empty() && changes.iter().all(|change| matches!(change, Change::Keep)) {
         return Ok(());
     }
@@ -223,47 +211,60 @@ fn without_cookies<'n>(field: Field<'_>, names: impl Iterator<Item = &'n str>) -
     }
 }
 
+/// Nothing if there are no cookies to be put there.
+fn with_cookies(field: &[u8], tokens: &[(&str, &[u8])]) -> Option<Secret> {
+    let mut all: Option<Secret> = None;
+    for (name, text) in tokens.iter().rev() {
+        let behind = all.as_ref().map_or(field, Secret::expose);
+        all = Some(cookies::prepend(behind, name, text));
+    }
+    all
+}
+
 fn set_query(request: Request<'_>, old: &[Passed], new: &[At<'_>]) -> Result<(), OutOfMemory> {
-    for (name, text) in parameters(Kind::Query, old, new) {
-        // The URI as the client sent it is in logs and redirects: no target token gets there.
-        if let Some(query) = pairs::replace(request.sent_query(), name, Likeness::Alike, None) {
-            request.set_sent_query(query.expose())?;
-        }
-        if let Some(query) = pairs::replace(request.query(), name, Likeness::Alike, text) {
-            request.set_query(query.expose())?;
-        }
-        if text.is_some() {
-            request.pass_own_query();
-        }
+    // Many backends read query and form alike: a target in a form is not to be in the query as well.
+    let of_forms = new.iter().map(|at| at.passed).filter(|passed| passed.place.kind == Kind::Post);
+    let names = names(Kind::Query, old, new).chain(of_forms.map(|passed| &*passed.place.name));
+    let names: Vec<&str> = names.collect();
+    // The URI as the client sent it is in logs and redirects: no target token gets there.
+    if let Some(query) = parameters::without(request.sent_query(), &names) {
+        request.set_sent_query(query.expose())?;
+    }
+    let tokens = tokens_in(Kind::Query, new);
+    if let Some(query) = parameters::replaced(request.query(), &names, &tokens) {
+        request.set_query(query.expose())?;
+    }
+    if !tokens.is_empty() {
+        request.pass_own_query();
     }
     Ok(())
 }
 
-fn set_form(request: Request<'_>, old: &[Passed], new: &[At<'_>]) -> Result<(), OutOfMemory> {
-    let mut parameters = parameters(Kind::Post, old, new).peekable();
-    if parameters.peek().is_none() || !form::is_form(request) || !request.has_read_body() {
+fn set_form(
+    request: Request<'_>,
+    course: &Course,
+    old: &[Passed],
+    new: &[At<'_>],
+) -> Result<(), OutOfMemory> {
+    let names: Vec<&str> = names(Kind::Post, old, new).collect();
+    if names.is_empty() || !form::can_be_changed(request, course) {
         return Ok(());
     }
-    let mut body = request.body().ok_or(OutOfMemory)?;
-    let mut has_changed = false;
-    for (name, text) in parameters {
-        if let Some(changed) = pairs::replace(body.expose(), name, Likeness::Alike, text) {
-            body = changed;
-            has_changed = true;
-        }
+    let body = request.body().ok_or(OutOfMemory)?;
+    match parameters::replaced(body.expose(), &names, &tokens_in(Kind::Post, new)) {
+        Some(changed) => request.set_body(changed.expose()),
+        None => Ok(()),
     }
-    if has_changed { request.set_body(body.expose()) } else { Ok(()) }
 }
 
-/// The parameters that are to be removed, and then those that are to be set.
-fn parameters<'p>(
-    kind: Kind,
-    old: &'p [Passed],
-    new: &'p [At<'_>],
-) -> impl Iterator<Item = (&'p str, Option<&'p [u8]>)> {
-    let old = old.iter().map(|passed| (passed, None));
-    let new = new.iter().map(|at| (at.passed, at.text.as_ref().map(Secret::expose)));
-    let all = old.chain(new);
-    all.filter(move |(passed, _)| passed.place.kind == kind)
-        .map(|(passed, text)| (&*passed.place.name, text))
+/// The names in places of a kind.
+fn names<'p>(kind: Kind, old: &'p [Passed], new: &'p [At<'_>]) -> impl Iterator<Item = &'p str> {
+    let all = old.iter().chain(new.iter().map(|at| at.passed));
+    all.filter(move |passed| passed.place.kind == kind).map(|passed| &*passed.place.name)
+}
+
+/// What is to be put into places of a kind, by name.
+fn tokens_in<'p>(kind: Kind, new: &'p [At<'_>]) -> Vec<(&'p str, &'p [u8])> {
+    let here = new.iter().filter(|at| at.passed.place.kind == kind);
+    here.filter_map(|at| Some((&*at.passed.place.name, at.text.as_ref()?.expose()))).collect()
 }

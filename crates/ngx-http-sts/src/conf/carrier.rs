@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use sts_core::carry::place::{Accept, Kind, Pass, Place};
-use sts_core::carry::variable;
+use sts_core::carry::place::{Accept, Bodies, Kind, Pass, Place};
+use sts_core::carry::{name, variable};
 use sts_core::encoding::Encoding;
 use sts_core::issued::TokenTypes;
 
@@ -58,6 +58,8 @@ pub(crate) struct Accepted {
 /// `STSPassTargetTokenIn`.
 pub(crate) struct Passed {
     pub(crate) place: Place,
+    /// Which bodies go on, for a form.
+    pub(crate) bodies: Bodies,
     /// The variable of an `environment`.
     pub(crate) target: Option<usize>,
     /// As those of [`Accepted`].
@@ -153,15 +155,28 @@ impl Carrier {
     }
 
     pub(crate) fn passes_form(&self) -> bool {
-        self.pass.iter().any(|passed| passed.place.kind == Kind::Post)
+        self.forms().next().is_some()
     }
 
-    /// Whether a target takes the place of a source.
+    /// Whether bodies that are no forms go on, as all that is said of forms has it.
+    pub(crate) fn passes_any_body(&self) -> bool {
+        self.forms().all(|passed| passed.bodies == Bodies::Any)
+    }
+
+    fn forms(&self) -> impl Iterator<Item = &Passed> {
+        self.pass.iter().filter(|passed| passed.place.kind == Kind::Post)
+    }
+
+    /// Whether a source goes with what a client sent in the place of a target.
     pub(crate) fn passes_where_it_accepts(&self) -> bool {
-        let is_same = |one: &Place, other: &Place| {
-            one.kind == other.kind && one.name.eq_ignore_ascii_case(&other.name)
+        let goes = |accepted: &Place, passed: &Place| match (passed.kind, accepted.kind) {
+            // A target in a form is removed from the query as well.
+            (Kind::Query, Kind::Query)
+            | (Kind::Post, Kind::Post | Kind::Query)
+            | (Kind::Cookie, Kind::Cookie) => name::is_in(accepted.name.as_bytes(), &passed.name),
+            _ => passed.is_at(accepted),
         };
-        let accepts = |place| self.accept.iter().any(|accepted| is_same(&accepted.place, place));
+        let accepts = |place| self.accept.iter().any(|accepted| goes(&accepted.place, place));
         self.pass.iter().any(|passed| accepts(&passed.place))
     }
 
@@ -252,14 +267,14 @@ pub(super) fn accept(block: &mut Block<'_>, arguments: &[&str]) -> directive::Ac
 pub(super) fn pass(block: &mut Block<'_>, arguments: &[&str]) -> directive::Accepted {
     let kind = arguments.first().copied().unwrap_or_default();
     let rule = Pass::parse(kind, arguments.get(1).copied());
-    let Pass { place } = rule.map_err(|error| error.to_string())?;
+    let Pass { place, bodies } = rule.map_err(|error| error.to_string())?;
     let target = match place.kind {
         Kind::Environment => {
             Some(block.main.targets.define(block.conf, block.place, &place.name)?)
         }
         _ => None,
     };
-    let passed = Passed { target, tellers: tellers(block.conf, &place)?, place };
+    let passed = Passed { bodies, target, tellers: tellers(block.conf, &place)?, place };
     push(&mut block.settings.pass, passed, |known, new| known.place.is_at(&new.place))
 }
 
@@ -296,7 +311,8 @@ fn tellers(conf: &Conf<'_>, place: &Place) -> Result<Vec<usize>, Reported> {
         Kind::Environment => vec![],
         Kind::Header => vec![format!("http_{}", place.name.to_lowercase().replace('-', "_"))],
         Kind::Query => vec!["request_uri".to_owned()],
-        Kind::Post => vec!["content_length".to_owned(), "request_body".to_owned()],
+        // What a target in a form takes away from the query shows in the URI.
+        Kind::Post => ["content_length", "request_body", "request_uri"].map(str::to_owned).to_vec(),
         Kind::Cookie => vec!["http_cookie".to_owned(), format!("cookie_{}", place.name)],
     };
     names.iter().map(|name| conf.variable_index(name)).collect()

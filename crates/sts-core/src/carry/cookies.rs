@@ -1,7 +1,7 @@
 //! The pairs of a `Cookie` header, as RFC 6265, section 5.4 writes them.
 
 use crate::carry::Found;
-use crate::carry::name::Likeness;
+use crate::carry::name::{self, Likeness};
 use crate::secret::Secret;
 
 /// The value of a cookie in one header field, without spaces and quotes around it.
@@ -14,7 +14,7 @@ pub fn find<'f>(field: &'f [u8], name: &str) -> Found<&'f [u8]> {
 pub fn remove(field: &[u8], name: &str, likeness: Likeness) -> Option<Secret> {
     let named = |pair: &&[u8]| match likeness {
         Likeness::Same => name_of(pair) == name.as_bytes(),
-        Likeness::Alike => likeness.holds(name_of(pair), name),
+        Likeness::Alike => may_be_found_in(pair, name),
     };
     let pairs = || field.split(|byte| *byte == b';');
     if !pairs().any(|pair| named(&pair)) {
@@ -34,18 +34,28 @@ pub fn remove(field: &[u8], name: &str, likeness: Likeness) -> Option<Secret> {
     Some(left)
 }
 
-/// A header field, which may be empty, with a cookie behind all others.
-pub fn append(field: &[u8], name: &str, value: &[u8]) -> Secret {
-    let room = field.len() + "; ".len() + name.len() + "=".len() + value.len();
+/// A header field, which may be empty, with a cookie before all others. There a reader has it that
+/// stops at a cookie that is not well-formed.
+pub fn prepend(field: &[u8], name: &str, value: &[u8]) -> Secret {
+    let room = name.len() + "=".len() + value.len() + "; ".len() + field.len();
     let mut all = Secret::with_capacity(room);
-    all.append(field);
-    if !field.is_empty() {
-        all.append(if field.trim_ascii_end().ends_with(b";") { b" " } else { b"; " });
-    }
     all.append(name.as_bytes());
     all.append(b"=");
     all.append(value);
+    let field = field.trim_ascii_start();
+    if !field.is_empty() {
+        all.append(b"; ");
+        all.append(field);
+    }
     all
+}
+
+/// Lenient readers look for the next `=` and take what stands before it for a name, whatever separates
+/// it from what is before that: a space, a comma, a tab, a quote. So the name may stand anywhere in
+/// front of a `=`, or in a pair that has none.
+fn may_be_found_in(pair: &[u8], name: &str) -> bool {
+    let end = pair.iter().rposition(|byte| *byte == b'=').unwrap_or(pair.len());
+    name::is_in(pair.split_at(end).0, name)
 }
 
 /// Whether a text can be the value of a cookie as it is (RFC 6265, section 4.1.1, `cookie-octet`).
@@ -89,7 +99,7 @@ mod tests {
     }
 
     fn with(field: &str) -> String {
-        String::from_utf8(append(field.as_bytes(), NAME, b"x").expose().to_vec()).unwrap()
+        String::from_utf8(prepend(field.as_bytes(), NAME, b"x").expose().to_vec()).unwrap()
     }
 
     #[test]
@@ -129,11 +139,54 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_is_appended_last() {
+    fn what_a_lenient_reader_finds_in_a_pair_takes_the_pair_with_it() {
+        for pair in [
+            "a=b access_token=x \"",
+            "a=b,access_token=x",
+            "a=b\taccess_token=x",
+            "a=\"b\" access_token = x",
+            "a=\"access_token=x",
+            "$Version=1, access_token=x",
+            "access.token=x",
+            "access[token=x",
+            "access_token[a]=x",
+            "access_token%00=x",
+            "access%5Ftoken=x",
+            " ACCESS_TOKEN\t=x",
+            "{access_token}=x",
+            "access_token",
+            "\u{b}access_token=x",
+            "access%\u{b}_token=x",
+        ] {
+            let field = format!("c=d; {pair}; e=f");
+            let left = remove(field.as_bytes(), NAME, Likeness::Alike);
+            assert!(left.is_some_and(|left| left.expose() == b"c=d; e=f"), "{pair}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_that_only_speaks_of_the_name_stays() {
+        for pair in [
+            "a=access_token",
+            "a=\"access_token\"",
+            "my_access_token=x",
+            "access_token_hint=x",
+            "access-token=x",
+            "a=b my_access_token=x",
+            "a=100%",
+            "%=a",
+        ] {
+            assert!(remove(pair.as_bytes(), NAME, Likeness::Alike).is_none(), "{pair}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_put_before_all_others() {
         assert_eq!(with(""), "access_token=x");
-        assert_eq!(with("a=b"), "a=b; access_token=x");
-        assert_eq!(with("a=b;"), "a=b; access_token=x");
-        assert_eq!(with("a=b; "), "a=b;  access_token=x");
+        assert_eq!(with("  "), "access_token=x");
+        assert_eq!(with("a=b"), "access_token=x; a=b");
+        assert_eq!(with(" a=b; "), "access_token=x; a=b; ");
+        assert_eq!(with("\"a=b"), "access_token=x; \"a=b");
     }
 
     #[test]
@@ -170,9 +223,22 @@ mod tests {
             } else {
                 prop_assert_eq!(left.expose(), &expected);
             }
-            let all = append(left.expose(), NAME, value.as_bytes());
-            prop_assert!(all.expose().starts_with(left.expose()));
+            let all = prepend(left.expose(), NAME, value.as_bytes());
+            let first = format!("access_token={value}");
+            prop_assert!(all.expose().starts_with(first.as_bytes()));
+            prop_assert!(all.expose().ends_with(left.expose().trim_ascii_start()));
             prop_assert_eq!(find(all.expose(), NAME), Found::Once(value.as_bytes()));
+        }
+
+        #[test]
+        fn whatever_stands_around_a_name_it_goes(
+            before in "([^;]{0,12}[^;%a-zA-Z0-9_-])?",
+            behind in "([\\[. \",][^;=]{0,8})?",
+            value in "[^;]{0,12}",
+        ) {
+            let field = format!("{before}access_token{behind}={value}");
+            let left = remove(field.as_bytes(), NAME, Likeness::Alike);
+            prop_assert!(left.is_some_and(|left| left.is_empty()), "{}", field);
         }
 
         #[test]

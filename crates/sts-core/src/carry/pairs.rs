@@ -2,21 +2,22 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr2_iter};
 
 use crate::carry::Found;
 use crate::carry::name::Likeness;
 use crate::form;
 use crate::secret::Secret;
 
-/// How many parameters a text has at most: an empty one counts, too.
+/// How many parameters a text has at most: an empty one counts, too, and so does what only some
+/// readers take for one.
 pub fn count(text: &[u8]) -> usize {
-    memchr_iter(b'&', text).count() + 1
+    memchr2_iter(b'&', b';', text).count() + 1
 }
 
 /// The value of a parameter, encoded as it stands there; empty without `=`.
 pub fn find<'t>(text: &'t [u8], name: &str) -> Found<&'t [u8]> {
-    let parts = parts(text).filter_map(|part| text.get(part));
+    let parts = split(text, 0..text.len(), b'&').map(|part| slice(text, &part));
     parts.filter(|part| Likeness::Same.holds(part, name)).map(value).collect()
 }
 
@@ -25,66 +26,83 @@ pub fn decode(value: &[u8]) -> Option<Secret> {
     form::decode(value)
 }
 
-/// A text without the parameters of a name, and with one that is appended; nothing if that is how it
-/// is already.
-pub fn replace(
-    text: &[u8],
-    name: &str,
-    likeness: Likeness,
-    value: Option<&[u8]>,
-) -> Option<Secret> {
+/// A text without the parameters of a name; nothing if there are none.
+pub fn remove(text: &[u8], name: &str, likeness: Likeness) -> Option<Secret> {
     let kept = others(text, name, likeness);
-    let is_whole = |run: &Range<usize>| run.start == 0 && run.end == text.len();
-    if value.is_none() && kept.first().is_some_and(is_whole) {
+    if let [Kept { range, .. }] = kept.as_slice()
+        && *range == (0..text.len())
+    {
         return None;
     }
-    let more = value.map_or(0, |value| {
-        form::encoded_len(name.as_bytes()) + form::encoded_len(value) + "&=".len()
-    });
-    let mut replaced = Secret::with_capacity(text.len() + more);
-    for (index, run) in kept.into_iter().enumerate() {
+    let mut left = Secret::with_capacity(text.len());
+    for (index, Kept { range, separator }) in kept.iter().enumerate() {
         if index > 0 {
-            replaced.append(b"&");
+            left.append(&[*separator]);
         }
-        replaced.append(text.get(run).unwrap_or_default());
+        left.append(slice(text, range));
     }
-    if let Some(value) = value {
-        if !replaced.is_empty() {
-            replaced.append(b"&");
-        }
-        form::encode(&mut replaced, name.as_bytes());
-        replaced.append(b"=");
-        form::encode(&mut replaced, value);
-    }
-    Some(replaced)
+    Some(left)
 }
 
-/// The runs of parameters between those of a name, each without the `&` around it.
-fn others(text: &[u8], name: &str, likeness: Likeness) -> Vec<Range<usize>> {
-    let mut runs = Vec::new();
-    let mut run: Option<Range<usize>> = None;
-    for part in parts(text) {
-        if text.get(part.clone()).is_some_and(|part| likeness.holds(part, name)) {
-            runs.extend(run.take());
-        } else {
-            let start = run.map_or(part.start, |run| run.start);
-            run = Some(start..part.end);
-        }
+/// A text with a parameter before all others. There a reader has it that stops after so many
+/// parameters.
+pub fn prepend(text: &[u8], name: &str, value: &[u8]) -> Secret {
+    let more = form::encoded_len(name.as_bytes()) + form::encoded_len(value) + "=&".len();
+    let mut all = Secret::with_capacity(more + text.len());
+    form::encode(&mut all, name.as_bytes());
+    all.append(b"=");
+    form::encode(&mut all, value);
+    if !text.is_empty() {
+        all.append(b"&");
+        all.append(text);
     }
-    runs.extend(run);
-    runs
+    all
 }
 
-/// Where the parameters are.
-fn parts(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    let mut next = Some(0);
+/// A run of parameters that stays.
+struct Kept {
+    range: Range<usize>,
+    /// What stands between it and the run before it.
+    separator: u8,
+}
+
+/// The runs between the parameters of a name. Some readers take `;` for the end of a parameter, too:
+/// what they would find goes, and the rest of what others find stays.
+fn others(text: &[u8], name: &str, likeness: Likeness) -> Vec<Kept> {
+    let is_named = |part: &Range<usize>| likeness.holds(slice(text, part), name);
+    let mut kept: Vec<Kept> = Vec::new();
+    let mut keep = |range: Range<usize>, separator| match kept.last_mut() {
+        Some(last) if last.range.end + 1 == range.start => last.range.end = range.end,
+        _ => kept.push(Kept { range, separator }),
+    };
+    for part in split(text, 0..text.len(), b'&').filter(|part| !is_named(part)) {
+        if likeness == Likeness::Same {
+            keep(part, b'&');
+            continue;
+        }
+        let mut separator = b'&';
+        for piece in split(text, part, b';').filter(|piece| !is_named(piece)) {
+            keep(piece, separator);
+            separator = b';';
+        }
+    }
+    kept
+}
+
+/// Where the pieces of a part of a text are.
+fn split(text: &[u8], within: Range<usize>, separator: u8) -> impl Iterator<Item = Range<usize>> {
+    let end = within.end;
+    let mut next = Some(within.start);
     std::iter::from_fn(move || {
         let start = next?;
-        let length = memchr(b'&', text.get(start..)?);
-        let end = length.map_or(text.len(), |length| start + length);
-        next = length.map(|_| end + 1);
-        Some(start..end)
+        let length = memchr(separator, text.get(start..end)?);
+        next = length.map(|length| start + length + 1);
+        Some(start..length.map_or(end, |length| start + length))
     })
+}
+
+fn slice<'t>(text: &'t [u8], range: &Range<usize>) -> &'t [u8] {
+    text.get(range.clone()).unwrap_or_default()
 }
 
 fn value(part: &[u8]) -> &[u8] {
@@ -107,8 +125,8 @@ mod tests {
         }
     }
 
-    fn without(text: &str) -> String {
-        let left = replace(text.as_bytes(), NAME, Likeness::Same, None);
+    fn without(text: &str, likeness: Likeness) -> String {
+        let left = remove(text.as_bytes(), NAME, likeness);
         left.map_or_else(
             || text.to_owned(),
             |left| String::from_utf8(left.expose().to_vec()).unwrap(),
@@ -116,8 +134,7 @@ mod tests {
     }
 
     fn with(text: &str, value: &[u8]) -> String {
-        let all = replace(text.as_bytes(), NAME, Likeness::Same, Some(value)).unwrap();
-        String::from_utf8(all.expose().to_vec()).unwrap()
+        String::from_utf8(prepend(text.as_bytes(), NAME, value).expose().to_vec()).unwrap()
     }
 
     #[test]
@@ -151,22 +168,41 @@ mod tests {
             ("access_tokens=x&access_token=y&xaccess_token=z", "access_tokens=x&xaccess_token=z"),
             ("&access_token=x", ""),
         ] {
-            assert_eq!(without(text), expected, "{text}");
+            assert_eq!(without(text, Likeness::Same), expected, "{text}");
+            assert_eq!(without(text, Likeness::Alike), expected, "{text}");
         }
-        assert!(replace(b"a=b&c", NAME, Likeness::Same, None).is_none(), "nothing to do");
+        assert!(remove(b"a=b&c;d", NAME, Likeness::Same).is_none(), "nothing to do");
+        assert!(remove(b"a=b&c;d", NAME, Likeness::Alike).is_none(), "nothing to do");
     }
 
     #[test]
-    fn a_value_is_appended_last_and_encoded() {
+    fn what_some_readers_take_for_a_parameter_goes_and_the_rest_of_it_stays() {
+        for (text, expected) in [
+            ("a=b;access_token=x", "a=b"),
+            ("a=b; access_token=x;c=d&e=f", "a=b;c=d&e=f"),
+            ("a=b;access.token;c", "a=b;c"),
+            ("a=b&c=;access_token=x&d", "a=b&c=&d"),
+            ("a=b;my_access_token=x", "a=b;my_access_token=x"),
+            // The name of this is all of it up to the first `=`.
+            ("a;access_token=x;b=c&d=e", "d=e"),
+            ("access_token=x;a=b&c=d", "c=d"),
+            ("a=b;%;c=d&%zz=e&f=%", "a=b;c=d&f=%"),
+        ] {
+            assert_eq!(without(text, Likeness::Alike), expected, "{text}");
+        }
+        assert_eq!(without("a=b;access_token=x", Likeness::Same), "a=b;access_token=x");
+    }
+
+    #[test]
+    fn a_value_is_put_before_all_others_and_encoded() {
         assert_eq!(with("", b"x"), "access_token=x");
-        assert_eq!(with("a=b", b"x y&z="), "a=b&access_token=x+y%26z%3D");
-        assert_eq!(with("access_token=old&a=b", b"new"), "a=b&access_token=new");
-        assert_eq!(with("&", b"x"), "&&access_token=x");
+        assert_eq!(with("a=b", b"x y&z="), "access_token=x+y%26z%3D&a=b");
+        assert_eq!(with("&", b"x"), "access_token=x&&");
     }
 
     #[test]
     fn parameters_are_counted() {
-        for (text, expected) in [("", 1), ("a=b", 1), ("a&b", 2), ("&&", 3)] {
+        for (text, expected) in [("", 1), ("a=b", 1), ("a&b", 2), ("&&", 3), ("a;b&c", 3)] {
             assert_eq!(count(text.as_bytes()), expected, "{text}");
         }
     }
@@ -193,7 +229,7 @@ mod tests {
             before in prop::collection::vec(other(), 0..5),
             after in prop::collection::vec(other(), 0..5),
             value in "[^&]{0,20}",
-            new in prop::option::of(prop::collection::vec(any::<u8>(), 0..40)),
+            new: Vec<u8>,
         ) {
             let token = format!("access_token={value}").into_bytes();
             let others: Vec<_> = before.iter().chain(&after).cloned().collect();
@@ -201,27 +237,70 @@ mod tests {
                 before.iter().chain([&token]).chain(&after).cloned().collect();
             let whole = whole.join(&b'&');
             prop_assert_eq!(find(&whole, NAME), Found::Once(value.as_bytes()));
-            let mut expected = others.join(&b'&');
-            let replaced = replace(&whole, NAME, Likeness::Same, new.as_deref()).unwrap();
-            let replaced = replaced.expose();
-            if let Some(new) = new {
-                if !expected.is_empty() {
-                    expected.push(b'&');
-                }
-                prop_assert!(replaced.starts_with(&expected));
-                let Found::Once(found) = find(replaced, NAME) else { panic!("no value") };
-                let decoded = decode(found).unwrap();
-                prop_assert_eq!(decoded.expose(), &new);
-            } else {
-                prop_assert_eq!(replaced, &expected);
+            let left = remove(&whole, NAME, Likeness::Same).unwrap();
+            let left = left.expose();
+            prop_assert_eq!(left, &others.join(&b'&'));
+            let all = prepend(left, NAME, &new);
+            prop_assert!(all.expose().ends_with(left));
+            let Found::Once(found) = find(all.expose(), NAME) else { panic!("no value") };
+            prop_assert!(all.expose().starts_with(&[b"access_token=", found].concat()));
+            let decoded = decode(found).unwrap();
+            prop_assert_eq!(decoded.expose(), &new);
+        }
+
+        #[test]
+        fn no_piece_that_a_reader_could_take_for_the_name_is_left(text in part_of_many_kinds()) {
+            let text = text.as_bytes();
+            let left = remove(text, NAME, Likeness::Alike);
+            let left = left.as_ref().map_or(text, Secret::expose);
+            let pieces = || text.split(|byte| matches!(byte, b'&' | b';'));
+            let is_named = |piece: &[u8]| Likeness::Alike.holds(piece, NAME);
+            for piece in left.split(|byte| matches!(byte, b'&' | b';')) {
+                prop_assert!(!is_named(piece));
+                let is_known = left.is_empty() || pieces().any(|known| known == piece);
+                prop_assert!(is_known, "a new piece");
+            }
+            prop_assert!(left.split(|byte| *byte == b'&').all(|part| !is_named(part)));
+            prop_assert!(remove(left, NAME, Likeness::Alike).is_none(), "more is found at last");
+            if !pieces().any(is_named) {
+                prop_assert_eq!(left, text);
             }
         }
 
         #[test]
         fn no_text_panics(text: Vec<u8>, value: Vec<u8>) {
             let _ = find(&text, NAME);
-            let _ = replace(&text, NAME, Likeness::Alike, None);
-            let _ = replace(&text, NAME, Likeness::Alike, Some(&value));
+            let _ = remove(&text, NAME, Likeness::Alike);
+            let _ = prepend(&text, NAME, &value);
         }
+    }
+
+    /// Text in which names and what separates parameters are not rare.
+    fn part_of_many_kinds() -> impl Strategy<Value = String> {
+        let word = prop::sample::select(vec![
+            "access_token",
+            "access.token",
+            "token",
+            "access",
+            "my_",
+            "a",
+            "&",
+            "&",
+            ";",
+            ";",
+            "=",
+            "=",
+            "[",
+            "]",
+            "%5B",
+            "%",
+            "+",
+            "%00",
+            " ",
+            "_",
+            "-",
+            "\u{e9}",
+        ]);
+        prop::collection::vec(word, 0..16).prop_map(|words| words.concat())
     }
 }

@@ -34,6 +34,17 @@ pub struct Accept {
 pub struct Pass {
     /// The place.
     pub place: Place,
+    /// Which bodies go on, for a form.
+    pub bodies: Bodies,
+}
+
+/// Which bodies go on where a target token is passed in forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bodies {
+    /// Forms that can be read and changed.
+    Form,
+    /// All: those that are no such forms as they came.
+    Any,
 }
 
 /// A place in a request.
@@ -117,11 +128,18 @@ impl Pass {
             Kind::Cookie => "sts_token",
         };
         let place = Place::take(kind, &mut options, default)?;
-        options.finish(&["name", "type", "encoding"])?;
+        let bodies = options.take("bodies").map(|word| bodies(word.expose())).transpose()?;
+        options.finish(match kind {
+            Kind::Post => &["name", "type", "encoding", "bodies"],
+            _ => &["name", "type", "encoding"],
+        })?;
         if kind == Kind::Cookie && place.scheme.is_some() {
             return Err(PlaceError::CookieScheme);
         }
-        Ok(Self { place })
+        if kind != Kind::Post && bodies.is_some() {
+            return Err(PlaceError::NoBodies);
+        }
+        Ok(Self { place, bodies: bodies.unwrap_or(Bodies::Form) })
     }
 }
 
@@ -172,6 +190,14 @@ fn scheme(word: &[u8]) -> Result<String, PlaceError> {
     word.map(str::to_owned).ok_or(PlaceError::Scheme)
 }
 
+fn bodies(word: &[u8]) -> Result<Bodies, PlaceError> {
+    match word {
+        b"form" => Ok(Bodies::Form),
+        b"any" => Ok(Bodies::Any),
+        _ => Err(PlaceError::Bodies),
+    }
+}
+
 fn encoding(word: &[u8]) -> Result<Option<Encoding>, PlaceError> {
     let found = Encoding::WORDS.iter().find(|(known, _)| known.as_bytes() == word);
     found.map(|(_, encoding)| *encoding).ok_or(PlaceError::Encoding)
@@ -216,6 +242,9 @@ const RESERVED: [&str; 26] = [
 /// Why a place cannot be used, as a fragment that says what is allowed.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum PlaceError {
+    /// No such bodies.
+    #[error("the value of \"bodies\" is neither \"form\" nor \"any\"")]
+    Bodies,
     /// A scheme in a cookie.
     #[error("\"type\" is not possible in a cookie, which cannot hold a space")]
     CookieScheme,
@@ -229,6 +258,9 @@ pub enum PlaceError {
         "invalid place \"{0}\": allowed are \"environment\", \"header\", \"query\", \"post\", \"cookie\""
     )]
     Kind(String),
+    /// Bodies of something that is not in the body.
+    #[error("\"bodies\" is possible with \"post\" only")]
+    NoBodies,
     /// Not a name of a header or a cookie.
     #[error("the value of \"name\" is not the name of a {0}")]
     Name(&'static str),
@@ -305,6 +337,13 @@ mod tests {
     }
 
     #[test]
+    fn only_forms_go_on_unless_any_body_may() {
+        let bodies = |options| Pass::parse("post", Some(options)).unwrap().bodies;
+        assert_eq!((bodies(""), bodies("bodies=form")), (Bodies::Form, Bodies::Form));
+        assert_eq!(bodies("name=a&bodies=any"), Bodies::Any);
+    }
+
+    #[test]
     fn what_means_nothing_is_refused() {
         use PlaceError as E;
         for (kind, options, expected) in [
@@ -327,6 +366,13 @@ mod tests {
         assert!(matches!(accept("query", "label=a"), Err(E::Option(OptionError::Unknown { .. }))));
         assert!(matches!(pass("query", "strip=true"), Err(E::Option(OptionError::Unknown { .. }))));
         assert_eq!(pass("cookie", "type=Bearer"), Err(E::CookieScheme));
+        assert_eq!(pass("post", "bodies=all"), Err(E::Bodies));
+        assert_eq!(pass("post", "bodies="), Err(E::Bodies));
+        assert_eq!(pass("query", "bodies=any"), Err(E::NoBodies));
+        assert!(matches!(
+            accept("post", "bodies=any"),
+            Err(E::Option(OptionError::Unknown { .. }))
+        ));
     }
 
     #[test]
