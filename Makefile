@@ -31,6 +31,10 @@ test-unit: ## the crates' own tests, without NGINX
 test-e2e: ## the tests on a real NGINX (one: WITH_NGINX=...)
 	@scripts/test.sh e2e
 
+.PHONY: test-readers
+test-readers: ## what PHP, Express, Rack, Django, Flask, aiohttp and Tomcat read as the token
+	@scripts/readers.sh
+
 .PHONY: soak
 soak: ## 200,000 exchanges with faults, leaving clients and reloads (STS_SOAK=number: so many)
 	@scripts/test.sh soak

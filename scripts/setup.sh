@@ -16,6 +16,14 @@ packages() {
     # An independent eye on signatures of SAML assertions, and what the recipes have beside NGINX: a
     # PHP, and a module that sets variables (Debian's, which loads into Debian's NGINX only).
     test) echo php-fpm xmlsec1 ;;
+    # Backends that tell what they read (scripts/readers.sh). Node, Java and Python may also be there
+    # without Debian's packages.
+    readers)
+        echo libjakarta-annotation-api-java libtomcat10-embed-java puma ruby-rack
+        command -v npm >/dev/null || echo nodejs npm
+        command -v javac >/dev/null || echo default-jdk-headless
+        python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv
+        ;;
     modules) echo libnginx-mod-http-set-misc ;;
     fuzz) echo g++ ;; # libFuzzer is written in C++
     lint) echo shellcheck ;;
@@ -64,7 +72,7 @@ install_tools() {
 wanted=()
 for group in "$@"; do
     list=$(packages "$group")
-    read -ra names <<<"$list"
+    read -ra names <<<"${list//$'\n'/ }"
     wanted+=(${names[@]+"${names[@]}"})
 done
 

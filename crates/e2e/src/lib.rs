@@ -14,12 +14,14 @@
 //! | [`response`] | what a client got |
 //! | [`dns`] | a name server that knows a few names |
 //! | [`documents`] | the examples of the documents |
+//! | [`hostile`] | requests by which a client tries to have a value of its own read as a token |
 //! | [`php`] | a PHP that tells what it received |
 //! | [`parallel`] | many requests at once |
 //! | [`memory`] | the zones in a worker's memory, as a debugger sees them |
 //! | [`ports`] | TCP ports nobody else uses |
 //! | [`proxy`] | an HTTP proxy between NGINX and the STS |
 //! | [`upstream`] | backends that speak SCGI, uwsgi, gRPC |
+//! | [`readers`] | backends in many frameworks that tell what they read |
 //! | [`wait`] | waiting for a condition, with a deadline |
 //! | [`xmlsec`] | signatures of XML, by the judgement of xmlsec1 |
 #![expect(
@@ -32,6 +34,7 @@
 
 pub mod dns;
 pub mod documents;
+pub mod hostile;
 pub mod http1;
 pub mod http2;
 pub mod memory;
@@ -40,6 +43,7 @@ pub mod parallel;
 pub mod php;
 pub mod ports;
 pub mod proxy;
+pub mod readers;
 pub mod response;
 pub mod scene;
 pub mod upstream;

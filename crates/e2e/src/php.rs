@@ -48,23 +48,32 @@ echo json_encode([
 "#;
 
 impl Php {
-    /// Starts one.
+    /// Starts one that tells all that it saw.
     ///
     /// # Panics
     /// When php-fpm is not there or does not start.
     pub fn start() -> Self {
+        Self::with_script(SCRIPT)
+    }
+
+    /// Starts one with another script.
+    ///
+    /// # Panics
+    /// As [`Php::start`] does.
+    pub fn with_script(script: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("sts-php-").tempdir();
         let directory = directory.expect("a directory for temporary files");
         let file = |name: &str| directory.path().join(name);
         let root = if geteuid().is_root() { "user = root\ngroup = root\n" } else { "" };
         let configuration = format!(
             "[global]\nerror_log = {}\ndaemonize = no\n\
-             [www]\nlisten = {}\npm = static\npm.max_children = 2\n{root}",
+             [www]\nlisten = {}\npm = static\npm.max_children = 2\n\
+             php_admin_flag[display_errors] = off\nphp_admin_flag[display_startup_errors] = off\n{root}",
             file("fpm.log").display(),
             file("php.sock").display(),
         );
         fs::write(file("fpm.conf"), configuration).expect("the directory is ours");
-        fs::write(file("index.php"), SCRIPT).expect("the directory is ours");
+        fs::write(file("index.php"), script).expect("the directory is ours");
         let mut command = Command::new(program());
         command.args(["--nodaemonize", "--no-php-ini", "--allow-to-run-as-root", "--fpm-config"]);
         command.arg(file("fpm.conf"));
