@@ -48,7 +48,7 @@ fn a_token_comes_of_the_answer_of_each_wstrust_server() {
     let saml = "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV2.0";
     for name in ["cxf/saml2-1.1", "cxf/mtom", "metro/ut12", "metro/v10"] {
         let token = token(&format!("wstrust/{name}.http"), &server(saml, "base64url"));
-        // "<saml2:Asser"
+        // The start tag of an assertion with the prefix "saml2".
         assert!(token.starts_with("PHNhbWwyOkFzc2Vy"), "{name}: {token}");
     }
     let jwt = server("urn:ietf:params:oauth:token-type:jwt", "none");

@@ -276,7 +276,7 @@ static ROWS: &[Row] = &[
         &["Bearer", "N_A Bearer BearerToken", "urn:example:type"],
         &[
             ("''", &["a word of at most 128|must not be empty"]),
-            ("caf\u{e9}", &["printable characters"]),
+            ("\u{e9}", &["printable characters"]),
         ],
     ),
     row("STSSSLValidateServer", "ssl_verify", SWITCH, NO_SWITCH),

@@ -23,7 +23,8 @@ fn nginx(scene: &Scene, server: &str) -> Builder {
 fn ask(nginx: &Nginx, path: &str) -> (u16, String) {
     let response = nginx.get(path).bearer("alice").send();
     let header = |name| response.header(name).unwrap_or_default().to_owned();
-    (response.status, header("X-STS-Status") + &header("X-STS-Error"))
+    let ended = format!("{} {}", header("X-STS-Status"), header("X-STS-Error"));
+    (response.status, ended.trim().to_owned())
 }
 
 #[track_caller]
@@ -36,12 +37,12 @@ fn a_type_that_is_not_named_is_refused_and_told() {
     let scene = Scene::new();
     answer(&scene, "BearerToken");
     let nginx = nginx(&scene, "location / { %%OTX%% %%PASS%% }").start();
-    assert_asks(&nginx, "/", 502, "FAILEDbad_answer");
+    assert_asks(&nginx, "/", 502, "FAILED bad_answer");
     nginx.wait_for_log(
         "the STS answered with token_type \"BearerToken\", which \"STSAcceptTokenType\" does not",
     );
     // It is not kept.
-    assert_asks(&nginx, "/", 502, "FAILEDbad_answer");
+    assert_asks(&nginx, "/", 502, "FAILED bad_answer");
     assert_eq!(scene.sts.call_count(), 2);
 }
 
@@ -79,7 +80,7 @@ fn a_hit_is_for_the_locations_that_name_its_type() {
     let nginx = nginx(&scene, server).start();
     assert_asks(&nginx, "/named", 200, "MISS");
     for path in ["/default", "/other"] {
-        assert_asks(&nginx, path, 502, "FAILEDbad_answer");
+        assert_asks(&nginx, path, 502, "FAILED bad_answer");
     }
     assert_asks(&nginx, "/named", 200, "HIT");
     assert_eq!(scene.sts.call_count(), 1);
@@ -88,7 +89,7 @@ fn a_hit_is_for_the_locations_that_name_its_type() {
     answer(&scene, "Bearer");
     let nginx = self::nginx(&scene, server).start();
     assert_asks(&nginx, "/default", 200, "MISS");
-    assert_asks(&nginx, "/named", 502, "FAILEDbad_answer");
+    assert_asks(&nginx, "/named", 502, "FAILED bad_answer");
     assert_asks(&nginx, "/other", 200, "HIT");
 }
 
@@ -104,7 +105,7 @@ fn a_type_is_remembered_in_an_encrypted_cache_and_over_a_reload() {
     let nginx = configuration().start();
     assert_asks(&nginx, "/named", 200, "MISS");
     nginx.reload_with(&configuration());
-    assert_asks(&nginx, "/default", 502, "FAILEDbad_answer");
+    assert_asks(&nginx, "/default", 502, "FAILED bad_answer");
     let seen = Seen::by_backend(nginx.get("/named").bearer("alice").send());
     assert_eq!(seen.token(), "T");
     assert_eq!(scene.sts.call_count(), 1);
@@ -159,7 +160,7 @@ fn what_is_no_access_token_goes_as_bearer_nowhere_and_the_line_says_how_it_goes(
     let nginx = nginx(&scene, server).start();
     for _ in 0..2 {
         let (status, ended) = ask(&nginx, "/bearer");
-        assert_eq!((status, ended.as_str()), (502, "FAILEDbad_answer"));
+        assert_eq!((status, ended.as_str()), (502, "FAILED bad_answer"));
     }
     nginx.wait_for_log("with \"STSPassTargetTokenIn header name=...&type=\", or in another place");
     let seen = Seen::by_backend(nginx.get("/as-it-is").bearer("alice").send());

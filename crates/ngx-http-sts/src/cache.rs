@@ -1,6 +1,7 @@
 //! The tokens that all workers share, and who calls for one that is not there.
 
 mod failure;
+mod note;
 mod seal;
 
 use std::borrow::Cow;
@@ -12,11 +13,10 @@ use std::rc::Rc;
 use openssl::error::ErrorStack;
 use sts_core::cache_key::{CacheKey, ExchangeKey};
 use sts_core::fields::Fields;
-use sts_core::issued::TokenType;
 use sts_core::life::LifePolicy;
 use sts_core::secret::Secret;
 use sts_core::source_tag::{self, TagKey};
-use sts_zone::zone::{self, Capacity, Claim, Digest, HEARTBEAT, Hit, Kept, Tags, Value, Zone, tag};
+use sts_zone::zone::{self, Capacity, Claim, Digest, HEARTBEAT, Hit, Tags, Value, Zone, tag};
 use zeroize::Zeroizing;
 
 use crate::conf::exchange::Callee;
@@ -30,20 +30,6 @@ pub(crate) use seal::Seal;
 
 /// What the fingerprint of a passphrase is derived for.
 const FINGERPRINT: &[u8] = b"nginx-sts cache fingerprint 1";
-
-/// What the note of a token says of its type. The word for another type stands before the token: its
-/// length in a byte, and itself.
-const NOT_APPLICABLE: u64 = 1;
-const TYPE_UNSAID: u64 = 4;
-const OTHER_TYPE: u64 = 8;
-
-/// Set in the note of a token the source of which was looked at, and is bound to no key of its client.
-const UNBOUND: u64 = 2;
-
-/// The upper half of a note: seconds for which the token is good, as far as the STS and the tokens
-/// say; all ones when they say nothing.
-const GOOD_FOR_SHIFT: u32 = 32;
-const SAYS_NOTHING: u64 = u32::MAX as u64;
 
 /// A shared memory zone that holds tokens.
 pub(crate) struct SharedZone {
@@ -279,7 +265,7 @@ impl Cache {
     ) -> Found {
         let claim = Claim { process: process::id(), awaits };
         let find = |zone: &mut Zone<'_>| {
-            zone.find(&key.0, claim, |kept| suits(&validity(kept)), process::is_alive)
+            zone.find(&key.0, claim, |kept| suits(&note::validity(kept)), process::is_alive)
         };
         let mut found = self.with(find);
         if let Some(zone::Found::Hit(hit)) = found {
@@ -304,31 +290,24 @@ impl Cache {
 
     /// Looks for a token that suits, and for nothing else.
     pub(crate) fn look(&self, key: &CacheKey, suits: impl Fn(&Validity) -> bool) -> Option<Token> {
-        let hit = self.with(|zone| zone.look(&key.0, |kept| suits(&validity(kept))))?;
+        let hit = self.with(|zone| zone.look(&key.0, |kept| suits(&note::validity(kept))))?;
         self.open(key, hit?)
     }
 
     fn open(&self, key: &CacheKey, hit: Hit) -> Option<Token> {
-        let note = hit.kept.note;
         let secret: Secret = match self.seal().ok()? {
             None => hit.value.into(),
             Some(seal) => seal.open(&key.0, &hit.value)?,
         };
-        let (token_type, secret) = match note & (NOT_APPLICABLE | TYPE_UNSAID | OTHER_TYPE) {
-            0 => (TokenType::Bearer, secret),
-            NOT_APPLICABLE => (TokenType::NotApplicable, secret),
-            TYPE_UNSAID => (TokenType::Unsaid, secret),
-            OTHER_TYPE => {
-                let (length, rest) = secret.expose().split_first()?;
-                let (word, token) = rest.split_at_checked(usize::from(*length))?;
-                let word = str::from_utf8(word).ok()?;
-                (TokenType::Other(word.into()), Secret::new(token))
-            }
-            _ => return None,
-        };
-        let token = Target::new(secret);
-        let unbound = note & UNBOUND != 0;
-        Some(Token { token, token_type, validity: validity(&hit.kept), unbound, kept: true })
+        let note = hit.kept.note;
+        let (token_type, secret) = note::type_and_token(note, secret)?;
+        Some(Token {
+            token: Target::new(secret),
+            token_type,
+            validity: note::validity(&hit.kept),
+            unbound: note::is_unbound(note),
+            kept: true,
+        })
     }
 
     /// A value as it lies in the zone; `None` when it cannot be sealed.
@@ -362,7 +341,7 @@ impl Lease {
     pub(crate) fn complete(mut self, token: &Token, ask: &Ask) -> bool {
         let callee = &ask.callee;
         let cache = self.cache.clone();
-        let with_type = with_type(token);
+        let with_type = note::with_type(token);
         let clear = with_type.as_ref().unwrap_or_else(|| token.token.issued()).expose();
         let tags = cache.tags(&callee.key, ask.token.expose());
         // Nothing goes in clear into a cache that is to be encrypted.
@@ -372,7 +351,7 @@ impl Lease {
         };
         let Validity { sent, good_for, .. } = token.validity;
         let life = cache.life(&callee.key, good_for);
-        let value = Value { tags, note: note(token), bytes: &bytes, sent, life };
+        let value = Value { tags, note: note::of(token), bytes: &bytes, sent, life };
         let suits = token.validity.suits(&callee.life);
         let capacity = self.cache.zone.capacity;
         let mut is_too_large = false;
@@ -410,34 +389,4 @@ impl Drop for Lease {
     fn drop(&mut self) {
         self.end(|zone, key, call| zone.release(key, call));
     }
-}
-
-fn note(token: &Token) -> u64 {
-    let seconds =
-        token.validity.good_for.map_or(SAYS_NOTHING, |seconds| seconds.min(SAYS_NOTHING - 1));
-    let kind = match token.token_type {
-        TokenType::Bearer => 0,
-        TokenType::NotApplicable => NOT_APPLICABLE,
-        TokenType::Other(_) => OTHER_TYPE,
-        TokenType::Unsaid => TYPE_UNSAID,
-    };
-    let bound = if token.unbound { UNBOUND } else { 0 };
-    seconds << GOOD_FOR_SHIFT | kind | bound
-}
-
-/// The token with the word for its type before it, where it has one that needs to be remembered.
-fn with_type(token: &Token) -> Option<Secret> {
-    let TokenType::Other(word) = &token.token_type else { return None };
-    let secret = token.token.issued().expose();
-    let mut value = Secret::with_capacity(1 + word.len() + secret.len());
-    value.append(&[u8::try_from(word.len()).unwrap_or(u8::MAX)]);
-    value.append(word.as_bytes());
-    value.append(secret);
-    Some(value)
-}
-
-fn validity(kept: &Kept) -> Validity {
-    let good_for = Some(kept.note >> GOOD_FOR_SHIFT).filter(|seconds| *seconds != SAYS_NOTHING);
-    let at_most = clock::milliseconds().saturating_add(kept.remaining);
-    Validity { sent: kept.sent, good_for, at_most }
 }
