@@ -79,7 +79,8 @@ fn a_request_that_was_not_written_when_the_server_had_waited_enough_is_made_anew
             set $more $more$more$more$more$more$more$more$more;
             set $more $more$more$more$more$more$more$more$more;
             set $more $more$more$more$more$more$more$more$more;
-            set $more $more$more$more$more;
+            set $more $more$more$more$more$more$more$more$more;
+            set $more $more$more;
             %%ONCE%% STSRequestParameter long $more; %%PASS%%
         }";
     let nginx = scene.nginx().server(server).set("ONCE", ONCE).start();
@@ -95,7 +96,7 @@ fn a_request_that_was_not_written_when_the_server_had_waited_enough_is_made_anew
     let calls = scene.sts.calls();
     assert_eq!(calls.len(), 2);
     assert_eq!(calls[1].connection, 2);
-    assert_eq!(calls[1].parameter("long").map(str::len), Some(1024 * 4 * 8 * 8 * 8 * 4));
+    assert_eq!(calls[1].parameter("long").map(str::len), Some(1024 * 4 * 8 * 8 * 8 * 8 * 2));
 }
 
 #[test]

@@ -408,6 +408,8 @@ static ROWS: &[Row] = &[
     shares("STSHTTPRetries", OTX, ["", "STSHTTPRetries 2;"]),
     shares("STSHTTPRetryInterval", OTX, ["", "STSHTTPRetryInterval 9;"]),
     shares("STSPhase", OTX, ["", "STSPhase rewrite;"]),
+    shares("STSAcceptTokenType", OTX, ["", "STSAcceptTokenType Bearer N_A other;"]),
+    shares("STSErrorStatus", OTX, ["", "STSErrorStatus invalid_grant 403;"]),
     shares("STSAfterBody", OTX, ["", "STSAfterBody on;"]),
     shares("STSOnError", OTX, ["", "STSOnError pass;"]),
     shares("STSOnMissing", OTX, ["", "STSOnMissing pass;"]),

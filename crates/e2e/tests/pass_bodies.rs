@@ -255,8 +255,8 @@ fn a_target_in_a_form_is_not_in_the_query_as_well() {
 #[test]
 fn a_target_in_a_form_leaves_a_source_in_the_query_to_a_subrequest() {
     let scene = Scene::new();
-    let server = "%%EXCHANGE%% STSAcceptSourceTokenIn query; STSPassTargetTokenIn post;
-        location / { auth_request /auth; proxy_pass %%BACKEND%%; }
+    let server = "STSAcceptSourceTokenIn query; STSPassTargetTokenIn post;
+        location / { %%EXCHANGE%% auth_request /auth; proxy_pass %%BACKEND%%; }
         location = /auth {
             proxy_set_header X-Request-Uri $request_uri;
             proxy_pass %%BACKEND%%;
