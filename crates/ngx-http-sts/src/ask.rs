@@ -75,7 +75,7 @@ pub(crate) fn start(
         return missing("no source token");
     }
     if values.username.as_ref().is_some_and(|name| name.is_empty()) {
-        return missing("there is nobody whose password the source token could be");
+        return missing("no user is named whose password the source token could be");
     }
     let looked = OnceCell::new();
     let claims = || *looked.get_or_init(|| source::claims(token.expose()));

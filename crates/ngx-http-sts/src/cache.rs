@@ -334,7 +334,7 @@ impl Lease {
         }
     }
 
-    /// Ends the call with a token for everybody who asks for the same, and keeps it for as long as it
+    /// Ends the call with a token for all requests that ask for the same, and keeps it for as long as it
     /// is good and some location would use it. Returns whether it is kept: what cannot be found again
     /// by its source is not, nor what cannot be sealed. Those that wait for it call for themselves if
     /// it is too old already for the one that called.

@@ -87,7 +87,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error>
 
 const DPOP: &[u8] = b"DPoP";
 
-/// Encoded bytes. Nobody issues such a JWT; it is taken for bound without looking further, and its expiry
+/// Encoded bytes. No server issues such a JWT; it is taken for bound without looking further, and its expiry
 /// for one that cannot be read.
 const MAX_PAYLOAD: usize = 1024 * 1024;
 

@@ -2,14 +2,14 @@
 
 use crate::idle::Millis;
 
-/// For how long nobody asks again before a connection that is open is used. Who opens one always asks:
-/// what a name server said is kept where it is asked, and for as long as it said.
+/// For how long no call asks again before it uses a connection that is open. A call that opens one
+/// always asks: what a name server said is kept where it is asked, and for as long as it said.
 const FRESH: Millis = 1_000;
 
 /// How long a call waits for an answer when it has other addresses.
 const PATIENCE: Millis = 1_000;
 
-/// How long nobody asks again after there was no answer: a name server that is away must not delay each
+/// How long no call asks again after there was no answer: a name server that is away must not delay each
 /// call.
 const PAUSE: Millis = 5_000;
 
@@ -64,12 +64,12 @@ pub struct Whereabouts<A> {
     known: Vec<A>,
     /// Up to when they are as good as a new answer for a connection that is open.
     fresh: Millis,
-    /// Up to when nobody asks who has an address.
+    /// Up to when no call asks that has an address.
     quiet: Millis,
 }
 
 impl<A> Whereabouts<A> {
-    /// A name that had these addresses before anybody asked, maybe none.
+    /// A name that had these addresses before any call asked, maybe none.
     pub fn new(known: Vec<A>) -> Self {
         Self { known, fresh: 0, quiet: 0 }
     }
@@ -86,7 +86,7 @@ impl<A> Whereabouts<A> {
     }
 
     /// For how many milliseconds to wait for an answer, at most `time`; nothing when it is no use to
-    /// ask now. Who has an address to go to asks alone: one finds out for all.
+    /// ask now. Of the calls that have an address to go to one asks for all.
     pub fn ask(&mut self, now: Millis, time: Millis) -> Option<Millis> {
         if self.known.is_empty() {
             return Some(time);

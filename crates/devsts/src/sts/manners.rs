@@ -24,11 +24,11 @@ pub struct Manners {
 /// What may be wrong in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wrong {
-    /// The client does not say who it is.
+    /// The client gives no client id.
     NoClient,
     /// It is not known here.
     UnknownClient,
-    /// It cannot prove who it is.
+    /// Its authentication fails.
     Secret,
     /// There is no such path.
     Path,

@@ -133,7 +133,7 @@ fn read_body(request: Request<'_>, course: &Course) -> Option<Form> {
     }
 }
 
-/// Whether all readers take the body for the same form. Of two fields nobody knows which one counts.
+/// Whether all readers take the body for the same form. Of two fields it is not known which one counts.
 fn is_plain_form(request: Request<'_>) -> bool {
     let mut types = request.fields().filter(|field| field.is_like(CONTENT_TYPE));
     let (first, second) = (types.next(), types.next());

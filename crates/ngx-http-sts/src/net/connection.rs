@@ -70,7 +70,7 @@ impl Connection {
     /// Whether it may serve another request after this answer.
     pub(super) fn is_reusable_after(&self, received: &Received) -> bool {
         let Received { answer, was_written } = received;
-        // Who has not read all of a request would take the next one for the rest of it.
+        // An STS that has not read all of a request would take the next one for the rest of it.
         *was_written
             && answer.keeps_connection
             && !answer.has_more

@@ -27,7 +27,7 @@ const HINT: &str = "; it had an address when the configuration was read: if that
 
 /// How a host is looked up.
 pub(super) enum Lookup {
-    /// Nobody is asked for it.
+    /// No name server is asked for it.
     Fixed(Vec<SocketAddress>),
     Name(Name),
 }

@@ -22,7 +22,7 @@ pub struct Line<'a> {
 pub struct Subject<'a> {
     /// The name of its protocol.
     pub protocol: &'a str,
-    /// Whom it is made with.
+    /// The STS that it is made with.
     pub endpoint: &'a Endpoint,
     /// The proxy on the way.
     pub proxy: Option<&'a Endpoint>,

@@ -87,8 +87,8 @@ impl Head {
     }
 }
 
-/// A value may go on in a line that begins with white space (RFC 9112, section 5.2). Nobody should write
-/// that any more, and all that read it have to put spaces in the place of the end of the line.
+/// A value may go on in a line that begins with white space (RFC 9112, section 5.2). No server should
+/// write that any more, and all that read it have to put spaces in the place of the end of the line.
 static FOLDING: LazyLock<ParserConfig> = LazyLock::new(|| {
     let mut config = ParserConfig::default();
     config.allow_obsolete_multiline_headers_in_responses(true);

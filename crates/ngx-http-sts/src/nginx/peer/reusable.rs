@@ -57,7 +57,7 @@ impl Reusable {
             return;
         }
         // SAFETY: the connection is in the list of this cycle, which lives as long as its
-        // connections: nobody but this takes it out.
+        // connections: only this takes it out.
         unsafe {
             let own = &raw mut (*connection).queue;
             (*(*own).next).prev = (*own).prev;

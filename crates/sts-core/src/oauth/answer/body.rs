@@ -79,7 +79,7 @@ impl Token<'_> {
         Ok(Issued {
             token: Secret::new(token),
             token_type: token_type(self.token_type.as_ref(), token)?,
-            // For one use only: nobody knows how long the token is good.
+            // For one use only: how long the token is good is not known.
             expires_in: seconds.map(Option::unwrap_or_default),
             expiry: Expiry::Unsaid,
             doubt: (seconds == Some(None)).then_some(Doubt::ExpiresIn),

@@ -229,7 +229,7 @@ fn hex(text: &[u8]) -> Result<Secret, String> {
 
 /// Whether each of the ways in which the subject of an assertion is confirmed asks for a proof of a key
 /// (SAML 2.0 profiles, section 3.1; SAML 1.1 bindings, section 5.1). Such an assertion must not pass for
-/// one that anybody may present.
+/// one that any bearer may present.
 fn is_for_holder(assertion: Node<'_, '_>) -> bool {
     let is_key = |method: &str| method.trim().ends_with(":cm:holder-of-key");
     // SAML 1.1 has a subject in each of its statements.

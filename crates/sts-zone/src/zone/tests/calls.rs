@@ -63,7 +63,7 @@ fn a_value_may_be_kept_for_others_than_those_that_wait_for_it() {
     assert!(matches!(find(Some(call), false), Found::Unshared), "it is too old for these");
     assert!(matches!(find(Some(call), true), Found::Hit(_)));
     assert!(matches!(find(None, true), Found::Hit(_)));
-    assert!(matches!(find(None, false), Found::Lead(_)), "whoever comes later may call");
+    assert!(matches!(find(None, false), Found::Lead(_)), "a later request may call");
 }
 
 #[test]
