@@ -8,8 +8,8 @@ use libfuzzer_sys::fuzz_target;
 use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::Endpoint;
 use sts_core::issued::TokenTypes;
-use sts_core::life::{LifePolicy, good_for};
 use sts_core::known::Known;
+use sts_core::life::{LifePolicy, good_for};
 use sts_core::now::{Now, UnixTime};
 use sts_core::profile::{Incoming, Profile, Protocol};
 use sts_core::source::claims;
@@ -36,7 +36,9 @@ fuzz_target!(|data: &[u8]| {
             headers.insert(name, value);
         }
     }
-    match profile.response(&Incoming { status, headers: &headers, body, known: &Known::nothing }, &NOW) {
+    match profile
+        .response(&Incoming { status, headers: &headers, body, known: &Known::nothing }, &NOW)
+    {
         Ok(issued) => {
             assert!(status.is_success());
             let token = issued.token.expose();
