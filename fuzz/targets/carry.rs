@@ -28,6 +28,7 @@ fn check_type(content_type: &[u8]) {
     if !media_type::is_plain_form(content_type) {
         return;
     }
+    assert!(!media_type::may_be_in_unknown_charset(content_type));
     let form = b"application/x-www-form-urlencoded";
     // PHP: what stands before the first of these is the type.
     let end = content_type.iter().position(|byte| b";, ".contains(byte));

@@ -70,9 +70,14 @@ impl Hostile {
                 fields.push(b"Content-Type: multipart/form-data; boundary=b".to_vec());
             }
         }
+        let mut query = parameters(random, true);
+        if random.one_in(50) {
+            query.extend(format!("&+AGEAYwBjAGUAcwBzAF8AdABvAGsAZQBu-={MARK}").bytes());
+            fields.push(b"Content-Type: text/plain; charset=utf-7".to_vec());
+        }
         Self {
             method: if has_body { random.of(&["POST", "POST", "POST", "PUT"]) } else { "GET" },
-            query: parameters(random, true),
+            query,
             fields,
             body,
             is_chunked: random.one_in(10),
@@ -112,6 +117,11 @@ impl Hostile {
     pub fn with_field(mut self, field: impl Into<Vec<u8>>) -> Self {
         self.fields.push(field.into());
         self
+    }
+
+    /// How many `Cookie` fields it has.
+    pub fn cookie_fields(&self) -> usize {
+        self.fields.iter().filter(|field| field.starts_with(b"Cookie:")).count()
     }
 
     /// As it goes out to a path; `more` are fields in front of the others.

@@ -282,3 +282,31 @@ fn a_location_without_exchange_refuses_the_same_bodies() {
     nginx.wait_for_log("the request cannot be passed on: a target token is passed in forms");
     assert_passed(post(&nginx, "a=b").header("Content-Type", FORM).send(), "a=b");
 }
+
+#[test]
+fn a_query_that_may_be_read_in_an_unknown_charset_is_refused() {
+    let scene = Scene::new();
+    let server = "%%EXCHANGE%% STSAcceptSourceTokenIn header;
+        location /query { STSPassTargetTokenIn query; proxy_pass %%BACKEND%%; }
+        location /post { STSPassTargetTokenIn post bodies=any; proxy_pass %%BACKEND%%; }
+        location /header { STSPassTargetTokenIn header; proxy_pass %%BACKEND%%; }
+        location /elsewhere { try_files /none @backend; }
+        location @backend { STSPassTargetTokenIn query; proxy_pass %%BACKEND%%; }";
+    let nginx = scene.nginx().server(server).start();
+    let send = |path: &str, content_type: &str| {
+        let request = nginx.get(path).bearer("alice").header("Content-Type", content_type);
+        request.send().status
+    };
+    let query = "?+AGEAYwBjAGUAcwBzAF8AdABvAGsAZQBu-=forged";
+    for path in ["/query", "/post", "/elsewhere"] {
+        for charset in ["charset=utf-7", "charset=cp037", "charset =utf-8", "charset*=utf-8''utf-7"]
+        {
+            let content_type = format!("text/plain; {charset}");
+            assert_eq!(send(&format!("{path}{query}"), &content_type), 415, "{path} {charset}");
+            assert_eq!(send(path, &content_type), 200, "{path} {charset}");
+        }
+        assert_eq!(send(&format!("{path}?a=b"), "application/json; charset=utf-8"), 200, "{path}");
+        assert_eq!(send(&format!("{path}?a=b"), "text/plain; charset=windows-1252"), 200, "{path}");
+    }
+    assert_eq!(send(&format!("/header{query}"), "text/plain; charset=utf-7"), 200);
+}

@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::env;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use e2e::hostile::{Hostile, MARK, Random, in_cp037};
@@ -65,6 +66,8 @@ struct Figures {
     /// Had the module's token in each place that has one in each request with a token.
     with_token: AtomicUsize,
     without_token: AtomicUsize,
+    /// A request of those, to be looked at.
+    example: OnceLock<String>,
     /// Without the module, read the client's value under the name.
     bare: AtomicUsize,
     deceived_bare: AtomicUsize,
@@ -148,9 +151,15 @@ impl Stage {
                 ));
             }
             if path == "/all" && has_token {
+                // Of several fields FastCGI passes on the last one only, before NGINX 1.23.
+                let cookies = if hostile.cookie_fields() < 2 { &["cookie"][..] } else { &[] };
                 let has = |place: &&str| read.text(place).contains("target.");
-                let all = ["query", "cookie", "header"].iter().all(has);
+                let all = ["query", "header"].iter().chain(cookies).all(has);
                 Figures::count(if all { &figures.with_token } else { &figures.without_token });
+                if !all {
+                    let example = || format!("{}: {hostile}", places.map_text(&read));
+                    figures.example.get_or_init(example);
+                }
             }
             if bare {
                 Figures::count(&figures.bare);
@@ -180,6 +189,9 @@ impl Stage {
                 get(&figures.bare),
                 get(&figures.deceived_bare),
             );
+            if let Some(example) = figures.example.get() {
+                println!("          none, for example: {example}");
+            }
         }
     }
 }
@@ -290,6 +302,19 @@ fn no_known_way_to_deceive_a_reader_works() {
             requests.push(Hostile::query("").with_body(content_type, body));
         }
     }
+    // Django reads a query in the charset of the body, also where there is none.
+    let utf_7 = format!("+AGEAYwBjAGUAcwBzAF8AdABvAGsAZQBu-={MARK}");
+    for content_type in [
+        "text/plain; charset=utf-7",
+        "application/x-www-form-urlencoded; charset=\"UTF-7\"",
+        "application/json;charset =utf-7",
+        "multipart/form-data; boundary=b; charset=utf-7",
+        "text/plain; charset*=utf-8''utf-7",
+    ] {
+        let field = format!("Content-Type: {content_type}");
+        requests.push(Hostile::query(utf_7.as_str()).with_field(field));
+        requests.push(Hostile::query(utf_7.as_str()).with_body(content_type.as_bytes(), "a=b"));
+    }
     for pair in [
         "sts_token=EVIL",
         "a=b sts_token=EVIL \"",
@@ -366,6 +391,7 @@ fn judge(stage: &Stage, faults: Vec<Vec<String>>) {
         assert!(read * 4 > sent, "{} read {read} of {sent} requests", reader.name);
         assert!(get(&figures.deceived_bare) > 0, "nothing deceives {}", reader.name);
         let (with, without) = (get(&figures.with_token), get(&figures.without_token));
-        assert!(with > 10 * without, "{} had no token {without} times", reader.name);
+        let example = figures.example.get().map_or("", String::as_str);
+        assert!(with > 10 * without, "{} had no token {without} times: {example}", reader.name);
     }
 }

@@ -36,6 +36,13 @@ const INTERNAL_SERVER_ERROR: u16 = 500;
 
 /// Sees to it that the form is there, if the location has a use for it.
 pub(crate) fn ready(request: Request<'_>, course: &Course, carrier: &Carrier) -> Form {
+    if carrier.passes_parameters() && has_query_in_doubt(request) {
+        return fault(
+            FailureKind::UnsupportedForm,
+            "the charset in the Content-Type is none of which the module knows that names in the query \
+             are what they look like, and some backends read the query in it",
+        );
+    }
     // A subrequest has the body that its parent had read when it was made, or none.
     let may_have_one = request.is_main() || request.has_read_body();
     // What is there of a body that could not be read is no form.
@@ -140,6 +147,15 @@ fn is_plain_form(request: Request<'_>) -> bool {
     let is_plain =
         |field: Field<'_>| field.is(CONTENT_TYPE) && media_type::is_plain_form(field.value);
     first.is_some_and(is_plain) && second.is_none()
+}
+
+/// Whether the client has sent a query that a backend may read in a charset of the client's choice.
+fn has_query_in_doubt(request: Request<'_>) -> bool {
+    let is_unknown = |field: Field<'_>| {
+        field.is_like(CONTENT_TYPE) && media_type::may_be_in_unknown_charset(field.value)
+    };
+    let has_query = !request.query().is_empty() || !request.sent_query().is_empty();
+    has_query && request.fields().any(is_unknown)
 }
 
 /// Whether some reader takes the body for a form. Any of several types counts.

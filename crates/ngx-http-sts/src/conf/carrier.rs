@@ -158,6 +158,11 @@ impl Carrier {
         self.forms().next().is_some()
     }
 
+    /// Whether what a client has in the query matters to where targets go.
+    pub(crate) fn passes_parameters(&self) -> bool {
+        self.pass.iter().any(|passed| matches!(passed.place.kind, Kind::Query | Kind::Post))
+    }
+
     /// Whether bodies that are no forms go on, as all that is said of forms has it.
     pub(crate) fn passes_any_body(&self) -> bool {
         self.forms().all(|passed| passed.bodies == Bodies::Any)

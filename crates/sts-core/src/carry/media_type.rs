@@ -1,4 +1,4 @@
-//! Which bodies are forms that can be read and changed.
+//! Which bodies are forms that can be read and changed, and what a charset does to the query.
 
 const FORM: &[u8] = b"application/x-www-form-urlencoded";
 
@@ -16,6 +16,38 @@ pub fn is_plain_form(content_type: &[u8]) -> bool {
     let is_form = parts.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case(FORM));
     // What is behind the type, if anything, is the one charset.
     is_form && parts.next().is_none_or(is_charset) && parts.next().is_none()
+}
+
+/// Whether the value of a `Content-Type` names a charset of which it is not known that what looks like
+/// ASCII in it is ASCII. Some readers, such as Django, read the query in the charset of the body, also
+/// where there is none: `+AGE-` is an "a" in `utf-7`.
+///
+/// Whatever looks like a charset to some reader counts, wherever it stands.
+pub fn may_be_in_unknown_charset(content_type: &[u8]) -> bool {
+    const WORD: &[u8] = b"charset";
+    let behind = |at: usize| content_type.get(at + WORD.len()..).unwrap_or_default();
+    let named = content_type.windows(WORD.len()).enumerate();
+    named
+        .filter(|(_, word)| word.eq_ignore_ascii_case(WORD))
+        .any(|(at, _)| !is_like_ascii(behind(at)))
+}
+
+/// What stands behind the word, up to the next parameter.
+fn is_like_ascii(behind: &[u8]) -> bool {
+    let Some(value) = behind.strip_prefix(b"=") else { return false };
+    let value = trim_blanks(value.split(|byte| *byte == b';').next().unwrap_or_default());
+    let value = match value {
+        [b'"', inner @ .., b'"'] => inner,
+        value => value,
+    };
+    let name = value.to_ascii_lowercase();
+    let is_number =
+        |number: &[u8]| matches!(number.len(), 1 | 2) && number.iter().all(u8::is_ascii_digit);
+    // These have ASCII in the lower half, and one byte for each character.
+    let is_numbered = |prefix: &[u8]| name.strip_prefix(prefix).is_some_and(is_number);
+    matches!(name.as_slice(), b"utf-8" | b"utf8" | b"us-ascii" | b"ascii" | b"latin1")
+        || is_numbered(b"iso-8859-")
+        || is_numbered(b"windows-125")
 }
 
 /// RFC 9110, section 5.6.6: no blanks are allowed around `=`.
@@ -104,7 +136,51 @@ mod tests {
         assert!(!is_plain_form(b"application/x-www-form-urlencoded; charset=utf-8\0"));
     }
 
+    #[test]
+    fn a_charset_that_could_hide_a_name_in_the_query_is_told() {
+        for known in [
+            "",
+            "text/plain",
+            "application/json; charset=utf-8",
+            "application/json;charset=UTF8",
+            "text/xml; Charset=\"ISO-8859-15\"; a=b",
+            "text/plain; charset=windows-1252",
+            "text/plain; charset=us-ascii ; a=b",
+        ] {
+            assert!(!may_be_in_unknown_charset(known.as_bytes()), "{known}");
+        }
+        for unknown in [
+            "text/plain; charset=utf-7",
+            "text/plain; charset=utf-16",
+            "text/plain; charset=cp037",
+            "text/plain; charset",
+            "text/plain; charset=",
+            "text/plain; CHARSET =utf-8",
+            "text/plain; charset= utf-7",
+            "text/plain; charset*=utf-8''utf-7",
+            "text/plain; charset=utf-8; charset=utf-7",
+            "text/plain, charset=utf-7",
+            "text/plain; charset=\"utf-8\", charset=utf-7",
+            "text/plain; charset=utf-8 charset=utf-7",
+            "charset=utf-7",
+            "text/plain; charset=iso-8859-",
+            "text/plain; charset=iso-8859-8-i",
+        ] {
+            assert!(may_be_in_unknown_charset(unknown.as_bytes()), "{unknown}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn the_charset_of_a_plain_form_is_known(
+            name in "[cC]harset",
+            value in prop::sample::select(vec!["utf-8", "US-ASCII", "\"iso-8859-1\"", "utf-7"]),
+        ) {
+            let form = format!("application/x-www-form-urlencoded; {name}={value}");
+            let unknown = may_be_in_unknown_charset(form.as_bytes());
+            prop_assert_eq!(is_plain_form(form.as_bytes()), !unknown);
+        }
+
         #[test]
         fn a_stray_byte_anywhere_makes_it_another(at in 0..48_usize, byte: u8) {
             let mut form = b"application/x-www-form-urlencoded; charset=utf-8".to_vec();
