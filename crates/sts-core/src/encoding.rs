@@ -21,9 +21,9 @@ pub enum Encoding {
     /// RFC 4648, section 5: written without padding, as RFC 7522, section 2.1 has it for assertions;
     /// read with or without.
     Base64Url,
-    /// Deflated (RFC 1951), then [`Self::Base64Url`]. That is how SAML puts XML into a URL (SAML 2.0
-    /// bindings, section 3.4.4.1) but for its alphabet. Read with the header and the checksum of zlib
-    /// (RFC 1950), too: many libraries that are told to deflate write them.
+    /// Deflated (RFC 1951), then [`Self::Base64Url`]; read in [`Self::Base64`], too, which is how SAML
+    /// puts XML into a URL (SAML 2.0 bindings, section 3.4.4.1). Read with the header and the checksum
+    /// of zlib (RFC 1950), too: many libraries that are told to deflate write them.
     Deflate,
 }
 
@@ -49,7 +49,8 @@ impl Encoding {
             Self::Base64 => decode(&BASE64, text).ok_or(Undecodable::Base64),
             Self::Base64Url => decode(&BASE64_URL, text).ok_or(Undecodable::Base64Url),
             Self::Deflate => {
-                let deflated = decode(&BASE64_URL, text).ok_or(Undecodable::Base64Url)?;
+                let deflated = decode(&BASE64_URL, text).or_else(|| decode(&BASE64, text));
+                let deflated = deflated.ok_or(Undecodable::EitherBase64)?;
                 deflate::inflate(deflated.expose())
             }
         }
@@ -82,6 +83,9 @@ pub enum Undecodable {
     /// As before.
     #[error("is not base64url")]
     Base64Url,
+    /// Of neither alphabet, of both, or cut off.
+    #[error("is neither base64url nor base64")]
+    EitherBase64,
     /// Not what a deflater writes, or cut off, or with something behind it.
     #[error("is not deflated")]
     Deflate,
@@ -160,9 +164,25 @@ mod tests {
             assert_eq!(decoded(Encoding::Base64, text), Err(Undecodable::Base64), "{text:?}");
         }
         for text in ["+/+/", "a.b.c", "Z", "Zh", "%"] {
-            for encoding in [Encoding::Base64Url, Encoding::Deflate] {
-                assert_eq!(decoded(encoding, text), Err(Undecodable::Base64Url), "{text:?}");
-            }
+            assert_eq!(decoded(Encoding::Base64Url, text), Err(Undecodable::Base64Url), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_deflated_stands_in_either_alphabet_but_not_in_both() {
+        // Both of the letters that differ, in one text.
+        let token: Vec<u8> = (0..=254).collect();
+        let url = encoded(Encoding::Deflate, &token);
+        assert!(url.contains('-') && url.contains('_'), "{url}");
+        let standard = url.replace('-', "+").replace('_', "/");
+        let padded = format!("{standard}{}", "=".repeat((4 - standard.len() % 4) % 4));
+        assert_ne!(padded, standard);
+        for text in [&url, &standard, &padded] {
+            assert_eq!(decoded(Encoding::Deflate, text), Ok(token.clone()), "{text}");
+        }
+        let mixed = [url.replacen('-', "+", 1), url.replacen('_', "/", 1)];
+        for text in mixed.iter().map(String::as_str).chain(["a.b.c", "Z", "Zh", "%"]) {
+            assert_eq!(decoded(Encoding::Deflate, text), Err(Undecodable::EitherBase64), "{text}");
         }
     }
 
