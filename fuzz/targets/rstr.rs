@@ -30,7 +30,7 @@ fuzz_target!(|data: &[u8]| {
     let asked = usize::from(*asked);
     let settings = Settings {
         version: Version::Trust14,
-        token_type: TOKEN_TYPES[asked % 3].to_owned(),
+        token_type: Some(TOKEN_TYPES[asked % 3].to_owned()),
         token_as: [TokenAs::Security, TokenAs::OnBehalfOf, TokenAs::ActAs][asked / 3 % 3],
         ..Settings::default()
     };

@@ -361,7 +361,7 @@ fn what_looks_like_a_variable_where_none_is_expanded_is_refused() {
         row("STSAcceptSourceTokenIn query name=$arg_name; #!", &parts),
         row(&format!("{exchange} auth=basic&username=a&password=$s3cr3t; #!"), &parts),
         row(&format!("{exchange} cache.name=$host; #!"), &parts),
-        row("STSWSTrustAppliesTo https://$host/; #!", &["STSWSTrustAppliesTo", "\"$\""]),
+        row("STSWSTrustTo https://$host/; #!", &["STSWSTrustTo", "\"$\""]),
         row("STSWSTrustTokenType $type; #!", &["STSWSTrustTokenType", "\"$\""]),
         row("STSCryptoPassphrase $s3cr3t; #!", &["STSCryptoPassphrase", "\"$\""]),
     ]);

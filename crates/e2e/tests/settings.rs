@@ -142,7 +142,8 @@ static ROWS: &[Row] = &[
         &[
             ("bogus a=s3cr3t", &["username_token"]),
             ("client_secret_post client_id=a&client_secret=s3cr3t", &["form"]),
-            ("username_token username=a", &["\"password\" is missing"]),
+            ("username_token username=a", &["\"password\" is missing", "password_file"]),
+            ("username_token username=a&password=s3cr3t&password_file=secret", &["exclude"]),
         ],
     )
     .of("wstrust"),
@@ -152,8 +153,15 @@ static ROWS: &[Row] = &[
     row("STSROPCUsername", "username", &["a", "*", "$remote_user"], &[("''", &["empty"])])
         .of("ropc"),
     row("", "password", &["ignored"], &[]).of("ropc"),
-    row("STSWSTrustAppliesTo", "applies_to", &["urn:a"], &[("''", &["empty"])]).of("wstrust"),
-    row("STSWSTrustTokenType", "token_type", &["urn:a"], &[("''", &["empty"])]).of("wstrust"),
+    row(
+        "STSWSTrustAppliesTo",
+        "applies_to",
+        &["urn:a", "https://$host/", "urn:a%24b"],
+        &[("''", &["empty"])],
+    )
+    .of("wstrust"),
+    row("STSWSTrustTokenType", "token_type", &["urn:a", "none"], &[("''", &["empty"])])
+        .of("wstrust"),
     row("STSWSTrustValueType", "value_type", &["urn:a"], &[("''", &["empty"])]).of("wstrust"),
     row(
         "STSWSTrustVersion",
@@ -167,8 +175,20 @@ static ROWS: &[Row] = &[
     row(
         "STSWSTrustKeyType",
         "wstrust_key_type",
-        &["Bearer", "SymmetricKey", "PublicKey", "none", "urn:x"],
-        &[("bearer", &["Bearer"])],
+        &["Bearer", "NoProofKey", "none", "urn:x"],
+        &[
+            ("bearer", &["\"Bearer\", \"NoProofKey\", \"none\""]),
+            ("SymmetricKey", &["\"Bearer\"", "keys are not supported"]),
+            ("PublicKey", &["\"Bearer\"", "keys are not supported"]),
+            (
+                "http://docs.oasis-open.org/ws-sx/ws-trust/200512/PublicKey",
+                &["keys are not supported"],
+            ),
+            (
+                "http://schemas.xmlsoap.org/ws/2005/02/trust/SymmetricKey",
+                &["keys are not supported"],
+            ),
+        ],
     )
     .of("wstrust"),
     row(
@@ -176,6 +196,23 @@ static ROWS: &[Row] = &[
         "wstrust_token_as",
         &["security", "onbehalfof"],
         &[("body", &["security", "onbehalfof", "actas"])],
+    )
+    .of("wstrust"),
+    row(
+        "STSWSTrustSourceAs",
+        "wstrust_source_as",
+        &["token", "usernametoken"],
+        &[("basic", &["\"token\" or \"usernametoken\""])],
+    )
+    .of("wstrust"),
+    row("STSWSTrustTokenWrapper", "wstrust_token_wrapper", &["off", "Off"], NO_SWITCH)
+        .of("wstrust"),
+    row("STSWSTrustTo", "wstrust_to", &["urn:a"], &[("''", &["empty"])]).of("wstrust"),
+    row(
+        "STSWSTrustClaims",
+        "wstrust_claims",
+        &["urn:a", "urn:a urn:b $http_c", "urn:$host urn:a%24b"],
+        &[("role", &["absolute URI"]), ("urn:a role", &["absolute URI"]), ("''", &["empty|URI"])],
     )
     .of("wstrust"),
     row(

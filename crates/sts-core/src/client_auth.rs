@@ -6,6 +6,7 @@ mod credential;
 mod error;
 mod identity;
 mod key_pair;
+mod message;
 mod method;
 mod options;
 mod proof;
@@ -19,6 +20,7 @@ use http::HeaderValue;
 pub use credential::{MAX_CONTENT, Refresh, Remark};
 pub use error::{ClientAuthError, CredentialError};
 pub use key_pair::KeyPair;
+pub(crate) use message::{MessageProof, PasswordType};
 pub use method::Method;
 
 use crate::error::Failure;
@@ -37,7 +39,7 @@ use credential::{CredentialFile, Slot};
 #[derive(Clone)]
 pub struct ClientAuth {
     method: Method,
-    /// The client id, or the user name of `basic`.
+    /// The client id, or the user name of `basic` and `username_token`.
     id: Option<String>,
     credentials: Credentials,
     /// Of all that was configured; zeroes without a method.
@@ -61,6 +63,11 @@ enum Credentials {
     Assertion {
         assertion: Slot<Secret>,
         kind: String,
+    },
+    /// `username_token`: in the message, and nothing that a request without one could carry.
+    Message {
+        password: Slot<Secret>,
+        password_type: PasswordType,
     },
     /// `client_cert`.
     Certificate {
@@ -98,7 +105,7 @@ impl ClientAuth {
         self.method
     }
 
-    /// The client id, or the user name of `basic`, when the method has one.
+    /// The client id, or the user name of `basic` and `username_token`, when the method has one.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
@@ -175,7 +182,10 @@ impl ClientAuth {
         match self.credentials {
             Credentials::None | Credentials::Certificate { .. } => true,
             Credentials::Assertion { .. } => self.id.is_none(),
-            Credentials::Header(_) | Credentials::Secret(_) | Credentials::Key { .. } => false,
+            Credentials::Header(_)
+            | Credentials::Secret(_)
+            | Credentials::Key { .. }
+            | Credentials::Message { .. } => false,
         }
     }
 
@@ -185,7 +195,10 @@ impl ClientAuth {
             Credentials::Secret(_) | Credentials::Key { .. } | Credentials::Assertion { .. } => {
                 self.id.is_some()
             }
-            Credentials::None | Credentials::Header(_) | Credentials::Certificate { .. } => false,
+            Credentials::None
+            | Credentials::Header(_)
+            | Credentials::Message { .. }
+            | Credentials::Certificate { .. } => false,
         }
     }
 
@@ -197,7 +210,9 @@ impl ClientAuth {
                     basic::tell(&header, known);
                 }
             }
-            Credentials::Secret(secret) | Credentials::Assertion { assertion: secret, .. } => {
+            Credentials::Secret(secret)
+            | Credentials::Assertion { assertion: secret, .. }
+            | Credentials::Message { password: secret, .. } => {
                 if let Ok(secret) = secret.value() {
                     known.add(secret.expose());
                 }
@@ -219,6 +234,7 @@ impl ClientAuth {
             Credentials::Certificate { pair, .. } => pair.set(KeyPair::parse(&content)?),
             Credentials::Header(slot) => slot.set(self.header(&content)?),
             Credentials::Secret(slot) => slot.set(content),
+            Credentials::Message { password, .. } => password.set(message::check(content)?),
             Credentials::Key { key, .. } => key.set(self.key(&content)?),
             Credentials::Assertion { assertion, .. } => assertion.set(assertion::check(content)?),
         }
@@ -247,7 +263,9 @@ impl Credentials {
             Self::None => None,
             Self::Certificate { pair, .. } => pair.file(),
             Self::Header(slot) => slot.file(),
-            Self::Secret(slot) | Self::Assertion { assertion: slot, .. } => slot.file(),
+            Self::Secret(slot)
+            | Self::Assertion { assertion: slot, .. }
+            | Self::Message { password: slot, .. } => slot.file(),
             Self::Key { key, .. } => key.file(),
         }
     }

@@ -64,7 +64,8 @@ pub struct Profile {
 pub struct Subject<'a> {
     /// The token to be exchanged; not looked at by [`Protocol::ClientCredentials`].
     pub source: &'a [u8],
-    /// Extra form parameters, evaluated, in the order of the configuration.
+    /// What else is asked for, evaluated, in the order of the configuration: extra form parameters, and
+    /// for WS-Trust those that [`crate::wstrust`] names.
     pub parameters: &'a [Parameter<'a>],
 }
 
@@ -128,11 +129,7 @@ impl Profile {
 
     /// Whether the gateway sends anything of its own that is worth stealing.
     pub fn sends_credentials(&self) -> bool {
-        let in_message = match &self.protocol {
-            Protocol::WsTrust(exchange) => exchange.sends_credentials(),
-            Protocol::ClientCredentials | Protocol::Password | Protocol::TokenExchange => false,
-        };
-        in_message || self.auth.sends_credentials()
+        self.auth.sends_credentials()
     }
 
     /// Whether a request has a `client_id` parameter without the operator's doing.

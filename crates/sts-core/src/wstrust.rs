@@ -19,6 +19,12 @@ mod time;
 pub mod words;
 mod xml;
 
+/// The parameter of a request that is the address in `wsp:AppliesTo`, where it depends on the request.
+pub const APPLIES_TO: &str = "applies_to";
+
+/// A parameter of a request that is the type of a claim which is asked for.
+pub const CLAIM: &str = "claim";
+
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use memchr::memmem;
 
@@ -28,10 +34,16 @@ use crate::known::Known;
 use crate::secret::Secret;
 use settings::WsTrust;
 
-/// Tells the secrets of a message: the gateway's password, and those within the source token.
+/// Whether a text can be put into a message, and told in a log: what XML can hold, without control
+/// characters.
+pub(crate) fn is_plain(text: &str) -> bool {
+    xml::write::is_text(text) && !text.chars().any(char::is_control)
+}
+
+/// Tells the secrets within the source token of a message.
 pub(crate) fn tell(exchange: &WsTrust, source: &[u8], known: &mut Known) {
-    if let Some(token) = &exchange.settings().username_token {
-        known.add(token.password.expose());
+    if exchange.settings().source_as == words::SourceAs::UsernameToken {
+        source::password_of_credentials(source, |password| known.add(password));
     }
     source::passwords(source, |password| known.add(password.as_bytes()));
 }

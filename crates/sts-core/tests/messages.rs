@@ -116,6 +116,8 @@ fn client_authentication() {
             | ClientAuthError::UnknownMethod { .. } => {
                 messages.add(&format!("{method} {options}"), &error);
             }
+            // It stands with the messages of WS-Trust.
+            ClientAuthError::PasswordType => panic!("{method} {options}"),
         }
     }
     insta::assert_snapshot!(messages.shown);

@@ -53,6 +53,21 @@ pub struct WsTrust {
     layout: Layout,
     fault_status: Option<u16>,
     signed_by: Option<Identity>,
+    to: Option<String>,
+    users: Vec<(String, String)>,
+    claims: Vec<(String, String)>,
+    manners: Manners,
+}
+
+/// What an STS does that its requestors would rather not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Manners {
+    /// Assertions are for the holder of a key, whatever was asked for.
+    holder_of_key: bool,
+    /// A token is about the requestor, for whichever subject it was asked.
+    ignores_for_whom: bool,
+    /// Signatures are made with inclusive canonicalisation, inside the envelope.
+    inclusive: bool,
 }
 
 /// Who may ask, and by what it shows that.
@@ -92,6 +107,10 @@ impl WsTrust {
             layout: Layout::default(),
             fault_status: None,
             signed_by: None,
+            to: None,
+            users: Vec::new(),
+            claims: Vec::new(),
+            manners: Manners::default(),
         }
     }
 
@@ -114,6 +133,47 @@ impl WsTrust {
     pub fn value_type(mut self, uri: &str) -> Self {
         self.value_types.push(uri.to_owned());
         self
+    }
+
+    /// Answers only messages whose `wsa:To` is this; else it has to be the URL that was called.
+    #[must_use]
+    pub fn to(self, address: &str) -> Self {
+        Self { to: Some(address.to_owned()), ..self }
+    }
+
+    /// Knows this user, whose `wsse:UsernameToken` with the password as text may be a source, and
+    /// others that are named like this.
+    #[must_use]
+    pub fn user(mut self, name: &str, password: &str) -> Self {
+        self.users.push((name.to_owned(), password.to_owned()));
+        self
+    }
+
+    /// Puts a claim of this type into assertions for those that ask for it, and others that are named
+    /// like this.
+    #[must_use]
+    pub fn claim(mut self, uri: &str, value: &str) -> Self {
+        self.claims.push((uri.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Does not look for which subject a token is asked, as Metro and Rahas (the STS of older WSO2)
+    /// do not: a requestor gets a token that is about itself.
+    #[must_use]
+    pub fn ignoring_for_whom(self) -> Self {
+        Self { manners: Manners { ignores_for_whom: true, ..self.manners }, ..self }
+    }
+
+    /// Issues assertions for the holder of a key, which no requestor asked for.
+    #[must_use]
+    pub fn for_holders_of_keys(self) -> Self {
+        Self { manners: Manners { holder_of_key: true, ..self.manners }, ..self }
+    }
+
+    /// Signs inside the envelope, with inclusive canonicalisation (Canonical XML 1.0).
+    #[must_use]
+    pub fn signing_inclusively(self) -> Self {
+        Self { manners: Manners { inclusive: true, ..self.manners }, ..self }
     }
 
     /// Tells this lifetime, in seconds, or none; an hour otherwise.
@@ -216,7 +276,7 @@ impl Endpoint {
         check_http(call)?;
         let document = xml::parse(&call.body)?;
         let soap = Soap::of(&document)?;
-        let envelope = Envelope::read(call, soap, &document)
+        let envelope = Envelope::read(call, soap, &document, self.settings.to.as_deref())
             .map_err(|fault| Refused::Fault(fault, Some(Essence::of(soap))))?;
         let to_fault = |fault: Fault| Refused::Fault(fault, Some(envelope.essence()));
         let request = Request::read(&envelope).map_err(to_fault)?;
@@ -225,7 +285,10 @@ impl Endpoint {
         }
         let security = Security::read(&envelope, now, &self.seen).map_err(to_fault)?;
         outcome.requestor = self.authenticate(call, &security, &envelope)?;
-        let subject = Subject::find(&request, &security, &self.settings).map_err(to_fault)?;
+        let mut subject = Subject::find(&request, &security, &self.settings).map_err(to_fault)?;
+        if self.settings.manners.ignores_for_whom && request.for_whom.is_some() {
+            subject.steering = outcome.requestor.clone().unwrap_or_default();
+        }
         outcome.source = Some(subject.source.clone());
         request.check(&self.settings).map_err(to_fault)?;
         subject.check(now).map_err(to_fault)?;
@@ -233,10 +296,13 @@ impl Endpoint {
             Instead::Refusal(refusal) => to_fault(Fault::asked_for(&refusal.error)),
             other => Refused::Instead(other),
         })?;
+        let known = |uri: &String| self.settings.claims.iter().find(|(known, _)| known == uri);
         let reply = Reply {
             envelope: &envelope,
             request: &request,
             layout: self.settings.layout,
+            manners: self.settings.manners,
+            claims: request.claims.iter().filter_map(known).collect(),
             lifetime: steered.life.unwrap_or(self.settings.lifetime),
             now,
         };

@@ -172,7 +172,7 @@ fn what_is_out_of_order_is_refused() {
     let to = "<a:To>http://sts/trust</a:To>";
     let token = binary("alice");
     let rows = [
-        ("BadRequest", change("<t:TokenType>urn:jwt</t:TokenType>", "")),
+        ("BadRequest", change("<t:TokenType>urn:jwt</t:TokenType>", "<t:TokenType></t:TokenType>")),
         ("BadRequest", change("<t:TokenType>", "<t:TokenType/><t:TokenType>")),
         ("BadRequest", change("<t:KeyType>", "<t:KeySize>128</t:KeySize><t:KeyType>")),
         ("BadRequest", change("/Bearer", "/SymmetricKey")),
@@ -382,5 +382,87 @@ fn assertions_are_signed_by_the_judgement_of_another() {
                 assert!(!verifies(&document.replacen("rg &amp;", "rg +", 1)), "{document}");
             }
         }
+    }
+}
+
+fn user(name: &str, password: &str) -> String {
+    format!(
+        "<o:UsernameToken u:Id=\"U\" xmlns:o=\"{WSS}wssecurity-secext-1.0.xsd\" \
+         xmlns:u=\"{WSS}wssecurity-utility-1.0.xsd\"><o:Username>{name}</o:Username><o:Password \
+         Type=\"{WSS}username-token-profile-1.0#PasswordText\">{password}</o:Password><o:Nonce \
+         EncodingType=\"{WSS}soap-message-security-1.0#Base64Binary\">{}</o:Nonce>\
+         <u:Created>{}</u:Created></o:UsernameToken>",
+        encode_block(uuid().as_bytes()),
+        moment(0)
+    )
+}
+
+#[test]
+fn a_user_with_a_password_is_a_source_where_it_is_known() {
+    let sts = start(wstrust().user("alice", "secret"));
+    // Both are of one second.
+    let good = || loop {
+        let token = user("alice", "secret");
+        let message = message(&token);
+        if message.matches(between(&token, "<u:Created>", "<")).count() == 2 {
+            return message;
+        }
+    };
+    assert_eq!(ask(&sts, &good()).status, 200);
+    for (from, to) in [(">alice<", ">bob<"), (">secret<", ">wrong<"), ("PasswordText", "Other")] {
+        let body = text(&ask(&sts, &good().replacen(from, to, 1)));
+        assert!(body.contains("FailedAuthentication"), "{to}: {body}");
+    }
+}
+
+#[test]
+fn claims_are_asked_for_in_the_dialect_of_identity_selectors() {
+    const IDENTITY: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity";
+    let sts = start(wstrust().claim("urn:role", "boss"));
+    let with = |claims: &str| {
+        let saml = message(&binary("alice")).replace("<t:TokenType>urn:jwt</t:TokenType>", "");
+        text(&ask(&sts, &saml.replacen("<t:KeyType>", &format!("{claims}<t:KeyType>"), 1)))
+    };
+    let claims = |dialect: &str, claim: &str| {
+        format!("<t:Claims Dialect=\"{dialect}\" xmlns:i=\"{IDENTITY}\">{claim}</t:Claims>")
+    };
+    let role = "<i:ClaimType Uri=\"urn:role\"/>";
+    let body = with(&claims(IDENTITY, role));
+    assert!(body.contains("<saml2:Attribute Name=\"urn:role\">"), "{body}");
+    assert!(!with("").contains("urn:role"));
+    for (dialect, claim, fault) in [
+        ("urn:other", role, "BadRequest"),
+        (IDENTITY, "", "BadRequest"),
+        (IDENTITY, "<t:ClaimType Uri=\"urn:role\"/>", "BadRequest"),
+        (IDENTITY, "<i:ClaimType Uri=\"role\"/>", "BadRequest"),
+        (IDENTITY, "<i:ClaimType Uri=\"urn:role\">x</i:ClaimType>", "BadRequest"),
+        (IDENTITY, "<i:ClaimType Uri=\"urn:unknown\"/>", "RequestFailed"),
+    ] {
+        let body = with(&claims(dialect, claim));
+        assert!(body.contains(fault), "{dialect} {claim}: {body}");
+    }
+}
+
+#[test]
+fn an_address_of_its_own_has_to_be_named() {
+    let sts = start(wstrust().to("urn:sts"));
+    let message = || message(&binary("alice"));
+    assert!(text(&ask(&sts, &message())).contains("DestinationUnreachable"));
+    let named = message().replace("http://sts/trust", "urn:sts");
+    assert_eq!(ask(&sts, &named).status, 200);
+}
+
+#[test]
+fn a_wrapped_token_is_a_jwt_and_nothing_else() {
+    let sts = start(wstrust());
+    let ask = |wrapper: &str| ask(&sts, &message(wrapper));
+    assert_eq!(ask("<TokenWrapper>a.b.c</TokenWrapper>").status, 200);
+    for wrapper in [
+        "<TokenWrapper>opaque</TokenWrapper>",
+        "<TokenWrapper a=\"1\">a.b.c</TokenWrapper>",
+        "<TokenWrapper><x/>a.b.c</TokenWrapper>",
+        "<o:TokenWrapper>a.b.c</o:TokenWrapper>",
+    ] {
+        assert_ne!(ask(wrapper).status, 200, "{wrapper}");
     }
 }

@@ -9,8 +9,10 @@ use sts_core::profile::Protocol;
 use crate::conf::argument::Problem;
 use crate::conf::exchange::Phase;
 use crate::conf::grant::{Grant, Username};
+use crate::conf::parameter::Parameter;
 use crate::conf::settings::{Kind, Settings};
 use crate::conf::text::Text;
+use crate::conf::wstrust;
 
 /// The settings of the protocol in force, whatever it is.
 pub(super) struct Asked {
@@ -19,6 +21,8 @@ pub(super) struct Asked {
     pub(super) auth: ClientAuth,
     pub(super) client_id: Option<Rc<Text>>,
     pub(super) username: Option<Rc<Username>>,
+    /// What else is evaluated for each request.
+    pub(super) parameters: Rc<Vec<Parameter>>,
 }
 
 impl Asked {
@@ -30,35 +34,52 @@ impl Asked {
         Ok(Some(match settings.kind {
             None | Some(Kind::Disabled) => return Ok(None),
             Some(Kind::ClientCredentials) => {
-                Self::of_grant(Protocol::ClientCredentials, &settings.cc)
+                Self::of_grant(Protocol::ClientCredentials, &settings.cc, settings)
             }
             Some(Kind::Password) => {
-                let asked = Self::of_grant(Protocol::Password, &settings.ropc);
+                let asked = Self::of_grant(Protocol::Password, &settings.ropc, settings);
                 asked.check_username(settings.phase)?;
                 asked
             }
-            Some(Kind::TokenExchange) => Self::of_grant(Protocol::TokenExchange, &settings.otx),
+            Some(Kind::TokenExchange) => {
+                Self::of_grant(Protocol::TokenExchange, &settings.otx, settings)
+            }
             Some(Kind::WsTrust) => {
-                let (protocol, auth) = settings.wstrust.protocol()?;
+                if settings.parameters.as_ref().is_some_and(|parameters| !parameters.is_empty()) {
+                    return Err("\"STSRequestParameter\" has no place in a message of WS-Trust, and \
+                                would have no effect: write it where the exchanges of the other \
+                                types are; \"STSWSTrustAppliesTo\" and \"STSWSTrustClaims\" say here \
+                                what is asked for"
+                        .into());
+                }
+                let wstrust::Exchange { checked, auth, parameters } =
+                    settings.wstrust.exchange()?;
                 Self {
-                    protocol,
+                    protocol: Protocol::WsTrust(Box::new(checked)),
                     endpoint: settings.wstrust.endpoint.clone(),
                     auth,
                     client_id: None,
                     username: None,
+                    parameters: Rc::new(parameters),
                 }
             }
         }))
     }
 
-    fn of_grant(protocol: Protocol, grant: &Grant) -> Self {
+    fn of_grant(protocol: Protocol, grant: &Grant, settings: &Settings) -> Self {
         Self {
             protocol,
             endpoint: grant.endpoint.clone(),
             auth: grant.auth.clone().unwrap_or(ClientAuth::none()),
             client_id: grant.client_id.clone(),
             username: grant.username.clone(),
+            parameters: settings.parameters.clone().unwrap_or_default(),
         }
+    }
+
+    /// Whether its parameters are those of `STSRequestParameter`.
+    pub(super) const fn has_request_parameters(&self) -> bool {
+        !matches!(self.protocol, Protocol::WsTrust(_))
     }
 
     fn check_username(&self, phase: Option<Phase>) -> Result<(), Problem> {

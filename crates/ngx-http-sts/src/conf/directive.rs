@@ -121,7 +121,7 @@ impl Directive {
 
     /// Every type of `STSExchange` has it as an option: by the rule, `foo_bar` for `STSFooBar`.
     pub(super) const fn key(self, name: &'static str) -> Self {
-        Self { key: Some(Key { name, of: None }), ..self }
+        Self { key: Some(Key { name, of: None, has_variables: false }), ..self }
     }
 
     /// It adds to a list, and has one number of arguments. An option has those of several in a row.
@@ -131,6 +131,15 @@ impl Directive {
 
     /// One type of `STSExchange` has it as an option.
     pub(super) const fn key_of(self, kind: Kind, name: &'static str) -> Self {
-        Self { key: Some(Key { name, of: Some(kind) }), ..self }
+        Self { key: Some(Key { name, of: Some(kind), has_variables: false }), ..self }
+    }
+
+    /// The value of its option may hold variables.
+    pub(super) const fn with_variables(self) -> Self {
+        let key = match self.key {
+            Some(key) => Some(Key { has_variables: true, ..key }),
+            None => None,
+        };
+        Self { key, ..self }
     }
 }

@@ -9,8 +9,10 @@ use sts_core::endpoint::{Endpoint, Scheme};
 use sts_core::issued::TokenTypes;
 use sts_core::options::{Template, has_variable};
 use sts_core::secret::Secret;
-use sts_core::wstrust::endpoint_auth::EndpointAuth;
-use sts_core::wstrust::words::{KeyType, SoapVersion, SourceElement, TokenAs, Version, WordError};
+use sts_core::wstrust::endpoint_auth;
+use sts_core::wstrust::words::{
+    KeyType, SoapVersion, SourceAs, SourceElement, TokenAs, Version, WordError,
+};
 use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
@@ -24,12 +26,13 @@ use crate::conf::grant::Username;
 use crate::conf::parameter;
 use crate::conf::settings::{BoundTokens, Kind};
 use crate::conf::text::Text;
+use crate::conf::wstrust::{self, TokenType};
 use crate::nginx::conf::Conf;
 use crate::nginx::content;
 use crate::nginx::tls::Protocols;
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 55] = [
+pub(crate) static DIRECTIVES: [Directive; 59] = [
     directive(c"STSExchange", (2, 4), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::WORDS))
@@ -72,18 +75,19 @@ pub(crate) static DIRECTIVES: [Directive; 55] = [
     })
     .of_exchange(),
     directive(c"STSWSTrustEndpointAuth", (1, 2), |b, a| {
-        let auth = EndpointAuth::parse(first(a), a.get(1).copied());
+        let auth = endpoint_auth::parse(first(a), a.get(1).copied());
         once(&mut b.settings.wstrust.auth, auth.map_err(|error| error.to_string()))
     })
     .of_exchange(),
     directive(c"STSWSTrustAppliesTo", (1, 1), |b, a| {
-        let applies_to = literal(b, a);
-        once(&mut b.settings.wstrust.applies_to, applies_to)
+        let address = template(b.conf, a)?;
+        once(&mut b.settings.wstrust.applies_to, Ok(address))
     })
     .of_exchange()
-    .key_of(Kind::WsTrust, "applies_to"),
+    .key_of(Kind::WsTrust, "applies_to")
+    .with_variables(),
     directive(c"STSWSTrustTokenType", (1, 1), |b, a| {
-        let token_type = literal(b, a);
+        let token_type = literal(b, a).map(TokenType::new);
         once(&mut b.settings.wstrust.token_type, token_type)
     })
     .of_exchange()
@@ -110,12 +114,31 @@ pub(crate) static DIRECTIVES: [Directive; 55] = [
         once(&mut b.settings.wstrust.token_as, word(TokenAs::parse, a))
     })
     .key_of(Kind::WsTrust, "wstrust_token_as"),
+    directive(c"STSWSTrustSourceAs", (1, 1), |b, a| {
+        once(&mut b.settings.wstrust.source_as, word(SourceAs::parse, a))
+    })
+    .key_of(Kind::WsTrust, "wstrust_source_as"),
     directive(c"STSWSTrustSourceElements", (1, 4), |b, a| {
         let elements = a.iter().map(|word| SourceElement::parse(word));
         let elements: Result<Vec<_>, _> = elements.collect();
         once(&mut b.settings.wstrust.source_elements, elements.map_err(|error| error.to_string()))
     })
     .key_of(Kind::WsTrust, "wstrust_source_elements"),
+    directive(c"STSWSTrustTokenWrapper", (1, 1), |b, a| {
+        once(&mut b.settings.wstrust.token_wrapper, switch(a))
+    })
+    .key_of(Kind::WsTrust, "wstrust_token_wrapper"),
+    directive(c"STSWSTrustTo", (1, 1), |b, a| {
+        let to = literal(b, a);
+        once(&mut b.settings.wstrust.to, to)
+    })
+    .key_of(Kind::WsTrust, "wstrust_to"),
+    directive(c"STSWSTrustClaims", (1, 7), |b, a| {
+        let claims = wstrust::claims(b.conf, a)?;
+        once(&mut b.settings.wstrust.claims, Ok(claims))
+    })
+    .key_of(Kind::WsTrust, "wstrust_claims")
+    .with_variables(),
     directive(c"STSRequestParameter", (1, 2), request_parameter).of_exchange(),
     directive(c"STSVariables", (2, 2), carrier::variables),
     directive(c"STSAcceptSourceTokenIn", (1, 2), carrier::accept),

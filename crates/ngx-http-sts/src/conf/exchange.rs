@@ -274,7 +274,8 @@ fn build(
     let missing = |what: &str| format!("an exchange of type \"{kind}\" needs \"{what}\"");
     let (endpoint_directive, auth_directive) = (asked.endpoint_directive(), asked.auth_directive());
     let endpoint = asked.endpoint.clone().ok_or_else(|| missing(endpoint_directive))?;
-    let Asked { protocol, endpoint: _, auth, client_id, username } = asked;
+    let has_request_parameters = asked.has_request_parameters();
+    let Asked { protocol, endpoint: _, auth, client_id, username, parameters } = asked;
     let has_source = protocol.has_source();
     let carrier = Rc::new(Carrier::new(settings, has_source));
     if has_source {
@@ -294,8 +295,9 @@ fn build(
         auth: credential.auth().clone(),
         client_id: client_id.as_ref().map(|text| text.to_string()),
     };
-    let parameters = settings.parameters.clone().unwrap_or_default();
-    check_parameters(&profile, &parameters)?;
+    if has_request_parameters {
+        check_parameters(&profile, &parameters)?;
+    }
     let tls = TlsSettings {
         verify: settings.verify.unwrap_or(true),
         trusted: settings.trusted_certificate.clone(),
@@ -400,7 +402,7 @@ fn check_parameters(profile: &Profile, parameters: &[Parameter]) -> Result<(), F
         let names = parameters.iter().take(index + 1).map(|parameter| parameter.name.as_str());
         parameters::check_all(profile, names).map_err(|error| {
             let problem = format!("\"STSRequestParameter\" (option \"params\"): {error}");
-            Fault::at(&parameter.place, problem)
+            Fault { problem, place: parameter.place.clone() }
         })?;
     }
     Ok(())

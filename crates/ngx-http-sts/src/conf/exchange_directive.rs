@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use sts_core::client_auth::{ClientAuth, Method};
 use sts_core::endpoint::Endpoint;
-use sts_core::options::{Options, Template};
-use sts_core::wstrust::endpoint_auth::EndpointAuth;
+use sts_core::options::{OptionError, Options, Template};
+use sts_core::wstrust::endpoint_auth;
 
 use crate::conf::argument::{self, Problem};
-use crate::conf::directive::{Accepted, Block, Part, Refusal};
+use crate::conf::directive::{Accepted, Block, Directive, Part, Refusal};
 use crate::conf::grant::{Grant, Username};
 use crate::conf::keys;
 use crate::conf::parameter;
@@ -24,7 +24,7 @@ const PARAMS: &str = "params";
 const PASSWORD: &str = "password";
 const USERNAME: &str = "username";
 
-/// The options whose values may hold variables.
+/// The options whose values may hold variables, besides those that their directive says it of.
 const WITH_VARIABLES: [&str; 4] = [PARAMS, CLIENT_ID, USERNAME, "challenge"];
 
 /// Reads the directive.
@@ -46,7 +46,8 @@ pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
     };
     let kind = argument::word(kind, &Kind::OF_EXCHANGES)?;
     let endpoint = Endpoint::parse(endpoint).map_err(|error| error.to_string())?;
-    let options = Options::parse_with_variables(options, &WITH_VARIABLES);
+    let with_variables: Vec<_> = WITH_VARIABLES.into_iter().chain(keys::with_variables()).collect();
+    let options = Options::parse_with_variables(options, &with_variables);
     let options = options.map_err(|error| error.to_string())?;
     let mut whole = Whole { settings: Settings::default(), keys: Vec::new() };
     whole.settings.kind = Some(kind);
@@ -77,10 +78,10 @@ impl Reader<'_, '_> {
     fn wstrust(&mut self, endpoint: Endpoint) -> Accepted {
         let method = self.options.take_text(AUTH).map_err(|error| error.to_string())?;
         let method = method.as_deref().unwrap_or(Method::None.name());
-        let keys = EndpointAuth::keys(method).map_err(|error| in_option(AUTH, error))?;
+        let keys = endpoint_auth::keys(method).map_err(|error| in_option(AUTH, error))?;
         self.allowed.extend(keys);
         self.check_literal(keys)?;
-        let auth = EndpointAuth::from_options(method, &mut self.options)
+        let auth = endpoint_auth::from_options(method, &mut self.options)
             .map_err(|error| format!("\"auth={method}\": {error}"))?;
         let settings = &mut self.whole.settings.wstrust;
         settings.endpoint = Some(endpoint);
@@ -170,12 +171,24 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
+    /// The value of an option, as the argument of its directive would be written.
+    fn value(
+        &mut self,
+        key: &'static str,
+        directive: &Directive,
+    ) -> Result<Option<String>, OptionError> {
+        if directive.key.is_some_and(|key| key.has_variables) {
+            let template = self.options.take_template(key)?;
+            return Ok(template.map(|template| template.to_argument()));
+        }
+        self.options.take_text(key)
+    }
+
     /// All that has a directive of its own.
     fn keys(&mut self, kind: Kind) -> Accepted {
         for (key, directive) in keys::of(kind) {
             self.allowed.push(key);
-            let Some(value) = self.options.take_text(key).map_err(|error| error.to_string())?
-            else {
+            let Some(value) = self.value(key, directive).map_err(|error| error.to_string())? else {
                 continue;
             };
             if self.block.names.iter().any(|name| name.is_same(directive)) {

@@ -11,6 +11,8 @@ pub(crate) struct Key {
     pub(crate) name: &'static str,
     /// For this type of exchange alone.
     pub(crate) of: Option<Kind>,
+    /// Its value may hold variables.
+    pub(crate) has_variables: bool,
 }
 
 /// The directives that an exchange of a type can have as options.
@@ -19,6 +21,12 @@ pub(crate) fn of(kind: Kind) -> impl Iterator<Item = (&'static str, &'static Dir
         let key = directive.key.filter(|key| key.of.is_none_or(|of| of == kind))?;
         Some((key.name, directive))
     })
+}
+
+/// The names of the options whose values may hold variables.
+pub(crate) fn with_variables() -> impl Iterator<Item = &'static str> {
+    let keys = DIRECTIVES.iter().filter_map(|directive| directive.key);
+    keys.filter(|key| key.has_variables).map(|key| key.name)
 }
 
 /// Reads the decoded value of an option as the arguments of its directive.

@@ -14,8 +14,16 @@ use crate::nginx::conf::Conf;
 /// An extra parameter. One without variables is sent even when it is empty.
 pub(crate) struct Parameter {
     pub(crate) name: String,
-    pub(crate) text: Text,
-    pub(crate) place: Place,
+    pub(crate) text: Rc<Text>,
+    /// Where it stands; `None` for what has a directive of its own.
+    pub(crate) place: Option<Place>,
+}
+
+impl Parameter {
+    /// What has a directive of its own.
+    pub(super) fn new(name: &str, text: Rc<Text>) -> Self {
+        Self { name: name.to_owned(), text, place: None }
+    }
 }
 
 /// Adds one to a list that is being written.
@@ -27,8 +35,8 @@ pub(super) fn add(
     value: Template,
 ) -> Accepted {
     parameters::check_name(name).map_err(|error| error.to_string())?;
-    let text = Text::compile(conf, value)?;
-    let parameter = Parameter { name: name.to_owned(), text, place: place.clone() };
+    let text = Rc::new(Text::compile(conf, value)?);
+    let parameter = Parameter { place: Some(place.clone()), ..Parameter::new(name, text) };
     let list = Rc::get_mut(list.get_or_insert_default());
     let list = list.ok_or_else(|| Problem::from("the list is in use"))?;
     if list.iter().any(|known| known.name == name) && !parameters::may_repeat(name) {

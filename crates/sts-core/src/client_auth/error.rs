@@ -42,6 +42,9 @@ pub enum ClientAuthError {
     /// The option string is wrong.
     #[error(transparent)]
     Option(#[from] OptionError),
+    /// Neither text nor digest.
+    #[error("the value of \"password_type\" must be \"text\" or \"digest\"")]
+    PasswordType,
     /// The method is not known.
     #[error(
         "unknown client authentication method{}: allowed are {}",
@@ -73,6 +76,9 @@ pub enum CredentialError {
     /// An assertion of another form.
     #[error("it is no JWT: three parts in base64url, with dots between them")]
     NoAssertion,
+    /// A password that no message can hold.
+    #[error("it must be text that XML can hold, without control characters")]
+    NotText,
     /// More than any credential has.
     #[error("it is larger than {} bytes", MAX_CONTENT)]
     TooLarge,

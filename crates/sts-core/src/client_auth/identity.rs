@@ -30,6 +30,10 @@ impl ClientAuth {
                 assertion.identify(&mut fields);
                 fields.push(kind.as_bytes());
             }
+            Credentials::Message { password, password_type } => {
+                password.identify(&mut fields);
+                fields.push(password_type.name().as_bytes());
+            }
             Credentials::Certificate { pair, key } => {
                 pair.identify(&mut fields);
                 fields.push(key.as_os_str().as_encoded_bytes());

@@ -19,10 +19,13 @@ pub enum Method {
     PrivateKeyJwt,
     /// A certificate of TLS (RFC 8705, section 2).
     ClientCert,
+    /// A `wsse:UsernameToken` in the message (Username Token Profile 1.1): of WS-Trust alone, and none
+    /// of [`Self::ALL`].
+    UsernameToken,
 }
 
 impl Method {
-    /// All of them, in the order of the manual.
+    /// Those of HTTP and TLS, which every protocol can use, in the order of the manual.
     pub const ALL: [Self; 7] = [
         Self::None,
         Self::Basic,
@@ -56,6 +59,7 @@ impl Method {
             Self::ClientSecretJwt => "client_secret_jwt",
             Self::PrivateKeyJwt => "private_key_jwt",
             Self::ClientCert => "client_cert",
+            Self::UsernameToken => "username_token",
         }
     }
 
@@ -77,6 +81,7 @@ impl Method {
                 "client_assertion_type",
             ],
             Self::ClientCert => &["cert", "key"],
+            Self::UsernameToken => &["username", "password", "password_file", "password_type"],
         }
     }
 
@@ -84,7 +89,7 @@ impl Method {
     pub(super) const fn needs(self) -> &'static str {
         match self {
             Self::None => "nothing",
-            Self::Basic => "username, and password or password_file",
+            Self::Basic | Self::UsernameToken => "username, and password or password_file",
             Self::ClientSecretBasic | Self::ClientSecretPost | Self::ClientSecretJwt => {
                 "client_id, and client_secret or client_secret_file"
             }
@@ -98,7 +103,11 @@ impl Method {
     /// Whether it sends parameters, so that a request without a form cannot use it.
     pub(crate) const fn needs_form(self) -> bool {
         match self {
-            Self::None | Self::Basic | Self::ClientSecretBasic | Self::ClientCert => false,
+            Self::None
+            | Self::Basic
+            | Self::ClientSecretBasic
+            | Self::ClientCert
+            | Self::UsernameToken => false,
             Self::ClientSecretPost | Self::ClientSecretJwt | Self::PrivateKeyJwt => true,
         }
     }

@@ -8,10 +8,11 @@ use super::assertion::JWT_BEARER;
 use super::credential::Slot;
 use super::error::{ClientAuthError, CredentialError};
 use super::method::Method;
-use super::{ClientAuth, Credentials};
+use super::{ClientAuth, Credentials, PasswordType, message};
 use crate::options::{OptionError, Options};
 use crate::parameters::{CLIENT_ID, USERNAME};
 use crate::secret::Secret;
+use crate::wstrust::is_plain;
 
 impl ClientAuth {
     /// Takes what the method needs; other options stay.
@@ -45,6 +46,17 @@ impl ClientAuth {
                 auth.id = Some(username);
                 let source = Source::take(options, "password", "password_file")?;
                 auth.credentials = Credentials::Header(source.slot(|it| auth.header(&it))?);
+            }
+            Method::UsernameToken => {
+                let username = options.require_text(USERNAME)?;
+                if !is_plain(&username) {
+                    return Err(OptionError::NotText { key: USERNAME }.into());
+                }
+                auth.id = Some(username);
+                let source = Source::take(options, "password", "password_file")?;
+                let password = source.slot(message::check)?;
+                let password_type = password_type(options)?;
+                auth.credentials = Credentials::Message { password, password_type };
             }
             Method::ClientSecretBasic => {
                 auth.id = Some(options.require_text(CLIENT_ID)?);
@@ -97,6 +109,14 @@ impl ClientAuth {
         self.credentials = Credentials::Assertion { assertion, kind };
         Ok(())
     }
+}
+
+fn password_type(options: &mut Options) -> Result<PasswordType, ClientAuthError> {
+    let written = options.take_text("password_type")?;
+    let Some(written) = written else { return Ok(PasswordType::Text) };
+    let known = [PasswordType::Text, PasswordType::Digest];
+    let known = known.into_iter().find(|known| known.name() == written);
+    known.ok_or(ClientAuthError::PasswordType)
 }
 
 /// Where an operator put a credential.

@@ -37,7 +37,9 @@ impl ClientAuth {
     pub(crate) fn prove(&self, endpoint: &Endpoint, now: &Now) -> Result<Proof<'_>, Failure> {
         let id = self.id.as_deref();
         Ok(match &self.credentials {
-            Credentials::None | Credentials::Certificate { .. } => Proof::None,
+            Credentials::None | Credentials::Certificate { .. } | Credentials::Message { .. } => {
+                Proof::None
+            }
             Credentials::Header(slot) => Proof::Header(slot.value()?.as_ref().clone()),
             Credentials::Secret(slot) => {
                 Proof::Secret { client_id: id.unwrap_or_default(), secret: slot.value()? }

@@ -1,135 +1,51 @@
 //! The gateway's own authentication at the STS: by HTTP or TLS, or inside the message.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use openssl::sha::{Sha1, sha256};
 use thiserror::Error;
 
-use super::xml::write::is_text;
 use crate::client_auth::{ClientAuth, ClientAuthError, Method};
-use crate::fields::Fields;
 use crate::options::{OptionError, Options};
-use crate::secret::Secret;
 
-/// `STSWSTrustEndpointAuth`.
-#[derive(Clone, PartialEq, Eq)]
-pub enum EndpointAuth {
-    /// By what carries the message; it goes into the profile.
-    Transport(ClientAuth),
-    /// By the message; it goes into the settings.
-    Message(UsernameToken),
+/// Reads the method and its option string as `STSWSTrustEndpointAuth` has them.
+///
+/// # Errors
+/// The method is unknown or needs a form, an option is missing, unknown, or cannot be used with the
+/// method.
+pub fn parse(method: &str, options: Option<&str>) -> Result<ClientAuth, EndpointAuthError> {
+    let mut options = Options::parse(options.unwrap_or_default())?;
+    let keys = keys(method)?;
+    let auth = from_options(method, &mut options)?;
+    options.finish(keys)?;
+    Ok(auth)
 }
 
-impl EndpointAuth {
-    /// Reads the method and its option string as the directive has them.
-    ///
-    /// # Errors
-    /// The method is unknown or needs a form, an option is missing, unknown, or cannot be used with
-    /// the method.
-    pub fn parse(method: &str, options: Option<&str>) -> Result<Self, EndpointAuthError> {
-        let mut options = Options::parse(options.unwrap_or_default())?;
-        let keys = Self::keys(method)?;
-        let auth = Self::from_options(method, &mut options)?;
-        options.finish(keys)?;
-        Ok(auth)
-    }
-
-    /// The keys of the options of a method.
-    ///
-    /// # Errors
-    /// The method is unknown or needs a form.
-    pub fn keys(method: &str) -> Result<&'static [&'static str], EndpointAuthError> {
-        if method == USERNAME_TOKEN {
-            return Ok(&UsernameToken::OPTIONS);
-        }
-        let method = Method::parse(method).map_err(|_| EndpointAuthError::UnknownMethod)?;
-        if method.needs_form() {
-            return Err(EndpointAuthError::NeedsForm);
-        }
-        Ok(method.options())
-    }
-
-    /// Takes the options that the method has; others stay.
-    ///
-    /// # Errors
-    /// The method is unknown or needs a form, an option is missing, or cannot be used with it.
-    pub fn from_options(method: &str, options: &mut Options) -> Result<Self, EndpointAuthError> {
-        Self::keys(method)?;
-        if method == USERNAME_TOKEN {
-            return UsernameToken::from_options(options).map(Self::Message);
-        }
-        let method = Method::parse(method).map_err(|_| EndpointAuthError::UnknownMethod)?;
-        let auth = ClientAuth::from_options(method, options);
-        auth.map(Self::Transport).map_err(EndpointAuthError::Credentials)
-    }
+/// The keys of the options of a method.
+///
+/// # Errors
+/// The method is unknown or needs a form.
+pub fn keys(method: &str) -> Result<&'static [&'static str], EndpointAuthError> {
+    known(method).map(Method::options)
 }
 
-/// A `wsse:UsernameToken` (Web Services Security Username Token Profile 1.1).
-#[derive(Clone, PartialEq, Eq)]
-pub struct UsernameToken {
-    pub(super) username: String,
-    pub(super) password: Secret,
-    pub(super) password_type: PasswordType,
+/// Takes the options that the method has; others stay.
+///
+/// # Errors
+/// The method is unknown or needs a form, an option is missing, or cannot be used with it.
+pub fn from_options(method: &str, options: &mut Options) -> Result<ClientAuth, EndpointAuthError> {
+    ClientAuth::from_options(known(method)?, options).map_err(EndpointAuthError::Credentials)
 }
 
-/// How the password stands in the message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PasswordType {
-    Text,
-    Digest,
-}
-
-impl UsernameToken {
-    const OPTIONS: [&'static str; 3] = ["username", "password", "password_type"];
-
-    /// Takes what it needs; other options stay.
-    ///
-    /// # Errors
-    /// One is missing or cannot be used.
-    pub fn from_options(options: &mut Options) -> Result<Self, EndpointAuthError> {
-        let username = options.require_text("username")?;
-        let password = options.require("password")?;
-        let is_password = |text: &str| is_text(text) && !text.chars().any(char::is_control);
-        if !is_text(&username) {
-            return Err(OptionError::NotText { key: "username" }.into());
-        }
-        if !std::str::from_utf8(password.expose()).is_ok_and(is_password) {
-            return Err(OptionError::NotText { key: "password" }.into());
-        }
-        let password_type = match options.take_text("password_type")?.as_deref() {
-            None | Some("text") => PasswordType::Text,
-            Some("digest") => PasswordType::Digest,
-            Some(_) => return Err(EndpointAuthError::PasswordType),
-        };
-        Ok(Self { username, password, password_type })
+fn known(method: &str) -> Result<Method, EndpointAuthError> {
+    if method == Method::UsernameToken.name() {
+        return Ok(Method::UsernameToken);
     }
-
-    /// Everything that makes this another client, the secret only as a digest.
-    pub(super) fn identify(&self, fields: &mut Fields) {
-        let Self { username, password, password_type } = self;
-        fields.push(b"username_token");
-        fields.push(username.as_bytes());
-        fields.push(&sha256(password.expose()));
-        fields.push(match password_type {
-            PasswordType::Text => b"text",
-            PasswordType::Digest => b"digest",
-        });
-    }
-
-    /// `Base64(SHA-1(nonce + created + password))` (Username Token Profile 1.1, section 3.1).
-    pub(super) fn digest(&self, nonce: &[u8], created: &str) -> String {
-        let mut hash = Sha1::new();
-        hash.update(nonce);
-        hash.update(created.as_bytes());
-        hash.update(self.password.expose());
-        STANDARD.encode(hash.finish())
-    }
+    let method = Method::parse(method).map_err(|_| EndpointAuthError::UnknownMethod)?;
+    if method.needs_form() { Err(EndpointAuthError::NeedsForm) } else { Ok(method) }
 }
 
 /// Why the gateway's authentication cannot be used. No message holds a credential.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum EndpointAuthError {
-    /// Those of a method of HTTP or TLS.
+    /// The credentials of a method that is known.
     #[error(transparent)]
     Credentials(ClientAuthError),
     /// A method whose credentials are parameters of a form.
@@ -141,75 +57,116 @@ pub enum EndpointAuthError {
     /// The option string is wrong.
     #[error(transparent)]
     Option(#[from] OptionError),
-    /// Neither text nor digest.
-    #[error("the value of \"password_type\" must be \"text\" or \"digest\"")]
-    PasswordType,
     /// The method is not known.
     #[error("unknown authentication method: allowed are {}", allowed())]
     UnknownMethod,
 }
 
 fn allowed() -> String {
-    format!("{}, {USERNAME_TOKEN}", ClientAuth::methods_without_form())
+    format!("{}, {}", ClientAuth::methods_without_form(), Method::UsernameToken.name())
 }
-
-const USERNAME_TOKEN: &str = "username_token";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client_auth::{CredentialError, PasswordType, Refresh};
+    use crate::secret::Secret;
 
-    fn parse(options: &str) -> Result<UsernameToken, EndpointAuthError> {
-        match EndpointAuth::parse("username_token", Some(options))? {
-            EndpointAuth::Message(token) => Ok(token),
-            EndpointAuth::Transport(_) => panic!("{options}"),
-        }
+    fn token(options: &str) -> Result<ClientAuth, EndpointAuthError> {
+        parse("username_token", Some(options))
+    }
+
+    fn password_type(options: &str) -> PasswordType {
+        let auth = token(options).unwrap_or_else(|error| panic!("{options}: {error}"));
+        auth.message_proof().unwrap().unwrap().password_type
     }
 
     #[test]
     fn a_digest_is_that_of_the_profile() {
-        let token = parse("username=Bert&password=Ernie&password_type=digest").unwrap();
+        let auth = token("username=Bert&password=Ernie&password_type=digest");
+        let auth = auth.unwrap_or_else(|error| panic!("{error}"));
+        let proof = auth.message_proof().unwrap().unwrap();
         // printf 'abc2003-07-16T01:24:32ZErnie' | openssl sha1 -binary | base64
-        assert_eq!(token.digest(b"abc", "2003-07-16T01:24:32Z"), "VqApyX6AwxoLatuJuNhCQmKLXc4=");
+        assert_eq!(proof.digest(b"abc", "2003-07-16T01:24:32Z"), "VqApyX6AwxoLatuJuNhCQmKLXc4=");
     }
 
     #[test]
     fn the_password_goes_as_text_unless_told() {
-        let text = parse("username=a&password=b").unwrap();
-        assert!(text.password_type == PasswordType::Text);
-        assert!(text == parse("password=b&username=a&password_type=text").unwrap());
-        let digest = parse("username=a&password=b&password_type=digest").unwrap();
-        assert!(digest.password_type == PasswordType::Digest);
+        assert_eq!(password_type("username=a&password=b"), PasswordType::Text);
+        assert_eq!(password_type("password=b&username=a&password_type=text"), PasswordType::Text);
+        assert_eq!(
+            password_type("username=a&password=b&password_type=digest"),
+            PasswordType::Digest
+        );
     }
 
     #[test]
     fn what_cannot_stand_in_a_message_is_refused() {
-        let not_text = |key| EndpointAuthError::from(OptionError::NotText { key });
+        let credentials = EndpointAuthError::Credentials;
+        let username = credentials(OptionError::NotText { key: "username" }.into());
+        let password = credentials(ClientAuthError::Credential {
+            key: "password",
+            error: CredentialError::NotText,
+        });
+        let missing = |key| {
+            let method = Method::UsernameToken;
+            credentials(ClientAuthError::Missing { key, method })
+        };
         for (options, expected) in [
-            ("username=a%EF%BF%BE&password=b", not_text("username")),
-            ("username=a%0A&password=b", not_text("username")),
-            ("username=a&password=%FF", not_text("password")),
-            ("username=a&password=%00", not_text("password")),
-            ("username=a&password=%0D", not_text("password")),
-            ("username=a&password=%EF%BF%BF", not_text("password")),
-            ("username=a&password=b&password_type=Digest", EndpointAuthError::PasswordType),
-            ("username=a", OptionError::Missing { key: "password" }.into()),
-            ("password=a", OptionError::Missing { key: "username" }.into()),
+            ("username=a%EF%BF%BE&password=b", username.clone()),
+            ("username=a%0A&password=b", username),
+            ("username=a&password=%FF", password.clone()),
+            ("username=a&password=%00", password.clone()),
+            ("username=a&password=%0D", password.clone()),
+            ("username=a&password=%EF%BF%BF", password),
+            (
+                "username=a&password=b&password_type=Digest",
+                credentials(ClientAuthError::PasswordType),
+            ),
+            ("username=a", missing("password")),
+            ("password=a", missing("username")),
+            (
+                "username=a&password=b&password_file=c",
+                credentials(ClientAuthError::Exclusive {
+                    first: "password",
+                    second: "password_file",
+                }),
+            ),
         ] {
-            assert_eq!(parse(options).err(), Some(expected), "{options}");
+            assert_eq!(token(options).err(), Some(expected), "{options}");
         }
     }
 
     #[test]
+    fn a_password_comes_from_a_file_and_is_read_again() {
+        let auth = token("username=a&password_file=f").unwrap_or_else(|error| panic!("{error}"));
+        let password = || {
+            let proof = auth.message_proof().map(Option::unwrap);
+            proof.map(|proof| proof.password.expose().to_vec()).map_err(|failure| failure.reason)
+        };
+        assert_eq!(auth.files().count(), 1);
+        assert!(password().unwrap_err().contains("credential file \"f\""));
+        assert_eq!(auth.refresh(Ok(Secret::new("one\n"))), Refresh::Changed);
+        assert_eq!(password(), Ok(b"one".to_vec()));
+        let bad = Refresh::Failed(CredentialError::NotText);
+        assert_eq!(auth.refresh(Ok(Secret::new("a\tb"))), bad);
+        assert_eq!(password(), Ok(b"one".to_vec()));
+        assert_eq!(auth.refresh(Ok(Secret::new("p\u{e4}ss<&"))), Refresh::Changed);
+        assert_eq!(password(), Ok("p\u{e4}ss<&".as_bytes().to_vec()));
+    }
+
+    #[test]
     fn methods_of_http_and_tls_are_those_of_the_other_protocols() {
-        let parse = |method, options| EndpointAuth::parse(method, Some(options));
+        let parse = |method, options| parse(method, Some(options));
         let basic = ClientAuth::parse("basic", Some("username=a&password=b")).unwrap();
-        assert!(parse("basic", "username=a&password=b") == Ok(EndpointAuth::Transport(basic)));
-        assert!(parse("none", "") == Ok(EndpointAuth::Transport(ClientAuth::none())));
+        assert!(parse("basic", "username=a&password=b") == Ok(basic));
+        assert!(parse("none", "") == Ok(ClientAuth::none()));
         let form = parse("client_secret_post", "client_id=a&client_secret=b");
         assert!(form == Err(EndpointAuthError::NeedsForm));
         assert!(parse("Basic", "") == Err(EndpointAuthError::UnknownMethod));
         let missing = ClientAuthError::Missing { key: "username", method: Method::Basic };
         assert!(parse("basic", "") == Err(EndpointAuthError::Credentials(missing)));
+        // The other way round it is none of theirs.
+        assert!(ClientAuth::parse("username_token", Some("username=a&password=b")).is_err());
     }
 }

@@ -17,8 +17,11 @@ pub(super) const WST_200512: &str = "http://docs.oasis-open.org/ws-sx/ws-trust/2
 /// What WS-Trust 1.4 added, `ActAs` among it.
 pub(super) const WST_200802: &str = "http://docs.oasis-open.org/ws-sx/ws-trust/200802";
 
-/// Identity Selector Interoperability Profile 1.5, section 4.4.4: what a bearer token is called in
-/// an `RST` of WS-Trust 1.2, which has no name of its own for it.
+/// Identity Selector Interoperability Profile 1.5: the dialect in which claims are asked for, and the
+/// namespace of its elements (section 3.3.4).
+pub(super) const IDENTITY: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity";
+/// As above, section 4.4.4: what a bearer token is called in an `RST` of WS-Trust 1.2, whose text has
+/// no name of its own for it. ADFS wants this one.
 pub(super) const NO_PROOF_KEY: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/NoProofKey";
 
 /// Web Services Security: SOAP Message Security 1.1, section 2.2.
@@ -47,6 +50,17 @@ pub(super) const SAML_1_TOKEN: &str =
 /// As above.
 pub(super) const SAML_2_TOKEN: &str =
     "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV2.0";
+
+/// XML Signature, section 1.3.
+pub(super) const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
+/// As above, section 6.6.4.
+pub(super) const ENVELOPED_SIGNATURE: &str =
+    "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
+/// Exclusive XML Canonicalization 1.0, section 4.
+pub(super) const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
+/// As above, with comments.
+pub(super) const EXCLUSIVE_WITH_COMMENTS: &str =
+    "http://www.w3.org/2001/10/xml-exc-c14n#WithComments";
 
 /// XML Schema part 1, section 2.6.
 pub(super) const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";

@@ -1,28 +1,35 @@
 //! The request: a `RequestSecurityToken` in an envelope (WS-Trust 1.3, section 4.1).
 
-use std::fmt::Write;
+mod asked;
+mod fresh;
+mod token;
+mod username_token;
+
+use std::borrow::Cow;
 
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::endpoint_auth::{PasswordType, UsernameToken};
-use super::names::{
-    BASE64_BINARY, PASSWORD_DIGEST, PASSWORD_TEXT, WSA, WSP, WSSE, WST_200802, WSU,
-};
+use super::names::{IDENTITY, WSA, WSP, WSSE, WST_200802, WSU};
 use super::settings::{Settings, WsTrust};
 use super::words::{SoapVersion, TokenAs, Version};
 use super::xml::write::Writer;
-use super::{source, time};
+use crate::client_auth::{MessageProof, PasswordType};
 use crate::endpoint::{Endpoint, Host, Scheme};
 use crate::error::{Failure, FailureKind};
-use crate::now::{NoEntropy, Now, UnixTime};
+use crate::now::Now;
 use crate::profile::{Outgoing, Profile, Subject};
 use crate::secret::Secret;
+use asked::Asked;
+use fresh::Fresh;
+use token::Token;
+use username_token::{Password, UsernameToken};
 
 /// Writes the request.
 ///
 /// # Errors
-/// There is no source token, or it cannot go verbatim; or there are no random bytes.
+/// There is no source token, it cannot go as the settings say, a value of the request cannot stand in a
+/// message, or there are no random bytes.
 pub(crate) fn write(
     profile: &Profile,
     exchange: &WsTrust,
@@ -33,17 +40,22 @@ pub(crate) fn write(
         return Err(Failure::new(FailureKind::MissingToken, "the source token is empty"));
     }
     let settings = exchange.settings();
-    let token = match &settings.value_type {
-        Some(value_type) => Token::Binary { value_type, bytes: subject.source },
-        None => Token::Verbatim(source::check(
-            subject.source,
-            &settings.source_elements,
-            settings.token_as,
-        )?),
+    let token = Token::read(settings, subject.source)?;
+    let asked = Asked::read(settings, subject.parameters)?;
+    let proof = profile.auth.message_proof()?;
+    let fresh = Fresh::new(now, &token, proof.as_ref())?;
+    let to = match &settings.to {
+        Some(to) => Cow::Borrowed(to.as_str()),
+        None => Cow::Owned(address(&profile.endpoint)),
     };
-    let fresh = Fresh::new(now, settings.username_token.as_ref())?;
-    let to = address(&profile.endpoint);
-    let envelope = Envelope { settings, to: &to, token, fresh: &fresh };
+    let envelope = Envelope {
+        settings,
+        to: &to,
+        token: &token,
+        asked: &asked,
+        proof: proof.as_ref(),
+        fresh: &fresh,
+    };
     let mut headers = headers(settings);
     profile.auth.apply_to_headers(&mut headers)?;
     Ok(Outgoing { headers, body: envelope.write() })
@@ -116,79 +128,14 @@ fn address(endpoint: &Endpoint) -> String {
     }
 }
 
-/// What is new in each message.
-struct Fresh {
-    message_id: String,
-    /// Makes the `wsu:Id`s unique also beside those that a source token brings along.
-    id: String,
-    created: String,
-    expires: String,
-    nonce: [u8; 16],
-    digest: String,
-}
-
-impl Fresh {
-    fn new(now: &Now, username_token: Option<&UsernameToken>) -> Result<Self, NoEntropy> {
-        // What is sent as an identifier tells nothing of the nonce.
-        let (mut uuid, mut nonce) = ([0; 16], [0; 16]);
-        let random = now.random()?;
-        let (first, second) = random.split_at(16);
-        uuid.copy_from_slice(first);
-        nonce.copy_from_slice(second);
-        let created = time::format(now.wall);
-        let digest = match username_token {
-            Some(token) if token.password_type == PasswordType::Digest => {
-                token.digest(&nonce, &created)
-            }
-            _ => String::new(),
-        };
-        Ok(Self {
-            message_id: uuid_urn(uuid),
-            id: hex(&uuid),
-            expires: time::format(UnixTime(now.wall.0.saturating_add(LIFE))),
-            created,
-            nonce,
-            digest,
-        })
-    }
-}
-
-/// A version 4 UUID (RFC 9562, sections 4 and 5.4).
-fn uuid_urn(bytes: [u8; 16]) -> String {
-    let random = u128::from_be_bytes(bytes);
-    let uuid = random & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
-    let digits = format!("{uuid:032x}");
-    let mut urn = String::from("urn:uuid:");
-    for (position, digit) in digits.chars().enumerate() {
-        if matches!(position, 8 | 12 | 16 | 20) {
-            urn.push('-');
-        }
-        urn.push(digit);
-    }
-    urn
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut hex = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // Writing to a string does not fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
-}
-
-/// The source token as it stands in the message.
-#[derive(Clone, Copy)]
-enum Token<'a> {
-    Verbatim(&'a str),
-    Binary { value_type: &'a str, bytes: &'a [u8] },
-}
-
 /// All that an envelope is made of.
 struct Envelope<'a> {
     settings: &'a Settings,
     to: &'a str,
-    token: Token<'a>,
+    token: &'a Token<'a>,
+    asked: &'a Asked<'a>,
+    /// The gateway's own credentials, where they stand in the message.
+    proof: Option<&'a MessageProof<'a>>,
     fresh: &'a Fresh,
 }
 
@@ -228,42 +175,24 @@ impl<'a> Envelope<'a> {
         xml.markup("</wsu:Created><wsu:Expires>");
         xml.markup(&self.fresh.expires);
         xml.markup("</wsu:Expires></wsu:Timestamp>");
-        if let Some(token) = &self.settings.username_token {
-            self.username_token(token, xml);
+        if let Some(proof) = self.proof {
+            let password = match proof.password_type {
+                PasswordType::Digest => Password::Digest(&self.fresh.digest),
+                PasswordType::Text => Password::Text(proof.password.expose()),
+            };
+            let token = UsernameToken {
+                id: "UT-",
+                username: proof.username.as_bytes(),
+                password,
+                nonce: &self.fresh.nonce,
+                stands_alone: false,
+            };
+            token.write(self.fresh, xml);
         }
         if self.settings.token_as == TokenAs::Security {
-            self.token(xml);
+            self.token.write(self.fresh, xml);
         }
         xml.markup("</wsse:Security>");
-    }
-
-    /// Username Token Profile 1.1, section 3.1. Nonce and time are there with a password in clear,
-    /// too: without them an STS could not refuse a message that comes again.
-    fn username_token(&self, token: &'a UsernameToken, xml: &mut Writer<'a>) {
-        xml.markup("<wsse:UsernameToken wsu:Id=\"UT-");
-        xml.markup(&self.fresh.id);
-        xml.markup("\"><wsse:Username>");
-        xml.text(&token.username);
-        xml.markup("</wsse:Username><wsse:Password Type=\"");
-        match token.password_type {
-            PasswordType::Text => {
-                xml.markup(PASSWORD_TEXT);
-                xml.markup("\">");
-                xml.secret(&token.password);
-            }
-            PasswordType::Digest => {
-                xml.markup(PASSWORD_DIGEST);
-                xml.markup("\">");
-                xml.markup(&self.fresh.digest);
-            }
-        }
-        xml.markup("</wsse:Password><wsse:Nonce EncodingType=\"");
-        xml.markup(BASE64_BINARY);
-        xml.markup("\">");
-        xml.base64(&self.fresh.nonce);
-        xml.markup("</wsse:Nonce><wsu:Created>");
-        xml.markup(&self.fresh.created);
-        xml.markup("</wsu:Created></wsse:UsernameToken>");
     }
 
     /// WS-Trust 1.3, sections 3.1, 4.1 and 9.2.
@@ -271,30 +200,35 @@ impl<'a> Envelope<'a> {
         let settings = self.settings;
         xml.markup("<wst:RequestSecurityToken xmlns:wst=\"");
         xml.markup(settings.version.namespace());
-        xml.markup("\"><wst:TokenType>");
-        xml.text(&settings.token_type);
-        xml.markup("</wst:TokenType><wst:RequestType>");
+        xml.markup("\">");
+        if let Some(token_type) = &settings.token_type {
+            xml.markup("<wst:TokenType>");
+            xml.text(token_type);
+            xml.markup("</wst:TokenType>");
+        }
+        xml.markup("<wst:RequestType>");
         xml.markup(request_type(settings.version));
         xml.markup("</wst:RequestType>");
-        if let Some(address) = &settings.applies_to {
+        if let Some(address) = self.asked.applies_to {
             xml.markup("<wsp:AppliesTo xmlns:wsp=\"");
             xml.markup(WSP);
             xml.markup("\"><wsa:EndpointReference><wsa:Address>");
             xml.text(address);
             xml.markup("</wsa:Address></wsa:EndpointReference></wsp:AppliesTo>");
         }
+        self.claims(xml);
         match settings.token_as {
             TokenAs::Security => {}
             TokenAs::OnBehalfOf => {
                 xml.markup("<wst:OnBehalfOf>");
-                self.token(xml);
+                self.token.write(self.fresh, xml);
                 xml.markup("</wst:OnBehalfOf>");
             }
             TokenAs::ActAs => {
                 xml.markup("<wst14:ActAs xmlns:wst14=\"");
                 xml.markup(WST_200802);
                 xml.markup("\">");
-                self.token(xml);
+                self.token.write(self.fresh, xml);
                 xml.markup("</wst14:ActAs>");
             }
         }
@@ -306,30 +240,26 @@ impl<'a> Envelope<'a> {
         xml.markup("</wst:RequestSecurityToken>");
     }
 
-    fn token(&self, xml: &mut Writer<'a>) {
-        let (value_type, bytes) = match self.token {
-            Token::Verbatim(element) => return xml.markup(element),
-            Token::Binary { value_type, bytes } => (value_type, bytes),
-        };
-        // SOAP Message Security 1.1, section 6.3. Around it in the body there is neither namespace.
-        xml.markup("<wsse:BinarySecurityToken xmlns:wsse=\"");
-        xml.markup(WSSE);
-        xml.markup("\" xmlns:wsu=\"");
-        xml.markup(WSU);
-        xml.markup("\" wsu:Id=\"BST-");
-        xml.markup(&self.fresh.id);
-        xml.markup("\" ValueType=\"");
-        xml.text(value_type);
-        xml.markup("\" EncodingType=\"");
-        xml.markup(BASE64_BINARY);
+    /// WS-Trust 1.3, section 9.3. The standard leaves it to a dialect how a claim is named; that of the
+    /// Identity Selector Interoperability Profile 1.5, section 3.3.4, is the one that STSs know without
+    /// being told. What is asked for there is not optional.
+    fn claims(&self, xml: &mut Writer<'a>) {
+        if self.asked.claims.is_empty() {
+            return;
+        }
+        xml.markup("<wst:Claims Dialect=\"");
+        xml.markup(IDENTITY);
+        xml.markup("\" xmlns:ic=\"");
+        xml.markup(IDENTITY);
         xml.markup("\">");
-        xml.base64(bytes);
-        xml.markup("</wsse:BinarySecurityToken>");
+        for claim in &self.asked.claims {
+            xml.markup("<ic:ClaimType Uri=\"");
+            xml.text(claim);
+            xml.markup("\"/>");
+        }
+        xml.markup("</wst:Claims>");
     }
 }
-
-/// Seconds until the STS may forget the message: time for a slow call, and for clocks that differ.
-const LIFE: u64 = 300;
 
 /// Headers of a request, with that of a client authentication.
 const HEADERS: usize = 4;

@@ -1,8 +1,10 @@
 //! The answer: a token or a fault, in an envelope.
 
+mod confirmation;
 mod fault;
 mod lifetime;
 mod multipart;
+mod signature;
 mod token;
 
 use http::StatusCode;
@@ -164,7 +166,7 @@ pub fn parse(body: &[u8], exchange: &WsTrust, now: UnixTime) -> Result<Reply, Un
         let name = excerpt(content.tag_name().name());
         Unusable(format!("the body of the envelope has \"{name}\", not a response of WS-Trust"))
     })?;
-    token::find(&responses, &exchange.settings().token_type, now)
+    token::find(&responses, exchange.settings().token_type.as_deref(), now)
         .map(Reply::Issued)
         .map_err(Unusable)
 }

@@ -2,10 +2,10 @@
 
 use thiserror::Error;
 
-use super::endpoint_auth::UsernameToken;
+use super::is_plain;
 use super::names::SAML_2_TOKEN;
-use super::words::{KeyType, SoapVersion, SourceElement, TokenAs, Version};
-use super::xml::write::is_text;
+use super::words::{KeyType, SoapVersion, SourceAs, SourceElement, TokenAs, Version};
+use crate::client_auth::ClientAuth;
 use crate::fields::Fields;
 
 /// What the directives say, each by itself.
@@ -19,14 +19,19 @@ pub struct Settings {
     pub key_type: KeyType,
     /// `STSWSTrustTokenAs`.
     pub token_as: TokenAs,
-    /// `STSWSTrustTokenType`.
-    pub token_type: String,
+    /// `STSWSTrustTokenType`; `None`: the STS decides.
+    pub token_type: Option<String>,
     /// `STSWSTrustValueType`; `None`: the source token goes verbatim.
     pub value_type: Option<String>,
-    /// `STSWSTrustAppliesTo`.
+    /// `STSWSTrustTokenWrapper`: a JWT goes in the element that Apache CXF has for it.
+    pub token_wrapper: bool,
+    /// `STSWSTrustSourceAs`.
+    pub source_as: SourceAs,
+    /// `STSWSTrustAppliesTo`, where it is the same for all requests; else it is a
+    /// [parameter](super::APPLIES_TO) of each.
     pub applies_to: Option<String>,
-    /// The gateway's own credentials, where they stand in the message.
-    pub username_token: Option<UsernameToken>,
+    /// `STSWSTrustTo`; `None`: the endpoint.
+    pub to: Option<String>,
     /// What a source token that goes verbatim may be.
     pub source_elements: Vec<SourceElement>,
 }
@@ -38,10 +43,12 @@ impl Default for Settings {
             soap_version: SoapVersion::default(),
             key_type: KeyType::default(),
             token_as: TokenAs::default(),
-            token_type: SAML_2_TOKEN.to_owned(),
+            token_type: Some(SAML_2_TOKEN.to_owned()),
             value_type: None,
+            token_wrapper: false,
+            source_as: SourceAs::default(),
             applies_to: None,
-            username_token: None,
+            to: None,
             source_elements: SourceElement::default_list(TokenAs::default()),
         }
     }
@@ -57,14 +64,18 @@ impl WsTrust {
     /// # Errors
     /// One cannot be used, or contradicts another.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
-        check_text("STSWSTrustTokenType", Some(&settings.token_type))?;
+        check_text("STSWSTrustTokenType", settings.token_type.as_ref())?;
         check_text("STSWSTrustValueType", settings.value_type.as_ref())?;
         check_text("STSWSTrustAppliesTo", settings.applies_to.as_ref())?;
+        check_text("STSWSTrustTo", settings.to.as_ref())?;
         if settings.token_as == TokenAs::ActAs && settings.version != Version::Trust14 {
             return Err(SettingsError::ActAsVersion);
         }
-        if settings.token_as == TokenAs::Security && settings.username_token.is_some() {
-            return Err(SettingsError::TwoCredentials);
+        if settings.token_wrapper && settings.value_type.is_none() {
+            return Err(SettingsError::WrapperOfNothing);
+        }
+        if settings.source_as == SourceAs::UsernameToken {
+            settings.check_source_as()?;
         }
         if settings.source_elements.is_empty() && settings.value_type.is_none() {
             return Err(SettingsError::NoSource);
@@ -72,9 +83,15 @@ impl WsTrust {
         Ok(Self(settings))
     }
 
-    /// Whether the message itself holds credentials of the gateway, whatever carries it.
-    pub fn sends_credentials(&self) -> bool {
-        self.0.username_token.is_some()
+    /// Checks that the gateway's own credentials have a place beside the source token.
+    ///
+    /// # Errors
+    /// They have none.
+    pub fn check_auth(&self, auth: &ClientAuth) -> Result<(), SettingsError> {
+        if self.0.token_as == TokenAs::Security && auth.is_in_message() {
+            return Err(SettingsError::TwoCredentials);
+        }
+        Ok(())
     }
 
     /// All that decides what the STS issues, and for whom; secrets only as digests.
@@ -86,21 +103,22 @@ impl WsTrust {
             token_as,
             token_type,
             value_type,
+            token_wrapper,
+            source_as,
             applies_to,
-            username_token,
+            to,
             source_elements,
         }) = self;
         fields.push(version.namespace().as_bytes());
         fields.push(soap_version.namespace().as_bytes());
         fields.push_optional(key_type.uri(*version).map(str::as_bytes));
         fields.push(token_as.name().as_bytes());
-        fields.push(token_type.as_bytes());
+        fields.push_optional(token_type.as_deref().map(str::as_bytes));
         fields.push_optional(value_type.as_deref().map(str::as_bytes));
+        fields.push(&[u8::from(*token_wrapper)]);
+        fields.push(source_as.name().as_bytes());
         fields.push_optional(applies_to.as_deref().map(str::as_bytes));
-        match username_token {
-            Some(token) => token.identify(fields),
-            None => fields.push(b"none"),
-        }
+        fields.push_optional(to.as_deref().map(str::as_bytes));
         // A token that one location does not let through must not come from the cache of another.
         fields.push(&(source_elements.len() as u64).to_le_bytes());
         for SourceElement { namespace, name } in source_elements {
@@ -115,12 +133,23 @@ impl WsTrust {
     }
 }
 
+impl Settings {
+    /// What goes with credentials that become a `wsse:UsernameToken`.
+    fn check_source_as(&self) -> Result<(), SettingsError> {
+        if self.value_type.is_some() {
+            return Err(SettingsError::SourceAsValueType);
+        }
+        if !self.source_elements.iter().any(SourceElement::is_username_token) {
+            return Err(SettingsError::SourceAsElement);
+        }
+        Ok(())
+    }
+}
+
 fn check_text(directive: &'static str, text: Option<&String>) -> Result<(), SettingsError> {
     match text {
         Some(text) if text.is_empty() => Err(SettingsError::Empty { directive }),
-        Some(text) if text.chars().any(char::is_control) || !is_text(text) => {
-            Err(SettingsError::NotText { directive })
-        }
+        Some(text) if !is_plain(text) => Err(SettingsError::NotText { directive }),
         _ => Ok(()),
     }
 }
@@ -148,10 +177,29 @@ pub enum SettingsError {
         /// Whose value it is.
         directive: &'static str,
     },
+    /// Credentials of a user where the list of elements has no place for them.
+    #[error(
+        "\"STSWSTrustSourceAs usernametoken\" needs \"usernametoken\" among the elements of \
+         \"STSWSTrustSourceElements\": with \"STSWSTrustTokenAs onbehalfof\" and \"actas\" name it only \
+         where the STS checks the password"
+    )]
+    SourceAsElement,
+    /// Two forms of one source token.
+    #[error(
+        "\"STSWSTrustSourceAs usernametoken\" and \"STSWSTrustValueType\" exclude each other: the \
+         source token goes in one of the two forms"
+    )]
+    SourceAsValueType,
     /// Two proofs of who asks.
     #[error(
         "\"username_token\" needs \"STSWSTrustTokenAs onbehalfof\" or \"actas\": with \"security\" \
          the source token itself says who asks"
     )]
     TwoCredentials,
+    /// Nothing that could be wrapped.
+    #[error(
+        "\"STSWSTrustTokenWrapper on\" needs \"STSWSTrustValueType\": without it the source token goes \
+         as it is"
+    )]
+    WrapperOfNothing,
 }

@@ -1,12 +1,16 @@
 //! A source token that goes to the STS as it is.
 
+use memchr::memchr;
 use roxmltree::Node;
 use zeroize::Zeroizing;
 
+use super::is_plain;
 use super::names::WSSE;
 use super::words::{SourceElement, TokenAs};
 use super::xml::{self, Origin};
+use crate::encoding::Encoding;
 use crate::error::{Failure, FailureKind};
+use crate::secret::Secret;
 
 /// Checks that a source token can be put into a message and changes nothing in it but its own place:
 /// one well-formed element that stands alone, of a kind that the operator allows.
@@ -68,6 +72,55 @@ pub(super) fn passwords(source: &[u8], mut tell: impl FnMut(&str)) {
         let password = Zeroizing::new(parts.collect::<String>());
         tell(&password);
         tell(password.trim());
+    }
+}
+
+/// Calls `tell` with the password in credentials as HTTP Basic has them.
+pub(super) fn password_of_credentials(source: &[u8], tell: impl FnOnce(&[u8])) {
+    if let Ok(credentials) = Credentials::decode(source, TokenAs::Security) {
+        tell(credentials.password());
+    }
+}
+
+/// A user name with its password, as HTTP Basic has them (RFC 7617, section 2).
+pub(super) struct Credentials {
+    /// `name:password`: text that XML can hold, without control characters.
+    pair: Secret,
+    colon: usize,
+}
+
+impl Credentials {
+    /// Decodes them.
+    ///
+    /// # Errors
+    /// They are no such credentials ([`FailureKind::BadToken`]), or have no password where the gateway
+    /// would ask for their user.
+    pub(super) fn decode(source: &[u8], token_as: TokenAs) -> Result<Self, Failure> {
+        let pair = Encoding::Base64.decode(source);
+        let pair = pair.map_err(|error| bad(&format!("the source token {error}")))?;
+        let text = std::str::from_utf8(pair.expose());
+        let text = text.map_err(|_| bad("the credentials in the source token are not UTF-8"))?;
+        if !is_plain(text) {
+            return Err(bad("the credentials in the source token hold what no message can"));
+        }
+        let colon = memchr(b':', pair.expose());
+        let colon = colon.ok_or_else(|| bad("the source token has no colon behind a user name"))?;
+        let credentials = Self { pair, colon };
+        if credentials.username().trim_ascii().is_empty() {
+            return Err(bad("the source token has no user name"));
+        }
+        if token_as != TokenAs::Security && credentials.password().trim_ascii().is_empty() {
+            return Err(bad("the source token has no password"));
+        }
+        Ok(credentials)
+    }
+
+    pub(super) fn username(&self) -> &[u8] {
+        self.pair.expose().get(..self.colon).unwrap_or_default()
+    }
+
+    pub(super) fn password(&self) -> &[u8] {
+        self.pair.expose().get(self.colon + 1..).unwrap_or_default()
     }
 }
 

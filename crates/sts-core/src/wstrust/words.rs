@@ -96,16 +96,42 @@ impl TokenAs {
     }
 }
 
-/// `STSWSTrustKeyType`: what shall prove the right to use the target token.
+/// `STSWSTrustSourceAs`: what is made of the source token for the message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SourceAs {
+    /// Nothing: it is a token already.
+    #[default]
+    Token,
+    /// A `wsse:UsernameToken`: the source is the credentials of HTTP Basic (RFC 7617).
+    UsernameToken,
+}
+
+impl SourceAs {
+    /// Reads the value of the directive.
+    ///
+    /// # Errors
+    /// It is none of the forms.
+    pub fn parse(text: &str) -> Result<Self, WordError> {
+        word(text, &[Self::Token, Self::UsernameToken].map(|form| (form.name(), form)))
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::UsernameToken => "usernametoken",
+        }
+    }
+}
+
+/// `STSWSTrustKeyType`: what shall prove the right to use the target token. It is nothing that a
+/// gateway would have to show: keys, which the standard has, too, are not supported.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum KeyType {
     /// Nothing: whoever has the token may use it.
     #[default]
     Bearer,
-    /// A secret key. The STS answers with it, and nobody would get it.
-    SymmetricKey,
-    /// A key pair, that of mutual TLS for one.
-    PublicKey,
+    /// The same, by the name that older servers have for it.
+    NoProofKey,
     /// The STS decides.
     Unset,
     /// Whatever it means to the STS.
@@ -116,35 +142,55 @@ impl KeyType {
     /// Reads the value of the directive.
     ///
     /// # Errors
-    /// It is neither one of the words nor an absolute URI.
+    /// It is neither one of the words nor an absolute URI, or it is a key.
     pub fn parse(text: &str) -> Result<Self, WordError> {
-        let words = [
-            ("Bearer", Self::Bearer),
-            ("SymmetricKey", Self::SymmetricKey),
-            ("PublicKey", Self::PublicKey),
-            ("none", Self::Unset),
-        ];
-        if is_uri(text) {
+        let words =
+            [("Bearer", Self::Bearer), ("NoProofKey", Self::NoProofKey), ("none", Self::Unset)];
+        let is_of_a_key = is_of_a_key(text);
+        if is_uri(text) && !is_of_a_key {
             return Ok(Self::Uri(text.to_owned()));
         }
-        word(text, &words).map_err(|error| WordError { or: Some("an absolute URI"), ..error })
+        word(text, &words).map_err(|error| WordError {
+            or: Some("an absolute URI"),
+            note: is_of_a_key.then_some(
+                "keys are not supported, and a token for the holder of a key is none for its bearer",
+            ),
+            ..error
+        })
     }
 
     pub(super) fn uri(&self, version: Version) -> Option<&str> {
-        let is_1_2 = version == Version::Trust12;
         Some(match self {
-            Self::Bearer if is_1_2 => NO_PROOF_KEY,
-            Self::Bearer => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/Bearer",
-            Self::SymmetricKey if is_1_2 => {
-                "http://schemas.xmlsoap.org/ws/2005/02/trust/SymmetricKey"
-            }
-            Self::SymmetricKey => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/SymmetricKey",
-            Self::PublicKey if is_1_2 => "http://schemas.xmlsoap.org/ws/2005/02/trust/PublicKey",
-            Self::PublicKey => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/PublicKey",
+            Self::Bearer => match version {
+                Version::Trust12 => "http://schemas.xmlsoap.org/ws/2005/02/trust/Bearer",
+                Version::Trust13 | Version::Trust14 => {
+                    "http://docs.oasis-open.org/ws-sx/ws-trust/200512/Bearer"
+                }
+            },
+            Self::NoProofKey => NO_PROOF_KEY,
             Self::Unset => return None,
             Self::Uri(uri) => uri,
         })
     }
+}
+
+/// Whether this asks for a token that only the holder of a key may use (WS-Trust 1.3, section 9.2), as
+/// a word or as the URI of a version.
+fn is_of_a_key(text: &str) -> bool {
+    let name = [WST_2005_02, WST_200512]
+        .into_iter()
+        .find_map(|namespace| text.strip_prefix(namespace)?.strip_prefix('/'));
+    matches!(name.unwrap_or(text), "PublicKey" | "SymmetricKey")
+}
+
+/// Checks a claim that is asked for: a type of claims is named by a URI (Identity Selector
+/// Interoperability Profile 1.5, section 3.3.4).
+///
+/// # Errors
+/// It is none.
+pub fn check_claim(text: &str) -> Result<(), WordError> {
+    let error = WordError { allowed: Vec::new(), or: Some("an absolute URI"), note: None };
+    if is_uri(text) { Ok(()) } else { Err(error) }
 }
 
 /// What a source token that goes verbatim may be.
@@ -173,7 +219,7 @@ impl SourceElement {
             fits.then(|| Self::new(namespace, name))
         };
         word(text, &words).or_else(|WordError { allowed, .. }| {
-            other(text).ok_or(WordError { allowed, or: Some("{namespace}name") })
+            other(text).ok_or(WordError { allowed, or: Some("{namespace}name"), note: None })
         })
     }
 
@@ -188,6 +234,11 @@ impl SourceElement {
         list
     }
 
+    /// A `wsse:UsernameToken`.
+    pub(super) fn is_username_token(&self) -> bool {
+        (self.namespace.as_str(), self.name.as_str()) == (WSSE, "UsernameToken")
+    }
+
     fn new(namespace: &str, name: &str) -> Self {
         Self { namespace: namespace.to_owned(), name: name.to_owned() }
     }
@@ -195,10 +246,12 @@ impl SourceElement {
 
 /// Which words a directive takes, when it got another.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("the value must be {}", list(allowed, *or))]
+#[error("the value must be {}{}", list(allowed, *or), noted(*note))]
 pub struct WordError {
     allowed: Vec<&'static str>,
     or: Option<&'static str>,
+    /// Why another one is not among them.
+    note: Option<&'static str>,
 }
 
 fn word<T: Clone>(text: &str, words: &[(&'static str, T)]) -> Result<T, WordError> {
@@ -206,6 +259,7 @@ fn word<T: Clone>(text: &str, words: &[(&'static str, T)]) -> Result<T, WordErro
     known.ok_or_else(|| WordError {
         allowed: words.iter().map(|(name, _)| *name).collect(),
         or: None,
+        note: None,
     })
 }
 
@@ -213,12 +267,18 @@ fn list(words: &[&str], or: Option<&str>) -> String {
     let quoted = words.iter().map(|word| format!("\"{word}\""));
     let all: Vec<_> = quoted.chain(or.map(str::to_owned)).collect();
     match all.split_last() {
+        Some((last, [])) => last.clone(),
         Some((last, others)) => format!("{} or {last}", others.join(", ")),
         None => String::new(),
     }
 }
 
-/// RFC 3986, section 4.3, as far as it matters here: a scheme, and nothing that no URI holds.
+fn noted(note: Option<&str>) -> String {
+    note.map(|note| format!(": {note}")).unwrap_or_default()
+}
+
+/// RFC 3986, section 4.3, as far as it matters here: a scheme, and only characters that a URI may hold
+/// (section 2).
 fn is_uri(text: &str) -> bool {
     let is_scheme = |scheme: &str| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -226,5 +286,5 @@ fn is_uri(text: &str) -> bool {
     };
     let scheme = text.split_once(':');
     scheme.is_some_and(|(scheme, rest)| is_scheme(scheme) && !rest.is_empty())
-        && text.bytes().all(|b| b.is_ascii_graphic())
+        && text.bytes().all(|b| b.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&b))
 }

@@ -95,7 +95,7 @@ const WSTRUST: [(&str, &str, u64, &str); 9] = [
 fn every_answer_of_a_wstrust_server_with_a_token_is_taken() {
     for (name, token_type, seconds, start) in WSTRUST {
         let name = format!("wstrust/{name}");
-        let protocol = wstrust(|settings| settings.token_type = token_type.to_owned());
+        let protocol = wstrust(|settings| settings.token_type = Some(token_type.to_owned()));
         let issued = Vector::load(&name).read(protocol);
         let issued = issued.unwrap_or_else(|failure| panic!("{name}: {failure}"));
         assert!(issued.token.expose().starts_with(start.as_bytes()), "{name}");
@@ -111,7 +111,7 @@ fn no_other_answer_of_a_wstrust_server_has_a_token() {
     for name in all("wstrust") {
         let known = WSTRUST.iter().find(|(known, ..)| name == format!("wstrust/{known}"));
         let token_type = known.map_or(SAML_2, |(_, token_type, ..)| token_type);
-        let protocol = wstrust(|settings| settings.token_type = token_type.to_owned());
+        let protocol = wstrust(|settings| settings.token_type = Some(token_type.to_owned()));
         assert_eq!(Vector::load(&name).read(protocol).is_ok(), known.is_some(), "{name}");
     }
 }

@@ -8,6 +8,7 @@ use sts_core::error::{Failure, FailureKind};
 use sts_core::expiry::Expiry;
 use sts_core::issued::{Issued, TokenType};
 use sts_core::now::UnixTime;
+use sts_core::wstrust::words::KeyType;
 
 use crate::exchange::{
     NOW, SAML_2, SAML_2_TOKEN, WST, WST_2005, WSU, assertion, binary, collection, envelope,
@@ -18,7 +19,7 @@ const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 const SAML_1: &str = "urn:oasis:names:tc:SAML:1.0:assertion";
 
 fn issued_as(token_type: &str, body: &str) -> Result<Issued, Failure> {
-    receive(exchange(|s| s.token_type = token_type.to_owned()), 200, &[], body.as_bytes())
+    receive(exchange(|s| s.token_type = Some(token_type.to_owned())), 200, &[], body.as_bytes())
 }
 
 fn text_as(token_type: &str, body: &str) -> String {
@@ -608,4 +609,103 @@ proptest! {
         let issued = issued_as(JWT, &body).unwrap_or_else(|failure| panic!("{failure}"));
         prop_assert_eq!(issued.token.expose(), token);
     }
+}
+
+fn confirmed_2(methods: &[&str]) -> String {
+    let confirmations: String = methods
+        .iter()
+        .map(|method| {
+            format!(
+                "<saml2:SubjectConfirmation Method=\"urn:oasis:names:tc:SAML:2.0:cm:{method}\"/>"
+            )
+        })
+        .collect();
+    assertion("_a").replace("</saml2:NameID>", &format!("</saml2:NameID>{confirmations}"))
+}
+
+fn confirmed_1(statements: &[&[&str]]) -> String {
+    let statement = |methods: &&[&str]| {
+        let methods: String = methods
+            .iter()
+            .map(|method| {
+                format!(
+                    "<s:ConfirmationMethod> urn:oasis:names:tc:SAML:1.0:cm:{method}\n\
+                     </s:ConfirmationMethod>"
+                )
+            })
+            .collect();
+        format!(
+            "<s:AttributeStatement><s:Subject><s:NameIdentifier>joe</s:NameIdentifier>\
+             <s:SubjectConfirmation>{methods}</s:SubjectConfirmation></s:Subject>\
+             </s:AttributeStatement>"
+        )
+    };
+    let statements: String = statements.iter().map(statement).collect();
+    format!(
+        "<s:Assertion xmlns:s=\"urn:oasis:names:tc:SAML:1.0:assertion\">{statements}</s:Assertion>"
+    )
+}
+
+#[test]
+fn an_assertion_for_the_holder_of_a_key_does_not_pass_for_a_bearers() {
+    const SAML_1_TOKEN: &str = "urn:oasis:names:tc:SAML:1.0:assertion";
+    let key = "holder-of-key";
+    for (token_type, token) in [
+        (SAML_2_TOKEN, confirmed_2(&[key])),
+        (SAML_2_TOKEN, confirmed_2(&["sender-vouches", key])),
+        (SAML_1_TOKEN, confirmed_1(&[&[key]])),
+        (SAML_1_TOKEN, confirmed_1(&[&["bearer"], &[key]])),
+    ] {
+        let body = collection(&response(token_type, "", &token));
+        for key_type in [KeyType::Bearer, KeyType::Unset] {
+            let exchange = exchange(|s| {
+                s.token_type = Some(token_type.to_owned());
+                s.key_type = key_type;
+            });
+            let failure = receive(exchange, 200, &[], body.as_bytes()).err().unwrap();
+            assert_eq!(failure.kind, FailureKind::BadAnswer);
+            assert!(failure.reason.contains("holder of a key"), "{failure}");
+        }
+    }
+    for (token_type, token) in [
+        (SAML_2_TOKEN, confirmed_2(&[])),
+        (SAML_2_TOKEN, confirmed_2(&["bearer"])),
+        (SAML_2_TOKEN, confirmed_2(&[key, "bearer"])),
+        (SAML_2_TOKEN, confirmed_2(&["sender-vouches"])),
+        (SAML_1_TOKEN, confirmed_1(&[&["bearer"]])),
+        (SAML_1_TOKEN, confirmed_1(&[&[key, "bearer"], &["bearer"]])),
+    ] {
+        assert_eq!(text_as(token_type, &collection(&response(token_type, "", &token))), token);
+    }
+}
+
+#[test]
+fn what_apache_cxf_issues_for_a_key_is_refused() {
+    // As its answer to KeyType SymmetricKey has it, cut down.
+    let proof = "<wst:RequestedProofToken><wst:BinarySecret>AAAA</wst:BinarySecret>\
+                 </wst:RequestedProofToken>";
+    let body = collection(&response(SAML_2_TOKEN, proof, &confirmed_2(&["holder-of-key"])));
+    assert!(unusable_as(SAML_2_TOKEN, &body).contains("holder of a key"));
+}
+
+#[test]
+fn without_a_token_type_the_only_token_is_taken_whatever_it_is() {
+    let any = |responses: &str| {
+        let exchange = exchange(|s| s.token_type = None);
+        let issued = receive(exchange, 200, &[], collection(responses).as_bytes());
+        issued.map(|issued| issued.token.expose().to_vec()).map_err(|failure| failure.reason)
+    };
+    let saml_2 = assertion("_a");
+    let saml_1 = "<Assertion xmlns='urn:oasis:names:tc:SAML:1.0:assertion'/>";
+    let encrypted = "<x:EncryptedData xmlns:x='http://www.w3.org/2001/04/xmlenc#'/>";
+    for token in [saml_2.as_str(), saml_1, encrypted] {
+        for token_type in ["urn:any", SAML_2_TOKEN, ""] {
+            assert_eq!(any(&response(token_type, "", token)), Ok(token.as_bytes().to_vec()));
+        }
+    }
+    assert_eq!(any(&response("urn:any", "", &binary("urn:other", "Zm9v"))), Ok(b"foo".to_vec()));
+    assert!(any(&response("urn:any", "", "<x/>")).unwrap_err().contains("but \"x\""));
+    assert!(any("").unwrap_err().contains("there is no token"));
+    let two = response("urn:a", "", &saml_2) + &response("urn:b", "", saml_1);
+    assert!(any(&two).unwrap_err().contains("several tokens"));
 }

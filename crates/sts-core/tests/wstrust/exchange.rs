@@ -8,7 +8,7 @@ use sts_core::issued::Issued;
 use sts_core::known::Known;
 use sts_core::now::{Now, UnixTime};
 use sts_core::profile::{Incoming, Outgoing, Profile, Protocol, Subject};
-use sts_core::wstrust::endpoint_auth::{EndpointAuth, UsernameToken};
+use sts_core::wstrust::endpoint_auth;
 use sts_core::wstrust::settings::{Settings, WsTrust};
 
 pub(crate) const WST: &str = "http://docs.oasis-open.org/ws-sx/ws-trust/200512";
@@ -46,12 +46,9 @@ pub(crate) fn profile(exchange: WsTrust, auth: ClientAuth) -> Profile {
     }
 }
 
-pub(crate) fn username_token(options: &str) -> UsernameToken {
-    match EndpointAuth::parse("username_token", Some(options)) {
-        Ok(EndpointAuth::Message(token)) => token,
-        Ok(EndpointAuth::Transport(_)) => panic!("{options}"),
-        Err(error) => panic!("{error}"),
-    }
+pub(crate) fn username_token(options: &str) -> ClientAuth {
+    let auth = endpoint_auth::parse("username_token", Some(options));
+    auth.unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// What is sent for a source token.

@@ -233,7 +233,7 @@ fn what_is_cut_at_any_byte_is_refused() {
         ),
         (envelope("<s:Fault><s:Code><s:Value>s:Sender</s:Value></s:Code></s:Fault>"), jwt),
     ] {
-        let exchange = exchange(|s| s.token_type = wanted.to_owned());
+        let exchange = exchange(|s| s.token_type = Some(wanted.to_owned()));
         let parse = |body: &[u8]| response::parse(body, &exchange, UnixTime(0));
         assert!(parse(body.as_bytes()).is_ok());
         for end in 0..body.len() {

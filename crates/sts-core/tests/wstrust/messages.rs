@@ -3,11 +3,14 @@
 
 use std::fmt::{Debug, Display};
 
-use sts_core::wstrust::endpoint_auth::{EndpointAuth, EndpointAuthError};
+use sts_core::client_auth::ClientAuth;
+use sts_core::wstrust::endpoint_auth::{self, EndpointAuthError};
 use sts_core::wstrust::settings::{Settings, SettingsError, WsTrust};
-use sts_core::wstrust::words::{KeyType, SoapVersion, SourceElement, TokenAs, Version};
+use sts_core::wstrust::words::{
+    KeyType, SoapVersion, SourceAs, SourceElement, TokenAs, Version, check_claim,
+};
 
-use crate::exchange::{settings, username_token};
+use crate::exchange::{WST, WST_2005, exchange, profile, settings, username_token};
 
 #[test]
 fn words() {
@@ -16,6 +19,9 @@ fn words() {
     messages.add("STSWSTrustSOAPVersion 1.3", &SoapVersion::parse("1.3").unwrap_err());
     messages.add("STSWSTrustTokenAs ActAs", &TokenAs::parse("ActAs").unwrap_err());
     messages.add("STSWSTrustKeyType bearer", &KeyType::parse("bearer").unwrap_err());
+    messages.add("STSWSTrustKeyType PublicKey", &KeyType::parse("PublicKey").unwrap_err());
+    messages.add("STSWSTrustSourceAs basic", &SourceAs::parse("basic").unwrap_err());
+    messages.add("STSWSTrustClaims role", &check_claim("role").unwrap_err());
     messages.add("source element saml", &SourceElement::parse("saml").unwrap_err());
     insta::assert_snapshot!(messages.shown);
 }
@@ -31,8 +37,17 @@ fn every_word_is_known_by_its_name_only() {
     assert_eq!(TokenAs::parse("onbehalfof"), Ok(TokenAs::OnBehalfOf));
     assert_eq!(TokenAs::parse("actas"), Ok(TokenAs::ActAs));
     assert_eq!(KeyType::parse("Bearer"), Ok(KeyType::Bearer));
-    assert_eq!(KeyType::parse("SymmetricKey"), Ok(KeyType::SymmetricKey));
-    assert_eq!(KeyType::parse("PublicKey"), Ok(KeyType::PublicKey));
+    assert_eq!(KeyType::parse("NoProofKey"), Ok(KeyType::NoProofKey));
+    for key in ["SymmetricKey", "PublicKey"] {
+        for namespace in [WST, WST_2005] {
+            for text in [key.to_owned(), format!("{namespace}/{key}")] {
+                assert!(KeyType::parse(&text).is_err(), "{text}");
+            }
+        }
+    }
+    assert_eq!(SourceAs::parse("token"), Ok(SourceAs::Token));
+    assert_eq!(SourceAs::parse("usernametoken"), Ok(SourceAs::UsernameToken));
+    assert!(SourceAs::parse("UsernameToken").is_err());
     assert_eq!(KeyType::parse("none"), Ok(KeyType::Unset));
     assert_eq!(KeyType::parse("urn:x"), Ok(KeyType::Uri("urn:x".to_owned())));
     for text in ["", " 1.3", "1.30", "1"] {
@@ -64,16 +79,29 @@ fn combinations() {
                 s.version = Version::Trust12;
             }),
         ),
-        ("empty TokenType", settings(|s| s.token_type = String::new())),
+        ("empty TokenType", settings(|s| s.token_type = some(""))),
+        ("empty To", settings(|s| s.to = some(""))),
+        ("wrapper without ValueType", settings(|s| s.token_wrapper = true)),
+        (
+            "SourceAs and ValueType",
+            settings(|s| {
+                s.source_as = SourceAs::UsernameToken;
+                s.value_type = some("urn:t");
+            }),
+        ),
+        (
+            "SourceAs without its element",
+            settings(|s| {
+                s.source_as = SourceAs::UsernameToken;
+                s.token_as = TokenAs::OnBehalfOf;
+                s.source_elements = SourceElement::default_list(TokenAs::OnBehalfOf);
+            }),
+        ),
         ("empty ValueType", settings(|s| s.value_type = some(""))),
         ("empty AppliesTo", settings(|s| s.applies_to = some(""))),
         ("AppliesTo with a line break", settings(|s| s.applies_to = some("urn:a\r\nb"))),
-        ("TokenType that XML cannot hold", settings(|s| s.token_type = "a\u{fffe}".to_owned())),
+        ("TokenType that XML cannot hold", settings(|s| s.token_type = some("a\u{fffe}"))),
         ("no source element", settings(|s| s.source_elements.clear())),
-        (
-            "username_token, security",
-            settings(|s| s.username_token = Some(username_token("username=a&password=s3cret"))),
-        ),
     ] {
         let error = WsTrust::new(settings).err().unwrap();
         // When this no longer compiles, the list above lacks a line.
@@ -82,9 +110,17 @@ fn combinations() {
             | SettingsError::Empty { .. }
             | SettingsError::NoSource
             | SettingsError::NotText { .. }
-            | SettingsError::TwoCredentials => messages.add(name, &error),
+            | SettingsError::SourceAsElement
+            | SettingsError::SourceAsValueType
+            | SettingsError::TwoCredentials
+            | SettingsError::WrapperOfNothing => messages.add(name, &error),
         }
     }
+    let auth = username_token("username=a&password=s3cret");
+    let error = exchange(|_| {}).check_auth(&auth).unwrap_err();
+    messages.add("username_token, security", &error);
+    assert!(exchange(|s| s.token_as = TokenAs::OnBehalfOf).check_auth(&auth).is_ok());
+    assert!(exchange(|_| {}).check_auth(&ClientAuth::none()).is_ok());
     insta::assert_snapshot!(messages.shown);
 }
 
@@ -101,12 +137,10 @@ fn the_defaults_go_together() {
 
 #[test]
 fn credentials_in_the_message_are_known_as_such() {
-    let with_token = settings(|s| {
-        s.token_as = TokenAs::OnBehalfOf;
-        s.username_token = Some(username_token("username=a&password=b"));
-    });
-    assert!(WsTrust::new(with_token).is_ok_and(|exchange| exchange.sends_credentials()));
-    assert!(WsTrust::new(Settings::default()).is_ok_and(|exchange| !exchange.sends_credentials()));
+    let checked = || exchange(|s| s.token_as = TokenAs::OnBehalfOf);
+    let with_token = profile(checked(), username_token("username=a&password=b"));
+    assert!(with_token.sends_credentials() && with_token.auth.is_in_message());
+    assert!(!profile(checked(), ClientAuth::none()).sends_credentials());
 }
 
 #[test]
@@ -121,14 +155,14 @@ fn endpoint_authentication() {
         ("username_token", "username=a&password=s3cret&password_type=sha1"),
         ("username_token", "username=a&password=s3cret%00"),
         ("username_token", "username=a&password=s3cret&nonce=1"),
+        ("username_token", "username=a&password=s3cret&password_file=b"),
     ] {
-        let error = EndpointAuth::parse(method, Some(options)).err().unwrap();
+        let error = endpoint_auth::parse(method, Some(options)).err().unwrap();
         // When this no longer compiles, the list above lacks a line.
         match error {
             EndpointAuthError::Credentials(_)
             | EndpointAuthError::NeedsForm
             | EndpointAuthError::Option(_)
-            | EndpointAuthError::PasswordType
             | EndpointAuthError::UnknownMethod => {
                 messages.add(&format!("{method} {}", options.replace("s3cret", "***")), &error);
             }

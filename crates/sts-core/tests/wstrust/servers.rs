@@ -30,7 +30,7 @@ fn tokens() {
     ] {
         let exchange = exchange(|s| {
             s.version = version;
-            s.token_type = token_type.to_owned();
+            s.token_type = Some(token_type.to_owned());
         });
         let issued = receive(exchange, 200, &[], body.as_bytes());
         let issued = issued.unwrap_or_else(|failure| panic!("{name}: {failure}"));

@@ -9,6 +9,7 @@ use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
 use sts_core::client_auth::ClientAuth;
+use sts_core::error::FailureKind;
 use sts_core::wstrust::words::{TokenAs, Version};
 use tempfile::TempDir;
 
@@ -123,7 +124,7 @@ fn answer(envelope: &str, around: &str, token_type: &str, token: &str) -> String
 }
 
 fn extract(token_type: &str, answer: &str) -> String {
-    let exchange = exchange(|s| s.token_type = token_type.to_owned());
+    let exchange = exchange(|s| s.token_type = Some(token_type.to_owned()));
     let issued = receive(exchange, 200, &[], answer.as_bytes());
     let issued = issued.unwrap_or_else(|failure| panic!("{failure}\n{answer}"));
     String::from_utf8(issued.token.expose().to_vec()).unwrap()
@@ -258,23 +259,114 @@ fn what_was_signed_alone_verifies_alone() {
     assert!(signer.verifies(&extract(SAML_2_TOKEN, &answer)));
 }
 
-/// Inclusive canonicalisation renders every namespace in scope, needed or not: such a signature
-/// verifies outside its answer only if it was made there.
+const COMMENTS: &str = "#WithComments";
+const INCLUSIVE_1_1: &str = "http://www.w3.org/2006/12/xml-c14n11";
+const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
+
+/// An assertion with a signature that is made so: its own canonicalisation, and the transforms of what
+/// is signed.
+fn signed_by(signer: &Signer, method: &str, transforms: &[&str]) -> String {
+    let transforms: String = transforms
+        .iter()
+        .map(|algorithm| format!("<ds:Transform Algorithm=\"{algorithm}\"/>"))
+        .collect();
+    let template = signer.template("_a", "");
+    let (before, rest) = template.split_once("<ds:CanonicalizationMethod").unwrap();
+    let (_, rest) = rest.split_once("/>").unwrap();
+    let (between, rest) = rest.split_once("<ds:Transforms>").unwrap();
+    let (_, behind) = rest.split_once("</ds:Transforms>").unwrap();
+    let signature = format!(
+        "{before}<ds:CanonicalizationMethod Algorithm=\"{method}\"/>{between}<ds:Transforms>\
+         {transforms}</ds:Transforms>{behind}"
+    );
+    format!(
+        "<saml2:Assertion xmlns:saml2=\"{SAML_2}\" ID=\"_a\">{signature}{}</saml2:Assertion>",
+        content("saml2:")
+    )
+}
+
+fn refusal(answer: &str) -> String {
+    let failure = receive(exchange(|_| {}), 200, &[], answer.as_bytes()).err();
+    let failure = failure.unwrap_or_else(|| panic!("{answer}"));
+    assert_eq!(failure.kind, FailureKind::BadAnswer);
+    failure.reason
+}
+
+/// Inclusive canonicalisation renders every namespace in scope, needed or not: a signature that was
+/// made inside the envelope does not verify outside of it.
 #[test]
-fn an_inclusive_signature_that_was_made_alone_is_not_broken_by_what_is_around_it() {
+fn an_inclusive_signature_that_was_made_in_the_envelope_is_refused() {
     let signer = Signer::rsa();
+    let inclusive = [INCLUSIVE, INCLUSIVE_1_1];
+    let inclusive =
+        inclusive.iter().flat_map(|one| [(*one).to_owned(), format!("{one}{COMMENTS}")]);
+    for algorithm in inclusive {
+        for token in [
+            signed_by(&signer, &algorithm, &[ENVELOPED, EXCLUSIVE]),
+            signed_by(&signer, EXCLUSIVE, &[ENVELOPED, &algorithm]),
+            signed_by(&signer, &algorithm, &[ENVELOPED, &algorithm]),
+        ] {
+            let signed = signer.sign(&answer(XS, "", SAML_2_TOKEN, &token));
+            assert!(signer.verifies(&signed), "in its answer: {signed}");
+            // As it would be passed on.
+            let start = signed.find("<saml2:Assertion").unwrap();
+            let end = signed.find("</saml2:Assertion>").unwrap() + "</saml2:Assertion>".len();
+            assert!(!signer.verifies(&signed[start..end]), "{algorithm}");
+            let said = refusal(&signed);
+            assert!(said.contains("does not outlive") && said.contains("xml-exc-c14n#"), "{said}");
+        }
+    }
+}
+
+/// Where a signature does not say how, the inclusive form is meant (XML Signature, section 4.4.3.2).
+#[test]
+fn a_signature_without_a_canonical_form_is_inclusive() {
+    let signer = Signer::rsa();
+    let token = signed_by(&signer, EXCLUSIVE, &[ENVELOPED]);
+    let signed = signer.sign(&answer(XS, "", SAML_2_TOKEN, &token));
+    assert!(signer.verifies(&signed), "{signed}");
+    assert!(refusal(&signed).contains("no Transform for a canonical form"));
+    let token = signed_by(&signer, EXCLUSIVE, &[ENVELOPED, EXCLUSIVE]);
+    let other = token.replace(ENVELOPED, "http://www.w3.org/TR/1999/REC-xslt-19991116");
+    assert!(refusal(&answer(XS, "", SAML_2_TOKEN, &other)).contains("the Transform"));
+}
+
+/// It cannot be seen whether such a signature was made before or after the assertion came into its
+/// envelope, unless nothing of the envelope is in scope there.
+#[test]
+fn an_inclusive_signature_lives_on_where_nothing_around_it_is_in_scope() {
+    let signer = Signer::rsa();
+    let signature = signer.template("_a", "inclusive").replacen(EXCLUSIVE, INCLUSIVE, 1);
+    let token =
+        format!("<Assertion xmlns=\"{SAML_2}\" ID=\"_a\">{signature}{}</Assertion>", content(""));
+    let answer = |more: &str| {
+        format!(
+            "<Envelope xmlns=\"http://www.w3.org/2003/05/soap-envelope\"{more}><Body>\
+             <RequestSecurityTokenResponse xmlns=\"{WST}\"><TokenType>{SAML_2_TOKEN}</TokenType>\
+             <RequestedSecurityToken>{token}</RequestedSecurityToken></RequestSecurityTokenResponse>\
+             </Body></Envelope>"
+        )
+    };
+    let signed = signer.sign(&answer(""));
+    assert!(signer.verifies(&signed), "{signed}");
+    assert!(signer.verifies(&extract(SAML_2_TOKEN, &signed)));
+    for more in [" xmlns:x=\"urn:x\"", " xml:lang=\"en\""] {
+        let signed = signer.sign(&answer(more));
+        assert!(signer.verifies(&signed), "{signed}");
+        assert!(refusal(&signed).contains("CanonicalizationMethod"), "{more}");
+    }
+}
+
+#[test]
+fn what_is_signed_inside_of_an_assertion_is_its_own_affair() {
+    let signer = Signer::rsa();
+    let inner = signed_by(&signer, INCLUSIVE, &[ENVELOPED, INCLUSIVE]).replace("_a", "_b");
     let token = format!(
-        "<saml2:Assertion xmlns:saml2=\"{SAML_2}\" ID=\"_a\">{}{}</saml2:Assertion>",
-        signer.template("_a", "inclusive"),
+        "<saml2:Assertion xmlns:saml2=\"{SAML_2}\" ID=\"_a\"><saml2:Advice>{inner}</saml2:Advice>\
+         {}</saml2:Assertion>",
         content("saml2:")
     );
-    let signed = signer.sign(&token);
-    let signed = signed.split_once("?>").unwrap().1.trim();
-    let answer = answer(&format!("{XS} {XSI}"), "", SAML_2_TOKEN, signed);
-    assert!(!signer.verifies(&answer), "inside it was never valid");
-    let extracted = extract(SAML_2_TOKEN, &answer);
-    assert_eq!(extracted, signed);
-    assert!(signer.verifies(&extracted));
+    assert_eq!(extract(SAML_2_TOKEN, &answer(XS, "", SAML_2_TOKEN, &token)), token);
 }
 
 /// The bytes alone would not do: so the tests above can fail.

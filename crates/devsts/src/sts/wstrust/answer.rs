@@ -6,12 +6,12 @@ use std::time::{Duration, SystemTime};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::Layout;
 use super::envelope::Envelope;
 use super::names::{BASE64_BINARY, SAML_2, WSA, WSP, WSSE, WST_1_2, WSU, XS};
 use super::request::Request;
 use super::time;
 use super::xml::escape;
+use super::{Layout, Manners};
 use crate::http::answer::Answer;
 
 /// What an answer is made of.
@@ -19,6 +19,9 @@ pub(super) struct Reply<'r, 'a> {
     pub(super) envelope: &'r Envelope<'a>,
     pub(super) request: &'r Request<'a>,
     pub(super) layout: Layout,
+    pub(super) manners: Manners,
+    /// Types and values of those that were asked for.
+    pub(super) claims: Vec<&'r (String, String)>,
     /// Seconds.
     pub(super) lifetime: Option<u64>,
     pub(super) now: SystemTime,

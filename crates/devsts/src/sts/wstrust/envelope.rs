@@ -64,7 +64,12 @@ impl Essence {
 }
 
 impl<'a> Envelope<'a> {
-    pub(super) fn read(call: &Call, soap: Soap, document: &'a Document<'a>) -> Result<Self, Fault> {
+    pub(super) fn read(
+        call: &Call,
+        soap: Soap,
+        document: &'a Document<'a>,
+        own_address: Option<&str>,
+    ) -> Result<Self, Fault> {
         let root = document.root_element();
         let sender = |reason: String| Fault::sender(&reason);
         if root.tag_name().name() != "Envelope" {
@@ -90,7 +95,7 @@ impl<'a> Envelope<'a> {
         if !is_uuid_urn(&message_id) {
             return Err(Fault::wsa("InvalidAddressingHeader", "MessageID is no UUID"));
         }
-        check_to(call, &to)?;
+        check_to(call, &to, own_address)?;
         let security = at_most_one(&headers, WSSE, "Security")
             .and_then(|security| security.ok_or_else(|| "Security is missing".to_owned()))
             .map_err(|reason| Fault::wsse("InvalidSecurity", &reason))?;
@@ -149,12 +154,19 @@ fn check_http_says_the_same(call: &Call, soap: Soap, action: &str) -> Result<(),
     }
 }
 
-/// The URL that was called.
-fn check_to(call: &Call, to: &str) -> Result<(), Fault> {
+/// The URL that was called, unless the STS has an address of its own.
+fn check_to(call: &Call, to: &str, own: Option<&str>) -> Result<(), Fault> {
     let host = call.header("host").unwrap_or_default();
     let scheme = if call.tls.is_some() { "https" } else { "http" };
     let called = |host: &str| format!("{scheme}://{host}{}", call.target);
     let default_port = if call.tls.is_some() { ":443" } else { ":80" };
+    if let Some(own) = own {
+        return if to == own {
+            Ok(())
+        } else {
+            Err(Fault::wsa("DestinationUnreachable", "To is not the address of this STS"))
+        };
+    }
     if to == called(&host) || to == called(&format!("{host}{default_port}")) {
         Ok(())
     } else {

@@ -13,7 +13,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::Layout;
 use super::answer::Reply;
-use super::names::{DSIG, EXC_C14N, SAML_1, SAML_1_TOKEN, SAML_2, SAML_2_TOKEN, XS, XSI};
+use super::names::{
+    C14N, DSIG, EXC_C14N, SAML_1, SAML_1_TOKEN, SAML_2, SAML_2_TOKEN, WSA, WSU, XS, XSI,
+};
 use super::subject::Subject;
 use super::time;
 use super::xml::{escape, escape_text};
@@ -79,8 +81,10 @@ impl Signer {
         let Unsigned { id, prefix, declares, attributes, before, after } = unsigned;
         let start = format!("<{prefix}:Assertion");
         let end = format!("</{prefix}:Assertion>");
-        let digested = format!("{start}{declares}{attributes}>{before}{after}{end}");
-        let signature = self.signature(&id, &digested, reply.gap());
+        let context = Context::of(reply, prefix, &declares);
+        let digested =
+            format!("{start}{}{attributes}>{before}{after}{end}", context.declares(false));
+        let signature = self.signature(&id, &digested, &context, reply.gap());
         let written = |declares: &str| {
             format!("{start}{declares}{attributes}>{before}{signature}{after}{end}")
         };
@@ -92,24 +96,25 @@ impl Signer {
     }
 
     /// XML Signature, section 4: over all but itself.
-    fn signature(&self, id: &str, digested: &str, gap: &str) -> String {
+    fn signature(&self, id: &str, digested: &str, context: &Context<'_>, gap: &str) -> String {
         let digest = STANDARD.encode(sha256(digested.as_bytes()));
+        let algorithm = context.algorithm();
+        let list = context.list();
         let info = |declares: &str| {
             format!(
-                "<ds:SignedInfo{declares}>{gap}<ds:CanonicalizationMethod Algorithm=\"{EXC_C14N}\">\
+                "<ds:SignedInfo{declares}>{gap}<ds:CanonicalizationMethod Algorithm=\"{algorithm}\">\
                  </ds:CanonicalizationMethod>{gap}<ds:SignatureMethod Algorithm=\
                  \"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256\"></ds:SignatureMethod>{gap}\
                  <ds:Reference URI=\"#{id}\">{gap}<ds:Transforms>{gap}<ds:Transform \
                  Algorithm=\"http://www.w3.org/2000/09/xmldsig#enveloped-signature\"></ds:Transform>\
-                 {gap}<ds:Transform Algorithm=\"{EXC_C14N}\"><ec:InclusiveNamespaces \
-                 xmlns:ec=\"{EXC_C14N}\" PrefixList=\"xs\"></ec:InclusiveNamespaces></ds:Transform>\
+                 {gap}<ds:Transform Algorithm=\"{algorithm}\">{list}</ds:Transform>\
                  {gap}</ds:Transforms>{gap}<ds:DigestMethod \
                  Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"></ds:DigestMethod>{gap}\
                  <ds:DigestValue>{digest}</ds:DigestValue>{gap}</ds:Reference>{gap}</ds:SignedInfo>"
             )
         };
         // Its namespace is that of the signature around it.
-        let value = self.sign(&info(&format!(" xmlns:ds=\"{DSIG}\""))).unwrap_or_default();
+        let value = self.sign(&info(&context.declares(true))).unwrap_or_default();
         format!(
             "<ds:Signature xmlns:ds=\"{DSIG}\">{gap}{}{gap}<ds:SignatureValue>{value}\
              </ds:SignatureValue>{gap}<ds:KeyInfo><ds:X509Data><ds:X509Certificate>{}\
@@ -128,6 +133,60 @@ impl Signer {
     }
 }
 
+/// What of the namespaces around an element a canonical form has.
+enum Context<'r> {
+    /// Those that it uses itself.
+    Exclusive(&'r str),
+    /// All that are in scope, with the namespace of WS-Trust, that of SOAP, and the prefix and the
+    /// namespace of SAML among them.
+    Inclusive { trust: &'r str, soap: &'static str, saml: (&'static str, &'static str) },
+}
+
+impl<'r> Context<'r> {
+    fn of(reply: &Reply<'r, '_>, prefix: &'static str, declares: &'r str) -> Self {
+        if !reply.manners.inclusive {
+            return Self::Exclusive(declares);
+        }
+        let saml = if prefix == "saml" { SAML_1 } else { SAML_2 };
+        Self::Inclusive {
+            trust: reply.request.namespace,
+            soap: reply.envelope.soap.namespace(),
+            saml: (prefix, saml),
+        }
+    }
+
+    const fn algorithm(&self) -> &'static str {
+        match self {
+            Self::Exclusive(_) => EXC_C14N,
+            Self::Inclusive { .. } => C14N,
+        }
+    }
+
+    fn list(&self) -> String {
+        match self {
+            Self::Exclusive(_) => format!(
+                "<ec:InclusiveNamespaces xmlns:ec=\"{EXC_C14N}\" PrefixList=\"xs\">\
+                 </ec:InclusiveNamespaces>"
+            ),
+            Self::Inclusive { .. } => String::new(),
+        }
+    }
+
+    /// What the element that is signed declares, in the order of its prefixes; or what `SignedInfo`
+    /// does.
+    fn declares(&self, of_info: bool) -> String {
+        let own = if of_info { format!(" xmlns:ds=\"{DSIG}\"") } else { String::new() };
+        match self {
+            Self::Exclusive(_) if of_info => own,
+            Self::Exclusive(declares) => (*declares).to_owned(),
+            Self::Inclusive { trust, soap, saml: (prefix, saml) } => format!(
+                " xmlns:a=\"{WSA}\"{own} xmlns:s=\"{soap}\" xmlns:{prefix}=\"{saml}\" \
+                 xmlns:wst=\"{trust}\" xmlns:wsu=\"{WSU}\" xmlns:xs=\"{XS}\""
+            ),
+        }
+    }
+}
+
 /// SAML 2.0 core, section 2.3.3.
 fn saml_2(reply: &Reply<'_, '_>, subject: &Subject, call: u64) -> Unsigned {
     let gap = reply.gap();
@@ -141,6 +200,19 @@ fn saml_2(reply: &Reply<'_, '_>, subject: &Subject, call: u64) -> Unsigned {
             escape_text(address)
         )
     });
+    let method = if reply.manners.holder_of_key { "holder-of-key" } else { "bearer" };
+    let claims: String = reply
+        .claims
+        .iter()
+        .map(|(uri, value)| {
+            format!(
+                "<saml2:Attribute Name=\"{}\">{gap}<saml2:AttributeValue>{}</saml2:AttributeValue>{gap}\
+                 </saml2:Attribute>{gap}",
+                escape(uri),
+                escape_text(value)
+            )
+        })
+        .collect();
     Unsigned {
         prefix: "saml2",
         declares: format!(" xmlns:saml2=\"{SAML_2}\" xmlns:xs=\"{XS}\""),
@@ -148,12 +220,12 @@ fn saml_2(reply: &Reply<'_, '_>, subject: &Subject, call: u64) -> Unsigned {
         before: format!("{gap}<saml2:Issuer>devsts</saml2:Issuer>{gap}"),
         after: format!(
             "{gap}<saml2:Subject>{gap}<saml2:NameID>{}</saml2:NameID>{gap}\
-             <saml2:SubjectConfirmation Method=\"urn:oasis:names:tc:SAML:2.0:cm:bearer\">\
+             <saml2:SubjectConfirmation Method=\"urn:oasis:names:tc:SAML:2.0:cm:{method}\">\
              </saml2:SubjectConfirmation>{gap}</saml2:Subject>{gap}\
              <saml2:Conditions NotBefore=\"{now}\"{until}>{gap}{audience}</saml2:Conditions>{gap}\
              <saml2:AttributeStatement>{gap}<saml2:Attribute Name=\"call\">{gap}\
              <saml2:AttributeValue xmlns:xsi=\"{XSI}\" xsi:type=\"xs:string\">{call}\
-             </saml2:AttributeValue>{gap}</saml2:Attribute>{gap}</saml2:AttributeStatement>{gap}",
+             </saml2:AttributeValue>{gap}</saml2:Attribute>{gap}{claims}</saml2:AttributeStatement>{gap}",
             escape_text(&subject.steering)
         ),
         id,

@@ -23,8 +23,9 @@ pub(super) struct Security<'a> {
     pub(super) tokens: Vec<Node<'a, 'a>>,
 }
 
-struct UsernameToken {
-    name: String,
+/// A name, and what shows that it is the requestor's.
+pub(super) struct UsernameToken {
+    pub(super) name: String,
     password: String,
     password_type: String,
     nonce: Vec<u8>,
@@ -68,9 +69,12 @@ impl<'a> Security<'a> {
     }
 
     pub(super) fn has_text(&self, name: &str, password: &str) -> bool {
-        self.username.as_ref().is_some_and(|token| {
-            token.name == name && token.password_type == PASSWORD_TEXT && token.password == password
-        })
+        self.username.as_ref().is_some_and(|token| token.has_text(name, password))
+    }
+
+    /// The name that is there, with its password.
+    pub(super) fn user(&self) -> Option<&UsernameToken> {
+        self.username.as_ref()
     }
 
     pub(super) fn has_digest(&self, name: &str, password: &str) -> bool {
@@ -83,7 +87,11 @@ impl<'a> Security<'a> {
 }
 
 impl UsernameToken {
-    fn read(node: Node<'_, '_>) -> Result<Self, String> {
+    pub(super) fn has_text(&self, name: &str, password: &str) -> bool {
+        self.name == name && self.password_type == PASSWORD_TEXT && self.password == password
+    }
+
+    pub(super) fn read(node: Node<'_, '_>) -> Result<Self, String> {
         let parts = children(node)?;
         let password = one(&parts, WSSE, "Password")?;
         let nonce = one(&parts, WSSE, "Nonce")?;

@@ -10,7 +10,7 @@ use super::WsTrust;
 use super::fault::Fault;
 use super::names::{BASE64_BINARY, SAML_1, SAML_2, WSSE};
 use super::request::Request;
-use super::security::Security;
+use super::security::{Security, UsernameToken};
 use super::time;
 use super::xml::{is, text};
 
@@ -40,12 +40,23 @@ impl Subject {
             (Some(node), []) => node,
             (None, [node]) => *node,
             (None, []) => {
-                return Err(Fault::wsse("SecurityTokenUnavailable", "there is no token"));
+                let user = security
+                    .user()
+                    .ok_or_else(|| Fault::wsse("SecurityTokenUnavailable", "there is no token"))?;
+                return Self::user(user, settings);
             }
             (None, _) => return Err(Fault::wsse("InvalidSecurity", "there are many tokens")),
         };
         if is(node, SAML_1, "Assertion") || is(node, SAML_2, "Assertion") {
             return Self::assertion(node);
+        }
+        if is(node, WSSE, "UsernameToken") {
+            let user = UsernameToken::read(node);
+            let user = user.map_err(|reason| Fault::wsse("InvalidSecurityToken", &reason))?;
+            return Self::user(&user, settings);
+        }
+        if node.has_tag_name("TokenWrapper") && node.tag_name().namespace().is_none() {
+            return Self::wrapped(node);
         }
         if is(node, WSSE, "BinarySecurityToken") {
             return Self::binary(node, settings);
@@ -72,6 +83,25 @@ impl Subject {
             steering: text(name).map_err(|reason| invalid(&reason))?,
             not_on_or_after: until.transpose()?,
         })
+    }
+
+    /// A user that is known, with its password.
+    fn user(user: &UsernameToken, settings: &WsTrust) -> Result<Self, Fault> {
+        let is_known = settings.users.iter().any(|(name, password)| user.has_text(name, password));
+        if !is_known {
+            return Err(Fault::wst("FailedAuthentication", "the user is not known here"));
+        }
+        let name = user.name.clone();
+        Ok(Self { source: name.clone(), steering: name, not_on_or_after: None })
+    }
+
+    /// As Apache CXF has a JWT: an element without namespace, with nothing but the token in it.
+    fn wrapped(node: Node<'_, '_>) -> Result<Self, Fault> {
+        let token = text(node).map_err(|reason| Fault::wsse("InvalidSecurityToken", &reason))?;
+        if node.attributes().len() > 0 || token.split('.').count() != 3 {
+            return Err(Fault::wsse("InvalidSecurityToken", "the TokenWrapper holds no JWT"));
+        }
+        Ok(Self { steering: token.clone(), source: token, not_on_or_after: None })
     }
 
     /// SOAP Message Security 1.1, section 6.3.

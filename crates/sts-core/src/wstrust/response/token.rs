@@ -4,8 +4,8 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use roxmltree::Node;
 
-use super::lifetime::{Life, children};
-use super::{is_trust_namespace, text, trust_child};
+use super::lifetime::Life;
+use super::{confirmation, is_trust_namespace, signature, text, trust_child};
 use crate::encoding;
 use crate::excerpt::excerpt;
 use crate::issued::{Issued, TokenType};
@@ -17,33 +17,29 @@ use crate::wstrust::names::{
 };
 use crate::wstrust::xml::extract::{self, Declaration};
 
-/// Takes the token of the wanted type.
+/// Takes the token of the wanted type; without one, the only token that there is.
 ///
 /// # Errors
-/// There is none, or it is empty or broken; the error says what there is.
+/// There is none, or it is empty or broken, or of no use outside of the answer or without a key; the
+/// error says what there is.
 pub(super) fn find(
     responses: &[Node<'_, '_>],
-    wanted: &str,
+    wanted: Option<&str>,
     now: UnixTime,
 ) -> Result<Issued, String> {
     let candidates: Vec<_> = responses.iter().filter_map(|node| Candidate::read(*node)).collect();
-    let wanted = Wanted::new(wanted);
-    // What the STS says the token is comes before what the token looks like.
-    let best = [Says::Right, Says::Nothing, Says::Other].into_iter().find_map(|says| {
-        let fits = |candidate: &&Candidate<'_, '_>| {
-            wanted.judge(candidate) == says && wanted.fits(candidate.token, says)
-        };
-        candidates.iter().find(fits)
-    });
-    let best = best.ok_or_else(|| none_fits(&candidates))?;
+    let best = match wanted {
+        Some(wanted) => {
+            let best = Wanted::new(wanted).best(&candidates);
+            best.ok_or_else(|| none_fits(&candidates))?
+        }
+        None => only(&candidates)?,
+    };
+    confirmation::check(best.token)?;
+    signature::check(best.token)?;
     let token = match best.token {
         token if is(token, WSSE, BINARY) => decode(token)?,
         token if is_wrapper(token) => unwrap(token)?,
-        token if is_for_holder(token) => {
-            return Err(
-                "the assertion is for the holder of a key, which no backend sees".to_owned()
-            );
-        }
         token => cut(token)?,
     };
     if token.expose().trim_ascii().is_empty() {
@@ -116,6 +112,19 @@ impl<'a> Wanted<'a> {
         Self { token_type, saml: Saml::of_token_type(token_type) }
     }
 
+    /// What the STS says the token is comes before what the token looks like.
+    fn best<'c, 't, 'input>(
+        &self,
+        candidates: &'c [Candidate<'t, 'input>],
+    ) -> Option<&'c Candidate<'t, 'input>> {
+        [Says::Right, Says::Nothing, Says::Other].into_iter().find_map(|says| {
+            let fits = |candidate: &&Candidate<'_, '_>| {
+                self.judge(candidate) == says && self.fits(candidate.token, says)
+            };
+            candidates.iter().find(fits)
+        })
+    }
+
     fn judge(&self, candidate: &Candidate<'_, '_>) -> Says {
         match candidate.token_type.as_deref() {
             None => Says::Nothing,
@@ -143,6 +152,28 @@ impl<'a> Wanted<'a> {
         };
         encrypted || shape
     }
+}
+
+/// The only one, whatever its type is: none was asked for.
+fn only<'c, 'a, 'input>(
+    candidates: &'c [Candidate<'a, 'input>],
+) -> Result<&'c Candidate<'a, 'input>, String> {
+    let [only] = candidates else {
+        return Err(match candidates {
+            [] => "there is no token".to_owned(),
+            _ => "there are several tokens, and no \"STSWSTrustTokenType\" to choose by".to_owned(),
+        });
+    };
+    let token = only.token;
+    let is_token = is(token, WSSE, BINARY)
+        || is_wrapper(token)
+        || is(token, XENC, "EncryptedData")
+        || Saml::of_element(token).is_some();
+    if is_token {
+        return Ok(only);
+    }
+    let element = excerpt(token.tag_name().name());
+    Err(format!("there is no token of a form that is known, but \"{element}\""))
 }
 
 fn none_fits(candidates: &[Candidate<'_, '_>]) -> String {
@@ -225,23 +256,6 @@ fn hex(text: &[u8]) -> Result<Secret, String> {
         bytes.append(&[high << 4 | low]);
     }
     if rest.is_empty() { Ok(bytes) } else { Err(NO_HEX.into()) }
-}
-
-/// Whether each of the ways in which the subject of an assertion is confirmed asks for a proof of a key
-/// (SAML 2.0 profiles, section 3.1; SAML 1.1 bindings, section 5.1). Such an assertion must not pass for
-/// one that any bearer may present.
-fn is_for_holder(assertion: Node<'_, '_>) -> bool {
-    let is_key = |method: &str| method.trim().ends_with(":cm:holder-of-key");
-    // SAML 1.1 has a subject in each of its statements.
-    let subjects = children(assertion, "Subject").chain(
-        assertion.children().filter(Node::is_element).flat_map(|node| children(node, "Subject")),
-    );
-    let confirmations = subjects.flat_map(|subject| children(subject, "SubjectConfirmation"));
-    let mut methods = confirmations.flat_map(|confirmation| {
-        let elements = children(confirmation, "ConfirmationMethod").map(text);
-        confirmation.attribute("Method").map(str::to_owned).into_iter().chain(elements)
-    });
-    methods.next().is_some_and(|method| is_key(&method)) && methods.all(|method| is_key(&method))
 }
 
 /// What CXF has for tokens that are no XML: an element in no namespace, with a JWT as it is.
