@@ -316,6 +316,17 @@ static ROWS: &[Row] = &[
             ("\u{e9}", &["printable characters"]),
         ],
     ),
+    row(
+        "STSExpect",
+        "expect",
+        &["subject", "subject=preferred_username", "off"],
+        &[
+            ("audience", &["\"subject\", \"subject=claim\" and \"off\""]),
+            ("subject=", &["name of a claim"]),
+            ("subject subject=sub", &["twice"]),
+            ("subject off", &["stands alone"]),
+        ],
+    ),
     row("STSSSLValidateServer", "ssl_verify", SWITCH, NO_SWITCH),
     row("STSSSLTrustedCertificate", "ssl_trusted_certificate", &["ca.pem"], &[("''", &["empty"])]),
     row("STSSSLCRL", "ssl_crl", &["crl.pem"], &[("''", &["empty"])]),

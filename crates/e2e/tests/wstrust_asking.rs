@@ -414,3 +414,120 @@ fn an_assertion_as_samls_own_url_has_it_is_read() {
     assert!(['+', '/', '=', '-', '_'].iter().all(|c| seen.contains(*c)));
     assert_eq!(scene.sts.call_count(), 40, "two spellings of one assertion");
 }
+
+/// A location whose gateway asks for other subjects.
+fn for_others(path: &str, more: &str) -> String {
+    location(path, &format!("{FOR_OTHERS} {more}"))
+}
+
+#[test]
+fn the_gateways_own_token_does_not_pass_for_that_of_its_users() {
+    let scene = sts(|sts| sts.requestor(gateway()).ignoring_for_whom());
+    let server = for_others("/default", "")
+        + &for_others("/actas", "STSWSTrustVersion 1.4;").replace("onbehalfof", "actas")
+        + &for_others("/off", "STSExpect off;")
+        + "location /option {
+            STSExchange wstrust %%STS%% 'auth=username_token&username=gateway&password=2Federate&wstrust_token_as=onbehalfof&source_encoding=base64&target_encoding=base64&expect=subject';
+            STSVariables $source_token $target_token;
+            %%PASS%%
+        }";
+    let nginx = nginx(&scene, &server).start();
+    for path in ["/default", "/actas", "/option"] {
+        for _ in 0..2 {
+            let calls = scene.sts.call_count();
+            assert_eq!(status(&nginx, path, "alice"), 502, "{path}");
+            assert_eq!(scene.sts.call_count(), calls + 1, "{path}: it is not kept");
+        }
+    }
+    let line = nginx.wait_for_log("the token is about the gateway itself");
+    assert!(line.contains("bad_answer") && line.contains("STSExpect"), "{line}");
+    assert!(scene.backend.requests().is_empty());
+
+    // Where it is let through it is kept, and of no use elsewhere all the same.
+    let calls = scene.sts.call_count();
+    for _ in 0..2 {
+        assert!(issued(&nginx, "/off", "alice").contains(">gateway</saml2:NameID>"));
+    }
+    for path in ["/default", "/option"] {
+        assert_eq!(status(&nginx, path, "alice"), 502, "{path}");
+    }
+    assert_eq!(scene.sts.call_count(), calls + 1);
+}
+
+#[test]
+fn a_token_for_a_user_is_kept_and_used_as_before() {
+    let scene = sts(|sts| sts.requestor(gateway()));
+    let server = for_others("/default", "")
+        + &for_others("/off", "STSExpect off;")
+        + &for_others("/same", "STSExpect subject=sub;");
+    let nginx = nginx(&scene, &server).workers(2).start();
+    for path in ["/off", "/default", "/same", "/default", "/off"] {
+        assert!(issued(&nginx, path, "alice").contains(">alice</saml2:NameID>"), "{path}");
+    }
+    assert_eq!(scene.sts.call_count(), 1);
+    for name in ["gateway", "Gateway", "gateway@carbon.super"] {
+        assert_eq!(status(&nginx, "/default", name), 502, "{name}");
+        assert_eq!(status(&nginx, "/off", name), 200, "{name}");
+        assert_eq!(status(&nginx, "/default", name), 502, "{name}: it is in the cache");
+    }
+}
+
+#[test]
+fn the_subject_may_have_to_be_that_of_the_source() {
+    let scene = Scene::new();
+    let exchange =
+        |path: &str, more: &str| format!("location {path} {{ %%OTX%% {more} %%PASS%% }}");
+    let server = exchange("/sub", "STSExpect subject=sub;")
+        + &exchange("/subject", "STSExpect subject;")
+        + &exchange("/off", "STSExpect off;");
+    let first = nginx(&scene, &server).start();
+    let jwt = |claims: serde_json::Value| {
+        format!("eyJhbGciOiJub25lIn0.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
+    };
+    let alice = jwt(serde_json::json!({ "sub": "alice", "n": 1 }));
+    let status = |path: &str| first.get(path).bearer(&alice).send().status;
+    // The STS answers with a token that says nothing to the gateway.
+    assert_eq!(status("/subject"), 200);
+    assert_eq!(status("/sub"), 502);
+    first.wait_for_log("the token names no subject (STSExpect)");
+    assert_eq!(status("/off"), 200);
+    assert_eq!(scene.sts.call_count(), 1, "what one location has kept, another has looked at");
+
+    let answer = |name: &str| {
+        let token = jwt(serde_json::json!({ "sub": name }));
+        let body = format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":60}}"#);
+        devsts::Answer::new(200).header("Content-Type", "application/json").body(body)
+    };
+    for (name, sub, subject) in
+        [("alice", 200, 200), ("bob", 502, 200), ("otxclient", 502, 502), ("OTXClient", 502, 502)]
+    {
+        let scene = Scene::new();
+        scene.sts.script(devsts::When::any(), devsts::Script::new().answer(answer(name)));
+        let nginx = nginx(&scene, &server).start();
+        let status = |path: &str| nginx.get(path).bearer(&alice).send().status;
+        assert_eq!(
+            (status("/off"), status("/sub"), status("/subject")),
+            (200, sub, subject),
+            "{name}"
+        );
+        assert_eq!(scene.sts.call_count(), 1, "{name}");
+        if name == "bob" {
+            nginx.wait_for_log(
+                "the token is about another subject than the source token (STSExpect)",
+            );
+        }
+    }
+}
+
+#[test]
+fn a_gateway_without_a_name_is_warned_of() {
+    let scene = sts(|sts| sts);
+    let checked = nginx(&scene, &location("/", "STSExpect subject;")).check();
+    assert!(checked.ok, "{}", checked.output);
+    let warning = "\"STSExpect\": the gateway has neither a \"client_id\" nor a \"username\"";
+    assert!(checked.output.contains(warning), "{}", checked.output);
+    for more in ["STSExpect off;", "STSExpect subject=sub;", ""] {
+        let checked = nginx(&scene, &location("/", more)).check();
+        assert!(checked.ok && !checked.output.contains("STSExpect"), "{}", checked.output);
+    }
+}

@@ -48,12 +48,36 @@ impl<'e> Values<'e> {
 
     /// The name of what is asked for.
     pub(crate) fn key(&self, exchange: &Exchange, token: &[u8]) -> CacheKey {
+        self.with_subject(token, |subject, names| exchange.callee.key.of_names(subject, names))
+    }
+
+    /// Compares what was issued for a source with what the location expects (`STSExpect`).
+    ///
+    /// # Errors
+    /// It is something else.
+    pub(crate) fn check(
+        &self,
+        exchange: &Exchange,
+        source: &[u8],
+        target: &[u8],
+    ) -> Result<(), Failure> {
+        let callee = &exchange.callee;
+        self.with_subject(source, |subject, names| {
+            callee.expect.check(&callee.profile, target, subject, names)
+        })
+    }
+
+    fn with_subject<R>(
+        &self,
+        token: &[u8],
+        use_it: impl FnOnce(&Subject<'_>, &Names<'_>) -> R,
+    ) -> R {
         let parameters: Vec<_> =
             self.parameters.iter().map(|(name, value)| Parameter { name, value }).collect();
         let subject = Subject { source: token, parameters: &parameters };
         let names =
             Names { client_id: self.client_id.as_deref(), username: self.username.as_deref() };
-        exchange.callee.key.of_names(&subject, &names)
+        use_it(&subject, &names)
     }
 }
 

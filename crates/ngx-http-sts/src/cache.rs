@@ -306,6 +306,7 @@ impl Cache {
             token_type,
             validity: note::validity(&hit.kept),
             unbound: note::is_unbound(note),
+            about: note::about(note),
             kept: true,
         })
     }

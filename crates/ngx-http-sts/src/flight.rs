@@ -22,7 +22,7 @@ use sts_core::error::{Failure, FailureKind};
 use sts_core::life::LifePolicy;
 
 use crate::cache::{Cache, Found, Lease};
-use crate::flow::{Ask, Exceeded, Failed, Granted, How, Token, Validity};
+use crate::flow::{About, Ask, Exceeded, Failed, Granted, How, Token, Validity};
 use crate::nginx::task::{self, Task};
 use crate::nginx::timer::{self, Hold, Timer};
 use crate::pending::{Pending, Shared};
@@ -325,7 +325,11 @@ async fn lead(flight: &Flight, caller: &Rc<Pending>) {
     flight.waiting.borrow_mut().retain(|pending| !Rc::ptr_eq(pending, caller));
     match outcome {
         Ok(mut token) => {
-            token.kept = lease.complete(&token, &caller.ask);
+            if token.about == About::Unexpected {
+                lease.share_nothing();
+            } else {
+                token.kept = lease.complete(&token, &caller.ask);
+            }
             let token = Rc::new(token);
             caller.finish(Ok(token.shared(caller.life(), How::Miss)));
             flight.share(&token);

@@ -54,6 +54,20 @@ pub(crate) struct Token {
     pub(crate) unbound: bool,
     /// It lies in a cache, where others find it.
     pub(crate) kept: bool,
+    /// What is known of its subject.
+    pub(crate) about: About,
+}
+
+/// What a look at the subject of a token has shown (`STSExpect`). The name of the gateway is a part of
+/// the key, so what is known of a token holds for all that ask for the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    /// It does not name the gateway.
+    Other,
+    /// It is not what the location that called expects: it is not kept.
+    Unexpected,
+    /// No location that expects anything has looked.
+    Unknown,
 }
 
 /// For how long a token is good. Times are milliseconds since 1970.
@@ -74,6 +88,8 @@ pub(crate) struct Granted {
     pub(crate) how: How,
     /// Milliseconds since 1970 up to which others may use it too; 0 where it is kept nowhere.
     pub(crate) until: u64,
+    /// What is known of its subject.
+    pub(crate) about: About,
 }
 
 /// A token of one request alone, or one that several got from the same call.
@@ -175,13 +191,31 @@ impl Ask {
         if let Some(doubt) = life.doubt {
             callee.tell_of_doubt(doubt);
         }
+        let about = self.look_at(issued.token.expose());
         Ok(Token {
             token: Target::new(issued.token),
             token_type: issued.token_type,
             validity: Validity { sent: started, good_for: life.seconds, at_most: u64::MAX },
             unbound: self.unbound,
             kept: false,
+            about,
         })
+    }
+
+    /// Looks at the subject of a token, where this request expects one. What it comes to is said where
+    /// the token is used.
+    fn look_at(&self, token: &[u8]) -> About {
+        let callee = &self.callee;
+        if callee.expect.is_off() {
+            return About::Unknown;
+        }
+        let check = |subject: &Subject<'_>, names: &Names<'_>| {
+            callee.expect.check(&callee.profile, token, subject, names)
+        };
+        match self.with_subject(check) {
+            Ok(()) => About::Other,
+            Err(_) => About::Unexpected,
+        }
     }
 }
 
@@ -209,6 +243,7 @@ impl Token {
             until: self.until(policy),
             token_type: self.token_type,
             how,
+            about: self.about,
             token: Held::Own(self.token),
         }
     }
@@ -219,6 +254,7 @@ impl Token {
             until: self.until(policy),
             token_type: self.token_type.clone(),
             how,
+            about: self.about,
             token: Held::Shared(self.clone()),
         }
     }

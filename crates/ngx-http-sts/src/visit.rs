@@ -19,6 +19,7 @@ use crate::conf::{Exchange, OnFailure};
 use crate::context::{Context, Ended, Outcome, Source, Verdict};
 use crate::course::{Course, Refusal, Stage};
 use crate::flight::Boarding;
+use crate::flow::{About, Granted};
 use crate::handler::Next;
 use crate::nginx::body::Reading;
 use crate::nginx::request::{OutOfMemory, Request};
@@ -192,9 +193,26 @@ impl Visit<'_> {
                 let token = decode(exchange, source)?;
                 check_bound(exchange, source, &|| source::claims(token.expose()).is_bound)?;
             }
-            pass::check(&exchange.carrier, granted)
+            pass::check(&exchange.carrier, granted)?;
+            self.check_expected(source, granted)
         };
         check().err()
+    }
+
+    /// Whether a token has the subject that the location expects. What is known of it already is not
+    /// looked for again: a token that many use is read once.
+    fn check_expected(&self, source: &Source, granted: &Granted) -> Result<(), Failure> {
+        let Self { request, exchange, .. } = *self;
+        let expect = &exchange.callee.expect;
+        let is_known = granted.about == About::Other && expect.is_met_by_others();
+        if is_known || expect.is_off() {
+            return Ok(());
+        }
+        let values = Values::of(request, exchange).map_err(|OutOfMemory| {
+            Failure::new(FailureKind::BadAnswer, "no memory for the values of the request")
+        })?;
+        let source = decode(exchange, source)?;
+        values.check(exchange, source.expose(), granted.token.issued().expose())
     }
 }
 

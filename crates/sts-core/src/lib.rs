@@ -19,6 +19,7 @@
 //! | [`report`] | when and how loudly a failure is reported |
 //! | [`encoding`] | how a token stands in what it is read from, or passed in |
 //! | [`cache_key`] | the name that an issued token has in a cache |
+//! | [`expect`] | what of an issued token has to be as it was asked for |
 //! | [`source_tag`] | how all tokens are found that were issued for one source token |
 //! | [`fields`] | a digest over several fields |
 //! | [`life`] | how long an issued token may be used again |
@@ -31,6 +32,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod about;
 mod advice;
 pub mod cache_key;
 pub mod carry;
@@ -40,6 +42,7 @@ pub mod encoding;
 pub mod endpoint;
 pub mod error;
 mod excerpt;
+pub mod expect;
 pub mod expiry;
 pub mod fields;
 mod form;

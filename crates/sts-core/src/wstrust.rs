@@ -9,6 +9,7 @@
 //! | `request` | what goes to the STS |
 //! | [`response`] | what comes back |
 
+mod about;
 pub mod endpoint_auth;
 mod names;
 pub(crate) mod request;
@@ -28,11 +29,37 @@ pub const CLAIM: &str = "claim";
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use memchr::memmem;
 
+use crate::about::About;
 use crate::encoding;
 use crate::expiry::Expiry;
 use crate::known::Known;
 use crate::secret::Secret;
 use settings::WsTrust;
+use words::TokenAs;
+
+/// The writer of a token, which decides how much it may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writer {
+    Client,
+    Sts,
+}
+
+/// The subject of a token, where it is an assertion or a `wsse:UsernameToken`.
+pub(crate) fn about(token: &[u8], writer: Writer) -> About {
+    let origin = match writer {
+        Writer::Client => xml::Origin::Client,
+        Writer::Sts => xml::Origin::Sts,
+    };
+    about::read(token, origin)
+}
+
+/// The user of credentials as HTTP Basic has them.
+pub(crate) fn user_of_credentials(source: &[u8]) -> About {
+    let credentials = source::Credentials::decode(source, TokenAs::Security).ok();
+    let user = credentials.as_ref().map(source::Credentials::username);
+    let user = user.and_then(|user| std::str::from_utf8(user).ok());
+    user.map_or(About::Unsaid, About::one)
+}
 
 /// Whether a text can be put into a message, and told in a log: what XML can hold, without control
 /// characters.

@@ -5,7 +5,7 @@ use sts_core::issued::TokenType;
 use sts_core::secret::Secret;
 use sts_zone::zone::Kept;
 
-use crate::flow::{Token, Validity};
+use crate::flow::{About, Token, Validity};
 use crate::nginx::clock;
 
 /// What a note says of the type of a token. The word for another type stands before the token: its
@@ -17,6 +17,9 @@ const TYPES: u64 = NOT_APPLICABLE | TYPE_UNSAID | OTHER_TYPE;
 
 /// Set in the note of a token the source of which was looked at, and is bound to no key of its client.
 const UNBOUND: u64 = 2;
+
+/// Set in the note of a token that was looked at, and is not about the gateway.
+const ABOUT_OTHER: u64 = 16;
 
 /// The upper half of a note: seconds for which the token is good, as far as the STS and the tokens
 /// say; all ones when they say nothing.
@@ -34,7 +37,8 @@ pub(super) fn of(token: &Token) -> u64 {
         TokenType::Unsaid => TYPE_UNSAID,
     };
     let bound = if token.unbound { UNBOUND } else { 0 };
-    seconds << GOOD_FOR_SHIFT | kind | bound
+    let about = if token.about == About::Other { ABOUT_OTHER } else { 0 };
+    seconds << GOOD_FOR_SHIFT | kind | bound | about
 }
 
 /// The token with the word for its type before it, where it has one that needs to be remembered.
@@ -68,6 +72,11 @@ pub(super) fn type_and_token(note: u64, secret: Secret) -> Option<(TokenType, Se
 /// Whether the source was looked at, and is bound to no key of its client.
 pub(super) fn is_unbound(note: u64) -> bool {
     note & UNBOUND != 0
+}
+
+/// What is known of the subject of a token.
+pub(super) fn about(note: u64) -> About {
+    if note & ABOUT_OTHER == 0 { About::Unknown } else { About::Other }
 }
 
 /// For how long a token is good that lies in the zone.

@@ -6,6 +6,7 @@ use sts_core::carry::variable;
 use sts_core::client_auth::ClientAuth;
 use sts_core::encoding::Encoding;
 use sts_core::endpoint::{Endpoint, Scheme};
+use sts_core::expect::Expect;
 use sts_core::issued::TokenTypes;
 use sts_core::options::{Template, has_variable};
 use sts_core::secret::Secret;
@@ -32,7 +33,7 @@ use crate::nginx::content;
 use crate::nginx::tls::Protocols;
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 59] = [
+pub(crate) static DIRECTIVES: [Directive; 60] = [
     directive(c"STSExchange", (2, 4), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::WORDS))
@@ -160,6 +161,10 @@ pub(crate) static DIRECTIVES: [Directive; 59] = [
         once(&mut b.settings.token_types, types.map_err(|error| error.to_string()))
     })
     .key("accept_token_type"),
+    directive(c"STSExpect", (1, 4), |b, a| {
+        once(&mut b.settings.expect, Expect::parse(a).map_err(|error| error.to_string()))
+    })
+    .key("expect"),
     directive(c"STSSSLValidateServer", (1, 1), |b, a| once(&mut b.settings.verify, switch(a)))
         .of_exchange()
         .key("ssl_verify"),

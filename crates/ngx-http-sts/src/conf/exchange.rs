@@ -8,6 +8,7 @@ use sts_core::client_auth::ClientAuth;
 use sts_core::encoding::Encoding;
 use sts_core::endpoint::{Endpoint, Host, Scheme};
 use sts_core::error::{Failure, FailureKind};
+use sts_core::expect::Expect;
 use sts_core::issued::TokenTypes;
 use sts_core::life::LifePolicy;
 use sts_core::options::Template;
@@ -102,6 +103,8 @@ pub(crate) struct Callee {
     pub(crate) life: LifePolicy,
     /// Which types of token are taken.
     pub(crate) token_types: Rc<TokenTypes>,
+    /// What else of a token has to be as it was asked for.
+    pub(crate) expect: Expect,
     /// The second in which it was told that an expiry cannot be read.
     pub(crate) doubted: Cell<u64>,
     pub(crate) history: Rc<History>,
@@ -298,6 +301,12 @@ fn build(
     if has_request_parameters {
         check_parameters(&profile, &parameters)?;
     }
+    let expect = settings.expect.clone();
+    if let Some(Err(problem)) = expect.as_ref().map(|expect| expect.check_names(&profile)) {
+        let at_expect = conf.at(settings.places.of("STSExpect"));
+        at_expect.warn(format_args!("\"STSExpect\": {problem}"));
+    }
+    let expect = expect.unwrap_or_else(|| Expect::default_of(&profile.protocol));
     let tls = TlsSettings {
         verify: settings.verify.unwrap_or(true),
         trusted: settings.trusted_certificate.clone(),
@@ -376,6 +385,7 @@ fn build(
             key,
             life,
             token_types: carrier.token_types.clone(),
+            expect,
             doubted: Cell::default(),
             history,
         }),

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use sts_core::encoding::Encoding;
 use sts_core::endpoint::Endpoint;
+use sts_core::expect::Expect;
 use sts_core::issued::TokenTypes;
 use sts_core::secret::Secret;
 use sts_net::calls::CallLimits;
@@ -38,6 +39,7 @@ pub(crate) struct Settings {
     pub(crate) source_encoding: Option<Option<Encoding>>,
     pub(crate) target_encoding: Option<Option<Encoding>>,
     pub(crate) token_types: Option<Rc<TokenTypes>>,
+    pub(crate) expect: Option<Expect>,
     pub(crate) verify: Option<bool>,
     pub(crate) trusted_certificate: Option<String>,
     pub(crate) crl: Option<String>,
@@ -148,6 +150,7 @@ impl Settings {
         inherit(&mut self.source_encoding, &outer.source_encoding);
         inherit(&mut self.target_encoding, &outer.target_encoding);
         inherit(&mut self.token_types, &outer.token_types);
+        inherit(&mut self.expect, &outer.expect);
         inherit(&mut self.trusted_certificate, &outer.trusted_certificate);
         inherit(&mut self.crl, &outer.crl);
         inherit(&mut self.protocols, &outer.protocols);

@@ -94,6 +94,16 @@ impl WsTrust {
         Ok(())
     }
 
+    /// Whether the gateway asks for the subject of the source token, and authenticates by itself.
+    pub(crate) fn asks_for_others(&self) -> bool {
+        self.0.token_as != TokenAs::Security
+    }
+
+    /// Whether the source is the credentials of a user.
+    pub(crate) fn takes_credentials(&self) -> bool {
+        self.0.source_as == SourceAs::UsernameToken
+    }
+
     /// All that decides what the STS issues, and for whom; secrets only as digests.
     pub(crate) fn identify(&self, fields: &mut Fields) {
         let Self(Settings {
