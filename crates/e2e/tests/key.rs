@@ -7,7 +7,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use devsts::pki::{Identity, Leaf};
 use devsts::sts::wstrust::Requestor;
 use devsts::{Answer, Script, Sts, Tls, When, WsTrust};
@@ -55,6 +55,8 @@ const WST: &str =
     "STSType wstrust; STSWSTrustEndpoint %%WST%%; STSVariables $source_token $target;";
 const BINARY: &str = "STSType wstrust; STSWSTrustEndpoint %%WST%%; STSWSTrustValueType urn:a;
     STSVariables $source_token $target;";
+const JWT: &str = "STSType wstrust; STSWSTrustEndpoint %%WST%%; STSWSTrustValueType urn:a;
+    STSVariables $http_x_jwt $target;";
 /// At one that knows its clients.
 const BEHALF: &str = "STSType wstrust; STSWSTrustEndpoint %%BEHALF%%; STSWSTrustValueType urn:a;
     STSWSTrustTokenAs onbehalfof; STSVariables $source_token $target;";
@@ -163,6 +165,10 @@ static ROWS: &[Row] = &[
         BINARY,
         ["STSWSTrustSourceElements saml2;", "STSWSTrustSourceElements saml2 saml1;"],
     ),
+    parts("STSWSTrustTo", BINARY, ["", "STSWSTrustTo %%WST%%;"]),
+    parts("STSWSTrustClaims", BINARY, ["", "STSWSTrustClaims urn:claim;"]),
+    parts("STSWSTrustTokenWrapper", JWT, ["", "STSWSTrustTokenWrapper on;"]),
+    shares("STSExpect", BINARY, ["", "STSExpect off;"]),
     // Which client the gateway is.
     parts(
         "STSOTXEndpointAuth",
@@ -424,7 +430,9 @@ static ROWS: &[Row] = &[
 ];
 
 /// Directives that say nothing of an exchange.
-const OTHERS: [&str; 1] = ["STSCachePurge"];
+///
+/// `STSWSTrustSourceAs` wants sources of another form, which part locations by themselves.
+const OTHERS: [&str; 2] = ["STSCachePurge", "STSWSTrustSourceAs"];
 
 /// What the rows ask and need.
 struct World {
@@ -457,7 +465,8 @@ impl World {
         let names = [Dns::new(), Dns::new()];
         names.iter().for_each(|dns| dns.set(NAME, 3600, &[IpAddr::V4(Ipv4Addr::LOCALHOST)]));
         let proxies = [Proxy::to(tls.sts.port()), Proxy::to(tls.sts.port())];
-        let wstrust = Scene::with(Sts::builder().wstrust(WsTrust::at("/trust")));
+        let wstrust =
+            Scene::with(Sts::builder().wstrust(WsTrust::at("/trust").claim("urn:claim", "x")));
         let mut behalf = WsTrust::at("/trust");
         for (name, password) in [("a", "b"), ("a", "c"), ("b", "b")] {
             for requestor in [Requestor::Basic, Requestor::UsernameText, Requestor::UsernameDigest]
@@ -533,6 +542,13 @@ fn status(nginx: &Nginx, number: usize, path: &str) -> String {
     let response = nginx
         .get(&format!("/{number}/{path}?n={number}"))
         .bearer(&plain)
+        .header(
+            "X-Jwt",
+            format!(
+                "eyJhbGciOiJub25lIn0.{}.",
+                URL_SAFE_NO_PAD.encode(format!("{{\"n\":{number}}}"))
+            ),
+        )
         .header("X-Plain", &plain)
         .header("X-Encoded", STANDARD.encode(&plain))
         .send();
