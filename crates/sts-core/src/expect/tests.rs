@@ -1,0 +1,233 @@
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use proptest::prelude::*;
+
+use super::*;
+use crate::client_auth::ClientAuth;
+use crate::endpoint::Endpoint;
+use crate::wstrust::settings::{Settings, WsTrust};
+use crate::wstrust::words::{SourceAs, TokenAs, Version};
+
+fn jwt(claims: &serde_json::Value) -> String {
+    format!("eyJhbGciOiJub25lIn0.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
+}
+
+fn sub(name: &str) -> String {
+    jwt(&serde_json::json!({ "sub": name }))
+}
+
+fn assertion(name: &str) -> String {
+    format!(
+        "<s:Assertion xmlns:s='urn:oasis:names:tc:SAML:2.0:assertion'><s:Subject><s:NameID>{name}\
+         </s:NameID></s:Subject></s:Assertion>"
+    )
+}
+
+fn wstrust(change: impl FnOnce(&mut Settings)) -> Protocol {
+    let mut settings = Settings::default();
+    change(&mut settings);
+    Protocol::WsTrust(Box::new(WsTrust::new(settings).unwrap()))
+}
+
+fn profile(protocol: Protocol) -> Profile {
+    Profile {
+        protocol,
+        endpoint: Endpoint::parse("https://sts").unwrap(),
+        auth: ClientAuth::parse("basic", Some("username=gateway&password=b")).unwrap(),
+        client_id: None,
+    }
+}
+
+fn check(words: &str, protocol: Protocol, target: &str, source: &str) -> Result<(), String> {
+    let words: Vec<_> = words.split(' ').collect();
+    let expect = Expect::parse(&words).unwrap();
+    let subject = Subject { source: source.as_bytes(), parameters: &[] };
+    let profile = profile(protocol);
+    let checked = expect.check(&profile, target.as_bytes(), &subject, &Names::default());
+    checked.map_err(|failure| {
+        assert_eq!(failure.kind, FailureKind::BadAnswer);
+        failure.reason
+    })
+}
+
+#[test]
+fn the_gateways_own_token_is_refused_for_others() {
+    for name in [
+        "gateway",
+        "Gateway",
+        " gateway\n",
+        "gateway@carbon.super",
+        "PRIMARY/gateway",
+        "DOMAIN\\gateway",
+        "PRIMARY/gateway@carbon.super",
+    ] {
+        for words in ["subject", "subject=sub", "subject=upn"] {
+            // Not even for a source that names the gateway: an STS that does not look for which subject is
+            // asked has not verified that.
+            for (target, source) in [(sub(name), sub(name)), (assertion(name), assertion(name))] {
+                let said = check(words, Protocol::TokenExchange, &target, &source);
+                let said = said.unwrap_err();
+                let is_claim = words == "subject=upn" && target.starts_with("ey");
+                let expected = if is_claim { "names no subject" } else { "the gateway itself" };
+                assert!(said.contains(expected), "{words} {name}: {said}");
+            }
+        }
+        let both = jwt(&serde_json::json!({ "sub": name, "upn": "alice" }));
+        let said = check("subject=upn", Protocol::TokenExchange, &both, &both).unwrap_err();
+        assert!(said.contains("the gateway itself"), "{said}");
+    }
+    for name in ["alice", "gateway2", "a-gateway", "gateway.x", "x@gateway", "gateway/alice", ""] {
+        for target in [sub(name), assertion(name)] {
+            assert_eq!(check("subject", Protocol::TokenExchange, &target, "s"), Ok(()), "{name}");
+        }
+    }
+}
+
+#[test]
+fn each_name_of_the_gateway_counts() {
+    let expect = Expect::parse(&["subject"]).unwrap();
+    let mut profile = profile(Protocol::TokenExchange);
+    profile.client_id = Some("client".to_owned());
+    let subject = Subject { source: b"s", parameters: &[] };
+    let refused = |name: &str, names: &Names<'_>| {
+        expect.check(&profile, sub(name).as_bytes(), &subject, names).is_err()
+    };
+    let names = Names { client_id: Some(b"evaluated"), username: Some(b"user") };
+    for name in ["gateway", "client", "evaluated"] {
+        assert!(refused(name, &names), "{name}");
+    }
+    // Of a password grant it is the user's.
+    assert!(!refused("user", &names) && !refused("evaluated", &Names::default()));
+}
+
+#[test]
+fn what_says_nothing_is_refused_only_where_it_is_compared() {
+    for target in ["opaque", "a.b.c", &jwt(&serde_json::json!({ "x": 1 })), "<a/>"] {
+        assert_eq!(check("subject", Protocol::TokenExchange, target, "s"), Ok(()), "{target}");
+        let said = check("subject=sub", Protocol::TokenExchange, target, &sub("alice"));
+        assert!(said.unwrap_err().contains("the token names no"), "{target}");
+        let said = check("subject=sub", Protocol::TokenExchange, &sub("alice"), target);
+        assert!(said.unwrap_err().contains("the source token names no"), "{target}");
+    }
+    let unclear = format!("e.{}.s", URL_SAFE_NO_PAD.encode(r#"{"sub":"alice","sub":"gateway"}"#));
+    let said = check("subject", Protocol::TokenExchange, &unclear, "s").unwrap_err();
+    assert!(said.contains("clearly"), "{said}");
+}
+
+#[test]
+fn the_subject_is_that_of_the_source_across_kinds_of_tokens() {
+    let claims = |upn: &str| jwt(&serde_json::json!({ "sub": "17", "upn": upn }));
+    let user = "<w:UsernameToken xmlns:w='http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-\
+                wssecurity-secext-1.0.xsd'><w:Username>alice</w:Username></w:UsernameToken>";
+    for source in [&claims("alice"), &assertion("alice"), user] {
+        for (target, same) in [
+            (claims("alice"), true),
+            (assertion("alice"), true),
+            (assertion("Alice"), false),
+            (assertion("bob"), false),
+            (claims("bob"), false),
+        ] {
+            let said = check("subject=upn", Protocol::TokenExchange, &target, source);
+            assert_eq!(said.is_ok(), same, "{target} {source} {said:?}");
+        }
+    }
+}
+
+#[test]
+fn the_user_of_credentials_is_known() {
+    let credentials = STANDARD.encode("alice:secret:x");
+    let protocol = || wstrust(|s| s.source_as = SourceAs::UsernameToken);
+    assert_eq!(check("subject=sub", protocol(), &assertion("alice"), &credentials), Ok(()));
+    assert!(check("subject=sub", protocol(), &assertion("bob"), &credentials).is_err());
+    assert!(check("subject=sub", protocol(), &assertion("bob"), "no base64").is_err());
+
+    let expect = Expect::parse(&["subject=sub"]).unwrap();
+    let profile = profile(Protocol::Password);
+    let subject = Subject { source: b"password", parameters: &[] };
+    let names = Names { client_id: None, username: Some(b"alice") };
+    let said = |name: &str| expect.check(&profile, sub(name).as_bytes(), &subject, &names);
+    assert!(said("alice").is_ok() && said("bob").is_err());
+}
+
+#[test]
+fn a_gateway_that_asks_for_others_expects_a_token_for_others() {
+    let asks = |token_as| {
+        wstrust(|s| {
+            s.token_as = token_as;
+            s.version = Version::Trust14;
+        })
+    };
+    let subject = Expect::parse(&["subject"]).unwrap();
+    for token_as in [TokenAs::OnBehalfOf, TokenAs::ActAs] {
+        assert_eq!(Expect::default_of(&asks(token_as)), subject);
+    }
+    assert_eq!(Expect::default_of(&asks(TokenAs::Security)), Expect::OFF);
+    for protocol in [Protocol::TokenExchange, Protocol::Password, Protocol::ClientCredentials] {
+        assert_eq!(Expect::default_of(&protocol), Expect::OFF);
+    }
+    // A token of the gateway is about the gateway.
+    assert_eq!(check("subject", Protocol::ClientCredentials, &sub("gateway"), ""), Ok(()));
+    assert_eq!(check("off", Protocol::TokenExchange, &sub("gateway"), "s"), Ok(()));
+}
+
+#[test]
+fn words_are_strict() {
+    for (words, error) in [
+        (&["subjects"][..], ExpectError::Unknown),
+        (&["audience"], ExpectError::Unknown),
+        (&["Subject"], ExpectError::Unknown),
+        (&["subject", "scope"], ExpectError::Unknown),
+        (&["subject="], ExpectError::Claim),
+        (&["subject=a b"], ExpectError::Claim),
+        (&["subject", "subject=sub"], ExpectError::Repeated),
+        (&["subject", "off"], ExpectError::Off),
+        (&["off", "off"], ExpectError::Off),
+    ] {
+        assert_eq!(Expect::parse(words), Err(error), "{words:?}");
+    }
+    assert!(Expect::parse(&["off"]).unwrap().is_off());
+    assert!(Expect::parse(&["subject"]).unwrap().is_met_by_others());
+    assert!(!Expect::parse(&["subject=a=b"]).unwrap().is_met_by_others());
+}
+
+#[test]
+fn a_gateway_without_a_name_is_told_apart_from_none() {
+    let nameless = Profile { auth: ClientAuth::none(), ..profile(Protocol::TokenExchange) };
+    let subject = Expect::parse(&["subject"]).unwrap();
+    assert_eq!(subject.check_names(&nameless), Err(Nameless));
+    assert_eq!(subject.check_names(&profile(Protocol::TokenExchange)), Ok(()));
+    assert_eq!(Expect::parse(&["subject=sub"]).unwrap().check_names(&nameless), Ok(()));
+    assert_eq!(Expect::OFF.check_names(&nameless), Ok(()));
+}
+
+proptest! {
+    #[test]
+    fn no_token_of_the_gateway_passes_and_no_other_is_held_up(
+        name in "[a-z]{1,12}", other in "[a-z0-9.+-]{0,12}",
+        upper: bool, saml: bool, words in prop_oneof![Just("subject"), Just("subject=sub")],
+    ) {
+        let expect = Expect::parse(&[words]).unwrap();
+        let options = format!("username={name}&password=b");
+        let auth = ClientAuth::parse("basic", Some(&options)).unwrap();
+        let profile = Profile { auth, ..profile(Protocol::TokenExchange) };
+        let token = |name: &str| if saml { assertion(name) } else { sub(name) };
+        let passes = |name: &str| {
+            let token = token(name);
+            let subject = Subject { source: token.as_bytes(), parameters: &[] };
+            expect.check(&profile, token.as_bytes(), &subject, &Names::default()).is_ok()
+        };
+        let written = if upper { name.to_uppercase() } else { name.clone() };
+        prop_assert!(!passes(&written));
+        prop_assert_eq!(passes(&other), other != name, "{}", other);
+    }
+
+    #[test]
+    fn two_names_are_one_only_when_they_are_the_same(
+        one in "\\PC{1,8}", other in "\\PC{1,8}", differ: bool,
+    ) {
+        let (one, other) = (one.trim(), if differ { other.trim() } else { one.trim() });
+        prop_assume!(!is_name_of(one, "gateway") && !is_name_of(other, "gateway"));
+        let said = check("subject=sub", Protocol::TokenExchange, &sub(one), &sub(other));
+        prop_assert_eq!(said.is_ok(), one == other);
+    }
+}
