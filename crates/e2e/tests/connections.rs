@@ -84,9 +84,9 @@ fn a_request_that_was_not_written_when_the_server_had_waited_enough_is_made_anew
             %%ONCE%% STSRequestParameter long $more; %%PASS%%
         }";
     let nginx = scene.nginx().server(server).set("ONCE", ONCE).start();
-    // The beginning of a second request is answered without the rest.
+    // The beginning of a second request is answered, and the rest is never read.
     let late = Answer::new(408).closing();
-    let script = Script::new().usual().read(1).answer(late).close();
+    let script = Script::new().usual().read(1).answer(late).hang();
     scene.sts.script(When::call(1), script);
     assert_exchanged(nginx.get("/").bearer("alice").send(), "alice");
 
