@@ -46,5 +46,6 @@ fn certificates_are_loaded_once_for_all_endpoints_with_the_same_settings() {
 
     let times = times_opened(&file, || assert!(nginx.check().ok));
 
-    assert_eq!(times, different);
+    // From 1.27.4 on NGINX itself keeps the certificates of a file while it reads a configuration.
+    assert!((1..=different).contains(&times), "{times} times");
 }
