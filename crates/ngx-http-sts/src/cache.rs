@@ -10,7 +10,6 @@ use std::collections::HashMap;
 use std::mem;
 use std::rc::Rc;
 
-use openssl::error::ErrorStack;
 use sts_core::cache_key::{CacheKey, ExchangeKey};
 use sts_core::fields::Fields;
 use sts_core::life::LifePolicy;
@@ -83,16 +82,13 @@ pub(crate) enum Encryption {
 }
 
 impl Secrets {
-    /// # Errors
-    /// OpenSSL has failed.
-    pub(crate) fn new(encrypts: bool, passphrase: Option<&Secret>) -> Result<Self, ErrorStack> {
-        let derived =
-            passphrase.map(|it| source_tag::derive(it.expose(), FINGERPRINT)).transpose()?;
-        let tags = passphrase.map(|it| TagKey::from_secret(it.expose())).transpose()?;
+    pub(crate) fn new(encrypts: bool, passphrase: Option<&Secret>) -> Self {
+        let derived = passphrase.map(|it| source_tag::derive(it.expose(), FINGERPRINT));
+        let tags = passphrase.map(|it| TagKey::from_secret(it.expose()));
         let mut fields = Fields::new(b"sts-cache-secrets-1");
         fields.push(&[u8::from(encrypts)]);
         fields.push_optional(derived.as_ref().map(|derived| &derived[..]));
-        Ok(Self { tags: tags.map(Rc::new), fingerprint: fields.finish() })
+        Self { tags: tags.map(Rc::new), fingerprint: fields.finish() }
     }
 }
 
@@ -146,7 +142,7 @@ impl SharedZone {
     /// The key of tags that are not made with a passphrase. Not kept: the zone may come to have
     /// another one.
     fn own_tag_key(&self) -> Option<TagKey> {
-        TagKey::from_secret(&self.key_material().ok()?).ok()
+        self.key_material().ok().map(|secret| TagKey::from_secret(&secret))
     }
 }
 
@@ -233,12 +229,11 @@ impl Cache {
         let own = self.zone.own_tag_key()?;
         let keys = self.zone.tag_keys.borrow();
         let keys = keys.iter().map(|key| &**key).chain([&own]);
-        let sources: Result<Vec<_>, _> =
-            keys.map(|key| key.tag(source).map(|it| tag(&it))).collect();
+        let sources = keys.map(|key| tag(&key.tag(source))).collect();
         let exchanges = self.zone.exchanges.borrow();
         let mut exchanges: Vec<_> = exchanges.keys().map(tag).collect();
         exchanges.sort_unstable();
-        Some(SourceTags { sources: sources.ok()?, exchanges })
+        Some(SourceTags { sources, exchanges })
     }
 
     /// What a token is found by that was issued for this source; `None` when that cannot be told.
@@ -247,7 +242,7 @@ impl Cache {
             Some(key) => exchange.source_tag(key, source),
             None => exchange.source_tag(&self.zone.own_tag_key()?, source),
         };
-        Some(Tags { exchange: tag(exchange.digest()), source: tag(&source.ok()?) })
+        Some(Tags { exchange: tag(exchange.digest()), source: tag(&source) })
     }
 
     /// Makes one step of forgetting: says how many tokens went, and where to go on.

@@ -3,7 +3,6 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use openssl::error::ErrorStack;
 use sts_core::options::Options;
 use sts_core::secret::Secret;
 use sts_zone::zone::Capacity;
@@ -101,7 +100,7 @@ impl Caches {
             }
         };
         let defined = self.0.get_mut(index).ok_or_else(|| Problem::from("no such cache"))?;
-        defined.with(passphrase).map_err(|_| "OpenSSL cannot derive its keys".into())
+        Ok(defined.with(passphrase))
     }
 
     fn add(&mut self, conf: &Conf<'_>, definition: Definition) -> Result<usize, Problem> {
@@ -120,13 +119,13 @@ impl Caches {
 }
 
 impl Defined {
-    fn with(&mut self, passphrase: Option<&Secret>) -> Result<Rc<Cache>, ErrorStack> {
+    fn with(&mut self, passphrase: Option<&Secret>) -> Rc<Cache> {
         let definition = &self.definition;
         let passphrase = definition.passphrase.as_ref().or(passphrase);
         if let Some((_, cache)) = self.caches.iter().find(|(of, _)| of.as_ref() == passphrase) {
-            return Ok(cache.clone());
+            return cache.clone();
         }
-        let secrets = Secrets::new(definition.encrypt, passphrase)?;
+        let secrets = Secrets::new(definition.encrypt, passphrase);
         let encryption = match passphrase {
             _ if !definition.encrypt => Encryption::Off,
             Some(passphrase) => Encryption::With(Seal::from_secret(passphrase.expose())),
@@ -134,7 +133,7 @@ impl Defined {
         };
         let cache = Rc::new(Cache::new(self.zone.clone(), encryption, secrets));
         self.caches.push((passphrase.cloned(), cache.clone()));
-        Ok(cache)
+        cache
     }
 }
 
