@@ -1,4 +1,4 @@
-//! Who is at fault, and what the operator reads of it: levels, hints, and how often.
+//! Where a fault lies, and what the operator reads of it: levels, hints, and how often.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

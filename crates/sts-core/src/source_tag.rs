@@ -31,8 +31,8 @@ pub fn derive(secret: &[u8], purpose: &[u8]) -> [u8; 32] {
     hmac(secret, purpose)
 }
 
-/// HMAC with SHA-256 (RFC 2104). OpenSSL's own looks its algorithm up each time, which takes three
-/// times as long as all that a new token costs besides.
+/// HMAC with SHA-256 (RFC 2104). OpenSSL's own looks its algorithm up each time, which takes more
+/// instructions than all that a new token costs besides.
 fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
     let mut padded = Zeroizing::new([0; BLOCK]);
     let digest;

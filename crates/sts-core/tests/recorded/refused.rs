@@ -1,4 +1,4 @@
-//! The answers that no token comes of: who is at fault, and what the operator is asked.
+//! The answers that no token comes of: where the fault lies, and what the operator is asked.
 
 use sts_core::error::FailureKind;
 
@@ -6,7 +6,7 @@ use crate::vector::{Vector, all, grant, wstrust};
 
 use FailureKind::{BadAnswer, Denied, GatewayRefused, Refused, Unreachable};
 
-/// Name, who is at fault, and the code that the server gave.
+/// Name, where the fault lies, and the code that the server gave.
 const OAUTH: [(&str, FailureKind, &str); 89] = [
     ("dex/connector-cannot", Refused, "invalid_request"),
     ("dex/connector-unknown", Refused, "invalid_request"),
