@@ -6,8 +6,9 @@
 
 use crate::conf::LocationConf;
 use crate::course::Course;
-use crate::handler::Next;
+use crate::module::Served;
 use crate::nginx::log::Level;
+use crate::nginx::phase::Next;
 use crate::nginx::request::{OutOfMemory, Request};
 
 /// Judges whether a request may go on to what makes its answer, before it does.

@@ -4,6 +4,7 @@
 
 use crate::conf::Carrier;
 use crate::context::Ended;
+use crate::module::Served;
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
 

@@ -48,7 +48,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 pub(crate) use carrier::Carrier;
-pub(crate) use exchange::{Challenge, Exchange, ExchangeId, OnFailure, Phase};
+pub(crate) use exchange::{Challenge, Exchange, ExchangeId, OnFailure};
 pub(crate) use main::MainConf;
 use settings::{Kind, Settings};
 use sts_core::error::FailureKind;

@@ -12,6 +12,8 @@ use sts_core::error::{Failure, FailureKind};
 use crate::carry::accept::Look;
 use crate::carry::pass::Applied;
 use crate::conf::{Exchange, ExchangeId, LocationConf};
+use crate::module::Sts;
+use crate::nginx::body::Reading;
 use crate::nginx::request::{Request, RequestId};
 use crate::pending::Pending;
 
@@ -140,6 +142,15 @@ impl Course {
             *of = visit;
         }
         stage.clone()
+    }
+
+    /// Reads the body of the request; where it waits for that, so does this visit.
+    pub(crate) fn read_body(&self, request: Request<'_>) -> Reading {
+        let reading = request.read_body::<Sts>();
+        if reading == Reading::Waits {
+            self.set_stage(request.visit(), Stage::ReadingBody);
+        }
+        reading
     }
 
     pub(crate) fn set_stage(&self, visit: u32, stage: Stage) {

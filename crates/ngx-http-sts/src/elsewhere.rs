@@ -8,8 +8,9 @@ use crate::carry::form::{self, Form};
 use crate::carry::pass;
 use crate::conf::LocationConf;
 use crate::course::{Course, Refusal, Stage};
-use crate::handler::Next;
+use crate::module::Served;
 use crate::nginx::log::Level;
+use crate::nginx::phase::Next;
 use crate::nginx::request::{OutOfMemory, Request};
 
 const BAD_GATEWAY: u16 = 502;

@@ -1,22 +1,13 @@
 //! What happens to a request in the phases.
 
 use crate::admission;
-use crate::conf::{Phase, State};
+use crate::conf::State;
 use crate::course::Refusal;
+use crate::module::Served;
 use crate::nginx::log::Level;
+use crate::nginx::phase::{Next, Phase};
 use crate::nginx::request::{OutOfMemory, Request};
 use crate::{elsewhere, visit};
-
-/// What NGINX does with the request now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
-    /// It goes on. Never "OK": an exchange authenticates nobody.
-    GoOn,
-    /// It waits, and the handler is entered again.
-    Wait,
-    /// It is answered with this status.
-    Answer(u16),
-}
 
 const INTERNAL_SERVER_ERROR: u16 = 500;
 

@@ -26,7 +26,9 @@
 //! | [`refusal`] | what the client gets when it does not work |
 //! | [`variables`] | `$sts_status`, `$sts_error` and the target variables |
 //! | [`net`] | the HTTP client |
-//! | [`nginx`] | the only unsafe code: safe types over NGINX's own |
+//! | [`module`] | what NGINX calls |
+//!
+//! All that talks to C is [`sts_nginx`], here `crate::nginx`.
 #![deny(unsafe_code)]
 
 mod admission;
@@ -42,9 +44,8 @@ mod elsewhere;
 mod flight;
 mod flow;
 mod handler;
+mod module;
 mod net;
-#[expect(unsafe_code, reason = "everything that talks to C lives here")]
-mod nginx;
 mod pending;
 mod purge;
 mod refusal;
@@ -52,6 +53,8 @@ mod report;
 mod target;
 mod variables;
 mod visit;
+
+use sts_nginx as nginx;
 
 #[cfg(feature = "recycle")]
 #[global_allocator]

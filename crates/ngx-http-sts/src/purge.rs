@@ -9,7 +9,8 @@ use std::rc::Rc;
 use sts_zone::zone::{self, tag};
 
 use crate::cache::{Cache, SourceTags};
-use crate::nginx::content::Answer;
+use crate::module::Served;
+use crate::nginx::content::{Answer, Content, Made};
 use crate::nginx::log::Level;
 use crate::nginx::request::{OutOfMemory, Request};
 use crate::nginx::suspend::{Resumer, suspend};
@@ -19,11 +20,13 @@ use crate::nginx::timer::{Hold, Timer};
 /// The header that names one source token: a query would end up in logs.
 const SOURCE: &str = "STS-Source-Token";
 
-/// What NGINX does with the request now.
-pub(crate) enum Next {
-    Answer(Answer),
-    /// It waits, and the handler is entered again.
-    Wait,
+/// Answers the requests of a location with `STSCachePurge`.
+pub(crate) struct Purge;
+
+impl Content for Purge {
+    fn make(request: Request<'_>) -> Result<Made, OutOfMemory> {
+        handle(request)
+    }
 }
 
 /// What is to be forgotten.
@@ -47,10 +50,10 @@ pub(crate) struct Purging {
 
 /// Forgets what the request names: everything; with `exchange=URL` in the query what was issued at
 /// that endpoint; with the header what was issued for that source token.
-pub(crate) fn handle(request: Request<'_>) -> Result<Next, OutOfMemory> {
+fn handle(request: Request<'_>) -> Result<Made, OutOfMemory> {
     let context = request.context_or_new()?;
     if let Some(purging) = context.purging() {
-        return Ok(Next::Answer(match purging.from.get() {
+        return Ok(Made::Answer(match purging.from.get() {
             None => done(request, &purging),
             Some(_) => answer(500, "the purge came to no end\n"),
         }));
@@ -62,12 +65,12 @@ pub(crate) fn handle(request: Request<'_>) -> Result<Next, OutOfMemory> {
                 // RFC 9110, section 15.5.6.
                 request.add_header("Allow", "POST")?;
             }
-            return Ok(Next::Answer(answer));
+            return Ok(Made::Answer(answer));
         }
     };
     purging.step();
     if purging.from.get().is_none() {
-        return Ok(Next::Answer(done(request, &purging)));
+        return Ok(Made::Answer(done(request, &purging)));
     }
     // A client that leaves does not end it: what was asked for is done.
     purging.waiter.replace(Some(suspend(request, false, None)?));
@@ -75,7 +78,7 @@ pub(crate) fn handle(request: Request<'_>) -> Result<Next, OutOfMemory> {
     // Made here: a task that is cancelled before it first runs has to answer, too.
     let ending = Ending(purging);
     task::spawn(async move { ending.0.run().await });
-    Ok(Next::Wait)
+    Ok(Made::Wait)
 }
 
 /// The purge that a request asks for, or why there is none.

@@ -4,9 +4,13 @@ use sts_core::carry::place::Kind;
 
 use crate::carry::pass::written;
 use crate::context::{Context, Ended, Verdict};
+use crate::module::Served;
 use crate::nginx::clock;
+use crate::nginx::conf::Conf;
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
+use crate::nginx::value::Reported;
+use crate::nginx::variable::{self, Guard, Reader};
 
 /// What a variable tells of the last exchange of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +33,21 @@ impl Fact {
     }
 }
 
+/// Defines the variables that tell what happened.
+pub(crate) fn define_facts(conf: &Conf<'_>) -> Result<(), Reported> {
+    Fact::ALL
+        .into_iter()
+        .try_for_each(|(name, fact)| variable::define::<Fact>(conf, name, fact as usize))
+}
+
+impl Reader for Fact {
+    fn read(request: Request<'_>, data: usize) -> Option<&[u8]> {
+        fact(request, data)
+    }
+}
+
 /// `$sts_status`, `$sts_error`, `$sts_expires_in`: nothing without an exchange.
-pub(crate) fn fact(request: Request<'_>, fact: usize) -> Option<&[u8]> {
+fn fact(request: Request<'_>, fact: usize) -> Option<&[u8]> {
     let context = request.context()?;
     let ended = context.last_of(request, |_| true)?;
     match (Fact::numbered(fact)?, ended.verdict) {
@@ -49,18 +66,46 @@ pub(crate) fn fact(request: Request<'_>, fact: usize) -> Option<&[u8]> {
     }
 }
 
-/// The name of the variable with the source token that was accepted.
-pub(crate) const SOURCE: &str = "sts_source_token";
+/// Defines `$sts_source_token`, where the name has no value from elsewhere.
+pub(crate) fn define_source(conf: &Conf<'_>) -> Result<(), Reported> {
+    variable::define_weak::<Source>(conf, "sts_source_token", 0)
+}
+
+struct Source;
+
+impl Reader for Source {
+    fn read(request: Request<'_>, _data: usize) -> Option<&[u8]> {
+        source(request)
+    }
+}
 
 /// `$sts_source_token`: the token that `STSAcceptSourceTokenIn` has found.
-pub(crate) fn source(request: Request<'_>) -> Option<&[u8]> {
+fn source(request: Request<'_>) -> Option<&[u8]> {
     let ended = request.context()?.last_of(request, |ended| ended.source.accepted)?;
     Some(ended.source.token.expose())
 }
 
+/// Reads the target variables.
+pub(crate) struct Target;
+
+impl Reader for Target {
+    fn read(request: Request<'_>, index: usize) -> Option<&[u8]> {
+        target(request, index)
+    }
+}
+
+impl Guard for Target {
+    fn refuse(request: Request<'_>) {
+        request.log(
+            Level::Warn,
+            format_args!("sts: the target variable of STSVariables cannot be set, ignored"),
+        );
+    }
+}
+
 /// The target token, where it may be seen: in the exchange that it was issued by, and where no
 /// exchange is configured. A location with another exchange must not get it.
-pub(crate) fn target(request: Request<'_>, index: usize) -> Option<&[u8]> {
+fn target(request: Request<'_>, index: usize) -> Option<&[u8]> {
     let in_force = request.location()?.exchange();
     let form_here = in_force.and_then(|exchange| exchange.carrier.form_in(index));
     let context = request.context();

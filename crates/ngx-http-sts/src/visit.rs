@@ -20,8 +20,9 @@ use crate::context::{Context, Ended, Outcome, Source, Verdict};
 use crate::course::{Course, Refusal, Stage};
 use crate::flight::Boarding;
 use crate::flow::{About, Granted};
-use crate::handler::Next;
+use crate::module::Served;
 use crate::nginx::body::Reading;
+use crate::nginx::phase::Next;
 use crate::nginx::request::{OutOfMemory, Request};
 use crate::nginx::suspend::suspend;
 use crate::pending::Pending;
@@ -63,7 +64,7 @@ impl Visit<'_> {
             return self.leave_refused();
         }
         if exchange.after_body && request.has_unread_body() {
-            match request.read_body(course) {
+            match course.read_body(request) {
                 Reading::Done => {}
                 Reading::Waits => return Ok(Next::Wait),
                 Reading::Refused(status) => return self.refuse_unreadable(status),

@@ -133,7 +133,7 @@ fn read_body(request: Request<'_>, course: &Course) -> Option<Form> {
     if request.has_read_body() {
         return None;
     }
-    match request.read_body(course) {
+    match course.read_body(request) {
         Reading::Done => None,
         Reading::Waits => Some(Form::Waits),
         Reading::Refused(status) => Some(Form::Refused(status)),

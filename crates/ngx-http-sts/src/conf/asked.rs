@@ -7,12 +7,12 @@ use sts_core::endpoint::Endpoint;
 use sts_core::profile::Protocol;
 
 use crate::conf::argument::Problem;
-use crate::conf::exchange::Phase;
 use crate::conf::grant::{Grant, Username};
 use crate::conf::parameter::Parameter;
 use crate::conf::settings::{Kind, Settings};
 use crate::conf::text::Text;
 use crate::conf::wstrust;
+use crate::nginx::phase::Phase;
 
 /// The settings of the protocol in force, whatever it is.
 pub(super) struct Asked {

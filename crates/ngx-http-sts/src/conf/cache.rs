@@ -9,6 +9,7 @@ use sts_zone::zone::Capacity;
 
 use crate::cache::{Cache, Encryption, Seal, Secrets, SharedZone};
 use crate::conf::argument::{self, Problem};
+use crate::module::Sts;
 use crate::nginx::conf::Conf;
 use crate::nginx::zone::SharedMemory;
 
@@ -106,7 +107,7 @@ impl Caches {
     fn add(&mut self, conf: &Conf<'_>, definition: Definition) -> Result<usize, Problem> {
         let to_usize = |number: u64| usize::try_from(number).map_err(|error| error.to_string());
         let name = format!("sts:{}", definition.name);
-        let memory = SharedMemory::declare(conf, &name, to_usize(definition.size)?)
+        let memory = SharedMemory::declare::<Sts>(conf, &name, to_usize(definition.size)?)
             .map_err(|_| format!("the zone of the cache \"{}\" cannot be made", definition.name))?;
         let capacity = Capacity {
             entries: definition.max_entries.map_or(Ok(usize::MAX), to_usize)?,

@@ -9,6 +9,7 @@ use crate::conf::place::Place;
 use crate::conf::settings::{Kind, Settings};
 use crate::conf::written::Whole;
 use crate::nginx::conf::Conf;
+use crate::nginx::module::Levels;
 use crate::nginx::value::Reported;
 
 /// A directive.
@@ -24,14 +25,6 @@ pub(crate) struct Directive {
     /// The option of `STSExchange` that says the same.
     pub(crate) key: Option<Key>,
     pub(crate) set: fn(&mut Block<'_>, &[&str]) -> Accepted,
-}
-
-/// Where a directive may stand.
-#[derive(Clone, Copy)]
-pub(crate) enum Levels {
-    /// `http`, `server`, `location` and `if` in `location`.
-    All,
-    Location,
 }
 
 /// What a directive is a part of.

@@ -19,9 +19,9 @@ use sts_net::idle::Limits;
 
 use crate::conf::argument::{self, Problem};
 use crate::conf::carrier;
-use crate::conf::directive::{Accepted, Block, Directive, Levels, Refusal, directive};
+use crate::conf::directive::{Accepted, Block, Directive, Refusal, directive};
 use crate::conf::error_status;
-use crate::conf::exchange::{Challenge, OnFailure, Phase};
+use crate::conf::exchange::{Challenge, OnFailure, PHASES};
 use crate::conf::exchange_directive;
 use crate::conf::grant::Username;
 use crate::conf::parameter;
@@ -30,7 +30,9 @@ use crate::conf::text::Text;
 use crate::conf::wstrust::{self, TokenType};
 use crate::nginx::conf::Conf;
 use crate::nginx::content;
+use crate::nginx::module::Levels;
 use crate::nginx::tls::Protocols;
+use crate::purge::Purge;
 
 /// All of them, in the order of the manual.
 pub(crate) static DIRECTIVES: [Directive; 60] = [
@@ -197,7 +199,7 @@ pub(crate) static DIRECTIVES: [Directive; 60] = [
     })
     .key("outgoing_proxy"),
     directive(c"STSPhase", (1, 1), |b, a| {
-        once(&mut b.settings.phase, argument::word(first(a), &Phase::WORDS))
+        once(&mut b.settings.phase, argument::word(first(a), &PHASES))
     })
     .key("phase"),
     directive(c"STSAfterBody", (1, 1), |b, a| once(&mut b.settings.after_body, switch(a)))
@@ -230,7 +232,7 @@ pub(crate) static DIRECTIVES: [Directive; 60] = [
                 return Err(Refusal::Duplicate);
             }
             b.settings.purge = true;
-            content::answer_purges(b.conf);
+            content::answer_by::<Purge>(b.conf);
             Ok(())
         })
     },

@@ -34,6 +34,7 @@ use crate::conf::{Carrier, LocationConf, State};
 use crate::credentials::Credential;
 use crate::net::{Destination, Limit, Retries};
 use crate::nginx::conf::{Block, Conf};
+use crate::nginx::phase::Phase;
 use crate::nginx::tls::{Protocols, TlsSettings};
 use crate::nginx::value::Value;
 use crate::report::History;
@@ -130,20 +131,9 @@ pub(crate) struct Identity {
     source_encoding: Option<Encoding>,
 }
 
-/// `STSPhase`.
-///
-/// The later phase is the greater one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Phase {
-    Rewrite,
-    Access,
-    PreContent,
-}
-
-impl Phase {
-    pub(crate) const WORDS: [(&str, Self); 3] =
-        [("precontent", Self::PreContent), ("access", Self::Access), ("rewrite", Self::Rewrite)];
-}
+/// The words of `STSPhase`.
+pub(crate) const PHASES: [(&str, Phase); 3] =
+    [("precontent", Phase::PreContent), ("access", Phase::Access), ("rewrite", Phase::Rewrite)];
 
 /// `STSOnError`, `STSOnMissing`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

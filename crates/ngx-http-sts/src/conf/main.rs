@@ -2,16 +2,17 @@
 
 use crate::conf::cache::Caches;
 use crate::conf::error_pages::ErrorPages;
-use crate::conf::exchange::{Identity, Phase};
+use crate::conf::exchange::Identity;
 use crate::conf::place::{Fault, Files};
 use crate::conf::targets::Targets;
 use crate::conf::unmade::Unmade;
 use crate::credentials::Credentials;
 use crate::net::Destinations;
 use crate::nginx::conf::Conf;
+use crate::nginx::phase::Phase;
 use crate::nginx::value::Reported;
-use crate::nginx::variable;
 use crate::report::Histories;
+use crate::variables;
 
 /// Shared by all blocks of a configuration.
 #[derive(Default)]
@@ -43,7 +44,7 @@ impl MainConf {
     /// name is for `map` and `set`.
     pub(crate) fn define_source(&mut self, conf: &Conf<'_>) -> Result<(), Reported> {
         if !self.has_source_variable {
-            variable::define_source(conf)?;
+            variables::define_source(conf)?;
             self.has_source_variable = true;
         }
         Ok(())

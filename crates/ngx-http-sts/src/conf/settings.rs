@@ -13,11 +13,12 @@ use sts_net::idle::Limits;
 use crate::conf::carrier::{Accepted, Passed, Variables};
 use crate::conf::directive::Part;
 use crate::conf::error_status::ErrorStatuses;
-use crate::conf::exchange::{Challenge, OnFailure, Phase};
+use crate::conf::exchange::{Challenge, OnFailure};
 use crate::conf::grant::Grant;
 use crate::conf::parameter::Parameter;
 use crate::conf::place::Places;
 use crate::conf::wstrust::WsTrustSettings;
+use crate::nginx::phase::Phase;
 use crate::nginx::tls::Protocols;
 
 /// Each directive's own value; `None` where it was not written.

@@ -5,7 +5,8 @@ use crate::conf::carrier::Carrier;
 use crate::conf::directive::Refusal;
 use crate::conf::place::{Fault, Place};
 use crate::nginx::conf::Conf;
-use crate::nginx::variable::{self, TargetVariable};
+use crate::nginx::variable::{self, LateVariable};
+use crate::variables;
 
 /// The names of target variables.
 #[derive(Default)]
@@ -13,7 +14,7 @@ pub(crate) struct Targets(Vec<Target>);
 
 struct Target {
     name: String,
-    variable: TargetVariable,
+    variable: LateVariable,
     /// Where it was named first.
     place: Place,
     whereabouts: String,
@@ -48,7 +49,7 @@ impl Targets {
             .into());
         }
         let index = self.0.len();
-        let Some(variable) = TargetVariable::define(conf, name)? else {
+        let Some(variable) = LateVariable::define(conf, name)? else {
             return Err(Problem::from(taken(name)).into());
         };
         self.0.push(Target {
@@ -85,7 +86,7 @@ impl Targets {
     pub(crate) fn finish(&self, conf: &Conf<'_>) -> Result<(), Fault> {
         for (index, target) in self.0.iter().enumerate() {
             let Target { name, place, whereabouts, .. } = target;
-            if !target.variable.install(index) {
+            if !target.variable.install::<variables::Target>(index) {
                 let problem = format!("\"STSVariables\": {}{whereabouts}", taken(name));
                 return Err(Fault::at(place, problem));
             }

@@ -9,6 +9,7 @@ use sts_core::report::gist;
 use sts_core::report::record::Record;
 use sts_zone::ledger;
 
+use crate::module::Sts;
 use crate::nginx::conf::Conf;
 use crate::nginx::value::Reported;
 use crate::nginx::zone::SharedMemory;
@@ -40,7 +41,7 @@ impl Histories {
         if let Some(known) = self.0.iter().find(|known| known.name == name) {
             return Ok(known.clone());
         }
-        let succeeded = SharedMemory::declare(conf, ZONE, SIZE)?;
+        let succeeded = SharedMemory::declare::<Sts>(conf, ZONE, SIZE)?;
         let (record, hasher) = (RefCell::default(), RandomState::new());
         let history = Rc::new(History { name, succeeded, record, hasher });
         self.0.push(history.clone());

@@ -1,0 +1,157 @@
+//! This module as NGINX calls it.
+
+use crate::conf::directive::{Directive, Refusal};
+use crate::conf::directives::DIRECTIVES;
+use crate::conf::place::Fault;
+use crate::conf::{LocationConf, MainConf};
+use crate::context::Context;
+use crate::nginx::conf::Conf;
+use crate::nginx::module::{Command, Levels, Module};
+use crate::nginx::phase::{Next, Phase};
+use crate::nginx::request::{OutOfMemory, Request};
+use crate::nginx::value::Reported;
+use crate::nginx::worker::WorkerUser;
+use crate::{afterwards, handler, net, report, variables};
+
+/// The module.
+pub(crate) struct Sts;
+
+/// The table of directives, as far as NGINX has to know it.
+const COMMANDS_OF_NGINX: [Command; DIRECTIVES.len()] = commands();
+
+sts_nginx::module!(ngx_http_sts_module, Sts, COMMANDS_OF_NGINX);
+
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+const fn commands() -> [Command; DIRECTIVES.len()] {
+    let mut commands =
+        [const { Command { name: c"", arguments: (0, 0), levels: Levels::All } }; DIRECTIVES.len()];
+    let mut number = 0;
+    while number < DIRECTIVES.len() {
+        let Directive { name, arguments, levels, .. } = DIRECTIVES[number];
+        commands[number] = Command { name, arguments, levels };
+        number += 1;
+    }
+    commands
+}
+
+/// What this module has with a request.
+pub(crate) trait Served<'r>: Sized {
+    /// What is configured where the request is now.
+    fn location(self) -> Option<&'r LocationConf>;
+
+    /// What is known of the client's request, over internal redirects too.
+    fn context(self) -> Option<&'r Context>;
+
+    /// As [`Self::context`], made when there is none.
+    fn context_or_new(self) -> Result<&'r Context, OutOfMemory>;
+}
+
+impl<'r> Served<'r> for Request<'r> {
+    fn location(self) -> Option<&'r LocationConf> {
+        self.location_of::<Sts>()
+    }
+
+    fn context(self) -> Option<&'r Context> {
+        self.context_of::<Sts>()
+    }
+
+    fn context_or_new(self) -> Result<&'r Context, OutOfMemory> {
+        self.context_of_or_new::<Sts>()
+    }
+}
+
+impl Module for Sts {
+    type Main = MainConf;
+    type Location = LocationConf;
+    type Context = Context;
+
+    fn begin(conf: &Conf<'_>) -> Result<(), Reported> {
+        variables::define_facts(conf)
+    }
+
+    fn set(
+        number: usize,
+        conf: &Conf<'_>,
+        main: &mut MainConf,
+        location: &mut LocationConf,
+    ) -> Result<(), Reported> {
+        let directive: &'static Directive = DIRECTIVES.get(number).ok_or(Reported)?;
+        let name = directive.name.to_string_lossy();
+        let Some(words) = conf.words() else {
+            conf.error(format_args!("\"{name}\": the value must be UTF-8"));
+            return Err(Reported);
+        };
+        let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+        match location.written.take(directive, conf, main, &words) {
+            Ok(()) => return Ok(()),
+            Err(Refusal::Reported) => {
+                conf.error(format_args!("\"{name}\" is not accepted, for the reason above"));
+            }
+            Err(Refusal::Duplicate) => {
+                conf.error(format_args!("\"{name}\" directive is duplicate"));
+            }
+            Err(Refusal::Invalid(problem)) => {
+                conf.error(format_args!("\"{name}\": {problem}"));
+            }
+        }
+        Err(Reported)
+    }
+
+    fn merge(
+        conf: &Conf<'_>,
+        main: &mut MainConf,
+        outer: &LocationConf,
+        inner: &mut LocationConf,
+    ) -> Result<(), Reported> {
+        match inner.merge(conf, main, outer) {
+            Ok(()) => {
+                main.error_pages.note(conf, inner);
+                Ok(())
+            }
+            Err(Fault { problem, place }) => {
+                conf.at(place.as_ref()).error(format_args!("{problem}"));
+                Err(Reported)
+            }
+        }
+    }
+
+    fn finish(conf: &Conf<'_>, main: &mut MainConf) -> Result<Vec<Phase>, Reported> {
+        if let Err(Fault { problem, place }) = main.finish(conf) {
+            match place {
+                Some(place) => conf.error_at(&place, format_args!("{problem}")),
+                None => conf.error(format_args!("{problem}")),
+            }
+            return Err(Reported);
+        }
+        main.error_pages.warn(conf);
+        Ok(main.phases().to_vec())
+    }
+
+    fn handle(request: Request<'_>, phase: Phase) -> Next {
+        handler::handle(request, phase)
+    }
+
+    fn give_up(request: Request<'_>) {
+        handler::give_up(request);
+    }
+
+    fn look_back(request: Request<'_>) {
+        afterwards::look(request);
+    }
+
+    fn body_is_there(request: Request<'_>) -> bool {
+        request.context().is_some_and(|context| context.main_course().stop_reading())
+    }
+
+    fn take_effect(main: &MainConf, worker: Option<&WorkerUser>) {
+        // What the master can read the workers may not.
+        if let Some(worker) = worker {
+            main.credentials.warn_of_unreadable(worker);
+        }
+    }
+
+    fn end() {
+        net::shutdown();
+        report::shutdown();
+    }
+}

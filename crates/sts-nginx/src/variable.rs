@@ -1,0 +1,166 @@
+//! Variables that a module defines.
+
+use std::ptr::NonNull;
+
+use nginx_sys::{
+    NGX_HTTP_VAR_CHANGEABLE, NGX_HTTP_VAR_NOCACHEABLE, NGX_OK, ngx_http_add_variable,
+    ngx_http_request_t, ngx_http_variable_t, ngx_int_t, ngx_variable_value_t,
+};
+
+use ngx::http::{HttpModuleMainConf, NgxHttpCoreModule};
+
+use crate::conf::Conf;
+use crate::guard::guard;
+use crate::request::Request;
+use crate::value::Reported;
+
+/// What reads a variable.
+pub trait Reader: 'static {
+    /// The value for a request; `data` is what the variable was defined with. It lives as long as
+    /// the request.
+    fn read(request: Request<'_>, data: usize) -> Option<&[u8]>;
+}
+
+/// What becomes of an attempt to set a variable that only its reader has a value for.
+pub trait Guard: Reader {
+    /// A script of another module has tried to set it for this request.
+    fn refuse(request: Request<'_>);
+}
+
+/// A variable that gets its reader when all directives are read.
+pub struct LateVariable {
+    variable: NonNull<ngx_http_variable_t>,
+}
+
+impl LateVariable {
+    /// Defines a variable; `None` when it has a value from elsewhere.
+    ///
+    /// It gets its reader in [`Self::install`]. Until then it has none, so that `set` and
+    /// `auth_request_set` put theirs there, as `map` and others do in any case, and that shows.
+    ///
+    /// # Errors
+    /// NGINX has no such variable, and has said why.
+    pub fn define(conf: &Conf<'_>, name: &str) -> Result<Option<Self>, Reported> {
+        // Changeable, or another directive would fail with a message that does not name ours.
+        let variable = add(conf, name, NGX_HTTP_VAR_CHANGEABLE)?;
+        // SAFETY: it lives as long as the configuration, and no other reference to it exists now.
+        let defined = unsafe { variable.as_ref() };
+        let is_free = defined.get_handler.is_none() && defined.set_handler.is_none();
+        Ok(is_free.then_some(Self { variable }))
+    }
+
+    /// Puts the reader in place, when all directives are read and before NGINX gives it to those that
+    /// use the variable. False when it is another's by now.
+    #[must_use]
+    pub fn install<R: Guard>(&self, data: usize) -> bool {
+        let mut variable = self.variable;
+        // SAFETY: it lives as long as the configuration, and no other reference to it exists now.
+        let defined = unsafe { variable.as_mut() };
+        if defined.get_handler.is_some() || defined.set_handler.is_some() {
+            return false;
+        }
+        defined.get_handler = Some(read::<R>);
+        // Scripts of other modules can set a variable by its name at run time.
+        defined.set_handler = Some(refuse::<R>);
+        defined.data = data;
+        // The name may have existed, and then NGINX has ignored the flags that were passed.
+        defined.flags |= NGX_HTTP_VAR_NOCACHEABLE as usize;
+        true
+    }
+}
+
+/// Defines a variable that nothing else may define.
+///
+/// # Errors
+/// It exists, or NGINX has no memory left; NGINX has said why.
+pub fn define<R: Reader>(conf: &Conf<'_>, name: &str, data: usize) -> Result<(), Reported> {
+    let mut variable = add(conf, name, NGX_HTTP_VAR_NOCACHEABLE)?;
+    // SAFETY: as in `LateVariable::define`.
+    let variable = unsafe { variable.as_mut() };
+    variable.get_handler = Some(read::<R>);
+    variable.data = data;
+    Ok(())
+}
+
+/// Defines a variable, unless the name has a value from elsewhere already. One that comes later puts
+/// its own reader in this one's place.
+///
+/// # Errors
+/// As for [`define`].
+pub fn define_weak<R: Reader>(conf: &Conf<'_>, name: &str, data: usize) -> Result<(), Reported> {
+    let mut variable = add(conf, name, NGX_HTTP_VAR_CHANGEABLE | NGX_HTTP_VAR_NOCACHEABLE)?;
+    // SAFETY: as in `LateVariable::define`.
+    let variable = unsafe { variable.as_mut() };
+    if variable.get_handler.is_none() {
+        variable.get_handler = Some(read::<R>);
+        variable.data = data;
+    }
+    Ok(())
+}
+
+fn add(conf: &Conf<'_>, name: &str, flags: u32) -> Result<NonNull<ngx_http_variable_t>, Reported> {
+    let mut name = conf.string(name);
+    // SAFETY: the configuration is valid for the call, and NGINX copies the name.
+    let variable = unsafe { ngx_http_add_variable(conf.as_ptr(), &raw mut name, flags as usize) };
+    NonNull::new(variable).ok_or(Reported)
+}
+
+/// Whether NGINX has a variable for each name that begins like this one, as for `$arg_name`.
+#[must_use]
+pub fn is_of_nginx(conf: &Conf<'_>, name: &str) -> bool {
+    // SAFETY: the configuration is valid for the call.
+    let core = NgxHttpCoreModule::main_conf(unsafe { &*conf.as_ptr() });
+    let Some(core) = core else { return false };
+    // SAFETY: NGINX fills the array with these, and changes it in no directive.
+    let prefixes = unsafe { core.prefix_variables.as_slice::<ngx_http_variable_t>() };
+    let name = name.to_ascii_lowercase();
+    prefixes.iter().any(|prefix| name.as_bytes().starts_with(prefix.name.as_bytes()))
+}
+
+/// Whether a directive reads a variable, or has compiled a text that does.
+#[must_use]
+pub fn is_used(conf: &Conf<'_>, name: &str) -> bool {
+    // SAFETY: the configuration is valid for the call.
+    let core = NgxHttpCoreModule::main_conf(unsafe { &*conf.as_ptr() });
+    let Some(core) = core else { return false };
+    // SAFETY: NGINX fills the array with these.
+    let indexed = unsafe { core.variables.as_slice::<ngx_http_variable_t>() };
+    let name = name.to_ascii_lowercase();
+    indexed.iter().any(|variable| variable.name.as_bytes() == name.as_bytes())
+}
+
+extern "C" fn read<R: Reader>(
+    request: *mut ngx_http_request_t,
+    value: *mut ngx_variable_value_t,
+    data: usize,
+) -> ngx_int_t {
+    let found = guard(None, || {
+        // SAFETY: NGINX passes a request that is valid for the call.
+        let request = unsafe { Request::from_ptr(NonNull::new(request)?) };
+        R::read(request, data).map(|found| (found.as_ptr(), found.len()))
+    });
+    // SAFETY: NGINX passes a value that is valid for the call. What the reader returns lives as long as
+    // the request's pool.
+    let value = unsafe { &mut *value };
+    value.set_valid(1);
+    // The next reader must ask again: the exchange may have run by then.
+    value.set_no_cacheable(1);
+    let (data, length) = found.unwrap_or((std::ptr::null(), 0));
+    value.set_not_found(found.is_none().into());
+    value.set_len(u32::try_from(length).unwrap_or(0));
+    value.data = data.cast_mut();
+    NGX_OK as ngx_int_t
+}
+
+/// `set $target …` would hide what the reader says behind a value that stays.
+extern "C" fn refuse<R: Guard>(
+    request: *mut ngx_http_request_t,
+    _value: *mut ngx_variable_value_t,
+    _data: usize,
+) {
+    guard((), || {
+        let Some(request) = NonNull::new(request) else { return };
+        // SAFETY: NGINX passes a request that is valid for the call.
+        R::refuse(unsafe { Request::from_ptr(request) });
+    });
+}
