@@ -1,130 +1,171 @@
-//! What a request brings to its exchange, and what it asks the STS for with that.
+//! What a request asks an STS for, and the call that gets it.
+//!
+//! A call belongs to the worker, not to the request that started it: it owns all that it uses, a client
+//! that leaves does not take it away from the others, and it fills the cache for what comes next.
 
-use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::Cell;
 use std::rc::Rc;
 
-use sts_core::cache_key::CacheKey;
-use sts_core::error::{Failure, FailureKind};
-use sts_core::profile::{Names, Parameter, Subject};
+use sts_core::error::Failure;
+use sts_core::life::{self, Doubt, LifePolicy};
+use sts_core::now::UnixTime;
+use sts_core::profile::{Incoming, Names, Parameter, Subject};
 use sts_core::secret::{Secret, SharedSecret};
-use sts_core::source;
+use sts_core::source::Claims;
+use sts_core::target::Target;
+use sts_flight::failed::{Exceeded, Failed};
+use sts_flight::host;
+use sts_flight::token::{About, Token, Validity};
 
-use crate::conf::Exchange;
-use crate::conf::settings::BoundTokens;
-use crate::conf::text::Text;
-use crate::context::Source;
-use crate::flight::{self, Boarding};
-use crate::flow::Ask;
-use crate::nginx::request::{OutOfMemory, Request};
-use crate::pending::Pending;
+use crate::conf::exchange::Callee;
+use crate::net::{self, Message};
+use crate::nginx::clock;
+use crate::nginx::log::{self, Level};
+use crate::nginx::timer::Hold;
+use crate::report;
 
-/// What a request brings to the exchange besides its token.
-pub(crate) struct Values<'e> {
-    /// Extra parameters by name.
-    parameters: Vec<(&'e str, Cow<'e, [u8]>)>,
-    client_id: Option<Cow<'e, [u8]>>,
-    username: Option<Cow<'e, [u8]>>,
+/// What a request asks an STS for.
+pub(crate) struct Ask {
+    pub(crate) callee: Rc<Callee>,
+    /// The source token, decoded.
+    pub(crate) token: SharedSecret,
+    /// Names and evaluated values.
+    pub(crate) parameters: Vec<(String, Secret)>,
+    pub(crate) client_id: Option<Rc<[u8]>>,
+    pub(crate) username: Option<Rc<[u8]>>,
+    /// What the source token says of itself.
+    pub(crate) claims: Claims,
+    /// The source token was looked at, and is bound to no key of its client.
+    pub(crate) unbound: bool,
 }
 
-impl<'e> Values<'e> {
-    /// The values as they are for this request.
-    pub(crate) fn of(request: Request<'e>, exchange: &'e Exchange) -> Result<Self, OutOfMemory> {
-        let mut parameters = Vec::with_capacity(exchange.parameters.len());
-        for parameter in exchange.parameters.iter() {
-            let value = parameter.text.evaluate(request)?;
-            // A variable that is empty for this request means that there is no such parameter.
-            if !value.is_empty() || !parameter.text.template.has_variables() {
-                parameters.push((parameter.name.as_str(), value));
+impl host::Ask for Ask {
+    type Hold = Hold;
+
+    fn timeout(&self) -> u64 {
+        self.callee.limit.timeout
+    }
+
+    fn policy(&self) -> &LifePolicy {
+        &self.callee.life
+    }
+
+    fn is_ended_by(&self, exceeded: &Exceeded) -> bool {
+        let limit = &self.callee.limit;
+        match exceeded {
+            Exceeded::Calls(calls) => {
+                limit.calls.running <= calls.running && limit.calls.queued <= calls.queued
             }
+            Exceeded::Response(bytes) => limit.response <= *bytes,
+            Exceeded::TokenType(token_type) => self.callee.token_types.check(token_type).is_err(),
+            Exceeded::Time | Exceeded::Worker => true,
         }
-        let evaluate = |text: Option<&'e Text>| text.map(|text| text.evaluate(request)).transpose();
-        Ok(Self {
-            parameters,
-            client_id: evaluate(exchange.client_id.as_deref())?,
-            username: evaluate(exchange.username.as_deref().map(|username| &username.text))?,
-        })
     }
 
-    /// The name of what is asked for.
-    pub(crate) fn key(&self, exchange: &Exchange, token: &[u8]) -> CacheKey {
-        self.with_subject(token, |subject, names| exchange.callee.key.of_names(subject, names))
-    }
-
-    /// Compares what was issued for a source with what the location expects (`STSExpect`).
-    ///
-    /// # Errors
-    /// It is something else.
-    pub(crate) fn check(
+    fn call(
         &self,
-        exchange: &Exchange,
-        source: &[u8],
-        target: &[u8],
-    ) -> Result<(), Failure> {
-        let callee = &exchange.callee;
-        self.with_subject(source, |subject, names| {
-            callee.expect.check(&callee.profile, target, subject, names)
-        })
+        time: u64,
+        sent: &Cell<bool>,
+        hold: Hold,
+    ) -> impl Future<Output = Result<Token, Failed>> {
+        self.call_within(time, sent, hold)
     }
 
-    fn with_subject<R>(
-        &self,
-        token: &[u8],
-        use_it: impl FnOnce(&Subject<'_>, &Names<'_>) -> R,
-    ) -> R {
-        let parameters: Vec<_> =
-            self.parameters.iter().map(|(name, value)| Parameter { name, value }).collect();
-        let subject = Subject { source: token, parameters: &parameters };
+    fn failed_after_leaving(&self, failure: &Failure, took: u64) {
+        report::abandoned(&self.callee, failure, took);
+    }
+}
+
+impl Ask {
+    /// Calls `use_it` with what the protocol needs of the request.
+    fn with_subject<R>(&self, use_it: impl FnOnce(&Subject<'_>, &Names<'_>) -> R) -> R {
+        let parameters: Vec<_> = self
+            .parameters
+            .iter()
+            .map(|(name, value)| Parameter { name, value: value.expose() })
+            .collect();
+        let subject = Subject { source: self.token.expose(), parameters: &parameters };
         let names =
             Names { client_id: self.client_id.as_deref(), username: self.username.as_deref() };
         use_it(&subject, &names)
     }
+
+    /// Calls the STS, within so many milliseconds.
+    async fn call_within(&self, time: u64, sent: &Cell<bool>, hold: Hold) -> Result<Token, Failed> {
+        let callee = &self.callee;
+        callee.credential.look();
+        let started = Cell::new(clock::milliseconds());
+        let write = || {
+            started.set(clock::milliseconds());
+            self.with_subject(|subject, names| {
+                let outgoing = callee.profile.request_as(subject, names, &clock::now())?;
+                Ok(Message::new(&callee.destination, &outgoing))
+            })
+        };
+        let answer = net::call(&callee.destination, &write, &callee.limit, time, sent, hold).await;
+        let started = started.get();
+        let answer = answer.map_err(|error| error.into_failed(&callee.limit))?;
+        let answer = Incoming {
+            status: answer.status,
+            headers: &answer.headers,
+            body: answer.body.expose(),
+            known: &|| self.with_subject(|subject, _| callee.profile.known(subject)),
+        };
+        let issued = callee.profile.response(&answer, &clock::now());
+        let source = self.token.expose();
+        let issued = issued.map_err(|failure| callee.history.judge(failure, source))?;
+        if let Err(failure) = callee.token_types.check(&issued.token_type) {
+            let reason = (answer.known)().mask(&failure.reason).into_owned();
+            let failure = Failure { reason, ..failure };
+            return Err(Failed { failure, exceeded: Some(Exceeded::TokenType(issued.token_type)) });
+        }
+        callee.history.succeed();
+        let sent = UnixTime(started.div_ceil(1000));
+        let life = life::good_for(&issued, self.claims.expiry(self.token.expose()), sent);
+        if let Some(doubt) = life.doubt {
+            callee.tell_of_doubt(doubt);
+        }
+        let about = self.look_at(issued.token.expose());
+        Ok(Token {
+            token: Target::new(issued.token),
+            token_type: issued.token_type,
+            validity: Validity { sent: started, good_for: life.seconds, at_most: u64::MAX },
+            unbound: self.unbound,
+            kept: false,
+            about,
+        })
+    }
+
+    /// Looks at the subject of a token, where this request expects one. What it comes to is said where
+    /// the token is used.
+    fn look_at(&self, token: &[u8]) -> About {
+        let callee = &self.callee;
+        if callee.expect.is_off() {
+            return About::Unknown;
+        }
+        let check = |subject: &Subject<'_>, names: &Names<'_>| {
+            callee.expect.check(&callee.profile, token, subject, names)
+        };
+        match self.with_subject(check) {
+            Ok(()) => About::Other,
+            Err(_) => About::Unexpected,
+        }
+    }
 }
 
-/// Takes the token from the cache, or joins a call, or starts one.
-///
-/// # Errors
-/// There is no token to ask for, or the source fails the `check`, which is told how to look whether it
-/// is bound to a key.
-pub(crate) fn start(
-    exchange: &Exchange,
-    source: &Source,
-    token: &SharedSecret,
-    values: &Values<'_>,
-    key: CacheKey,
-    check: impl Fn(&dyn Fn() -> bool) -> Result<(), Failure>,
-) -> Result<Boarding, Failure> {
-    let missing = |reason| Err(Failure::new(FailureKind::MissingToken, reason));
-    if exchange.has_source() && token.expose().is_empty() {
-        return missing("no source token");
+impl Callee {
+    /// Says, at most once a second, why a token serves one request only.
+    fn tell_of_doubt(&self, doubt: Doubt) {
+        let second = clock::milliseconds() / 1000;
+        if self.doubted.replace(second) != second {
+            log::cycle(
+                Level::Warn,
+                format_args!(
+                    "sts: {} exchange at \"{}\": {doubt}, so the token serves one request only",
+                    self.profile.protocol.name(),
+                    self.profile.endpoint.authority(),
+                ),
+            );
+        }
     }
-    if values.username.as_ref().is_some_and(|name| name.is_empty()) {
-        return missing("no user is named whose password the source token could be");
-    }
-    let looked = OnceCell::new();
-    let claims = || *looked.get_or_init(|| source::claims(token.expose()));
-    let check = |unbound: bool| check(&|| !unbound && claims().is_bound);
-    // Only what has passed the check asks.
-    let ask = || Ask {
-        callee: exchange.callee.clone(),
-        source: source.clone(),
-        token: token.clone(),
-        key,
-        parameters: values
-            .parameters
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), Secret::new(&**value)))
-            .collect(),
-        client_id: values.client_id.as_deref().map(Rc::from),
-        username: values.username.as_deref().map(Rc::from),
-        claims: claims(),
-        unbound: exchange.has_source() && exchange.bound_tokens == BoundTokens::Refuse,
-    };
-    let Some(cache) = &exchange.cache else {
-        check(false)?;
-        let pending = Pending::new(ask());
-        pending.call_alone();
-        return Ok(Boarding::Later(pending));
-    };
-    flight::board(cache, key, &exchange.callee.life, check, ask)
 }

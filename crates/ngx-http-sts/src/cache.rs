@@ -15,16 +15,19 @@ use sts_core::fields::Fields;
 use sts_core::life::LifePolicy;
 use sts_core::secret::Secret;
 use sts_core::source_tag::{self, TagKey};
+use sts_core::target::Target;
+use sts_flight::election::{Election, Found};
+use sts_flight::failed::Failed;
+use sts_flight::token::{Token, Validity};
 use sts_zone::zone::{self, Capacity, Claim, Digest, HEARTBEAT, Hit, Tags, Value, Zone, tag};
 use zeroize::Zeroizing;
 
+use crate::ask::Ask;
 use crate::conf::exchange::Callee;
-use crate::flow::{Ask, Failed, Token, Validity};
 use crate::nginx::clock;
 use crate::nginx::log::{self, Level};
 use crate::nginx::process;
 use crate::nginx::zone::SharedMemory;
-use crate::target::Target;
 pub(crate) use seal::Seal;
 
 /// What the fingerprint of a passphrase is derived for.
@@ -94,27 +97,6 @@ impl Secrets {
 
 /// The zone has no random bytes of its own, and keeps nothing.
 struct NoKeyMaterial;
-
-/// What the zone says about a key.
-pub(crate) enum Found {
-    /// Another worker makes the call of this number.
-    Elsewhere(u64),
-    /// The call that this one waited for ended so.
-    Failure(Failed),
-    /// Nobody calls: it is up to this one.
-    Lead(Lease),
-    Token(Token),
-    /// The answer was for the one that called: everybody calls for itself.
-    Unshared,
-}
-
-/// The duty to call for a key. Dropping it passes it on.
-pub(crate) struct Lease {
-    cache: Rc<Cache>,
-    key: CacheKey,
-    /// The number of the call; `None` once it has ended.
-    call: Option<u64>,
-}
 
 impl SharedZone {
     pub(crate) fn new(memory: SharedMemory, capacity: Capacity) -> Self {
@@ -250,45 +232,6 @@ impl Cache {
         self.with(|zone| zone.purge(what, from)).unwrap_or_default()
     }
 
-    /// Looks for a token that `suits`; where there is none, decides who calls. `awaits` is the call
-    /// of another worker that the one that asks waits for.
-    pub(crate) fn find(
-        self: &Rc<Self>,
-        key: &CacheKey,
-        awaits: Option<u64>,
-        suits: impl Fn(&Validity) -> bool,
-    ) -> Found {
-        let claim = Claim { process: process::id(), awaits };
-        let find = |zone: &mut Zone<'_>| {
-            zone.find(&key.0, claim, |kept| suits(&note::validity(kept)), process::is_alive)
-        };
-        let mut found = self.with(find);
-        if let Some(zone::Found::Hit(hit)) = found {
-            if let Some(token) = self.open(key, hit) {
-                return Found::Token(token);
-            }
-            // What cannot be opened was sealed by somebody who had another key.
-            found = self.with(|zone| {
-                zone.forget(&key.0);
-                find(zone)
-            });
-        }
-        match found {
-            Some(zone::Found::Wait(call)) => Found::Elsewhere(call),
-            Some(zone::Found::Failed(payload)) => Found::Failure(failure::decode(&payload)),
-            Some(zone::Found::Lead(call)) => {
-                Found::Lead(Lease { cache: self.clone(), key: *key, call: Some(call) })
-            }
-            Some(zone::Found::Unshared | zone::Found::Hit(_)) | None => Found::Unshared,
-        }
-    }
-
-    /// Looks for a token that suits, and for nothing else.
-    pub(crate) fn look(&self, key: &CacheKey, suits: impl Fn(&Validity) -> bool) -> Option<Token> {
-        let hit = self.with(|zone| zone.look(&key.0, |kept| suits(&note::validity(kept))))?;
-        self.open(key, hit?)
-    }
-
     fn open(&self, key: &CacheKey, hit: Hit) -> Option<Token> {
         let secret: Secret = match self.seal().ok()? {
             None => hit.value.into(),
@@ -319,70 +262,90 @@ impl Cache {
     }
 }
 
-impl Lease {
-    /// Milliseconds after which the others want a sign of life.
-    pub(crate) const PERIOD: u64 = HEARTBEAT;
+impl Election for Cache {
+    type Ask = Ask;
 
-    /// Gives it.
-    pub(crate) fn renew(&self) {
-        if let Some(call) = self.call {
-            self.cache.with(|zone| zone.renew(&self.key.0, call));
+    const HEARTBEAT: u64 = HEARTBEAT;
+
+    fn find(
+        &self,
+        key: &CacheKey,
+        awaits: Option<u64>,
+        suits: impl Fn(&Validity) -> bool,
+    ) -> Found {
+        let claim = Claim { process: process::id(), awaits };
+        let find = |zone: &mut Zone<'_>| {
+            zone.find(&key.0, claim, |kept| suits(&note::validity(kept)), process::is_alive)
+        };
+        let mut found = self.with(find);
+        if let Some(zone::Found::Hit(hit)) = found {
+            if let Some(token) = self.open(key, hit) {
+                return Found::Token(token);
+            }
+            // What cannot be opened was sealed with another key.
+            found = self.with(|zone| {
+                zone.forget(&key.0);
+                find(zone)
+            });
+        }
+        match found {
+            Some(zone::Found::Wait(call)) => Found::Elsewhere(call),
+            Some(zone::Found::Failed(payload)) => Found::Failure(failure::decode(&payload)),
+            Some(zone::Found::Lead(call)) => Found::Lead(call),
+            Some(zone::Found::Unshared | zone::Found::Hit(_)) | None => Found::Unshared,
         }
     }
 
-    /// Ends the call with a token for all requests that ask for the same, and keeps it for as long as it
-    /// is good and some location would use it. Returns whether it is kept: what cannot be found again
-    /// by its source is not, nor what cannot be sealed. Those that wait for it call for themselves if
-    /// it is too old already for the one that called.
-    pub(crate) fn complete(mut self, token: &Token, ask: &Ask) -> bool {
+    fn look(&self, key: &CacheKey, suits: impl Fn(&Validity) -> bool) -> Option<Token> {
+        let hit = self.with(|zone| zone.look(&key.0, |kept| suits(&note::validity(kept))))?;
+        self.open(key, hit?)
+    }
+
+    fn renew(&self, key: &CacheKey, call: u64) {
+        self.with(|zone| zone.renew(&key.0, call));
+    }
+
+    /// What cannot be found again by its source is not kept, nor what cannot be sealed. Those that wait
+    /// for it call for themselves if it is too old already for the one that called.
+    fn complete(&self, key: &CacheKey, call: u64, token: &Token, ask: &Ask) -> bool {
         let callee = &ask.callee;
-        let cache = self.cache.clone();
         let with_type = note::with_type(token);
         let clear = with_type.as_ref().unwrap_or_else(|| token.token.issued()).expose();
-        let tags = cache.tags(&callee.key, ask.token.expose());
+        let tags = self.tags(&callee.key, ask.token.expose());
         // Nothing goes in clear into a cache that is to be encrypted.
-        let (Some(tags), Some(bytes)) = (tags, cache.close(&self.key, clear)) else {
-            self.share_nothing();
+        let (Some(tags), Some(bytes)) = (tags, self.close(key, clear)) else {
+            self.share_nothing(key, call);
             return false;
         };
         let Validity { sent, good_for, .. } = token.validity;
-        let life = cache.life(&callee.key, good_for);
+        let life = self.life(&callee.key, good_for);
         let value = Value { tags, note: note::of(token), bytes: &bytes, sent, life };
-        let suits = token.validity.suits(&callee.life);
-        let capacity = self.cache.zone.capacity;
+        let suits = token.validity.suits(&callee.life, clock::milliseconds());
+        let capacity = self.zone.capacity;
         let mut is_too_large = false;
-        let kept = self.end(|zone, key, call| {
+        let kept = self.with(|zone| {
             is_too_large = value.life > 0 && !zone.can_keep(value.bytes.len(), capacity);
             if suits {
-                zone.complete(key, call, &value, capacity)
+                zone.complete(&key.0, call, &value, capacity)
             } else {
-                zone.keep_for_others(key, call, &value, capacity)
+                zone.keep_for_others(&key.0, call, &value, capacity)
             }
         });
         if is_too_large {
-            cache.tell_of_size(callee, value.bytes.len());
+            self.tell_of_size(callee, value.bytes.len());
         }
         kept.unwrap_or(false)
     }
 
-    /// Ends the call with an answer that is for its caller only.
-    pub(crate) fn share_nothing(mut self) {
-        self.end(|zone, key, call| zone.share_nothing(key, call));
+    fn share_nothing(&self, key: &CacheKey, call: u64) {
+        self.with(|zone| zone.share_nothing(&key.0, call));
     }
 
-    /// Ends the call without a token, which those that wait shall know.
-    pub(crate) fn fail(mut self, failed: &Failed) {
-        self.end(|zone, key, call| zone.fail(key, call, &failure::encode(failed)));
+    fn fail(&self, key: &CacheKey, call: u64, failed: &Failed) {
+        self.with(|zone| zone.fail(&key.0, call, &failure::encode(failed)));
     }
 
-    fn end<R>(&mut self, end: impl FnOnce(&mut Zone<'_>, &Digest, u64) -> R) -> Option<R> {
-        let call = self.call.take()?;
-        self.cache.with(|zone| end(zone, &self.key.0, call))
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.end(|zone, key, call| zone.release(key, call));
+    fn release(&self, key: &CacheKey, call: u64) {
+        self.with(|zone| zone.release(&key.0, call));
     }
 }

@@ -7,10 +7,10 @@ use sts_core::cache_key::CacheKey;
 use sts_core::encoding::Encoding;
 use sts_core::error::{Failure, FailureKind};
 use sts_core::secret::SharedSecret;
+use sts_flight::granted::Granted;
 
 use crate::conf::{Carrier, ExchangeId};
 use crate::course::Course;
-use crate::flow::Granted;
 use crate::nginx::request::{Request, RequestId};
 use crate::purge::Purging;
 

@@ -15,7 +15,7 @@ use crate::conf::{Exchange, ExchangeId, LocationConf};
 use crate::module::Sts;
 use crate::nginx::body::Reading;
 use crate::nginx::request::{Request, RequestId};
-use crate::pending::Pending;
+use crate::worker::Waited;
 
 /// Where a request's exchange stands in one visit.
 #[derive(Clone, Default)]
@@ -26,7 +26,7 @@ pub(crate) enum Stage {
     /// NGINX reads the body, in which the source may stand.
     ReadingBody,
     /// The request waits for a call.
-    Waiting(Rc<Pending>),
+    Waiting(Rc<Waited>),
     /// It has ended so; the number is that of [`crate::context::Context::ended`].
     Ended(usize),
 }
@@ -134,7 +134,7 @@ impl Course {
             let status =
                 UNREADABLE.into_iter().find(|known| *known == status).unwrap_or(UNREADABLE[0]);
             match std::mem::take(stage) {
-                Stage::Waiting(pending) => pending.abandon(),
+                Stage::Waiting(waited) => waited.waiting.leave(),
                 // A visit that follows is that of an error page, which may hide what it is for.
                 Stage::ReadingBody => self.refuse(Refusal::unreadable(status)),
                 Stage::Fresh | Stage::Ended(_) => {}

@@ -12,13 +12,11 @@
 //! | [`admission`] | a request that was refused stays refused |
 //! | [`context`] | what is known of a client's request, over internal redirects too |
 //! | [`course`] | how far one request, or one subrequest, has come |
-//! | [`ask`] | what a request asks an STS for |
-//! | [`flow`] | one exchange, from the source token to the target token |
+//! | [`values`] | what a request brings to its exchange |
+//! | [`ask`] | what a request asks an STS for, and the call that gets it |
 //! | [`carry`] | how tokens get out of a request and into it |
 //! | [`cache`] | the tokens that all workers share |
-//! | [`flight`] | one call for a key, however many wait for it |
-//! | [`pending`] | a request that waits |
-//! | [`target`] | a target token in the forms that it is passed on in |
+//! | [`worker`] | how flights ([`sts_flight`]) run on NGINX |
 //! | [`credentials`] | the gateway's credentials, as far as they are in files |
 //! | [`afterwards`] | what shows only when a request is over |
 //! | [`purge`] | forgetting tokens |
@@ -41,18 +39,16 @@ mod context;
 mod course;
 mod credentials;
 mod elsewhere;
-mod flight;
-mod flow;
 mod handler;
 mod module;
 mod net;
-mod pending;
 mod purge;
 mod refusal;
 mod report;
-mod target;
+mod values;
 mod variables;
 mod visit;
+mod worker;
 
 use sts_nginx as nginx;
 

@@ -15,6 +15,7 @@ use std::rc::Rc;
 use sts_core::error::{Failure, FailureKind};
 use sts_core::profile::Outgoing;
 use sts_core::secret::Secret;
+use sts_flight::failed::{Exceeded, Failed};
 use sts_net::calls::{CallLimits, Full as QueueFull};
 use sts_net::http1::answer::Answer;
 use sts_net::http1::request;
@@ -88,6 +89,18 @@ impl CallError {
     fn may_pass(&self) -> bool {
         !matches!(self, Self::Connect(error) if error.is_about_the_worker())
     }
+
+    /// The end of a call with these limits.
+    pub(crate) fn into_failed(self, limit: &Limit) -> Failed {
+        let exceeded = match &self {
+            Self::Queue(_) => Some(Exceeded::Calls(limit.calls)),
+            Self::Timeout(_) => Some(Exceeded::Time),
+            Self::TooLarge(bytes) => Some(Exceeded::Response(*bytes)),
+            Self::Connect(error) if error.is_about_the_worker() => Some(Exceeded::Worker),
+            _ => None,
+        };
+        Failed { failure: self.into(), exceeded }
+    }
 }
 
 impl From<Failure> for CallError {
@@ -124,18 +137,20 @@ impl Message {
     }
 }
 
-/// Sends a message and collects the answer. `write` writes it, a second time if the first was refused
+/// Sends a message and collects the answer, within `time` milliseconds, which are what is left of the
+/// time of the request. `write` writes it, a second time if the first was refused
 /// for a reason that lies in the connection. `sent` is set as soon as the STS may have seen any of it;
 /// `hold` tells whether a worker that shuts down has to wait for this.
 pub(crate) async fn call(
     destination: &Rc<Destination>,
     write: &impl Fn() -> Result<Message, Failure>,
     limit: &Limit,
+    time: u64,
     sent: &Cell<bool>,
     hold: Hold,
 ) -> Result<Answer, CallError> {
-    let deadline = pin!(Timer::new(limit.timeout, hold));
-    let running = pin!(run(destination, write, limit, sent));
+    let deadline = pin!(Timer::new(time, hold));
+    let running = pin!(run(destination, write, limit, time, sent));
     let answer = timer::before(deadline, running).await;
     answer.unwrap_or(Err(CallError::Timeout(limit.timeout)))
 }
@@ -145,9 +160,10 @@ fn run(
     destination: &Rc<Destination>,
     write: &impl Fn() -> Result<Message, Failure>,
     limit: &Limit,
+    time: u64,
     sent: &Cell<bool>,
 ) -> impl Future<Output = Result<Answer, CallError>> {
-    let end = timer::now() + limit.timeout;
+    let end = timer::now() + time;
     async move {
         let mut message = write()?;
         let _turn = destination.calls().turn(limit.calls).await?;

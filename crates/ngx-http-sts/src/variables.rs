@@ -51,7 +51,7 @@ fn fact(request: Request<'_>, fact: usize) -> Option<&[u8]> {
     let context = request.context()?;
     let ended = context.last_of(request, |_| true)?;
     match (Fact::numbered(fact)?, ended.verdict) {
-        (Fact::Status, Verdict::Granted) => Some(context.granted(ended)?.how.name().as_bytes()),
+        (Fact::Status, Verdict::Granted) => Some(context.granted(ended)?.status.name().as_bytes()),
         (Fact::Status, Verdict::Passed(_)) => Some(b"PASSED"),
         (Fact::Status, Verdict::Refused(_)) => Some(b"FAILED"),
         (Fact::Error, Verdict::Passed(kind) | Verdict::Refused(kind)) => {

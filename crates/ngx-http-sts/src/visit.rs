@@ -10,24 +10,26 @@ use sts_core::cache_key::CacheKey;
 use sts_core::error::{Failure, FailureKind};
 use sts_core::secret::SharedSecret;
 use sts_core::source;
+use sts_flight::flights::Lookup;
+use sts_flight::granted::Granted;
+use sts_flight::token::About;
+use sts_flight::waiting::Waiting;
 
-use crate::ask::{self, Values};
 use crate::carry::accept::{self, Taken};
 use crate::carry::{form, pass};
 use crate::conf::settings::BoundTokens;
 use crate::conf::{Exchange, OnFailure};
 use crate::context::{Context, Ended, Outcome, Source, Verdict};
 use crate::course::{Course, Refusal, Stage};
-use crate::flight::Boarding;
-use crate::flow::{About, Granted};
 use crate::module::Served;
 use crate::nginx::body::Reading;
 use crate::nginx::phase::Next;
 use crate::nginx::request::{OutOfMemory, Request};
 use crate::nginx::suspend::suspend;
-use crate::pending::Pending;
 use crate::refusal;
 use crate::report;
+use crate::values::{self, Values};
+use crate::worker::{Nginx, Waited};
 
 struct Visit<'v> {
     request: Request<'v>,
@@ -43,7 +45,7 @@ pub(crate) fn make(request: Request<'_>, exchange: &Exchange) -> Result<Next, Ou
     match visit.course.stage(request) {
         Stage::Fresh => visit.begin(),
         Stage::ReadingBody => Ok(Next::Wait),
-        Stage::Waiting(pending) => visit.go_on(&pending),
+        Stage::Waiting(waited) => visit.go_on(&waited),
         Stage::Ended(number) if visit.has_judged(number) => Ok(Next::GoOn),
         // An `if` was chosen since, which says something else.
         Stage::Ended(_) => visit.begin(),
@@ -83,9 +85,9 @@ impl Visit<'_> {
             return self.end(source, key, Outcome::Same(number), 0);
         }
         let check = |is_bound: &dyn Fn() -> bool| check_bound(exchange, &source, is_bound);
-        match token.and_then(|token| ask::start(exchange, &source, &token, &values, key, check)) {
-            Ok(Boarding::Later(pending)) => self.wait(pending),
-            Ok(Boarding::Now(granted)) => self.end(source, key, Outcome::Granted(granted), 0),
+        match token.and_then(|token| values::start(exchange, &token, &values, key, check)) {
+            Ok(Lookup::Waits(waiting)) => self.wait(waiting, source, key),
+            Ok(Lookup::Hit(granted)) => self.end(source, key, Outcome::Granted(granted), 0),
             Err(failure) => self.end(source, key, Outcome::Failed(failure), 0),
         }
     }
@@ -110,31 +112,38 @@ impl Visit<'_> {
         Ok(Next::GoOn)
     }
 
-    fn wait(&self, pending: Rc<Pending>) -> Result<Next, OutOfMemory> {
+    fn wait(
+        &self,
+        waiting: Rc<Waiting<Nginx>>,
+        source: Source,
+        key: CacheKey,
+    ) -> Result<Next, OutOfMemory> {
         let Self { request, course, exchange, .. } = *self;
-        match suspend(request, !exchange.ignore_client_abort, Some(pending.clone())) {
-            Ok(waiter) => pending.set_waiter(waiter),
+        let waited = Rc::new(Waited { waiting, source, key });
+        match suspend(request, !exchange.ignore_client_abort, Some(waited.clone())) {
+            Ok(resumer) => waited.waiting.set_request(resumer),
             Err(error) => {
-                pending.abandon();
+                waited.waiting.leave();
                 return Err(error);
             }
         }
-        course.set_stage(request.visit(), Stage::Waiting(pending));
+        course.set_stage(request.visit(), Stage::Waiting(waited));
         Ok(Next::Wait)
     }
 
-    fn go_on(&self, pending: &Pending) -> Result<Next, OutOfMemory> {
+    fn go_on(&self, waited: &Waited) -> Result<Next, OutOfMemory> {
+        let Waited { waiting, source, key } = waited;
         // NGINX enters a waiting phase again whenever the client's connection becomes writable. An
         // outcome that is there already is for when the request is resumed, and only once.
-        if pending.is_suspended() {
+        if waiting.is_suspended() {
             return Ok(Next::Wait);
         }
-        let Some(outcome) = pending.take_outcome() else { return Ok(Next::Wait) };
+        let Some(outcome) = waiting.take_outcome() else { return Ok(Next::Wait) };
         let outcome = match outcome {
             Ok(granted) => Outcome::Granted(granted),
             Err(failure) => Outcome::Failed(failure),
         };
-        self.end(pending.ask.source.clone(), pending.ask.key, outcome, pending.took())
+        self.end(source.clone(), *key, outcome, waiting.took())
     }
 
     /// The exchange has ended: the target is put in, and the request goes on or is refused.

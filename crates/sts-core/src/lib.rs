@@ -27,6 +27,7 @@
 //! | [`jwt`] | what a JWT says of itself |
 //! | [`carry`] | where tokens stand in a request, and how they are taken out and put in |
 //! | [`source`] | what a source token says of itself |
+//! | [`target`] | a target token in the forms that it is passed on in |
 //! | [`secret`] | types that keep tokens and credentials out of logs |
 //! | [`now`] | time and randomness, as arguments |
 #![forbid(unsafe_code)]
@@ -61,6 +62,7 @@ pub mod report;
 mod retry_after;
 pub mod source;
 pub mod source_tag;
+pub mod target;
 pub mod wstrust;
 
 pub use sts_secret as secret;

@@ -3,7 +3,7 @@
 use sts_core::error::{Doubt, Failure, FailureKind};
 use sts_core::issued::TokenType;
 
-use crate::flow::{Exceeded, Failed};
+use sts_flight::failed::{Exceeded, Failed};
 
 /// The words for the limits that mean the same in every worker.
 const TIME: &str = "time";

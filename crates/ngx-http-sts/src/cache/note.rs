@@ -5,8 +5,8 @@ use sts_core::issued::TokenType;
 use sts_core::secret::Secret;
 use sts_zone::zone::Kept;
 
-use crate::flow::{About, Token, Validity};
 use crate::nginx::clock;
+use sts_flight::token::{About, Token, Validity};
 
 /// What a note says of the type of a token. The word for another type stands before the token: its
 /// length in a byte, and itself.

@@ -14,9 +14,9 @@ use crate::carry::{form, parameters};
 use crate::conf::Carrier;
 use crate::conf::carrier::{self, Passed};
 use crate::course::Course;
-use crate::flow::Granted;
 use crate::nginx::fields::{Change, Field};
 use crate::nginx::request::{OutOfMemory, Request};
+use sts_flight::granted::Granted;
 
 /// What a location has put into a request.
 pub(crate) struct Applied {

@@ -2,12 +2,12 @@
 
 use std::cell::OnceCell;
 
-use sts_core::encoding::{Encoding, stands_as_it_is};
-use sts_core::secret::Secret;
+use crate::encoding::{Encoding, stands_as_it_is};
+use crate::secret::Secret;
 
-/// A token as it was issued, which is how it is kept, and its encodings, each made when somebody wants
+/// A token as it was issued, which is how it is kept, and its encodings, each made when a reader wants
 /// it. All requests that wait for one call share them.
-pub(crate) struct Target {
+pub struct Target {
     issued: Secret,
     /// Whether it can be passed on as it was issued: its readers ask more than once.
     stands_as_it_is: bool,
@@ -23,17 +23,18 @@ struct Encoded {
 }
 
 impl Target {
-    pub(crate) fn new(issued: Secret) -> Self {
+    /// A token as it was issued.
+    pub fn new(issued: Secret) -> Self {
         Self { stands_as_it_is: stands_as_it_is(issued.expose()), issued, encoded: OnceCell::new() }
     }
 
     /// The token as it was issued.
-    pub(crate) fn issued(&self) -> &Secret {
+    pub fn issued(&self) -> &Secret {
         &self.issued
     }
 
     /// The token as it can be passed on; `None` where it cannot.
-    pub(crate) fn encoded(&self, encoding: Option<Encoding>) -> Option<&Secret> {
+    pub fn encoded(&self, encoding: Option<Encoding>) -> Option<&Secret> {
         let Some(encoding) = encoding else {
             return self.stands_as_it_is.then_some(&self.issued);
         };

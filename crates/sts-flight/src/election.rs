@@ -1,0 +1,56 @@
+//! The shared cache, as far as it says what to do for a key.
+//!
+//! It elects one caller over all workers: a key has at most one running call, and a call has a number.
+//! The process that makes it gives signs of life; when they stop, another one is elected.
+
+use sts_core::cache_key::CacheKey;
+
+use crate::failed::Failed;
+use crate::token::{Token, Validity};
+
+/// What the cache says about a key.
+pub enum Found {
+    /// Another worker makes the call of this number.
+    Elsewhere(u64),
+    /// The call that this one waited for ended so.
+    Failure(Failed),
+    /// No call is running: this worker has to make the one of this number.
+    Lead(u64),
+    /// It is there.
+    Token(Token),
+    /// The answer was for the request that called for it: each other one makes a call of its own.
+    Unshared,
+}
+
+/// A cache that several workers share.
+pub trait Election: 'static {
+    /// What a request asks for.
+    type Ask;
+
+    /// Milliseconds after which the others want a sign of life from a caller.
+    const HEARTBEAT: u64;
+
+    /// Looks for a token that `suits`; where there is none, decides which worker calls. `awaits` is the
+    /// call of another worker that this one waits for.
+    fn find(&self, key: &CacheKey, awaits: Option<u64>, suits: impl Fn(&Validity) -> bool)
+    -> Found;
+
+    /// Looks for a token that suits, and for nothing else.
+    fn look(&self, key: &CacheKey, suits: impl Fn(&Validity) -> bool) -> Option<Token>;
+
+    /// The call of this number is still made.
+    fn renew(&self, key: &CacheKey, call: u64);
+
+    /// Ends a call with a token for all requests that ask for the same, and keeps it for as long as it
+    /// is good and some location would use it. Returns whether it is kept.
+    fn complete(&self, key: &CacheKey, call: u64, token: &Token, ask: &Self::Ask) -> bool;
+
+    /// Ends a call with an answer that is for its caller only.
+    fn share_nothing(&self, key: &CacheKey, call: u64);
+
+    /// Ends a call without a token, which those that wait shall know.
+    fn fail(&self, key: &CacheKey, call: u64, failed: &Failed);
+
+    /// Gives the duty to call up: the next worker that asks is elected.
+    fn release(&self, key: &CacheKey, call: u64);
+}

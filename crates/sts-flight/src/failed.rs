@@ -1,0 +1,35 @@
+//! A call that ended without a token.
+
+use sts_core::error::Failure;
+use sts_core::issued::TokenType;
+use sts_net::calls::CallLimits;
+
+/// A call that ended without a token.
+#[derive(Clone, Debug)]
+pub struct Failed {
+    /// Why.
+    pub failure: Failure,
+    /// The limit that ended it, where one did.
+    pub exceeded: Option<Exceeded>,
+}
+
+/// The limit of the request that the call was made for. Others may have wider ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exceeded {
+    /// `STSMaxCalls`.
+    Calls(CallLimits),
+    /// `STSMaxResponse`, in bytes.
+    Response(usize),
+    /// `STSHTTPTimeOut`.
+    Time,
+    /// `STSAcceptTokenType`, which does not name this one.
+    TokenType(TokenType),
+    /// What this worker can do: it has no free connections, or ends. That says nothing of others.
+    Worker,
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        Self { failure, exceeded: None }
+    }
+}

@@ -1,0 +1,90 @@
+//! A token, and what is known of it.
+
+use std::rc::Rc;
+
+use sts_core::issued::TokenType;
+use sts_core::life::LifePolicy;
+use sts_core::target::Target;
+
+use crate::granted::{CacheStatus, Granted, Held};
+
+/// A token that an STS has issued, or that lay in a cache.
+pub struct Token {
+    /// The token, as it was issued.
+    pub token: Target,
+    /// Its type, as the STS named it.
+    pub token_type: TokenType,
+    /// For how long it is good.
+    pub validity: Validity,
+    /// Its source was looked at, and is bound to no key of its client.
+    pub unbound: bool,
+    /// It lies in a cache, where others find it.
+    pub kept: bool,
+    /// What is known of its subject.
+    pub about: About,
+}
+
+/// What a look at the subject of a token has shown (`STSExpect`). The name of the gateway is a part of
+/// the key, so what is known of a token holds for all that ask for the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// It does not name the gateway.
+    Other,
+    /// It is not what the location that called expects: it is not kept.
+    Unexpected,
+    /// No location that expects anything has looked.
+    Unknown,
+}
+
+/// For how long a token is good. Times are milliseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    /// When it was asked for.
+    pub sent: u64,
+    /// Seconds after that, as the STS and the tokens say, if they do.
+    pub good_for: Option<u64>,
+    /// When it leaves the cache that it lies in.
+    pub at_most: u64,
+}
+
+impl Validity {
+    /// Up to when requests with this policy may share the token.
+    pub fn until(&self, policy: &LifePolicy) -> u64 {
+        self.sent.saturating_add(policy.life(self.good_for)).min(self.at_most)
+    }
+
+    /// Whether a request with this policy may use what another one asked for; `now` is in milliseconds
+    /// since 1970.
+    pub fn suits(&self, policy: &LifePolicy, now: u64) -> bool {
+        self.until(policy) > now
+    }
+}
+
+impl Token {
+    /// As the only request gets it that wants it.
+    pub fn granted(self, policy: &LifePolicy, status: CacheStatus) -> Granted {
+        Granted {
+            until: self.until(policy),
+            token_type: self.token_type,
+            status,
+            about: self.about,
+            token: Held::Own(self.token),
+        }
+    }
+
+    /// As one of several requests gets it.
+    pub fn shared(self: &Rc<Self>, policy: &LifePolicy, status: CacheStatus) -> Granted {
+        Granted {
+            until: self.until(policy),
+            token_type: self.token_type.clone(),
+            status,
+            about: self.about,
+            token: Held::Shared(self.clone()),
+        }
+    }
+
+    /// Up to when others with this policy find it.
+    fn until(&self, policy: &LifePolicy) -> u64 {
+        if self.kept { self.validity.until(policy) } else { 0 }
+    }
+}
