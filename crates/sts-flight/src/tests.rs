@@ -1,1 +1,10 @@
+//! The rules of flights, as stories of clients, workers and an STS, under a clock that the test sets.
 
+mod coalescing;
+mod deadlines;
+mod leaving;
+mod limits;
+mod policies;
+mod unshared;
+mod workers;
+mod world;

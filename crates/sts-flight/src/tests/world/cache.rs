@@ -1,0 +1,196 @@
+//! A shared cache by the book: slow, and easy to believe.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use sts_core::cache_key::CacheKey;
+use sts_core::issued::TokenType;
+use sts_core::secret::Secret;
+use sts_core::target::Target;
+
+use super::executor::now;
+use super::sts::Wants;
+use super::{EPOCH, text};
+use crate::election::{Election, Found};
+use crate::failed::Failed;
+use crate::token::{About, Token, Validity};
+
+/// Milliseconds without a sign of life after which a call is another worker's.
+pub(in crate::tests) const LEASE: u64 = 2_000;
+
+/// Milliseconds for which the end of a call is remembered.
+const REMEMBERED: u64 = 1_000;
+
+/// A worker's view of the cache.
+pub(in crate::tests) struct ModelCache {
+    pub(in crate::tests) worker: usize,
+    shared: Rc<RefCell<Shared>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    tokens: HashMap<[u8; 32], (String, Validity, bool)>,
+    calls: HashMap<[u8; 32], (u64, Call)>,
+    last: u64,
+    /// Nothing can be kept.
+    is_full: bool,
+}
+
+enum Call {
+    Running { worker: usize, sign: u64 },
+    Ended { at: u64, how: Ended },
+}
+
+enum Ended {
+    Failed(Failed),
+    Unshared,
+}
+
+thread_local! {
+    static DEAD: RefCell<HashSet<usize>> = RefCell::default();
+}
+
+/// A worker is dead.
+pub(super) fn bury(worker: usize) {
+    DEAD.with_borrow_mut(|dead| dead.insert(worker));
+}
+
+impl ModelCache {
+    /// The views of two workers.
+    pub(in crate::tests) fn of_two() -> (Rc<Self>, Rc<Self>) {
+        let shared = Rc::<RefCell<Shared>>::default();
+        let view =
+            |worker, shared: &Rc<RefCell<Shared>>| Rc::new(Self { worker, shared: shared.clone() });
+        (view(0, &shared), view(1, &shared))
+    }
+
+    /// The view of the only worker.
+    pub(in crate::tests) fn of_one() -> Rc<Self> {
+        Self::of_two().0
+    }
+
+    /// Whether a token lies there.
+    pub(in crate::tests) fn has(&self, key: u8) -> bool {
+        self.shared.borrow().tokens.contains_key(&[key; 32])
+    }
+
+    /// Forgets everything.
+    pub(in crate::tests) fn purge(&self) {
+        self.shared.borrow_mut().tokens.clear();
+    }
+
+    /// Nothing is kept from now on.
+    pub(in crate::tests) fn fill(&self) {
+        self.shared.borrow_mut().is_full = true;
+    }
+
+    /// The number of the call that runs for a key.
+    pub(in crate::tests) fn running(&self, key: u8) -> Option<u64> {
+        let shared = self.shared.borrow();
+        let (number, call) = shared.calls.get(&[key; 32])?;
+        matches!(call, Call::Running { .. }).then_some(*number)
+    }
+
+    fn end(&self, key: &CacheKey, call: u64, how: Option<Ended>) {
+        let mut shared = self.shared.borrow_mut();
+        if shared.calls.get(&key.0).is_none_or(|(number, _)| *number != call) {
+            return;
+        }
+        match how {
+            Some(how) => shared.calls.insert(key.0, (call, Call::Ended { at: now(), how })),
+            None => shared.calls.remove(&key.0),
+        };
+    }
+}
+
+impl Election for ModelCache {
+    type Ask = Wants;
+
+    const HEARTBEAT: u64 = 500;
+
+    fn find(
+        &self,
+        key: &CacheKey,
+        awaits: Option<u64>,
+        suits: impl Fn(&Validity) -> bool,
+    ) -> Found {
+        if let Some(token) = self.look(key, suits) {
+            return Found::Token(token);
+        }
+        let mut shared = self.shared.borrow_mut();
+        match shared.calls.get(&key.0) {
+            Some((number, Call::Running { worker, sign })) => {
+                let is_dead = DEAD.with_borrow(|dead| dead.contains(worker));
+                if *worker != self.worker && now() < sign + LEASE && !is_dead {
+                    return Found::Elsewhere(*number);
+                }
+            }
+            Some((number, Call::Ended { at, how })) => {
+                let is_meant = awaits.is_some_and(|awaited| awaited <= *number);
+                if is_meant && now() <= at + REMEMBERED {
+                    return match how {
+                        Ended::Failed(failed) => Found::Failure(failed.clone()),
+                        Ended::Unshared => Found::Unshared,
+                    };
+                }
+            }
+            None => {}
+        }
+        shared.last += 1;
+        let number = shared.last;
+        let call = Call::Running { worker: self.worker, sign: now() };
+        shared.calls.insert(key.0, (number, call));
+        Found::Lead(number)
+    }
+
+    fn look(&self, key: &CacheKey, suits: impl Fn(&Validity) -> bool) -> Option<Token> {
+        let shared = self.shared.borrow();
+        let (text, validity, unbound) = shared.tokens.get(&key.0)?;
+        let is_good = validity.at_most > EPOCH + now() && suits(validity);
+        is_good.then(|| Token {
+            token: Target::new(Secret::new(text.as_bytes())),
+            token_type: TokenType::Bearer,
+            validity: *validity,
+            unbound: *unbound,
+            kept: true,
+            about: About::Unknown,
+        })
+    }
+
+    fn renew(&self, key: &CacheKey, call: u64) {
+        let mut shared = self.shared.borrow_mut();
+        if let Some((number, Call::Running { sign, .. })) = shared.calls.get_mut(&key.0)
+            && *number == call
+        {
+            *sign = now();
+        }
+    }
+
+    fn complete(&self, key: &CacheKey, call: u64, token: &Token, ask: &Wants) -> bool {
+        let Validity { sent, good_for, .. } = token.validity;
+        let good_for_all = good_for.unwrap_or(300).saturating_mul(1_000);
+        let at_most = sent + good_for_all;
+        let suits = token.validity.suits(&ask.policy, EPOCH + now());
+        if self.shared.borrow().is_full || at_most <= EPOCH + now() {
+            self.share_nothing(key, call);
+            return false;
+        }
+        let entry = (text(&token.token), Validity { sent, good_for, at_most }, token.unbound);
+        self.shared.borrow_mut().tokens.insert(key.0, entry);
+        self.end(key, call, (!suits).then_some(Ended::Unshared));
+        true
+    }
+
+    fn share_nothing(&self, key: &CacheKey, call: u64) {
+        self.end(key, call, Some(Ended::Unshared));
+    }
+
+    fn fail(&self, key: &CacheKey, call: u64, failed: &Failed) {
+        self.end(key, call, Some(Ended::Failed(failed.clone())));
+    }
+
+    fn release(&self, key: &CacheKey, call: u64) {
+        self.end(key, call, None);
+    }
+}
