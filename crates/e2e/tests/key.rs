@@ -102,6 +102,122 @@ static ROWS: &[Row] = &[
             "STSExchange otx %%STS%% params=scope%3Db; STSVariables $source_token $target;",
         ],
     ),
+    // What an option says by itself is a parameter as well.
+    parts(
+        "STSExchange",
+        NONE,
+        [
+            "STSExchange otx %%STS%% audience=urn:a; STSVariables $source_token $target;",
+            "STSExchange otx %%STS%% audience=urn:b; STSVariables $source_token $target;",
+        ],
+    ),
+    parts(
+        "STSExchange",
+        NONE,
+        [
+            "STSExchange otx %%STS%% resource=urn:a; STSVariables $source_token $target;",
+            "STSExchange otx %%STS%% resource=urn:b; STSVariables $source_token $target;",
+        ],
+    ),
+    parts(
+        "STSExchange",
+        NONE,
+        [
+            "STSExchange otx %%STS%% scope=urn:a; STSVariables $source_token $target;",
+            "STSExchange otx %%STS%% scope=urn:b; STSVariables $source_token $target;",
+        ],
+    ),
+    parts(
+        "STSExchange",
+        NONE,
+        [
+            "STSExchange otx %%STS%% requested_token_type=urn:a; STSVariables $source_token $target;",
+            "STSExchange otx %%STS%% requested_token_type=urn:b; STSVariables $source_token $target;",
+        ],
+    ),
+    parts(
+        "STSExchange",
+        NONE,
+        [
+            "STSExchange otx %%STS%% subject_token_type=urn:a; STSVariables $source_token $target;",
+            "STSExchange otx %%STS%% subject_token_type=urn:b; STSVariables $source_token $target;",
+        ],
+    ),
+    parts(
+        "STSExchange",
+        NONE,
+        [
+            "STSExchange otx %%STS%% audience=a&audience=b; STSVariables $source_token $target;",
+            "STSExchange otx %%STS%% audience=b&audience=a; STSVariables $source_token $target;",
+        ],
+    ),
+    parts(
+        "STSExchange",
+        NONE,
+        [
+            "STSExchange otx %%STS%% audience=a; STSVariables $source_token $target;",
+            "STSExchange otx %%STS%% audience=a&resource=a; STSVariables $source_token $target;",
+        ],
+    ),
+    parts(
+        "STSExchange",
+        NONE,
+        ["STSExchange cc %%STS%% scope=key-a;", "STSExchange cc %%STS%% scope=key-b;"],
+    ),
+    shares(
+        "STSExchange",
+        NONE,
+        [
+            "STSExchange otx %%STS%% audience=a&audience=b&scope=x+y; STSVariables $source_token $target;",
+            "STSExchange otx %%STS%% params=audience%3Da%26audience%3Db%26scope%3Dx%2By; STSVariables $source_token $target;",
+        ],
+    ),
+    shares(
+        "STSExchange",
+        NONE,
+        [
+            "STSExchange otx %%STS%% requested_token_type=id_token; STSVariables $source_token $target;",
+            "STSExchange otx %%STS%% requested_token_type=urn:ietf:params:oauth:token-type:id_token; STSVariables $source_token $target;",
+        ],
+    ),
+    shares(
+        "STSRequestParameter",
+        NONE,
+        [
+            "STSType otx; STSOTXEndpoint %%STS%%; STSVariables $source_token $target;
+            STSRequestParameter subject_token_type jwt;",
+            "STSExchange otx %%STS%% subject_token_type=jwt; STSVariables $source_token $target;",
+        ],
+    ),
+    shares(
+        "STSRequestParameter",
+        OTX,
+        [
+            "STSRequestParameter requested_token_type saml2;",
+            "STSRequestParameter requested_token_type urn:ietf:params:oauth:token-type:saml2;",
+        ],
+    ),
+    shares(
+        "STSRequestParameter",
+        OTX,
+        [
+            "STSRequestParameter requested_token_type jwt;",
+            "STSRequestParameter requested_token_type jwt$arg_none;",
+        ],
+    ),
+    parts(
+        "STSRequestParameter",
+        OTX,
+        [
+            "STSRequestParameter requested_token_type id_token;",
+            "STSRequestParameter requested_token_type saml2;",
+        ],
+    ),
+    parts(
+        "STSRequestParameter",
+        OTX,
+        ["", "STSRequestParameter requested_token_type access_token;"],
+    ),
     parts(
         "STSRequestParameter",
         OTX,

@@ -97,6 +97,8 @@ const NO_METHODS: Refused = &[
     ("client_cert cert=a", &["\"key\" is missing"]),
 ];
 
+const NO_ASKED: Refused = &[("''", &["must not be empty"]), ("$host", &["no variables", "%24"])];
+
 static ROWS: &[Row] = &[
     row(
         "STSType",
@@ -249,6 +251,12 @@ static ROWS: &[Row] = &[
             ("scope=s3cr3t%zz", &["name=value"]),
         ],
     ),
+    row("", "audience", &["a", "urn:a b", "a%24b"], NO_ASKED),
+    row("", "audience", &["a"], NO_ASKED).of("cc"),
+    row("", "resource", &["https://a/?b=c&d", "urn:a"], NO_ASKED),
+    row("", "scope", &["read", "read write"], NO_ASKED),
+    row("", "requested_token_type", &["id_token", "urn:ietf:params:x", "bogus"], NO_ASKED),
+    row("", "subject_token_type", &["jwt", "saml2", "bogustoken"], NO_ASKED),
     row(
         "STSVariables",
         "",
@@ -634,6 +642,11 @@ fn no_directive_and_no_option_lacks_its_row() {
     let mut all = keys;
     all.extend(
         ["auth", "cache.name", "client_id", "params", "password", "username"].map(str::to_owned),
+    );
+    // And these, which are parameters of the request.
+    all.extend(
+        ["audience", "resource", "scope", "requested_token_type", "subject_token_type"]
+            .map(str::to_owned),
     );
     assert_eq!(rows(|row| row.key.1), all, "an option needs a row in ROWS");
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use sts_core::client_auth::{ClientAuth, Method};
 use sts_core::endpoint::Endpoint;
 use sts_core::options::{OptionError, Options, Template};
+use sts_core::parameters;
 use sts_core::wstrust::endpoint_auth;
 
 use crate::conf::argument::{self, Problem};
@@ -23,6 +24,10 @@ const CLIENT_ID: &str = "client_id";
 const PARAMS: &str = "params";
 const PASSWORD: &str = "password";
 const USERNAME: &str = "username";
+
+/// Parameters of the request that OAuth exchanges have by themselves: literal, and no form within a form.
+const ASKED_FOR: [&str; 5] =
+    ["audience", "resource", "scope", "requested_token_type", "subject_token_type"];
 
 /// The options whose values may hold variables, besides those that their directive says it of.
 const WITH_VARIABLES: [&str; 4] = [PARAMS, CLIENT_ID, USERNAME, "challenge"];
@@ -47,7 +52,7 @@ pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
     let kind = argument::word(kind, &Kind::OF_EXCHANGES)?;
     let endpoint = Endpoint::parse(endpoint).map_err(|error| error.to_string())?;
     let with_variables: Vec<_> = WITH_VARIABLES.into_iter().chain(keys::with_variables()).collect();
-    let options = Options::parse_with_variables(options, &with_variables);
+    let options = Options::parse_with_lists(options, &with_variables, parameters::may_repeat);
     let options = options.map_err(|error| error.to_string())?;
     let mut whole = Whole { settings: Settings::default(), keys: Vec::new() };
     whole.settings.kind = Some(kind);
@@ -105,7 +110,7 @@ impl Reader<'_, '_> {
             self.ignore_password();
         }
         grant.auth = Some(auth);
-        self.parameters()?;
+        self.parameters(kind)?;
         let settings = &mut self.whole.settings;
         match kind {
             Kind::TokenExchange => settings.otx = grant,
@@ -160,15 +165,28 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn parameters(&mut self) -> Accepted {
+    /// Those of `params` come first.
+    fn parameters(&mut self, kind: Kind) -> Accepted {
         self.allowed.push(PARAMS);
         let form = self.options.take_form(PARAMS).map_err(|error| error.to_string())?;
         for (name, value) in form.into_iter().flatten() {
-            let (conf, place) = (self.block.conf, self.block.place);
-            parameter::add(conf, place, &mut self.whole.settings.parameters, &name, value)
-                .map_err(|refusal| refusal.within(PARAMS))?;
+            self.parameter(PARAMS, &name, value)?;
+        }
+        if kind == Kind::Password {
+            return Ok(());
+        }
+        self.allowed.extend(ASKED_FOR);
+        let texts = self.options.take_texts(&ASKED_FOR).map_err(|error| error.to_string())?;
+        for (key, value) in texts {
+            self.parameter(key, key, Template::of_literal(&value))?;
         }
         Ok(())
+    }
+
+    fn parameter(&mut self, key: &str, name: &str, value: Template) -> Accepted {
+        let (conf, place) = (self.block.conf, self.block.place);
+        parameter::add(conf, place, &mut self.whole.settings.parameters, name, value)
+            .map_err(|refusal| refusal.within(key))
     }
 
     /// The value of an option, as the argument of its directive would be written.
