@@ -137,6 +137,63 @@ fn a_cc_exchange_needs_no_source_and_no_variable() {
 }
 
 #[test]
+fn a_cc_exchange_names_its_target_alone() {
+    let scene = scene();
+    let server = format!(
+        "STSVariables $target_token;
+        location /option {{ STSExchange cc %%STS%% {AUTH}; %%PASS%% }}
+        location /directives {{
+            STSType cc;
+            STSCCEndpoint %%STS%%;
+            STSCCEndpointAuth client_secret_basic client_id=otxclient&client_secret=2Federate;
+            %%PASS%%
+        }}
+        location /off {{ STSType disabled; %%PASS%% }}
+        location /otx {{
+            STSExchange otx %%STS%% {AUTH};
+            STSVariables $source_token $target_token;
+            %%PASS%%
+        }}"
+    );
+    let nginx = scene.nginx().server(&server).start();
+
+    let of = |path: &str| Seen::by_backend(nginx.get(path).bearer("alice").send()).token();
+    let token = of("/option");
+    assert!(devsts::is_for(&token, "otxclient"), "{token}");
+    assert_eq!(of("/directives"), token);
+    assert_eq!(of("/off"), "");
+    scene.only_call();
+    assert_exchanged(nginx.get("/otx").bearer("alice").send(), "alice");
+}
+
+#[test]
+fn the_target_alone_is_refused_where_there_is_a_source() {
+    let of = |directives: &str| {
+        let builder = Nginx::builder().server(directives);
+        builder.http("map $http_x $from_map { default x; }").check()
+    };
+    let exchange = "STSExchange otx http://127.0.0.1:9/t";
+    let alone = ["source token", "STSVariables $source_token $alone", "STSVariables '' $alone"];
+    let forgotten = ["\"$from_map\"", "STSVariables $source_token $target_token"];
+    for (directives, parts) in [
+        (format!("location / {{ {exchange}; STSVariables $alone; }}"), &alone[..]),
+        (format!("STSVariables $alone; location / {{ {exchange}; }}"), &alone),
+        (
+            format!(
+                "location / {{ {exchange}; STSAcceptSourceTokenIn header; STSVariables $alone; }}"
+            ),
+            &alone,
+        ),
+        (format!("location / {{ {exchange}; STSVariables $from_map; }}"), &forgotten),
+    ] {
+        let Checked { ok, output } = of(&directives);
+        assert!(!ok && output.contains("\"STSVariables\""), "{directives}: {output}");
+        let missing = parts.iter().find(|part| !output.contains(**part));
+        assert_eq!(missing, None, "{directives}: {output}");
+    }
+}
+
+#[test]
 fn a_cc_exchange_whose_parameters_differ_gets_another_token() {
     let scene = scene();
     let nginx = scene.nginx().server(&location("/", "cc", "&params=scope%3D$arg_scope")).start();

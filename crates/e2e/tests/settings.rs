@@ -262,7 +262,11 @@ static ROWS: &[Row] = &[
         "",
         &["$http_x_source $target2", "'a $host' $target2"],
         &[
-            ("$http_x", &["number of arguments"]),
+            ("", &["number of arguments"]),
+            ("$http_x $target extra", &["number of arguments"]),
+            ("$own", &["source token", "STSVariables $source_token $own", "STSVariables '' $own"]),
+            ("$http_x", &["\"$http_x\"", "STSVariables $source_token $target_token"]),
+            ("target", &["\"target\"", "variable"]),
             ("$http_x target", &["\"target\"", "variable"]),
             ("$http_x $host", &["host"]),
         ],

@@ -141,7 +141,7 @@ pub(crate) static DIRECTIVES: [Directive; 60] = [
     .key_of(Kind::WsTrust, "wstrust_claims")
     .with_variables(),
     directive(c"STSRequestParameter", (1, 2), request_parameter).of_exchange(),
-    directive(c"STSVariables", (2, 2), carrier::variables),
+    directive(c"STSVariables", (1, 2), carrier::variables),
     directive(c"STSAcceptSourceTokenIn", (1, 2), carrier::accept),
     directive(c"STSPassTargetTokenIn", (1, 2), carrier::pass),
     directive(c"STSMaxForm", (1, 1), |b, a| {
