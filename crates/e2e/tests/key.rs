@@ -49,6 +49,7 @@ const fn shares(name: &'static str, base: &'static str, pair: [&'static str; 2])
 /// Exchanges without what their rows say, at an STS that takes whatever it is sent.
 const OTX: &str = "STSType otx; STSOTXEndpoint %%STS%%; STSVariables $source_token $target;";
 const ROPC: &str = "STSType ropc; STSROPCEndpoint %%STS%%; STSVariables $source_token $target;";
+const GRANT: &str = "STSType ropc; STSVariables $source_token $target;";
 const CC: &str = "STSType cc; STSCCEndpoint %%STS%%;";
 /// At one that speaks WS-Trust.
 const WST: &str =
@@ -245,6 +246,45 @@ static ROWS: &[Row] = &[
     ),
     parts("STSOTXClientID", OTX, ["STSOTXClientID a;", "STSOTXClientID b;"]),
     parts("STSOTXClientID", OTX, ["STSOTXClientID a$arg_n;", "STSOTXClientID b$arg_n;"]),
+    parts("STSROPC", GRANT, ["STSROPC url=%%STS%%&username=a;", "STSROPC url=%%STS%%&username=b;"]),
+    parts(
+        "STSROPC",
+        GRANT,
+        ["STSROPC url=%%STS%%&client_id=a;", "STSROPC url=%%STS%%&client_id=b;"],
+    ),
+    parts(
+        "STSROPC",
+        GRANT,
+        [
+            "STSROPC url=%%STS%%&auth=basic&username=a&password=b;",
+            "STSROPC url=%%STS%%&auth=basic&username=a&password=c;",
+        ],
+    ),
+    parts(
+        "STSROPC",
+        GRANT,
+        ["STSROPC url=%%STS%%&username=a;", "STSROPC url=%%STS%%%3Fx&username=a;"],
+    ),
+    parts(
+        "STSROPC",
+        "STSType ropc; STSVariables $source_token $target;
+        STSSSLTrustedCertificate %%PREFIX%%/ca.pem;",
+        ["STSROPC url=%%TLS%%&username=a;", "STSROPC url=%%TLS%%&username=a&ssl_verify=off;"],
+    ),
+    shares(
+        "STSROPC",
+        "STSType ropc; STSVariables $source_token $target; STSSSLValidateServer off;
+        STSSSLTrustedCertificate %%PREFIX%%/ca.pem;",
+        ["STSROPC url=%%TLS%%&username=a;", "STSROPC url=%%TLS%%&username=a&ssl_verify=on;"],
+    ),
+    shares(
+        "STSROPC",
+        GRANT,
+        [
+            "STSROPCEndpoint %%STS%%; STSROPCUsername a; STSROPCClientID b;",
+            "STSROPC url=%%STS%%&username=a&client_id=b&http_timeout=9;",
+        ],
+    ),
     parts("STSROPCClientID", ROPC, ["STSROPCClientID a;", "STSROPCClientID b;"]),
     parts("STSROPCUsername", ROPC, ["STSROPCUsername a;", "STSROPCUsername b;"]),
     parts("STSROPCUsername", ROPC, ["STSROPCUsername a$arg_n;", "STSROPCUsername b$arg_n;"]),
