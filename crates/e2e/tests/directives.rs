@@ -290,7 +290,7 @@ fn a_wrong_number_of_arguments_is_refused() {
         ("STSOTXClientID;", &["STSOTXClientID"]),
         ("STSRequestParameter;", &["STSRequestParameter"]),
         ("STSRequestParameter a b c;", &["STSRequestParameter"]),
-        ("STSVariables $a;", &["STSVariables"]),
+        ("STSVariables;", &["STSVariables"]),
         ("STSVariables $a $b $c;", &["STSVariables"]),
         ("STSPhase;", &["STSPhase"]),
         ("STSOnError;", &["STSOnError"]),

@@ -137,6 +137,63 @@ fn a_cc_exchange_needs_no_source_and_no_variable() {
 }
 
 #[test]
+fn a_cc_exchange_names_its_target_alone() {
+    let scene = scene();
+    let server = format!(
+        "STSVariables $target_token;
+        location /option {{ STSExchange cc %%STS%% {AUTH}; %%PASS%% }}
+        location /directives {{
+            STSType cc;
+            STSCCEndpoint %%STS%%;
+            STSCCEndpointAuth client_secret_basic client_id=otxclient&client_secret=2Federate;
+            %%PASS%%
+        }}
+        location /off {{ STSType disabled; %%PASS%% }}
+        location /otx {{
+            STSExchange otx %%STS%% {AUTH};
+            STSVariables $source_token $target_token;
+            %%PASS%%
+        }}"
+    );
+    let nginx = scene.nginx().server(&server).start();
+
+    let of = |path: &str| Seen::by_backend(nginx.get(path).bearer("alice").send()).token();
+    let token = of("/option");
+    assert!(devsts::is_for(&token, "otxclient"), "{token}");
+    assert_eq!(of("/directives"), token);
+    assert_eq!(of("/off"), "");
+    scene.only_call();
+    assert_exchanged(nginx.get("/otx").bearer("alice").send(), "alice");
+}
+
+#[test]
+fn the_target_alone_is_refused_where_there_is_a_source() {
+    let of = |directives: &str| {
+        let builder = Nginx::builder().server(directives);
+        builder.http("map $http_x $from_map { default x; }").check()
+    };
+    let exchange = "STSExchange otx http://127.0.0.1:9/t";
+    let alone = ["source token", "STSVariables $source_token $alone", "STSVariables '' $alone"];
+    let forgotten = ["\"$from_map\"", "STSVariables $source_token $target_token"];
+    for (directives, parts) in [
+        (format!("location / {{ {exchange}; STSVariables $alone; }}"), &alone[..]),
+        (format!("STSVariables $alone; location / {{ {exchange}; }}"), &alone),
+        (
+            format!(
+                "location / {{ {exchange}; STSAcceptSourceTokenIn header; STSVariables $alone; }}"
+            ),
+            &alone,
+        ),
+        (format!("location / {{ {exchange}; STSVariables $from_map; }}"), &forgotten),
+    ] {
+        let Checked { ok, output } = of(&directives);
+        assert!(!ok && output.contains("\"STSVariables\""), "{directives}: {output}");
+        let missing = parts.iter().find(|part| !output.contains(**part));
+        assert_eq!(missing, None, "{directives}: {output}");
+    }
+}
+
+#[test]
 fn a_cc_exchange_whose_parameters_differ_gets_another_token() {
     let scene = scene();
     let nginx = scene.nginx().server(&location("/", "cc", "&params=scope%3D$arg_scope")).start();
@@ -203,6 +260,116 @@ fn parameters_hold_variables_and_literal_dollar_signs() {
     let call = scene.only_call();
     let extra = &sent(&call)[3..];
     assert_eq!(extra, [("a", "one"), ("b", "$arg_a"), ("c", "$arg_a"), ("d", "x&y=z"), ("f", "")]);
+}
+
+#[test]
+fn what_is_asked_for_stands_by_itself() {
+    let scene = scene();
+    let options = "&scope=read+write&audience=orders&resource=https%3A%2F%2Fa%2F%3Fb&audience=st%24ck\
+        &requested_token_type=jwt&subject_token_type=id_token&params=audience%3Dfirst%26x%3D$arg_x";
+    let cc = "&scope=read&audience=orders";
+    let server = format!("{}{}", location("/otx", "otx", options), location("/cc", "cc", cc));
+    let nginx = scene.nginx().server(&server).start();
+
+    nginx.get("/otx?x=1").bearer("alice").send().expect_status(200);
+    nginx.get("/cc").send().expect_status(200);
+
+    let calls = scene.sts.calls();
+    assert_eq!(
+        sent(&calls[0]),
+        [
+            ("grant_type", GRANT),
+            ("subject_token", "alice"),
+            ("audience", "first"),
+            ("x", "1"),
+            ("scope", "read write"),
+            ("audience", "orders"),
+            ("resource", "https://a/?b"),
+            ("audience", "st$ck"),
+            ("requested_token_type", "urn:ietf:params:oauth:token-type:jwt"),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:id_token"),
+        ]
+    );
+    assert_eq!(
+        sent(&calls[1]),
+        [("grant_type", "client_credentials"), ("scope", "read"), ("audience", "orders")]
+    );
+}
+
+#[test]
+fn the_short_name_of_a_token_type_means_the_same_in_both_syntaxes() {
+    let scene = scene();
+    let directives = "
+        STSType otx;
+        STSOTXEndpoint %%STS%%;
+        STSOTXEndpointAuth client_secret_basic client_id=otxclient&client_secret=2Federate;
+        STSVariables $source_token $target_token;";
+    let server = format!(
+        "location /literal {{
+            {directives}
+            STSRequestParameter subject_token_type jwt;
+            STSRequestParameter requested_token_type access_token;
+            %%PASS%%
+        }}
+        location /variable {{
+            {directives}
+            STSRequestParameter subject_token_type $arg_type;
+            STSRequestParameter requested_token_type access_token;
+            %%PASS%%
+        }}
+        {}",
+        location(
+            "/option",
+            "otx",
+            "&params=subject_token_type%3Djwt&requested_token_type=access_token"
+        )
+    );
+    let nginx = scene.nginx().server(&server).start();
+
+    let get = |path: &str| Seen::by_backend(nginx.get(path).bearer("alice").send()).token();
+    let token = get("/literal");
+    assert_eq!(get("/option"), token);
+    assert_eq!(get("/variable?type=jwt"), token, "it may come from a variable");
+    let call = scene.only_call();
+    let jwt = "urn:ietf:params:oauth:token-type:jwt";
+    assert_eq!(call.parameter("subject_token_type"), Some(jwt));
+    assert_eq!(call.parameter("requested_token_type"), Some(ACCESS_TOKEN));
+
+    assert_ne!(get("/variable?type=saml2"), token);
+    get("/variable?type=urn:ietf:params:oauth:token-type:saml1");
+    let types: Vec<_> = scene.sts.calls()[1..]
+        .iter()
+        .map(|call| call.parameter("subject_token_type").map(str::to_owned))
+        .collect();
+    let saml = |version| Some(format!("urn:ietf:params:oauth:token-type:saml{version}"));
+    assert_eq!(types, [saml(2), saml(1)]);
+}
+
+#[test]
+fn what_is_asked_for_twice_is_refused_unless_it_may_repeat() {
+    let exchange = "STSVariables $arg_a $target; STSExchange otx http://127.0.0.1:9/t";
+    let both = ["scope", "requested_token_type", "subject_token_type"];
+    for key in both {
+        refused(&[
+            (&format!("{exchange} {key}=a&{key}=b;"), &[key, "more than once"]),
+            (&format!("{exchange} {key}=a&params={key}%3Db;"), &[key, "twice", "audience"]),
+        ]);
+    }
+    let none = "STSVariables $arg_a $target;";
+    refused(&[
+        (
+            &format!("{none} STSExchange ropc http://127.0.0.1:9/t username=a&scope=b;"),
+            &["\"scope\"", "params"],
+        ),
+        (
+            &format!("{none} STSExchange wstrust http://127.0.0.1:9/t audience=a&audience=b;"),
+            &["\"audience\"", "applies_to"],
+        ),
+    ]);
+    for key in ["audience", "resource"] {
+        let checked = check(&format!("{exchange} {key}=a&params={key}%3Db&{key}=c;"));
+        assert!(checked.ok, "{}", checked.output);
+    }
 }
 
 #[test]

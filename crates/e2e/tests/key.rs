@@ -49,6 +49,7 @@ const fn shares(name: &'static str, base: &'static str, pair: [&'static str; 2])
 /// Exchanges without what their rows say, at an STS that takes whatever it is sent.
 const OTX: &str = "STSType otx; STSOTXEndpoint %%STS%%; STSVariables $source_token $target;";
 const ROPC: &str = "STSType ropc; STSROPCEndpoint %%STS%%; STSVariables $source_token $target;";
+const GRANT: &str = "STSType ropc; STSVariables $source_token $target;";
 const CC: &str = "STSType cc; STSCCEndpoint %%STS%%;";
 /// At one that speaks WS-Trust.
 const WST: &str =
@@ -102,6 +103,122 @@ static ROWS: &[Row] = &[
             "STSExchange otx %%STS%% params=scope%3Db; STSVariables $source_token $target;",
         ],
     ),
+    // What an option says by itself is a parameter as well.
+    parts(
+        "STSExchange",
+        NONE,
+        [
+            "STSExchange otx %%STS%% audience=urn:a; STSVariables $source_token $target;",
+            "STSExchange otx %%STS%% audience=urn:b; STSVariables $source_token $target;",
+        ],
+    ),
+    parts(
+        "STSExchange",
+        NONE,
+        [
+            "STSExchange otx %%STS%% resource=urn:a; STSVariables $source_token $target;",
+            "STSExchange otx %%STS%% resource=urn:b; STSVariables $source_token $target;",
+        ],
+    ),
+    parts(
+        "STSExchange",
+        NONE,
+        [
+            "STSExchange otx %%STS%% scope=urn:a; STSVariables $source_token $target;",
+            "STSExchange otx %%STS%% scope=urn:b; STSVariables $source_token $target;",
+        ],
+    ),
+    parts(
+        "STSExchange",
+        NONE,
+        [
+            "STSExchange otx %%STS%% requested_token_type=urn:a; STSVariables $source_token $target;",
+            "STSExchange otx %%STS%% requested_token_type=urn:b; STSVariables $source_token $target;",
+        ],
+    ),
+    parts(
+        "STSExchange",
+        NONE,
+        [
+            "STSExchange otx %%STS%% subject_token_type=urn:a; STSVariables $source_token $target;",
+            "STSExchange otx %%STS%% subject_token_type=urn:b; STSVariables $source_token $target;",
+        ],
+    ),
+    parts(
+        "STSExchange",
+        NONE,
+        [
+            "STSExchange otx %%STS%% audience=a&audience=b; STSVariables $source_token $target;",
+            "STSExchange otx %%STS%% audience=b&audience=a; STSVariables $source_token $target;",
+        ],
+    ),
+    parts(
+        "STSExchange",
+        NONE,
+        [
+            "STSExchange otx %%STS%% audience=a; STSVariables $source_token $target;",
+            "STSExchange otx %%STS%% audience=a&resource=a; STSVariables $source_token $target;",
+        ],
+    ),
+    parts(
+        "STSExchange",
+        NONE,
+        ["STSExchange cc %%STS%% scope=key-a;", "STSExchange cc %%STS%% scope=key-b;"],
+    ),
+    shares(
+        "STSExchange",
+        NONE,
+        [
+            "STSExchange otx %%STS%% audience=a&audience=b&scope=x+y; STSVariables $source_token $target;",
+            "STSExchange otx %%STS%% params=audience%3Da%26audience%3Db%26scope%3Dx%2By; STSVariables $source_token $target;",
+        ],
+    ),
+    shares(
+        "STSExchange",
+        NONE,
+        [
+            "STSExchange otx %%STS%% requested_token_type=id_token; STSVariables $source_token $target;",
+            "STSExchange otx %%STS%% requested_token_type=urn:ietf:params:oauth:token-type:id_token; STSVariables $source_token $target;",
+        ],
+    ),
+    shares(
+        "STSRequestParameter",
+        NONE,
+        [
+            "STSType otx; STSOTXEndpoint %%STS%%; STSVariables $source_token $target;
+            STSRequestParameter subject_token_type jwt;",
+            "STSExchange otx %%STS%% subject_token_type=jwt; STSVariables $source_token $target;",
+        ],
+    ),
+    shares(
+        "STSRequestParameter",
+        OTX,
+        [
+            "STSRequestParameter requested_token_type saml2;",
+            "STSRequestParameter requested_token_type urn:ietf:params:oauth:token-type:saml2;",
+        ],
+    ),
+    shares(
+        "STSRequestParameter",
+        OTX,
+        [
+            "STSRequestParameter requested_token_type jwt;",
+            "STSRequestParameter requested_token_type jwt$arg_none;",
+        ],
+    ),
+    parts(
+        "STSRequestParameter",
+        OTX,
+        [
+            "STSRequestParameter requested_token_type id_token;",
+            "STSRequestParameter requested_token_type saml2;",
+        ],
+    ),
+    parts(
+        "STSRequestParameter",
+        OTX,
+        ["", "STSRequestParameter requested_token_type access_token;"],
+    ),
     parts(
         "STSRequestParameter",
         OTX,
@@ -129,6 +246,45 @@ static ROWS: &[Row] = &[
     ),
     parts("STSOTXClientID", OTX, ["STSOTXClientID a;", "STSOTXClientID b;"]),
     parts("STSOTXClientID", OTX, ["STSOTXClientID a$arg_n;", "STSOTXClientID b$arg_n;"]),
+    parts("STSROPC", GRANT, ["STSROPC url=%%STS%%&username=a;", "STSROPC url=%%STS%%&username=b;"]),
+    parts(
+        "STSROPC",
+        GRANT,
+        ["STSROPC url=%%STS%%&client_id=a;", "STSROPC url=%%STS%%&client_id=b;"],
+    ),
+    parts(
+        "STSROPC",
+        GRANT,
+        [
+            "STSROPC url=%%STS%%&auth=basic&username=a&password=b;",
+            "STSROPC url=%%STS%%&auth=basic&username=a&password=c;",
+        ],
+    ),
+    parts(
+        "STSROPC",
+        GRANT,
+        ["STSROPC url=%%STS%%&username=a;", "STSROPC url=%%STS%%%3Fx&username=a;"],
+    ),
+    parts(
+        "STSROPC",
+        "STSType ropc; STSVariables $source_token $target;
+        STSSSLTrustedCertificate %%PREFIX%%/ca.pem;",
+        ["STSROPC url=%%TLS%%&username=a;", "STSROPC url=%%TLS%%&username=a&ssl_verify=off;"],
+    ),
+    shares(
+        "STSROPC",
+        "STSType ropc; STSVariables $source_token $target; STSSSLValidateServer off;
+        STSSSLTrustedCertificate %%PREFIX%%/ca.pem;",
+        ["STSROPC url=%%TLS%%&username=a;", "STSROPC url=%%TLS%%&username=a&ssl_verify=on;"],
+    ),
+    shares(
+        "STSROPC",
+        GRANT,
+        [
+            "STSROPCEndpoint %%STS%%; STSROPCUsername a; STSROPCClientID b;",
+            "STSROPC url=%%STS%%&username=a&client_id=b&http_timeout=9;",
+        ],
+    ),
     parts("STSROPCClientID", ROPC, ["STSROPCClientID a;", "STSROPCClientID b;"]),
     parts("STSROPCUsername", ROPC, ["STSROPCUsername a;", "STSROPCUsername b;"]),
     parts("STSROPCUsername", ROPC, ["STSROPCUsername a$arg_n;", "STSROPCUsername b$arg_n;"]),

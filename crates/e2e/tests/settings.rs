@@ -97,6 +97,8 @@ const NO_METHODS: Refused = &[
     ("client_cert cert=a", &["\"key\" is missing"]),
 ];
 
+const NO_ASKED: Refused = &[("''", &["must not be empty"]), ("$host", &["no variables", "%24"])];
+
 static ROWS: &[Row] = &[
     row(
         "STSType",
@@ -113,11 +115,13 @@ static ROWS: &[Row] = &[
             "cc http://127.0.0.1:9/t auth=none",
             "ropc http://127.0.0.1:9/t username=a",
             "wstrust http://127.0.0.1:9/t",
+            "disabled http://127.0.0.1:9/t",
+            "disabled x y",
+            "disabled x y=% z",
         ],
         &[
             ("otx", &["number of arguments"]),
-            ("bogus http://127.0.0.1:9/t", &["\"bogus\"", "\"otx\""]),
-            ("disabled http://127.0.0.1:9/t", &["\"disabled\"", "\"otx\""]),
+            ("bogus http://127.0.0.1:9/t", &["\"bogus\"", "\"otx\"", "\"disabled\""]),
             ("otx token", &["http://"]),
             ("otx http://127.0.0.1:9/t bogus=s3cr3t", &["\"bogus\"", "allowed are", "on_error"]),
             ("otx http://127.0.0.1:9/t on_error", &["option number 1", "key=value"]),
@@ -126,6 +130,40 @@ static ROWS: &[Row] = &[
             ("otx http://127.0.0.1:9/t username=a", &["\"username\""]),
             ("otx http://127.0.0.1:9/t applies_to=a", &["\"applies_to\""]),
             ("otx http://127.0.0.1:9/t auth=none a b", &["number of arguments"]),
+        ],
+    ),
+    row(
+        "STSROPC",
+        "",
+        &[
+            "url=http://127.0.0.1:9/t&username=a",
+            "username=$remote_user&url=http%3A%2F%2F127.0.0.1%3A9%2Ft%3Fa%3Db&client_id=$host",
+            "url=http://127.0.0.1:9/t&auth=basic&username=a&password=s3cr3t",
+            "url=http://127.0.0.1:9/t&auth=client_secret_post&client_id=a&client_secret=s3cr3t",
+            "url=https://127.0.0.1:9/t&username=a&ssl_verify=off&http_timeout=3",
+            "url=http://127.0.0.1:9/t&username=a&password=ignored",
+        ],
+        &[
+            ("username=a", &["\"url\" is missing"]),
+            ("url=http://127.0.0.1:9/t", &["STSROPCUsername", "username"]),
+            ("url=token&username=a", &["\"url\"", "http://"]),
+            ("url=http://127.0.0.1:9/$host&username=a", &["\"url\"", "no variables"]),
+            ("url=http://127.0.0.1:9/t&username=a&bogus=s3cr3t", &["\"bogus\"", "http_timeout"]),
+            ("url=http://127.0.0.1:9/t&username=a&username=s3cr3t", &["more than once"]),
+            (
+                "url=http://127.0.0.1:9/t&username=a&auth=bogus",
+                &["\"auth\"", "client_secret_basic"],
+            ),
+            (
+                "url=http://127.0.0.1:9/t&auth=client_secret_post&client_id=$host&client_secret=s3cr3t",
+                &["\"client_id\"", "cannot hold variables"],
+            ),
+            (
+                "url=http://127.0.0.1:9/t&username=a&ssl_verify=maybe",
+                &["\"ssl_verify\"", "\"off\""],
+            ),
+            ("url=http://127.0.0.1:9/t&username=a&http_timeout=0", &["\"http_timeout\"", "from 1"]),
+            ("url=http://127.0.0.1:9/t username=a", &["number of arguments"]),
         ],
     ),
     row("STSOTXEndpoint", "", ENDPOINTS, NO_ENDPOINTS),
@@ -249,12 +287,22 @@ static ROWS: &[Row] = &[
             ("scope=s3cr3t%zz", &["name=value"]),
         ],
     ),
+    row("", "audience", &["a", "urn:a b", "a%24b"], NO_ASKED),
+    row("", "audience", &["a"], NO_ASKED).of("cc"),
+    row("", "resource", &["https://a/?b=c&d", "urn:a"], NO_ASKED),
+    row("", "scope", &["read", "read write"], NO_ASKED),
+    row("", "requested_token_type", &["id_token", "urn:ietf:params:x", "bogus"], NO_ASKED),
+    row("", "subject_token_type", &["jwt", "saml2", "bogustoken"], NO_ASKED),
     row(
         "STSVariables",
         "",
         &["$http_x_source $target2", "'a $host' $target2"],
         &[
-            ("$http_x", &["number of arguments"]),
+            ("", &["number of arguments"]),
+            ("$http_x $target extra", &["number of arguments"]),
+            ("$own", &["source token", "STSVariables $source_token $own", "STSVariables '' $own"]),
+            ("$http_x", &["\"$http_x\"", "STSVariables $source_token $target_token"]),
+            ("target", &["\"target\"", "variable"]),
             ("$http_x target", &["\"target\"", "variable"]),
             ("$http_x $host", &["host"]),
         ],
@@ -269,8 +317,11 @@ static ROWS: &[Row] = &[
             "query name=token",
             "post",
             "cookie name=session",
+            "basic",
+            "basic strip=false",
         ],
         &[
+            ("basic name=X-Token", &["\"name\"", "allowed are strip"]),
             ("body", &["\"body\"", "\"environment\", \"header\""]),
             ("header name=Host", &["name=Host"]),
             ("header strip=maybe", &["\"strip\"", "\"true\""]),
@@ -281,8 +332,16 @@ static ROWS: &[Row] = &[
     row(
         "STSPassTargetTokenIn",
         "",
-        &["environment", "header name=X-Token&type=", "query name=token", "post", "cookie"],
         &[
+            "environment",
+            "header name=X-Token&type=",
+            "query name=token",
+            "post",
+            "cookie",
+            "basic",
+        ],
+        &[
+            ("basic encoding=base64", &["\"encoding\"", "no options"]),
             ("body", &["\"body\"", "\"environment\", \"header\""]),
             ("cookie type=Bearer", &["\"type\""]),
             ("header strip=true", &["\"strip\"", "name, type, encoding"]),
@@ -427,7 +486,8 @@ static ROWS: &[Row] = &[
             ("bogus", &["\"bogus\"", "shm"]),
             ("shm size=1k", &["\"size\""]),
             ("shm encrypt=maybe", &["\"encrypt\"", "\"on\" and \"off\""]),
-            ("shm key_hash_algo=md5", &["\"key_hash_algo\"", "sha256"]),
+            ("shm key_hash_algo=bogus", &["\"key_hash_algo\"", "sha256"]),
+            ("shm passphrase_hash_algo=none", &["\"passphrase_hash_algo\"", "sha256"]),
             ("shm bogus=s3cr3t", &["\"bogus\"", "max_entries", "passphrase_hash_algo"]),
             ("shm passphrase=", &["\"passphrase\"", "empty"]),
             ("encrypt=true&passphrase=s3cr3t", &["invalid value", "\"shm\""]),
@@ -491,6 +551,7 @@ fn with_directive(row: &Row, arguments: &str) -> String {
         "STSROPCEndpoint" => "STSType ropc; STSROPCUsername a; STSVariables $http_x $target;",
         "STSCCEndpoint" => "STSType cc;",
         "STSWSTrustEndpoint" => "STSType wstrust; STSVariables $http_x $target;",
+        "STSROPC" => "STSType ropc; STSVariables $http_x $target;",
         "STSROPCUsername" => {
             "STSType ropc; STSROPCEndpoint http://127.0.0.1:9/t; STSVariables $http_x $target;"
         }
@@ -634,6 +695,11 @@ fn no_directive_and_no_option_lacks_its_row() {
     let mut all = keys;
     all.extend(
         ["auth", "cache.name", "client_id", "params", "password", "username"].map(str::to_owned),
+    );
+    // And these, which are parameters of the request.
+    all.extend(
+        ["audience", "resource", "scope", "requested_token_type", "subject_token_type"]
+            .map(str::to_owned),
     );
     assert_eq!(rows(|row| row.key.1), all, "an option needs a row in ROWS");
 }

@@ -5,7 +5,8 @@
 //! | [`directive`] | what a directive is |
 //! | [`directives`] | the table of directives, and what each accepts |
 //! | [`keys`] | the same as options of `STSExchange` |
-//! | [`exchange_directive`] | `STSExchange` |
+//! | [`exchange_directive`], [`ropc_directive`] | `STSExchange`, `STSROPC` |
+//! | [`grant_options`] | what both say of an OAuth grant |
 //! | [`argument`] | the forms that arguments have: switches, numbers, sizes, times |
 //! | [`written`] | what was written in one block, and how blocks inherit |
 //! | [`settings`] | the settings that both syntaxes fill |
@@ -33,10 +34,12 @@ pub(crate) mod error_status;
 pub(crate) mod exchange;
 mod exchange_directive;
 mod grant;
+mod grant_options;
 mod keys;
 pub(crate) mod main;
 mod parameter;
 pub(crate) mod place;
+mod ropc_directive;
 pub(crate) mod settings;
 mod targets;
 pub(crate) mod text;

@@ -32,9 +32,7 @@ impl<'e> Values<'e> {
     pub(crate) fn of(request: Request<'e>, exchange: &'e Exchange) -> Result<Self, OutOfMemory> {
         let mut parameters = Vec::with_capacity(exchange.parameters.len());
         for parameter in exchange.parameters.iter() {
-            let value = parameter.text.evaluate(request)?;
-            // A variable that is empty for this request means that there is no such parameter.
-            if !value.is_empty() || !parameter.text.template.has_variables() {
+            if let Some(value) = parameter.evaluate(request)? {
                 parameters.push((parameter.name.as_str(), value));
             }
         }

@@ -8,7 +8,7 @@ mod deflate;
 use base64::Engine;
 use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use memchr::memchr3;
+use memchr::{memchr, memchr3};
 use thiserror::Error;
 
 use crate::secret::{Secret, room};
@@ -25,6 +25,9 @@ pub enum Encoding {
     /// puts XML into a URL (SAML 2.0 bindings, section 3.4.4.1). Read with the header and the checksum
     /// of zlib (RFC 1950), too: many libraries that are told to deflate write them.
     Deflate,
+    /// The password of the credentials of HTTP Basic (RFC 7617, section 2), whatever the user name; written
+    /// with an empty one. No word of the directives: the place `basic` has it.
+    BasicPassword,
 }
 
 impl Encoding {
@@ -53,6 +56,11 @@ impl Encoding {
                 let deflated = deflated.ok_or(Undecodable::EitherBase64)?;
                 deflate::inflate(deflated.expose())
             }
+            Self::BasicPassword => {
+                let pair = decode(&BASE64, text).ok_or(Undecodable::Credentials)?;
+                let colon = memchr(b':', pair.expose()).ok_or(Undecodable::Credentials)?;
+                Ok(Secret::new(pair.expose().get(colon + 1..).unwrap_or_default()))
+            }
         }
     }
 
@@ -62,6 +70,7 @@ impl Encoding {
             Self::Base64 => encode(&BASE64, token),
             Self::Base64Url => encode(&BASE64_URL, token),
             Self::Deflate => encode(&BASE64_URL, deflate::deflate(token)?.expose()),
+            Self::BasicPassword => encode(&BASE64, Secret::new([b":", token].concat()).expose()),
         }
     }
 }
@@ -83,6 +92,9 @@ pub enum Undecodable {
     /// As before.
     #[error("is not base64url")]
     Base64Url,
+    /// Not base64, or without a colon in it.
+    #[error("is not a user name and a password in base64 (RFC 7617)")]
+    Credentials,
     /// Of neither alphabet, of both, or cut off.
     #[error("is neither base64url nor base64")]
     EitherBase64,
@@ -129,7 +141,8 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Encoding; 3] = [Encoding::Base64, Encoding::Base64Url, Encoding::Deflate];
+    const ALL: [Encoding; 4] =
+        [Encoding::Base64, Encoding::Base64Url, Encoding::Deflate, Encoding::BasicPassword];
 
     fn decoded(encoding: Encoding, text: &str) -> Result<Vec<u8>, Undecodable> {
         encoding.decode(text.as_bytes()).map(|token| token.expose().to_vec())
@@ -211,6 +224,22 @@ mod tests {
             let text = encoded(Encoding::Base64Url, deflated);
             assert_eq!(decoded(Encoding::Deflate, &text), Err(Undecodable::Deflate), "{text}");
         }
+    }
+
+    #[test]
+    fn a_password_of_http_basic_stands_behind_the_first_colon() {
+        let decoded = |pair: &str| decoded(Encoding::BasicPassword, pair);
+        // RFC 7617, section 2.
+        assert_eq!(decoded("QWxhZGRpbjpvcGVuIHNlc2FtZQ=="), Ok(b"open sesame".into()));
+        for (pair, token) in [("a:b", "b"), (":b", "b"), ("a:b:c", "b:c"), ("a::", ":"), ("a:", "")]
+        {
+            let text = encoded(Encoding::Base64, pair.as_bytes());
+            assert_eq!(decoded(&text), Ok(token.into()), "{pair}");
+        }
+        for text in [encoded(Encoding::Base64, b"token"), "a:b".to_owned(), "YTpi_".to_owned()] {
+            assert_eq!(decoded(&text), Err(Undecodable::Credentials), "{text}");
+        }
+        assert_eq!(encoded(Encoding::BasicPassword, b"b"), encoded(Encoding::Base64, b":b"));
     }
 
     #[test]

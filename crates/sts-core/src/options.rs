@@ -39,13 +39,26 @@ impl Options {
     /// # Errors
     /// As [`Self::parse`].
     pub fn parse_with_variables(text: &str, expanded: &[&str]) -> Result<Self, OptionError> {
+        Self::parse_with_lists(text, expanded, |_| false)
+    }
+
+    /// The same, where some keys may be repeated. Only [`Self::take_texts`] takes all values of one.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_with_lists(
+        text: &str,
+        expanded: &[&str],
+        may_repeat: impl Fn(&str) -> bool,
+    ) -> Result<Self, OptionError> {
         let mut options = Self { entries: Vec::new() };
         if text.is_empty() {
             return Ok(options);
         }
         for (index, pair) in text.split('&').enumerate() {
             let entry = Entry::parse(pair, index + 1, expanded)?;
-            if options.entries.iter().any(|known| known.key == entry.key) {
+            let is_known = options.entries.iter().any(|known| known.key == entry.key);
+            if is_known && !may_repeat(&entry.key) {
                 return Err(OptionError::Repeated { key: entry.key });
             }
             options.entries.push(entry);
@@ -85,6 +98,24 @@ impl Options {
             Ok(text) if !text.chars().any(char::is_control) => Ok(Some(text.to_owned())),
             _ => Err(OptionError::NotText { key }),
         }
+    }
+
+    /// Takes all values of some keys as [`Self::take_text`] does, in the order in which they are written.
+    ///
+    /// # Errors
+    /// As [`Self::take_text`].
+    pub fn take_texts(
+        &mut self,
+        keys: &[&'static str],
+    ) -> Result<Vec<(&'static str, String)>, OptionError> {
+        let of = |entry: &Entry| keys.iter().copied().find(|key| entry.key == *key);
+        let mut texts = Vec::new();
+        while let Some(key) = self.entries.iter().find_map(of) {
+            if let Some(text) = self.take_text(key)? {
+                texts.push((key, text));
+            }
+        }
+        Ok(texts)
     }
 
     /// Takes the value of a key whose value is text that may hold variables.
@@ -380,6 +411,37 @@ mod tests {
         }
         assert_eq!(Options::parse("a=%C3%BC").unwrap().take_text("a"), Ok(Some("ü".to_owned())));
         assert_eq!(Options::parse("").unwrap().take_text("a"), Ok(None));
+    }
+
+    #[test]
+    fn what_may_be_repeated_is_taken_in_its_order() {
+        let text = "audience=a&scope=x+y&b=1&audience=c%24&resource=urn%3Ar";
+        let mut options = Options::parse_with_lists(text, &[], |key| key == "audience").unwrap();
+        let pair = |key, value: &str| (key, value.to_owned());
+        assert_eq!(
+            options.take_texts(&["resource", "scope", "audience"]),
+            Ok(vec![
+                pair("audience", "a"),
+                pair("scope", "x y"),
+                pair("audience", "c$"),
+                pair("resource", "urn:r"),
+            ])
+        );
+        assert_eq!(options.take_texts(&["audience"]), Ok(vec![]));
+        assert!(options.take("b").is_some());
+        assert_eq!(options.finish(&[]), Ok(()));
+        for (text, expected) in [
+            ("a=x&a=", OptionError::Empty { key: "a" }),
+            ("a=x&a=%FF", OptionError::NotText { key: "a" }),
+        ] {
+            let mut options = Options::parse_with_lists(text, &[], |key| key == "a").unwrap();
+            assert_eq!(options.take_texts(&["a"]), Err(expected), "{text}");
+        }
+        let repeated = Err(OptionError::Repeated { key: "b".to_owned() });
+        assert_eq!(
+            Options::parse_with_lists("b=1&b=1", &[], |key| key == "a").map(|_| ()),
+            repeated
+        );
     }
 
     #[test]

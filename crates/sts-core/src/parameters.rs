@@ -60,6 +60,13 @@ pub fn may_repeat(name: &str) -> bool {
     matches!(name, "audience" | "resource")
 }
 
+/// The identifier of a token type that a parameter names in short: where its value is a token type, and
+/// the short name of one that RFC 8693, section 3 registers (`id_token`).
+pub fn token_type(name: &str, value: &[u8]) -> Option<&'static str> {
+    let found = TOKEN_TYPES.iter().find(|(short, _)| short.as_bytes() == value);
+    found.filter(|_| OF_TOKEN_TYPES.contains(&name)).map(|(_, identifier)| *identifier)
+}
+
 /// Why a request parameter cannot be used.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ParameterError {
@@ -125,6 +132,20 @@ const PUBLIC: [&str; 6] = [
     "subject_token_type",
 ];
 
+/// Parameters whose value is the type of a token (RFC 8693, section 2.1).
+const OF_TOKEN_TYPES: [&str; 3] =
+    ["requested_token_type", "subject_token_type", "actor_token_type"];
+
+/// RFC 8693, section 3.
+const TOKEN_TYPES: [(&str, &str); 6] = [
+    ("access_token", "urn:ietf:params:oauth:token-type:access_token"),
+    ("refresh_token", "urn:ietf:params:oauth:token-type:refresh_token"),
+    ("id_token", "urn:ietf:params:oauth:token-type:id_token"),
+    ("jwt", "urn:ietf:params:oauth:token-type:jwt"),
+    ("saml1", "urn:ietf:params:oauth:token-type:saml1"),
+    ("saml2", "urn:ietf:params:oauth:token-type:saml2"),
+];
+
 pub(crate) const CLIENT_ID: &str = "client_id";
 pub(crate) const USERNAME: &str = "username";
 
@@ -186,6 +207,23 @@ mod tests {
             Err(ParameterError::Repeated { name: "scope".to_owned() })
         );
         assert_eq!(check_all(&profile, ["a", ""]), Err(ParameterError::Empty));
+    }
+
+    #[test]
+    fn a_token_type_has_a_short_name_where_one_is_named() {
+        for name in OF_TOKEN_TYPES {
+            for short in ["access_token", "refresh_token", "id_token", "jwt", "saml1", "saml2"] {
+                let identifier = format!("urn:ietf:params:oauth:token-type:{short}");
+                assert_eq!(token_type(name, short.as_bytes()), Some(identifier.as_str()));
+                assert_eq!(token_type(name, identifier.as_bytes()), None, "it stays as it is");
+            }
+            for value in ["", "ID_TOKEN", "id_token ", "saml", "jwt\0", "bogustoken"] {
+                assert_eq!(token_type(name, value.as_bytes()), None, "{value:?}");
+            }
+        }
+        for name in ["scope", "audience", "resource", "token_type", "x_requested_token_type"] {
+            assert_eq!(token_type(name, b"id_token"), None, "{name}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ struct Encoded {
     base64: OnceCell<Option<Secret>>,
     base64_url: OnceCell<Option<Secret>>,
     deflated: OnceCell<Option<Secret>>,
+    password: OnceCell<Option<Secret>>,
 }
 
 impl Target {
@@ -43,6 +44,7 @@ impl Target {
             Encoding::Base64 => &encoded.base64,
             Encoding::Base64Url => &encoded.base64_url,
             Encoding::Deflate => &encoded.deflated,
+            Encoding::BasicPassword => &encoded.password,
         };
         form.get_or_init(|| encoding.encode(self.issued.expose())).as_ref()
     }

@@ -72,6 +72,11 @@ pub(crate) fn time(text: &str, least: u64, most: u64) -> Result<u64, Problem> {
     })
 }
 
+/// The time that a call may take, in milliseconds: a number of seconds.
+pub(crate) fn timeout(text: &str) -> Result<u64, Problem> {
+    number(text, 1, 3600).map(|seconds| seconds * 1000)
+}
+
 fn digits(text: &str) -> Option<&str> {
     (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then_some(text)
 }

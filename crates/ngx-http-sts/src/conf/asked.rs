@@ -7,8 +7,9 @@ use sts_core::endpoint::Endpoint;
 use sts_core::profile::Protocol;
 
 use crate::conf::argument::Problem;
-use crate::conf::grant::{Grant, Username};
+use crate::conf::grant::{Calls, Grant, Username};
 use crate::conf::parameter::Parameter;
+use crate::conf::ropc_directive;
 use crate::conf::settings::{Kind, Settings};
 use crate::conf::text::Text;
 use crate::conf::wstrust;
@@ -23,6 +24,8 @@ pub(super) struct Asked {
     pub(super) username: Option<Rc<Username>>,
     /// What else is evaluated for each request.
     pub(super) parameters: Rc<Vec<Parameter>>,
+    /// What an `STSROPC` says of its calls.
+    pub(super) calls: Option<Calls>,
 }
 
 impl Asked {
@@ -61,6 +64,7 @@ impl Asked {
                     client_id: None,
                     username: None,
                     parameters: Rc::new(parameters),
+                    calls: None,
                 }
             }
         }))
@@ -74,6 +78,7 @@ impl Asked {
             client_id: grant.client_id.clone(),
             username: grant.username.clone(),
             parameters: settings.parameters.clone().unwrap_or_default(),
+            calls: grant.calls,
         }
     }
 
@@ -105,6 +110,7 @@ impl Asked {
     pub(super) const fn auth_directive(&self) -> &'static str {
         match self.protocol {
             Protocol::ClientCredentials => "STSCCEndpointAuth",
+            Protocol::Password if self.calls.is_some() => ropc_directive::NAME,
             Protocol::Password => "STSROPCEndpointAuth",
             Protocol::TokenExchange => "STSOTXEndpointAuth",
             Protocol::WsTrust(_) => "STSWSTrustEndpointAuth",
@@ -115,6 +121,7 @@ impl Asked {
     pub(super) const fn endpoint_directive(&self) -> &'static str {
         match self.protocol {
             Protocol::ClientCredentials => "STSCCEndpoint",
+            Protocol::Password if self.calls.is_some() => ropc_directive::NAME,
             Protocol::Password => "STSROPCEndpoint",
             Protocol::TokenExchange => "STSOTXEndpoint",
             Protocol::WsTrust(_) => "STSWSTrustEndpoint",

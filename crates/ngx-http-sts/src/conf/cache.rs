@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
+use openssl::hash::MessageDigest;
 use sts_core::options::Options;
 use sts_core::secret::Secret;
 use sts_zone::zone::Capacity;
@@ -70,7 +71,7 @@ impl Caches {
         options: Option<&str>,
     ) -> Result<String, Problem> {
         argument::word(kind, &[("shm", ())])?;
-        let definition = Definition::parse(options.unwrap_or_default())?;
+        let definition = Definition::parse(conf, options.unwrap_or_default())?;
         let name = definition.name.clone();
         if let Some(known) = self.0.iter().find(|known| known.definition.name == name) {
             if known.definition != definition {
@@ -93,7 +94,7 @@ impl Caches {
         let known = self.0.iter().position(|known| known.definition.name == name);
         let index = match known {
             Some(index) => index,
-            None if name == DEFAULT_NAME => self.add(conf, Definition::parse("")?)?,
+            None if name == DEFAULT_NAME => self.add(conf, Definition::parse(conf, "")?)?,
             None => {
                 return Err(format!(
                     "option \"cache.name\": there is no \"STSCache\" with name=\"{name}\""
@@ -139,7 +140,7 @@ impl Defined {
 }
 
 impl Definition {
-    fn parse(options: &str) -> Result<Self, Problem> {
+    fn parse(conf: &Conf<'_>, options: &str) -> Result<Self, Problem> {
         let mut options = Options::parse(options).map_err(|error| error.to_string())?;
         let mut text = |key| options.take_text(key).map_err(|error| error.to_string());
         let in_option = |key: &str, problem: Problem| format!("option \"{key}\": {problem}");
@@ -161,17 +162,11 @@ impl Definition {
         let max_value = size_of("max_val_size", text("max_val_size")?, 1, MOST_SIZE)?;
         // Keys are digests: their size is no question any more.
         number("max_key_size", text("max_key_size")?, 0, u64::MAX)?;
-        if let Some(algorithm) = text("key_hash_algo")? {
-            argument::word(&algorithm, &[("sha256", ())])
-                .map_err(|problem| in_option("key_hash_algo", problem))?;
-        }
+        check_algorithm(conf, "key_hash_algo", text("key_hash_algo")?, &["none"])?;
         // The zone is memory of the workers themselves, like the tokens of running requests.
         let encrypt = text("encrypt")?.map(|switch| argument::switch(&switch)).transpose();
         let encrypt = encrypt.map_err(|problem| in_option("encrypt", problem))?.unwrap_or(false);
-        if let Some(algorithm) = text("passphrase_hash_algo")? {
-            argument::word(&algorithm, &[("sha256", ())])
-                .map_err(|problem| in_option("passphrase_hash_algo", problem))?;
-        }
+        check_algorithm(conf, "passphrase_hash_algo", text("passphrase_hash_algo")?, &[])?;
         let passphrase = options.take("passphrase");
         if passphrase.as_ref().is_some_and(Secret::is_empty) {
             return Err(in_option("passphrase", "the value must not be empty".into()));
@@ -187,3 +182,25 @@ impl Definition {
         })
     }
 }
+
+/// The C modules let the hash be chosen. Keys are made otherwise here, and what is written is of no effect.
+fn check_algorithm(
+    conf: &Conf<'_>,
+    key: &str,
+    algorithm: Option<String>,
+    others: &[&str],
+) -> Result<(), Problem> {
+    let Some(algorithm) = algorithm.filter(|name| name != SHA256) else { return Ok(()) };
+    if !others.contains(&&*algorithm) && MessageDigest::from_name(&algorithm).is_none() {
+        return Err(format!(
+            "option \"{key}\": the value is not the name of a hash algorithm that OpenSSL knows: leave \
+             the option out, it is \"{SHA256}\" in any case"
+        ));
+    }
+    conf.warn(format_args!(
+        "\"STSCache\": option \"{key}\" has no effect: it is \"{SHA256}\" in any case"
+    ));
+    Ok(())
+}
+
+const SHA256: &str = "sha256";

@@ -35,6 +35,8 @@ pub(crate) struct Carrier {
 
 /// `STSVariables`.
 pub(crate) struct Variables {
+    /// Only the target is named.
+    is_target_alone: bool,
     /// As written.
     pub(crate) source_text: Rc<str>,
     pub(crate) source: Value,
@@ -110,6 +112,14 @@ impl Carrier {
     /// It is the same for all of them, or nothing, or the target.
     pub(super) fn check_source(&self) -> Result<(), Problem> {
         let variables = self.variables.as_ref();
+        if let Some(Variables { is_target_alone: true, target_name, .. }) = variables.map(|v| &**v)
+        {
+            return Err(format!(
+                "\"STSVariables\": the target alone is for exchanges without a source token, and this \
+                 one has one: write \"STSVariables $source_token ${target_name}\", or beside \
+                 \"STSAcceptSourceTokenIn\" \"STSVariables '' ${target_name}\""
+            ));
+        }
         if let Some(variables) = variables
             && variable::names(&variables.source_text).next().is_none()
         {
@@ -211,13 +221,15 @@ impl Passed {
     }
 }
 
-/// `source $target`
+/// `source $target`, or `$target` where there is no source.
 pub(super) fn variables(block: &mut Block<'_>, arguments: &[&str]) -> directive::Accepted {
     if block.settings.variables.is_some() {
         return Err(Refusal::Duplicate);
     }
-    let source = arguments.first().copied().unwrap_or_default();
-    let target = arguments.get(1).copied().unwrap_or_default();
+    let (is_target_alone, source, target) = match arguments {
+        [source, target] => (false, *source, *target),
+        _ => (true, "", arguments.first().copied().unwrap_or_default()),
+    };
     let Some(name) = target.strip_prefix('$').filter(|name| variable::is_target_name(name)) else {
         return Err(format!(
             "invalid target \"{}\": it must be a variable, as in $sts_target_token",
@@ -229,8 +241,16 @@ pub(super) fn variables(block: &mut Block<'_>, arguments: &[&str]) -> directive:
     if let Some(capture) = variable::capture(source) {
         warn_of_capture(block.conf, "STSVariables", capture);
     }
-    let target = block.main.targets.define(block.conf, block.place, name)?;
+    let target = block.main.targets.define(block.conf, block.place, name);
+    let target = target.map_err(|refusal| match refusal {
+        Refusal::Invalid(problem) if is_target_alone => Refusal::Invalid(format!(
+            "{problem}. (The only argument is the target; a source stands in front of it, as in \
+             \"STSVariables $source_token $target_token\")"
+        )),
+        refusal => refusal,
+    })?;
     block.settings.variables = Some(Rc::new(Variables {
+        is_target_alone,
         source_text: source.into(),
         source: Value::compile(block.conf, source)?,
         target,

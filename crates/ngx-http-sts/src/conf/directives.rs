@@ -25,6 +25,7 @@ use crate::conf::exchange::{Challenge, OnFailure, PHASES};
 use crate::conf::exchange_directive;
 use crate::conf::grant::Username;
 use crate::conf::parameter;
+use crate::conf::ropc_directive;
 use crate::conf::settings::{BoundTokens, Kind};
 use crate::conf::text::Text;
 use crate::conf::wstrust::{self, TokenType};
@@ -35,7 +36,7 @@ use crate::nginx::tls::Protocols;
 use crate::purge::Purge;
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 60] = [
+pub(crate) static DIRECTIVES: [Directive; 61] = [
     directive(c"STSExchange", (2, 4), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::WORDS))
@@ -50,6 +51,7 @@ pub(crate) static DIRECTIVES: [Directive; 60] = [
         once(&mut b.settings.otx.client_id, Ok(client_id))
     })
     .of_exchange(),
+    directive(c"STSROPC", (1, 1), ropc_directive::set).of_exchange(),
     directive(c"STSROPCEndpoint", (1, 1), |b, a| once(&mut b.settings.ropc.endpoint, endpoint(a)))
         .of_exchange(),
     directive(c"STSROPCEndpointAuth", (1, 2), |b, a| once(&mut b.settings.ropc.auth, auth(a)))
@@ -143,7 +145,7 @@ pub(crate) static DIRECTIVES: [Directive; 60] = [
     .key_of(Kind::WsTrust, "wstrust_claims")
     .with_variables(),
     directive(c"STSRequestParameter", (1, 2), request_parameter).of_exchange(),
-    directive(c"STSVariables", (2, 2), carrier::variables),
+    directive(c"STSVariables", (1, 2), carrier::variables),
     directive(c"STSAcceptSourceTokenIn", (1, 2), carrier::accept),
     directive(c"STSPassTargetTokenIn", (1, 2), carrier::pass),
     directive(c"STSMaxForm", (1, 1), |b, a| {
@@ -180,8 +182,7 @@ pub(crate) static DIRECTIVES: [Directive; 60] = [
     directive(c"STSSSLCiphers", (1, 1), |b, a| once(&mut b.settings.ciphers, text(a)))
         .key("ssl_ciphers"),
     directive(c"STSHTTPTimeOut", (1, 1), |b, a| {
-        let seconds = argument::number(first(a), 1, 3600);
-        once(&mut b.settings.timeout, seconds.map(|seconds| seconds * 1000))
+        once(&mut b.settings.timeout, argument::timeout(first(a)))
     })
     .of_exchange()
     .key("http_timeout"),

@@ -268,7 +268,9 @@ fn build(
     let (endpoint_directive, auth_directive) = (asked.endpoint_directive(), asked.auth_directive());
     let endpoint = asked.endpoint.clone().ok_or_else(|| missing(endpoint_directive))?;
     let has_request_parameters = asked.has_request_parameters();
-    let Asked { protocol, endpoint: _, auth, client_id, username, parameters } = asked;
+    let Asked { protocol, endpoint: _, auth, client_id, username, parameters, calls } = asked;
+    // Version 3.1 of the C module has it in `STSROPC` alone.
+    let verify = calls.map(|calls| calls.verify).or(settings.verify).unwrap_or(true);
     let has_source = protocol.has_source();
     let carrier = Rc::new(Carrier::new(settings, has_source));
     if has_source {
@@ -298,7 +300,7 @@ fn build(
     }
     let expect = expect.unwrap_or_else(|| Expect::default_of(&profile.protocol));
     let tls = TlsSettings {
-        verify: settings.verify.unwrap_or(true),
+        verify,
         trusted: settings.trusted_certificate.clone(),
         revoked: settings.crl.clone(),
         protocols: settings.protocols.unwrap_or(Protocols::DEFAULT),
@@ -333,12 +335,20 @@ fn build(
     if is_new {
         let at_auth = conf.at(auth_place.as_ref());
         warn(&at_endpoint, &at_auth, &profile, proxy.as_ref());
-        if profile.endpoint.scheme() == Scheme::Https && !settings.verify.unwrap_or(true) {
-            warn_of_unverified(&conf.at(settings.places.of("STSSSLValidateServer")), &profile);
+        let is_https = profile.endpoint.scheme() == Scheme::Https;
+        if is_https && !verify {
+            let name = calls.map_or("STSSSLValidateServer", |_| endpoint_directive);
+            warn_of_unverified(&conf.at(settings.places.of(name)), &profile);
+        }
+        if is_https && settings.verify.is_some_and(|other| other != verify) {
+            at_endpoint.warn(format_args!(
+                "\"STSSSLValidateServer\" has no effect on \"{endpoint_directive}\", whose option \
+                 \"ssl_verify\" decides, and is \"on\" where it is not given"
+            ));
         }
     }
     let limit = Limit {
-        timeout: settings.timeout.unwrap_or(TIMEOUT),
+        timeout: calls.and_then(|calls| calls.timeout).or(settings.timeout).unwrap_or(TIMEOUT),
         response: settings.max_response.unwrap_or(MAX_RESPONSE),
         keepalive: settings.keepalive.unwrap_or(Limits::DEFAULT),
         retries: Retries {

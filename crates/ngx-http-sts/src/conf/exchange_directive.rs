@@ -1,28 +1,25 @@
 //! `STSExchange type endpoint [options] [jq expression]`: a whole exchange in one directive.
 
-use std::fmt::Display;
-use std::rc::Rc;
-
-use sts_core::client_auth::{ClientAuth, Method};
+use sts_core::client_auth::Method;
 use sts_core::endpoint::Endpoint;
 use sts_core::options::{OptionError, Options, Template};
+use sts_core::parameters;
 use sts_core::wstrust::endpoint_auth;
 
 use crate::conf::argument::{self, Problem};
 use crate::conf::directive::{Accepted, Block, Directive, Part, Refusal};
-use crate::conf::grant::{Grant, Username};
+use crate::conf::grant_options::{self, AUTH, CLIENT_ID, GrantReader, USERNAME, in_option};
 use crate::conf::keys;
 use crate::conf::parameter;
 use crate::conf::settings::{Kind, Settings};
-use crate::conf::text::Text;
 use crate::conf::written::Whole;
 
-const AUTH: &str = "auth";
 const CACHE_NAME: &str = "cache.name";
-const CLIENT_ID: &str = "client_id";
 const PARAMS: &str = "params";
-const PASSWORD: &str = "password";
-const USERNAME: &str = "username";
+
+/// Parameters of the request that OAuth exchanges have by themselves: literal, and no form within a form.
+const ASKED_FOR: [&str; 5] =
+    ["audience", "resource", "scope", "requested_token_type", "subject_token_type"];
 
 /// The options whose values may hold variables, besides those that their directive says it of.
 const WITH_VARIABLES: [&str; 4] = [PARAMS, CLIENT_ID, USERNAME, "challenge"];
@@ -38,20 +35,25 @@ pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
         let problem = format!("it cannot be mixed with \"{name}\" in one block");
         return Err(problem.into());
     }
-    let (kind, endpoint, options) = match arguments {
-        [kind, endpoint] => (kind, endpoint, ""),
-        [kind, endpoint, options] => (kind, endpoint, *options),
-        // Claims, which are what an expression works on, are made by NGINX for one type only.
-        _ => return Err(Problem::from("this type takes no jq expression").into()),
-    };
-    let kind = argument::word(kind, &Kind::OF_EXCHANGES)?;
-    let endpoint = Endpoint::parse(endpoint).map_err(|error| error.to_string())?;
-    let with_variables: Vec<_> = WITH_VARIABLES.into_iter().chain(keys::with_variables()).collect();
-    let options = Options::parse_with_variables(options, &with_variables);
-    let options = options.map_err(|error| error.to_string())?;
+    let kind = argument::word(arguments.first().copied().unwrap_or_default(), &Kind::WORDS)?;
     let mut whole = Whole { settings: Settings::default(), keys: Vec::new() };
     whole.settings.kind = Some(kind);
     whole.settings.places.add(block.directive, block.place.clone());
+    if kind == Kind::Disabled {
+        // What else is written is of an exchange that was there, or is to be.
+        *block.whole = Some(whole);
+        return Ok(());
+    }
+    let (endpoint, options) = match arguments {
+        [_, endpoint] => (endpoint, ""),
+        [_, endpoint, options] => (endpoint, *options),
+        // Claims, which are what an expression works on, are made by NGINX for one type only.
+        _ => return Err(Problem::from("this type takes no jq expression").into()),
+    };
+    let endpoint = Endpoint::parse(endpoint).map_err(|error| error.to_string())?;
+    let with_variables: Vec<_> = WITH_VARIABLES.into_iter().chain(keys::with_variables()).collect();
+    let options = Options::parse_with_lists(options, &with_variables, parameters::may_repeat);
+    let options = options.map_err(|error| error.to_string())?;
     let mut reader = Reader { block, whole, options, allowed: vec![AUTH] };
     match kind {
         Kind::WsTrust => reader.wstrust(endpoint)?,
@@ -80,7 +82,7 @@ impl Reader<'_, '_> {
         let method = method.as_deref().unwrap_or(Method::None.name());
         let keys = endpoint_auth::keys(method).map_err(|error| in_option(AUTH, error))?;
         self.allowed.extend(keys);
-        self.check_literal(keys)?;
+        grant_options::check_literal(&self.options, keys)?;
         let auth = endpoint_auth::from_options(method, &mut self.options)
             .map_err(|error| format!("\"auth={method}\": {error}"))?;
         let settings = &mut self.whole.settings.wstrust;
@@ -91,21 +93,14 @@ impl Reader<'_, '_> {
 
     /// What a grant of OAuth has for itself.
     fn grant(&mut self, kind: Kind, endpoint: Endpoint) -> Accepted {
-        let method = self.options.take_text(AUTH).map_err(|error| error.to_string())?;
-        let method = method.map_or(Ok(Method::None), |method| Method::parse(&method));
-        let method = method.map_err(|error| in_option(AUTH, error))?;
-        self.allowed.extend(method.options());
-        self.check_literal(method.options())?;
-        let auth = ClientAuth::from_options(method, &mut self.options)
-            .map_err(|error| format!("\"auth={}\": {error}", method.name()))?;
-        let mut grant = Grant { endpoint: Some(endpoint), ..Grant::default() };
-        grant.client_id = self.text(CLIENT_ID)?;
-        if kind == Kind::Password {
-            grant.username = self.username(method, &auth)?;
-            self.ignore_password();
-        }
-        grant.auth = Some(auth);
-        self.parameters()?;
+        let mut reader = GrantReader {
+            conf: self.block.conf,
+            directive: self.block.directive,
+            options: &mut self.options,
+            allowed: &mut self.allowed,
+        };
+        let grant = reader.read(kind, endpoint)?;
+        self.parameters(kind)?;
         let settings = &mut self.whole.settings;
         match kind {
             Kind::TokenExchange => settings.otx = grant,
@@ -116,59 +111,28 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    /// A name that is proved by a secret is the same for all requests.
-    fn check_literal(&self, keys: &[&'static str]) -> Accepted {
-        let named = keys
-            .iter()
-            .find(|key| matches!(**key, CLIENT_ID | USERNAME) && self.options.has_variables(key));
-        let Some(key) = named else { return Ok(()) };
-        let problem = "with this client authentication the value cannot hold variables; a literal \
-                       \"$\" is written %24";
-        Err(in_option(key, problem).into())
-    }
-
-    fn text(&mut self, key: &'static str) -> Result<Option<Rc<Text>>, Refusal> {
-        self.allowed.push(key);
-        let template = self.options.take_template(key).map_err(|error| error.to_string())?;
-        let text = template.map(|template| Text::compile(self.block.conf, template));
-        Ok(text.transpose()?.map(Rc::new))
-    }
-
-    /// One name serves both places where the gateway has one for itself.
-    fn username(
-        &mut self,
-        method: Method,
-        auth: &ClientAuth,
-    ) -> Result<Option<Rc<Username>>, Refusal> {
-        self.allowed.push(USERNAME);
-        let template = self.options.take_template(USERNAME).map_err(|error| error.to_string())?;
-        let template = match (method, auth.id()) {
-            (Method::Basic, Some(id)) => Some(Template::of_literal(id)),
-            _ => template,
-        };
-        let username = template.map(|template| Username::compile(self.block.conf, template));
-        Ok(username.transpose()?.map(Rc::new))
-    }
-
-    /// The source token is the password.
-    fn ignore_password(&mut self) {
-        self.allowed.push(PASSWORD);
-        if self.options.take(PASSWORD).is_some() {
-            self.block.conf.warn(format_args!(
-                "\"STSExchange\": option \"{PASSWORD}\" is ignored: the password is the source token"
-            ));
-        }
-    }
-
-    fn parameters(&mut self) -> Accepted {
+    /// Those of `params` come first.
+    fn parameters(&mut self, kind: Kind) -> Accepted {
         self.allowed.push(PARAMS);
         let form = self.options.take_form(PARAMS).map_err(|error| error.to_string())?;
         for (name, value) in form.into_iter().flatten() {
-            let (conf, place) = (self.block.conf, self.block.place);
-            parameter::add(conf, place, &mut self.whole.settings.parameters, &name, value)
-                .map_err(|refusal| refusal.within(PARAMS))?;
+            self.parameter(PARAMS, &name, value)?;
+        }
+        if kind == Kind::Password {
+            return Ok(());
+        }
+        self.allowed.extend(ASKED_FOR);
+        let texts = self.options.take_texts(&ASKED_FOR).map_err(|error| error.to_string())?;
+        for (key, value) in texts {
+            self.parameter(key, key, Template::of_literal(&value))?;
         }
         Ok(())
+    }
+
+    fn parameter(&mut self, key: &str, name: &str, value: Template) -> Accepted {
+        let (conf, place) = (self.block.conf, self.block.place);
+        parameter::add(conf, place, &mut self.whole.settings.parameters, name, value)
+            .map_err(|refusal| refusal.within(key))
     }
 
     /// The value of an option, as the argument of its directive would be written.
@@ -214,8 +178,4 @@ impl Reader<'_, '_> {
         self.whole.settings.cache = name;
         Ok(())
     }
-}
-
-fn in_option(key: &str, problem: impl Display) -> Problem {
-    format!("option \"{key}\": {problem}")
 }

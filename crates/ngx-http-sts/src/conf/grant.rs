@@ -19,6 +19,17 @@ pub(crate) struct Grant {
     pub(crate) client_id: Option<Rc<Text>>,
     /// Of the password grant alone.
     pub(crate) username: Option<Rc<Username>>,
+    /// Of an `STSROPC`, which is the grant as a whole.
+    pub(crate) calls: Option<Calls>,
+}
+
+/// What an `STSROPC` says of its calls. What is said for all exchanges does not touch them.
+#[derive(Clone, Copy)]
+pub(crate) struct Calls {
+    /// Whether the certificate of the STS is verified.
+    pub(crate) verify: bool,
+    /// Milliseconds.
+    pub(crate) timeout: Option<u64>,
 }
 
 /// Whose password the source token is.
@@ -39,6 +50,10 @@ impl Username {
 
 impl Grant {
     pub(super) fn inherit(&mut self, outer: &Self) {
+        if self.calls.is_some() {
+            return;
+        }
+        self.calls = outer.calls;
         inherit(&mut self.endpoint, &outer.endpoint);
         inherit(&mut self.auth, &outer.auth);
         inherit(&mut self.client_id, &outer.client_id);

@@ -1,5 +1,7 @@
-//! `STSRequestParameter`, and `params` of `STSExchange`: extra parameters of the request to the STS.
+//! `STSRequestParameter`, `params` of `STSExchange` and the parameters that it has by themselves: extra
+//! parameters of the request to the STS.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use sts_core::options::Template;
@@ -10,8 +12,10 @@ use crate::conf::directive::Accepted;
 use crate::conf::place::Place;
 use crate::conf::text::Text;
 use crate::nginx::conf::Conf;
+use crate::nginx::request::{OutOfMemory, Request};
 
-/// An extra parameter. One without variables is sent even when it is empty.
+/// An extra parameter. One without variables is sent even when it is empty. The short name of a token
+/// type stands for its identifier, whether it is written or comes from a variable.
 pub(crate) struct Parameter {
     pub(crate) name: String,
     pub(crate) text: Rc<Text>,
@@ -24,6 +28,21 @@ impl Parameter {
     pub(super) fn new(name: &str, text: Rc<Text>) -> Self {
         Self { name: name.to_owned(), text, place: None }
     }
+
+    /// The value for a request; `None` where a variable comes out empty: there is no such parameter then.
+    pub(crate) fn evaluate<'r>(
+        &'r self,
+        request: Request<'r>,
+    ) -> Result<Option<Cow<'r, [u8]>>, OutOfMemory> {
+        let value = self.text.evaluate(request)?;
+        if !self.text.template.has_variables() {
+            return Ok(Some(value));
+        }
+        Ok(match parameters::token_type(&self.name, &value) {
+            Some(identifier) => Some(Cow::Borrowed(identifier.as_bytes())),
+            None => (!value.is_empty()).then_some(value),
+        })
+    }
 }
 
 /// Adds one to a list that is being written.
@@ -35,12 +54,18 @@ pub(super) fn add(
     value: Template,
 ) -> Accepted {
     parameters::check_name(name).map_err(|error| error.to_string())?;
+    let identifier =
+        value.literal().and_then(|value| parameters::token_type(name, value.as_bytes()));
+    let value = identifier.map_or(value, Template::of_literal);
     let text = Rc::new(Text::compile(conf, value)?);
     let parameter = Parameter { place: Some(place.clone()), ..Parameter::new(name, text) };
     let list = Rc::get_mut(list.get_or_insert_default());
     let list = list.ok_or_else(|| Problem::from("the list is in use"))?;
     if list.iter().any(|known| known.name == name) && !parameters::may_repeat(name) {
-        return Err(format!("the parameter \"{name}\" is given twice").into());
+        return Err(format!(
+            "the parameter \"{name}\" is given twice: only \"audience\" and \"resource\" may be repeated"
+        )
+        .into());
     }
     list.push(parameter);
     Ok(())

@@ -90,20 +90,13 @@ impl Kind {
         Self::WORDS.iter().find(|(_, kind)| *kind == self).map_or("", |(word, _)| word)
     }
 
-    /// The words of `STSType`.
+    /// The words of `STSType` and `STSExchange`.
     pub(crate) const WORDS: [(&str, Self); 5] = [
         ("wstrust", Self::WsTrust),
         ("ropc", Self::Password),
         ("otx", Self::TokenExchange),
         ("cc", Self::ClientCredentials),
         ("disabled", Self::Disabled),
-    ];
-    /// The types of `STSExchange`.
-    pub(crate) const OF_EXCHANGES: [(&str, Self); 4] = [
-        ("wstrust", Self::WsTrust),
-        ("ropc", Self::Password),
-        ("otx", Self::TokenExchange),
-        ("cc", Self::ClientCredentials),
     ];
 }
 

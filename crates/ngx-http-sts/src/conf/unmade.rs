@@ -32,9 +32,10 @@ struct Suspect {
 }
 
 /// The directives without which there is no exchange, but for the type.
-const ENDPOINTS: [(&str, Kind); 4] = [
+const ENDPOINTS: [(&str, Kind); 5] = [
     ("STSOTXEndpoint", Kind::TokenExchange),
     ("STSROPCEndpoint", Kind::Password),
+    ("STSROPC", Kind::Password),
     ("STSCCEndpoint", Kind::ClientCredentials),
     ("STSWSTrustEndpoint", Kind::WsTrust),
 ];

@@ -7,6 +7,7 @@
 use crate::conf::argument::Problem;
 use crate::conf::directive::{Accepted, Block, Directive, Part};
 use crate::conf::main::MainConf;
+use crate::conf::ropc_directive;
 use crate::conf::settings::{Kind, Settings};
 use crate::nginx::conf::Conf;
 
@@ -57,6 +58,7 @@ impl Written {
                 return Err(Problem::from("\"STSExchange\" has it as an option already").into());
             }
         }
+        ropc_directive::check_beside(&self.names, directive)?;
         let place = main.files.here(conf);
         let had_whole = self.whole.is_some();
         let mut block = Block {

@@ -1,6 +1,8 @@
 //! A place, as the directives name it.
 
-use thiserror::Error;
+mod error;
+
+pub use error::PlaceError;
 
 use crate::encoding::Encoding;
 use crate::options::{OptionError, Options};
@@ -60,7 +62,11 @@ pub struct Place {
     pub encoding: Option<Option<Encoding>>,
 }
 
+const AUTHORIZATION: &str = "Authorization";
 const BEARER: &str = "Bearer";
+
+/// A place that is a header with all that can be said of it.
+const BASIC: &str = "basic";
 
 impl Kind {
     const WORDS: [(&'static str, Self); 5] = [
@@ -96,18 +102,17 @@ impl Accept {
     /// # Errors
     /// They do not say where.
     pub fn parse(kind: &str, options: Option<&str>) -> Result<Self, PlaceError> {
+        if kind == BASIC {
+            let mut options = Options::parse(options.unwrap_or_default())?;
+            let strip = strip(&mut options)?;
+            options.finish(&["strip"])?;
+            return Ok(Self { place: Place::basic(), strip });
+        }
         let kind = Kind::parse(kind)?;
         let mut options = parse_options(kind, options)?;
-        let default = if kind == Kind::Header { "Authorization" } else { "access_token" };
+        let default = if kind == Kind::Header { AUTHORIZATION } else { "access_token" };
         let place = Place::take(kind, &mut options, default)?;
-        let strip = match options.take("strip") {
-            None => true,
-            Some(word) => match word.expose().to_ascii_lowercase().as_slice() {
-                b"true" | b"on" => true,
-                b"false" | b"off" => false,
-                _ => return Err(PlaceError::Strip),
-            },
-        };
+        let strip = strip(&mut options)?;
         options.finish(&["name", "type", "strip", "encoding"])?;
         Ok(Self { place, strip })
     }
@@ -119,11 +124,15 @@ impl Pass {
     /// # Errors
     /// They do not say where, or a token cannot be put there.
     pub fn parse(kind: &str, options: Option<&str>) -> Result<Self, PlaceError> {
+        if kind == BASIC {
+            Options::parse(options.unwrap_or_default())?.finish(&[])?;
+            return Ok(Self { place: Place::basic(), bodies: Bodies::Form });
+        }
         let kind = Kind::parse(kind)?;
         let mut options = parse_options(kind, options)?;
         let default = match kind {
             Kind::Environment => "mod_sts_target_token",
-            Kind::Header => "Authorization",
+            Kind::Header => AUTHORIZATION,
             Kind::Query | Kind::Post => "access_token",
             Kind::Cookie => "sts_token",
         };
@@ -156,6 +165,16 @@ impl Place {
         Ok(Self { kind, name, scheme, encoding })
     }
 
+    /// What `basic` stands for: the password in `Authorization: Basic`, whatever the user name.
+    fn basic() -> Self {
+        Self {
+            kind: Kind::Header,
+            name: AUTHORIZATION.to_owned(),
+            scheme: Some("Basic".to_owned()),
+            encoding: Some(Some(Encoding::BasicPassword)),
+        }
+    }
+
     /// Whether the token stands behind `Bearer` in a header, where it has to be of a certain form.
     pub fn is_bearer_header(&self) -> bool {
         self.kind == Kind::Header
@@ -182,6 +201,17 @@ fn check_name(kind: Kind, name: &str) -> Result<(), PlaceError> {
             Err(PlaceError::Reserved(name.to_owned()))
         }
         _ => Ok(()),
+    }
+}
+
+fn strip(options: &mut Options) -> Result<bool, PlaceError> {
+    match options.take("strip") {
+        None => Ok(true),
+        Some(word) => match word.expose().to_ascii_lowercase().as_slice() {
+            b"true" | b"on" => Ok(true),
+            b"false" | b"off" => Ok(false),
+            _ => Err(PlaceError::Strip),
+        },
     }
 }
 
@@ -239,51 +269,6 @@ const RESERVED: [&str; 26] = [
     "X-Forwarded-For",
 ];
 
-/// Why a place cannot be used, as a fragment that says what is allowed.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum PlaceError {
-    /// No such bodies.
-    #[error("the value of \"bodies\" is neither \"form\" nor \"any\"")]
-    Bodies,
-    /// A scheme in a cookie.
-    #[error("\"type\" is not possible in a cookie, which cannot hold a space")]
-    CookieScheme,
-    /// No such encoding.
-    #[error(
-        "the value of \"encoding\" is none of \"none\", \"base64\", \"base64url\", \"deflate\""
-    )]
-    Encoding,
-    /// No such kind of place.
-    #[error(
-        "invalid place \"{0}\": allowed are \"environment\", \"header\", \"query\", \"post\", \"cookie\""
-    )]
-    Kind(String),
-    /// Bodies of something that is not in the body.
-    #[error("\"bodies\" is possible with \"post\" only")]
-    NoBodies,
-    /// Not a name of a header or a cookie.
-    #[error("the value of \"name\" is not the name of a {0}")]
-    Name(&'static str),
-    /// The options are not right.
-    #[error(transparent)]
-    Option(#[from] OptionError),
-    /// A header that cannot be taken away.
-    #[error("\"name={0}\" is not possible: HTTP or NGINX itself needs this header")]
-    Reserved(String),
-    /// Not the name of a scheme.
-    #[error("the value of \"type\" is not the name of an authentication scheme, as in \"Bearer\"")]
-    Scheme,
-    /// Not a switch.
-    #[error("the value of \"strip\" is neither \"true\" nor \"false\"")]
-    Strip,
-    /// Not the name of a variable.
-    #[error(
-        "the value of \"name\" is not the name of a variable: allowed are letters, digits and \"_\", \
-         without \"$\""
-    )]
-    VariableName,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -326,6 +311,24 @@ mod tests {
         assert_eq!(accept("header", "name=X-Token&type=").unwrap().1, None);
         assert_eq!(accept("query", "name=a%26b&strip=TRUE"), Ok(("a&b".into(), None, true)));
         assert_eq!(pass("query", "type=Bearer").unwrap().1, owned("Bearer"));
+    }
+
+    #[test]
+    fn basic_is_a_header_with_all_that_can_be_said_of_it() {
+        let basic = ("Authorization".to_owned(), owned("Basic"));
+        assert_eq!(accept("basic", ""), Ok((basic.0.clone(), basic.1.clone(), true)));
+        assert!(!accept("basic", "strip=false").unwrap().2);
+        assert_eq!(pass("basic", ""), Ok(basic));
+        let place = Pass::parse("basic", None).unwrap().place;
+        assert_eq!(place.encoding, Some(Some(Encoding::BasicPassword)));
+        assert!(place.is_at(&Pass::parse("header", None).unwrap().place));
+        for options in ["name=X-Token", "type=Bearer", "encoding=base64"] {
+            let unknown =
+                |result| matches!(result, Err(PlaceError::Option(OptionError::Unknown { .. })));
+            assert!(unknown(accept("basic", options).map(|_| ())), "{options}");
+            assert!(unknown(pass("basic", options).map(|_| ())), "{options}");
+        }
+        assert!(pass("basic", "strip=true").is_err());
     }
 
     #[test]
