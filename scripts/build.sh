@@ -13,12 +13,8 @@ scripts/nginx.sh
 cargo_for_nginx
 
 profile=${PROFILE:-release}
-features=()
-# valgrind has to see each block of memory come and go.
-[[ $flavour != memcheck ]] || features+=(--no-default-features)
 say "building the module for NGINX ($flavour, $profile)"
-cargo build ${locked[@]+"${locked[@]}"} --package ngx-http-sts --profile "$profile" \
-    ${features[@]+"${features[@]}"}
+cargo build ${locked[@]+"${locked[@]}"} --package ngx-http-sts --profile "$profile"
 
 built=$target/${profile/#dev/debug}
 files=(ngx_http_sts_module.so)

@@ -51,7 +51,3 @@ mod visit;
 mod worker;
 
 use sts_nginx as nginx;
-
-#[cfg(feature = "recycle")]
-#[global_allocator]
-static MEMORY: sts_alloc::Recycler = sts_alloc::Recycler;
