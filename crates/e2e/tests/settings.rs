@@ -55,6 +55,7 @@ const ENDPOINTS: &[&str] = &[
     "http://[::1]:8080",
     "http://unix:/run/sts.sock:/token",
     "http://localhost:8080/a%24b",
+    "http://localhost.:8080/token",
 ];
 const NO_ENDPOINTS: Refused = &[
     ("ftp://127.0.0.1/", &["http://"]),

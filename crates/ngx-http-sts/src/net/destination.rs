@@ -125,8 +125,8 @@ impl Destinations {
         let tls = is_secure.then(|| self.contexts.tls(conf, tls)).transpose()?;
         // Whom to connect to: with a proxy, the name of the STS is the proxy's business.
         let contact = proxy.unwrap_or(endpoint);
-        let (host, port) = (contact.host(), contact.port());
-        let addresses = address::at_configuration(conf, host, port).unwrap_or_else(|why| {
+        let (host, port) = (self.system.host_of(contact), contact.port());
+        let addresses = address::at_configuration(conf, &host, port).unwrap_or_else(|why| {
             // NGINX has to start while the STS is away.
             conf.warn(format_args!(
                 "\"{}\" has no address now, requests for it will fail until it has one: {why}",
@@ -134,16 +134,14 @@ impl Destinations {
             ));
             Vec::new()
         });
-        let lookup = Lookup::new(conf, &mut self.system, resolver, host, port, addresses);
+        let lookup = Lookup::new(conf, &mut self.system, resolver, &host, port, addresses);
         let (target, tunnel) = match (proxy, endpoint.scheme()) {
             (None, _) => (endpoint.target().to_owned(), None),
             // RFC 9112, section 3.2.2.
             (Some(_), Scheme::Http) => {
                 (format!("http://{}{}", endpoint.authority(), endpoint.target()), None)
             }
-            (Some(_), Scheme::Https) => {
-                (endpoint.target().to_owned(), Some(endpoint.host_and_port()))
-            }
+            (Some(_), Scheme::Https) => (endpoint.target().to_owned(), Some(endpoint.tunnel())),
         };
         let destination = Rc::new(Destination {
             id: NEXT_ID.replace(NEXT_ID.get() + 1),

@@ -329,6 +329,16 @@ fn an_assertion_is_for_the_endpoint_or_whom_the_operator_names() {
 }
 
 #[test]
+fn an_assertion_names_the_endpoint_without_the_dot_that_is_for_the_look_up() {
+    let endpoint = Endpoint::parse("https://sts.ns.svc.:8443/token").unwrap();
+    let auth = parse("client_secret_jwt", "client_id=a&client_secret=b");
+    let Ok(Proof::Assertion { assertion, .. }) = auth.prove(&endpoint, &NOW) else { panic!() };
+    let body = format!("&client_assertion={}", String::from_utf8_lossy(assertion.expose()));
+    let (_, claims) = assertion_in(&body);
+    assert_eq!(claims["aud"], "https://sts.ns.svc:8443/token");
+}
+
+#[test]
 fn no_assertion_is_made_twice() {
     static COUNTER: AtomicU8 = AtomicU8::new(0);
     let entropy: Entropy = || Ok([COUNTER.fetch_add(1, Ordering::Relaxed); 32]);
