@@ -41,6 +41,7 @@ pub(crate) mod settings;
 mod targets;
 pub(crate) mod text;
 mod unmade;
+mod upstreams;
 mod written;
 mod wstrust;
 

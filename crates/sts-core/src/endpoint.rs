@@ -18,6 +18,8 @@ pub struct Endpoint {
     scheme: Scheme,
     host: Host,
     port: u16,
+    /// It was written.
+    has_port: bool,
     authority: String,
     target: String,
 }
@@ -43,9 +45,10 @@ impl Endpoint {
             Some(socket) => Location::of_socket(socket, scheme)?,
             None => Location::of_network(rest, scheme)?,
         };
-        let Location { host, dot, port, authority, target } = location;
+        let Location { host, dot, port, has_port, authority, target } = location;
         let dot = dot.map(|dot| url.len() - rest.len() + dot);
-        Ok(Self { url: url.to_owned(), dot, scheme, host, port, authority, target })
+        let url = url.to_owned();
+        Ok(Self { url, dot, scheme, host, port, has_port, authority, target })
     }
 
     /// Whether TLS is spoken.
@@ -71,6 +74,11 @@ impl Endpoint {
     /// The TCP port; without meaning for a local socket.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Whether the port stands in the URL.
+    pub fn has_port(&self) -> bool {
+        self.has_port
     }
 
     /// The value of the `Host` header (RFC 9110, section 7.2), without the scheme's default port.
@@ -196,6 +204,7 @@ struct Location {
     /// Where the dot at the end of the host stands.
     dot: Option<usize>,
     port: u16,
+    has_port: bool,
     authority: String,
     target: String,
 }
@@ -213,6 +222,7 @@ impl Location {
             host: Host::Unix(Path::new(path).to_owned()),
             dot: None,
             port: scheme.default_port(),
+            has_port: false,
             authority: "localhost".to_owned(),
             target: parse_target(target)?,
         })
@@ -228,6 +238,7 @@ impl Location {
             return Err(EndpointError::NoHost);
         }
         let (host, dot, port) = split_authority(authority)?;
+        let has_port = !port.is_empty();
         let port = match port.strip_prefix(':') {
             Some(port) => parse_port(port)?,
             None if port.is_empty() => scheme.default_port(),
@@ -242,7 +253,7 @@ impl Location {
         if port != scheme.default_port() {
             name.push_str(&format!(":{port}"));
         }
-        Ok(Self { host, dot, port, authority: name, target: parse_target(target)? })
+        Ok(Self { host, dot, port, has_port, authority: name, target: parse_target(target)? })
     }
 }
 
@@ -367,6 +378,9 @@ mod tests {
             assert_eq!(endpoint.scheme(), scheme, "{url}");
             assert_eq!(endpoint.host(), &host, "{url}");
             assert_eq!(endpoint.port(), port, "{url}");
+            let written = [format!(":{port}"), format!(":{port}/")];
+            let is_written = written.iter().any(|port| url.contains(port.as_str()));
+            assert_eq!(endpoint.has_port(), is_written, "{url}");
             assert_eq!(endpoint.authority(), authority, "{url}");
             assert_eq!(endpoint.target(), target, "{url}");
             assert_eq!(endpoint.url(), url);

@@ -29,6 +29,7 @@ use crate::conf::parameter::Parameter;
 use crate::conf::place::Fault;
 use crate::conf::settings::{BoundTokens, Kind, Settings};
 use crate::conf::text::Text;
+use crate::conf::upstreams;
 use crate::conf::written::InForce;
 use crate::conf::{Carrier, LocationConf, State};
 use crate::credentials::Credential;
@@ -343,6 +344,12 @@ fn build(
     if is_new {
         let at_auth = conf.at(auth_place.as_ref());
         warn(&at_endpoint, &at_auth, &profile, proxy.as_ref());
+        let is_found = destination.is_found();
+        upstreams::warn(&at_endpoint, &profile.endpoint, proxy.is_some() || is_found, "the STS");
+        if let Some(proxy) = &proxy {
+            let at_proxy = conf.at(settings.places.of("STSOutgoingProxy"));
+            upstreams::warn(&at_proxy, proxy, is_found, "the proxy");
+        }
         if profile.endpoint.scheme() == Scheme::Https && !settings.verify.unwrap_or(true) {
             warn_of_unverified(&conf.at(settings.places.of("STSSSLValidateServer")), &profile);
         }

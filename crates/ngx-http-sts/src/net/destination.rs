@@ -28,6 +28,7 @@ pub(crate) struct Destination {
     id: u64,
     key: Key,
     lookup: Lookup,
+    is_found: bool,
     tls: Option<Rc<Tls>>,
     calls: Calls,
     /// How each request begins.
@@ -134,6 +135,7 @@ impl Destinations {
             ));
             Vec::new()
         });
+        let is_found = !addresses.is_empty();
         let lookup = Lookup::new(conf, &mut self.system, resolver, &host, port, addresses);
         let (target, tunnel) = match (proxy, endpoint.scheme()) {
             (None, _) => (endpoint.target().to_owned(), None),
@@ -149,6 +151,7 @@ impl Destinations {
             tunnel,
             key,
             lookup,
+            is_found,
             tls: tls.map(Rc::new),
             calls: Calls::default(),
         });
@@ -167,6 +170,11 @@ impl Destination {
     /// Unique in this process.
     pub(super) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Whether there was an address to connect to when the configuration was read.
+    pub(crate) fn is_found(&self) -> bool {
+        self.is_found
     }
 
     /// How each request begins.

@@ -1,6 +1,7 @@
 //! What a directive sees of the configuration that is being read.
 
 mod report;
+mod upstream;
 
 use std::ffi::OsStr;
 use std::marker::PhantomData;
