@@ -35,6 +35,7 @@ mod exchange_directive;
 mod grant;
 mod keys;
 pub(crate) mod main;
+mod outgoing_proxy;
 mod parameter;
 pub(crate) mod place;
 pub(crate) mod settings;

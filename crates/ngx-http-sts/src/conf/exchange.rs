@@ -25,6 +25,7 @@ use crate::conf::cache;
 use crate::conf::error_status::ErrorStatuses;
 use crate::conf::grant::Username;
 use crate::conf::main::MainConf;
+use crate::conf::outgoing_proxy;
 use crate::conf::parameter::Parameter;
 use crate::conf::place::Fault;
 use crate::conf::settings::{BoundTokens, Kind, Settings};
@@ -98,6 +99,7 @@ impl Exchange {
 pub(crate) struct Callee {
     pub(crate) profile: Profile,
     pub(crate) credential: Rc<Credential>,
+    pub(crate) proxy_credential: Option<Rc<Credential>>,
     pub(crate) destination: Rc<Destination>,
     pub(crate) limit: Limit,
     pub(crate) key: ExchangeKey,
@@ -317,7 +319,17 @@ fn build(
     };
     let proxy = settings.outgoing_proxy.clone().flatten();
     // A socket of this machine is nothing that a proxy could reach.
-    let proxy = proxy.filter(|_| !matches!(endpoint.host(), Host::Unix(_)));
+    let mut proxy = proxy.filter(|_| !matches!(endpoint.host(), Host::Unix(_)));
+    let at_proxy = conf.at(settings.places.of("STSOutgoingProxy"));
+    let proxy_credential = proxy.as_mut().and_then(|proxy| proxy.auth.as_mut()).map(|auth| {
+        let credential = main.credentials.share(&at_proxy, auth.clone())?;
+        auth.clone_from(credential.auth());
+        Ok(credential)
+    });
+    let proxy_credential = proxy_credential.transpose().map_err(|problem: String| {
+        let option = outgoing_proxy::PASSWORD_FILE;
+        Problem::from(format!("\"STSOutgoingProxy\" (option \"{option}\"): {problem}"))
+    })?;
     let endpoint_place = settings.places.named_in(&format!("\"{endpoint_directive}\"")).cloned();
     let at_endpoint = conf.at(endpoint_place.as_ref());
     let destination =
@@ -343,11 +355,11 @@ fn build(
     let (id, is_new) = main.identify(identity);
     if is_new {
         let at_auth = conf.at(auth_place.as_ref());
-        warn(&at_endpoint, &at_auth, &profile, proxy.as_ref());
+        let proxy = proxy.as_ref().map(|proxy| &proxy.endpoint);
+        warn(&at_endpoint, &at_auth, &profile, proxy);
         let is_found = destination.is_found();
         upstreams::warn(&at_endpoint, &profile.endpoint, proxy.is_some() || is_found, "the STS");
-        if let Some(proxy) = &proxy {
-            let at_proxy = conf.at(settings.places.of("STSOutgoingProxy"));
+        if let Some(proxy) = proxy {
             upstreams::warn(&at_proxy, proxy, is_found, "the proxy");
         }
         if profile.endpoint.scheme() == Scheme::Https && !settings.verify.unwrap_or(true) {
@@ -387,6 +399,7 @@ fn build(
         callee: Rc::new(Callee {
             profile,
             credential,
+            proxy_credential,
             destination,
             limit,
             key,

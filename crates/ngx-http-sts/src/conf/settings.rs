@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use sts_core::encoding::Encoding;
-use sts_core::endpoint::Endpoint;
 use sts_core::expect::Expect;
 use sts_core::issued::TokenTypes;
 use sts_core::secret::Secret;
@@ -18,6 +17,7 @@ use crate::conf::grant::Grant;
 use crate::conf::parameter::Parameter;
 use crate::conf::place::Places;
 use crate::conf::wstrust::WsTrustSettings;
+use crate::net::Proxy;
 use crate::nginx::tls::Protocols;
 
 /// Each directive's own value; `None` where it was not written.
@@ -58,7 +58,7 @@ pub(crate) struct Settings {
     pub(crate) bound_tokens: Option<BoundTokens>,
     pub(crate) ignore_client_abort: Option<bool>,
     pub(crate) challenge: Option<Rc<Challenge>>,
-    pub(crate) outgoing_proxy: Option<Option<Endpoint>>,
+    pub(crate) outgoing_proxy: Option<Option<Proxy>>,
     pub(crate) retries: Option<u32>,
     /// Milliseconds.
     pub(crate) retry_interval: Option<u64>,

@@ -3,21 +3,24 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use http::HeaderValue;
 use sts_core::client_auth::{ClientAuth, KeyPair};
 use sts_core::endpoint::{Endpoint, Host, Scheme};
 use sts_core::error::Failure;
 use sts_core::fields::Fields;
+use sts_core::known::Known;
 use sts_net::calls::Calls;
 use sts_net::http1::request;
 
 use crate::net::lookup::{Lookup, System};
+use crate::net::proxy::Proxy;
 use crate::nginx::address::{self, SocketAddress};
 use crate::nginx::conf::Conf;
 use crate::nginx::resolve::{Resolver, ResolverSettings};
 use crate::nginx::tls::{Contexts, Tls, TlsSettings};
 
 /// Changes when the fields of an identity do.
-const LAYOUT: &[u8] = b"sts-destination-1";
+const LAYOUT: &[u8] = b"sts-destination-2";
 
 const AGENT: &str = concat!("nginx-sts/", env!("CARGO_PKG_VERSION"));
 
@@ -45,7 +48,7 @@ struct Key {
     tls: TlsSettings,
     /// That of the system without one.
     resolver: Option<ResolverSettings>,
-    proxy: Option<Endpoint>,
+    proxy: Option<Proxy>,
     /// Whose certificate TLS shows.
     certificate: Option<ClientAuth>,
 }
@@ -65,7 +68,13 @@ impl Key {
             }
             None => fields.push(b"system"),
         }
-        fields.push_optional(proxy.as_ref().map(|proxy| proxy.url().as_bytes()));
+        match proxy {
+            Some(proxy) => {
+                fields.push(b"proxy");
+                proxy.identify(&mut fields);
+            }
+            None => fields.push(b"none"),
+        }
         match certificate {
             Some(certificate) => {
                 fields.push(b"certificate");
@@ -101,7 +110,7 @@ impl Destinations {
         endpoint: &Endpoint,
         tls: &TlsSettings,
         auth: &ClientAuth,
-        proxy: Option<&Endpoint>,
+        proxy: Option<&Proxy>,
     ) -> Result<Rc<Destination>, String> {
         let certificate = auth.key_pair().map(|_| auth.clone());
         if certificate.is_some() && endpoint.scheme() == Scheme::Http {
@@ -125,7 +134,7 @@ impl Destinations {
         let is_secure = endpoint.scheme() == Scheme::Https;
         let tls = is_secure.then(|| self.contexts.tls(conf, tls)).transpose()?;
         // Whom to connect to: with a proxy, the name of the STS is the proxy's business.
-        let contact = proxy.unwrap_or(endpoint);
+        let contact = proxy.map_or(endpoint, |proxy| &proxy.endpoint);
         let (host, port) = (self.system.host_of(contact), contact.port());
         let addresses = address::at_configuration(conf, &host, port).unwrap_or_else(|why| {
             // NGINX has to start while the STS is away.
@@ -225,7 +234,25 @@ impl Destination {
 
     /// The proxy that leads to it.
     pub(crate) fn proxy(&self) -> Option<&Endpoint> {
-        self.key.proxy.as_ref()
+        self.key.proxy.as_ref().map(|proxy| &proxy.endpoint)
+    }
+
+    /// What the proxy wants to see of the gateway, as of now.
+    ///
+    /// # Errors
+    /// There should be something, and nothing usable was read.
+    pub(super) fn proxy_authorization(&self) -> Result<Option<HeaderValue>, Failure> {
+        match &self.key.proxy {
+            Some(proxy) => proxy.authorization(),
+            None => Ok(None),
+        }
+    }
+
+    /// Tells what the proxy is sent, and may repeat in the place of the STS.
+    pub(crate) fn tell(&self, known: &mut Known) {
+        if let Some(auth) = self.key.proxy.as_ref().and_then(|proxy| proxy.auth.as_ref()) {
+            auth.tell(known);
+        }
     }
 
     pub(super) fn calls(&self) -> &Calls {
