@@ -399,6 +399,21 @@ static ROWS: &[Row] = &[
         &[("''", &["empty"]), ("missing", &["cannot be read"])],
     ),
     row(
+        "STSHost",
+        "host",
+        &["sts", "STS.Example.com:443", "127.0.0.1", "[2001:db8::1]:8443"],
+        &[
+            ("''", &["host name|must not be empty"]),
+            ("https://sts", &["host name", "no scheme"]),
+            ("sts/token", &["host name"]),
+            ("sts.", &["dot at its end"]),
+            ("sts:0", &["host name"]),
+            ("user@sts", &["host name"]),
+            ("'sts other'", &["host name"]),
+            ("$host", &["host name|no variables"]),
+        ],
+    ),
+    row(
         "STSPhase",
         "phase",
         &["precontent", "access", "rewrite"],

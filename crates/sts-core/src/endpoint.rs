@@ -1,12 +1,14 @@
 //! The address of an STS.
 
 mod error;
+mod host_field;
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 pub use error::EndpointError;
+pub use host_field::{HostField, HostFieldError};
 
 /// A checked URL of an STS: `http://`, `https://`, or either of them over a local socket, as
 /// `http://unix:/path:/uri`.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use sts_core::carry::variable;
 use sts_core::client_auth::ClientAuth;
 use sts_core::encoding::Encoding;
-use sts_core::endpoint::Endpoint;
+use sts_core::endpoint::{Endpoint, HostField};
 use sts_core::expect::Expect;
 use sts_core::issued::TokenTypes;
 use sts_core::options::{Template, has_variable};
@@ -34,7 +34,7 @@ use crate::nginx::content;
 use crate::nginx::tls::Protocols;
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 60] = [
+pub(crate) static DIRECTIVES: [Directive; 61] = [
     directive(c"STSExchange", (2, 4), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::WORDS))
@@ -198,6 +198,11 @@ pub(crate) static DIRECTIVES: [Directive; 60] = [
     })
     .key("outgoing_proxy")
     .with_options(&outgoing_proxy::CREDENTIALS),
+    directive(c"STSHost", (1, 1), |b, a| {
+        let host = HostField::parse(first(a));
+        once(&mut b.settings.host, host.map_err(|error| error.to_string()))
+    })
+    .key("host"),
     directive(c"STSPhase", (1, 1), |b, a| {
         once(&mut b.settings.phase, argument::word(first(a), &Phase::WORDS))
     })

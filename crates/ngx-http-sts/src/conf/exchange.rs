@@ -330,10 +330,20 @@ fn build(
         let option = outgoing_proxy::PASSWORD_FILE;
         Problem::from(format!("\"STSOutgoingProxy\" (option \"{option}\"): {problem}"))
     })?;
+    let host = settings.host.as_ref();
+    // RFC 9112, section 3.2.2.
+    if host.is_some() && proxy.is_some() && endpoint.scheme() == Scheme::Http {
+        return Err(Problem::from(
+            "\"STSHost\" (option \"host\") cannot be set for an http:// endpoint behind \
+             \"STSOutgoingProxy\": a proxy makes that header of the URL that it is given; use an \
+             https:// endpoint, or \"STSOutgoingProxy off\"",
+        )
+        .into());
+    }
     let endpoint_place = settings.places.named_in(&format!("\"{endpoint_directive}\"")).cloned();
     let at_endpoint = conf.at(endpoint_place.as_ref());
     let destination =
-        main.destinations.of(&at_endpoint, &endpoint, &tls, &profile.auth, proxy.as_ref())?;
+        main.destinations.of(&at_endpoint, &endpoint, &tls, &profile.auth, proxy.as_ref(), host)?;
     let contact = destination.identity();
     let username_template = |username: &Rc<Username>| {
         let Username { text, authenticated: _ } = &**username;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use http::HeaderValue;
 use sts_core::client_auth::{ClientAuth, KeyPair};
-use sts_core::endpoint::{Endpoint, Host, Scheme};
+use sts_core::endpoint::{Endpoint, Host, HostField, Scheme};
 use sts_core::error::Failure;
 use sts_core::fields::Fields;
 use sts_core::known::Known;
@@ -25,8 +25,8 @@ const LAYOUT: &[u8] = b"sts-destination-2";
 const AGENT: &str = concat!("nginx-sts/", env!("CARGO_PKG_VERSION"));
 
 /// An STS as the transport sees it. Connections are kept and calls are counted per destination, and
-/// what differs in host, port, in what TLS verifies or in the certificate that it shows is another
-/// destination.
+/// what differs in host, port, `Host`, in what TLS verifies or in the certificate that it shows is
+/// another destination.
 pub(crate) struct Destination {
     id: u64,
     key: Key,
@@ -49,6 +49,8 @@ struct Key {
     /// That of the system without one.
     resolver: Option<ResolverSettings>,
     proxy: Option<Proxy>,
+    /// In the place of the endpoint's.
+    host_field: Option<HostField>,
     /// Whose certificate TLS shows.
     certificate: Option<ClientAuth>,
 }
@@ -57,7 +59,7 @@ impl Key {
     /// How the STS is found, and by what it is known to be the one. The same after a reload.
     fn identity(&self) -> [u8; 32] {
         // Host and port stand in the URL.
-        let Self { url, host: _, port: _, tls, resolver, proxy, certificate } = self;
+        let Self { url, host: _, port: _, tls, resolver, proxy, host_field, certificate } = self;
         let mut fields = Fields::new(LAYOUT);
         fields.push(url.as_bytes());
         tls.identify(&mut fields);
@@ -75,6 +77,7 @@ impl Key {
             }
             None => fields.push(b"none"),
         }
+        fields.push_optional(host_field.as_ref().map(|host| host.as_str().as_bytes()));
         match certificate {
             Some(certificate) => {
                 fields.push(b"certificate");
@@ -111,6 +114,7 @@ impl Destinations {
         tls: &TlsSettings,
         auth: &ClientAuth,
         proxy: Option<&Proxy>,
+        host_field: Option<&HostField>,
     ) -> Result<Rc<Destination>, String> {
         let certificate = auth.key_pair().map(|_| auth.clone());
         if certificate.is_some() && endpoint.scheme() == Scheme::Http {
@@ -125,6 +129,7 @@ impl Destinations {
             port: endpoint.port(),
             resolver: resolver.map(Resolver::settings),
             proxy: proxy.cloned(),
+            host_field: host_field.cloned(),
             certificate,
             tls: tls.clone(),
         };
@@ -154,9 +159,10 @@ impl Destinations {
             }
             (Some(_), Scheme::Https) => (endpoint.target().to_owned(), Some(endpoint.tunnel())),
         };
+        let authority = host_field.map_or_else(|| endpoint.authority(), HostField::as_str);
         let destination = Rc::new(Destination {
             id: NEXT_ID.replace(NEXT_ID.get() + 1),
-            start: request::start(&target, endpoint.authority(), AGENT),
+            start: request::start(&target, authority, AGENT),
             tunnel,
             key,
             lookup,
