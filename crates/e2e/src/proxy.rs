@@ -20,6 +20,16 @@ impl Proxy {
         Self::new(Answer::Tunnel((Ipv4Addr::LOCALHOST, port).into()))
     }
 
+    /// As [`Self::to`], for requests with this value of `Proxy-Authorization`; others are answered
+    /// with 407.
+    ///
+    /// # Panics
+    /// When no port can be bound.
+    pub fn wanting(authorization: &str, port: u16) -> Self {
+        let target = (Ipv4Addr::LOCALHOST, port).into();
+        Self::new(Answer::Guarded(authorization.to_owned(), target))
+    }
+
     /// Whoever asks for a tunnel gets these bytes, and the connection is closed.
     ///
     /// # Panics
@@ -59,6 +69,7 @@ impl Proxy {
 
 enum Answer {
     Tunnel(SocketAddr),
+    Guarded(String, SocketAddr),
     Bytes(Vec<u8>),
 }
 
@@ -71,10 +82,17 @@ impl Answer {
             head.extend_from_slice(&byte);
         }
         let text = String::from_utf8_lossy(&head).into_owned();
-        heads.lock().expect("nobody panics in here").push(text);
+        heads.lock().expect("nobody panics in here").push(text.clone());
         match self {
             Self::Bytes(bytes) => client.write_all(bytes),
-            Self::Tunnel(target) => {
+            Self::Guarded(authorization, _)
+                if !text.contains(&format!("\r\nproxy-authorization: {authorization}\r\n")) =>
+            {
+                client.write_all(
+                    b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
+                )
+            }
+            Self::Tunnel(target) | Self::Guarded(_, target) => {
                 let server = TcpStream::connect(target)?;
                 client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
                 let (from, to) = (client.try_clone()?, server.try_clone()?);

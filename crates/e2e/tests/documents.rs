@@ -17,6 +17,7 @@ fn problem(example: &Example) -> Option<String> {
     let ca = Identity::authority("the document's CA").certificate_pem();
     let builder = Nginx::builder().file("sts-ca.pem", ca).file("logs/access.log", "");
     let builder = builder.file("fastcgi_params", FASTCGI_PARAMS).file("secrets/sts", "2Federate\n");
+    let builder = builder.file("secrets/proxy", "open sesame\n");
     let builder = match context.as_str() {
         "main" => {
             let module = module().display().to_string();

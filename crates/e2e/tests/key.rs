@@ -510,6 +510,34 @@ static ROWS: &[Row] = &[
         TLS,
         ["STSOutgoingProxy %%PROXY%%;", "STSOutgoingProxy %%OTHER_PROXY%%;"],
     ),
+    parts(
+        "STSOutgoingProxy",
+        TLS,
+        [
+            "STSOutgoingProxy %%PROXY%%;",
+            "STSOutgoingProxy %%PROXY%% username=a&password_file=secret;",
+        ],
+    ),
+    parts(
+        "STSOutgoingProxy",
+        TLS,
+        [
+            "STSOutgoingProxy %%PROXY%% username=a&password_file=secret;",
+            "STSOutgoingProxy %%PROXY%% username=b&password_file=secret;",
+        ],
+    ),
+    // The name of the file counts, and not what stands in it.
+    parts(
+        "STSOutgoingProxy",
+        TLS,
+        [
+            "STSOutgoingProxy %%PROXY%% username=a&password_file=secret;",
+            "STSOutgoingProxy %%PROXY%% username=a&password_file=copy;",
+        ],
+    ),
+    parts("STSHost", OTX, ["", "STSHost sts.example.com;"]),
+    parts("STSHost", OTX, ["STSHost sts.example.com;", "STSHost sts.example.com:443;"]),
+    shares("STSHost", OTX, ["STSHost a;", "STSHost a; STSMaxCalls 9;"]),
     parts("resolver", NAMED, ["resolver %%DNS%%;", "resolver %%OTHER_DNS%%;"]),
     parts("resolver", NAMED, ["resolver %%DNS%%;", "resolver %%DNS%% %%OTHER_DNS%%;"]),
     parts("resolver", NAMED, ["resolver %%DNS%%;", "resolver %%DNS%% ipv6=off;"]),

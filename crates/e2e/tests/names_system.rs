@@ -114,3 +114,18 @@ fn a_short_name_is_gone_when_no_domain_of_the_search_list_has_it() {
     own.dns.set("sts.corp.example", 1, &[HERE]);
     wait_for("the name to be found", || status(&nginx) == 200);
 }
+
+#[test]
+fn a_name_with_a_dot_at_its_end_is_looked_for_in_no_domain_of_the_search_list() {
+    let Some(own) = OwnDns::new("search corp.example\noptions ndots:5") else { return };
+    let scene = Scene::new();
+    own.dns.set("sts.ns.svc", 1, &[HERE]);
+    let nginx = asking(&scene, "sts.ns.svc.").start();
+
+    assert_exchanged(nginx.get("/").bearer("alice").send(), "alice");
+
+    assert!(own.dns.questions("sts.ns.svc") > 0);
+    assert_eq!(own.dns.questions("sts.ns.svc.corp.example"), 0);
+    let host = format!("sts.ns.svc:{}", scene.sts.port());
+    assert_eq!(scene.only_call().header("Host"), Some(host));
+}

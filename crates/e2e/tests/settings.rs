@@ -55,6 +55,7 @@ const ENDPOINTS: &[&str] = &[
     "http://[::1]:8080",
     "http://unix:/run/sts.sock:/token",
     "http://localhost:8080/a%24b",
+    "http://localhost.:8080/token",
 ];
 const NO_ENDPOINTS: Refused = &[
     ("ftp://127.0.0.1/", &["http://"]),
@@ -422,6 +423,53 @@ static ROWS: &[Row] = &[
         &[
             ("https://127.0.0.1", &["http://host:port"]),
             ("http://127.0.0.1/a", &["without a path"]),
+            ("'127.0.0.1 username=a'", &["spaces"]),
+        ],
+    ),
+    row(
+        "STSOutgoingProxy",
+        "",
+        &[
+            "127.0.0.1:3128 username=a&password_file=secret",
+            "localhost. username=a&password_file=secret",
+        ],
+        &[
+            ("127.0.0.1 ''", &["\"username\" is missing"]),
+            ("127.0.0.1 username=a", &["\"password_file\" is missing"]),
+            ("127.0.0.1 password_file=secret", &["\"username\" is missing"]),
+            ("127.0.0.1 username=a&password=s3cr3t", &["\"password_file\"", "into a file"]),
+            ("127.0.0.1 username=a%3Ab&password_file=secret", &["colon"]),
+            ("127.0.0.1 username=a&password_file=secret&realm=b", &["\"realm\"", "username"]),
+            ("127.0.0.1 username=$a&password_file=secret", &["no variables"]),
+            ("127.0.0.1 username=a&password_file=missing", &["missing", "cannot be read"]),
+            ("off username=a&password_file=secret", &["without a proxy"]),
+        ],
+    ),
+    row(
+        "",
+        "outgoing_proxy_username",
+        &["a", "gate way"],
+        &[("''", &["empty"]), ("a:b", &["colon"])],
+    ),
+    row(
+        "",
+        "outgoing_proxy_password_file",
+        &["secret"],
+        &[("''", &["empty"]), ("missing", &["cannot be read"])],
+    ),
+    row(
+        "STSHost",
+        "host",
+        &["sts", "STS.Example.com:443", "127.0.0.1", "[2001:db8::1]:8443"],
+        &[
+            ("''", &["host name|must not be empty"]),
+            ("https://sts", &["host name", "no scheme"]),
+            ("sts/token", &["host name"]),
+            ("sts.", &["dot at its end"]),
+            ("sts:0", &["host name"]),
+            ("user@sts", &["host name"]),
+            ("'sts other'", &["host name"]),
+            ("$host", &["host name|no variables"]),
         ],
     ),
     row(
@@ -577,10 +625,17 @@ fn with_key(row: &Row, arguments: &str) -> String {
         ("auth", Some((method, options))) => format!("auth={method}&{options}"),
         _ => format!("{key}={}", encode(text)),
     };
+    let proxy = match key {
+        "outgoing_proxy_username" => {
+            "&outgoing_proxy=127.0.0.1:9&outgoing_proxy_password_file=secret"
+        }
+        "outgoing_proxy_password_file" => "&outgoing_proxy=127.0.0.1:9&outgoing_proxy_username=a",
+        _ => "",
+    };
     let user = if kind == "ropc" && key != "username" { "&username=a" } else { "" };
     format!(
         "location /PATH {{
-            STSExchange {kind} http://127.0.0.1:9/t '{option}{user}';
+            STSExchange {kind} http://127.0.0.1:9/t '{option}{user}{proxy}';
             STSVariables $http_x $target;
         }}"
     )
@@ -661,7 +716,12 @@ fn each_option_refuses_what_its_directive_does_and_is_named() {
     let cases: Vec<_> = cases.flat_map(|row| row.refused.iter().map(move |r| (row, r))).collect();
     all_hold(&cases, |(row, (arguments, parts))| {
         // With `auth` it is often one of the options beside it that is wrong.
-        let name = if row.key.1 == "auth" { "STSExchange|" } else { row.key.1 };
+        let name = match row.key.1 {
+            "auth" => "STSExchange|",
+            // It is told of as the directive has it.
+            "outgoing_proxy_username" => "outgoing_proxy",
+            name => name,
+        };
         refuses(&with_key(row, arguments), name, parts)
     });
 }
@@ -701,5 +761,7 @@ fn no_directive_and_no_option_lacks_its_row() {
         ["audience", "resource", "scope", "requested_token_type", "subject_token_type"]
             .map(str::to_owned),
     );
+    // These stand beside an option, in the place of the last argument of its directive.
+    all.extend(["outgoing_proxy_username", "outgoing_proxy_password_file"].map(str::to_owned));
     assert_eq!(rows(|row| row.key.1), all, "an option needs a row in ROWS");
 }

@@ -94,12 +94,15 @@ impl Ask {
     async fn call_within(&self, time: u64, sent: &Cell<bool>, hold: Hold) -> Result<Token, Failed> {
         let callee = &self.callee;
         callee.credential.look();
+        if let Some(credential) = &callee.proxy_credential {
+            credential.look();
+        }
         let started = Cell::new(clock::milliseconds());
         let write = || {
             started.set(clock::milliseconds());
             self.with_subject(|subject, names| {
                 let outgoing = callee.profile.request_as(subject, names, &clock::now())?;
-                Ok(Message::new(&callee.destination, &outgoing))
+                Message::new(&callee.destination, outgoing)
             })
         };
         let answer = net::call(&callee.destination, &write, &callee.limit, time, sent, hold).await;
@@ -109,7 +112,11 @@ impl Ask {
             status: answer.status,
             headers: &answer.headers,
             body: answer.body.expose(),
-            known: &|| self.with_subject(|subject, _| callee.profile.known(subject)),
+            known: &|| {
+                let mut known = self.with_subject(|subject, _| callee.profile.known(subject));
+                callee.destination.tell(&mut known);
+                known
+            },
         };
         let issued = callee.profile.response(&answer, &clock::now());
         let source = self.token.expose();

@@ -37,6 +37,7 @@ mod grant;
 mod grant_options;
 mod keys;
 pub(crate) mod main;
+mod outgoing_proxy;
 mod parameter;
 pub(crate) mod place;
 mod ropc_directive;
@@ -44,6 +45,7 @@ pub(crate) mod settings;
 mod targets;
 pub(crate) mod text;
 mod unmade;
+mod upstreams;
 mod written;
 mod wstrust;
 

@@ -5,6 +5,7 @@ mod destination;
 mod lookup;
 mod opening;
 mod pool;
+mod proxy;
 mod tunnel;
 
 use std::cell::Cell;
@@ -12,6 +13,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 
+use http::header::PROXY_AUTHORIZATION;
 use sts_core::error::{Failure, FailureKind};
 use sts_core::profile::Outgoing;
 use sts_core::secret::Secret;
@@ -24,6 +26,7 @@ use sts_net::idle::Limits as IdleLimits;
 use crate::net::connection::{Connection, Received, SendError};
 pub(crate) use crate::net::destination::{Destination, Destinations};
 pub(crate) use crate::net::pool::shutdown;
+pub(crate) use crate::net::proxy::Proxy;
 use crate::nginx::peer::ConnectError;
 use crate::nginx::timer::{self, Hold, Timer};
 
@@ -132,8 +135,17 @@ impl From<CallError> for Failure {
 pub(crate) struct Message(Secret);
 
 impl Message {
-    pub(crate) fn new(destination: &Destination, outgoing: &Outgoing) -> Self {
-        Self(request::post(destination.start(), &outgoing.headers, outgoing.body.expose()))
+    /// # Errors
+    /// The credentials of the proxy have not been read.
+    pub(crate) fn new(destination: &Destination, outgoing: Outgoing) -> Result<Self, Failure> {
+        let Outgoing { mut headers, body, .. } = outgoing;
+        // In a tunnel it is the STS that reads the message.
+        if destination.tunnel().is_none()
+            && let Some(authorization) = destination.proxy_authorization()?
+        {
+            headers.insert(PROXY_AUTHORIZATION, authorization);
+        }
+        Ok(Self(request::post(destination.start(), &headers, body.expose())))
     }
 }
 

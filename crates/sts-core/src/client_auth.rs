@@ -10,6 +10,7 @@ mod message;
 mod method;
 mod options;
 mod proof;
+mod proxy;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -202,8 +203,8 @@ impl ClientAuth {
         }
     }
 
-    /// Tells what of it an STS is sent, and may repeat.
-    pub(crate) fn tell(&self, known: &mut Known) {
+    /// Tells what of it an STS or a proxy is sent, and may repeat.
+    pub fn tell(&self, known: &mut Known) {
         match &self.credentials {
             Credentials::Header(header) => {
                 if let Ok(header) = header.value() {

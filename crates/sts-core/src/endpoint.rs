@@ -1,20 +1,27 @@
 //! The address of an STS.
 
 mod error;
+mod host_field;
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 pub use error::EndpointError;
+pub use host_field::{HostField, HostFieldError};
 
 /// A checked URL of an STS: `http://`, `https://`, or either of them over a local socket, as
 /// `http://unix:/path:/uri`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     url: String,
+    /// Where the dot of an absolute name stands in the URL.
+    dot: Option<usize>,
     scheme: Scheme,
     host: Host,
     port: u16,
+    /// It was written.
+    has_port: bool,
     authority: String,
     target: String,
 }
@@ -40,8 +47,10 @@ impl Endpoint {
             Some(socket) => Location::of_socket(socket, scheme)?,
             None => Location::of_network(rest, scheme)?,
         };
-        let Location { host, port, authority, target } = location;
-        Ok(Self { url: url.to_owned(), scheme, host, port, authority, target })
+        let Location { host, dot, port, has_port, authority, target } = location;
+        let dot = dot.map(|dot| url.len() - rest.len() + dot);
+        let url = url.to_owned();
+        Ok(Self { url, dot, scheme, host, port, has_port, authority, target })
     }
 
     /// Whether TLS is spoken.
@@ -49,9 +58,19 @@ impl Endpoint {
         self.scheme
     }
 
-    /// Where the STS is.
+    /// Where the STS is: what TLS expects there, and what the messages are for. A name has no dot at
+    /// its end here.
     pub fn host(&self) -> &Host {
         &self.host
+    }
+
+    /// The same as it is looked up. A name that was written with a dot at its end has it: it is
+    /// absolute, and no search list applies (RFC 1034, section 3.1).
+    pub fn looked_up(&self) -> Cow<'_, Host> {
+        match &self.host {
+            Host::Name(name) if self.dot.is_some() => Cow::Owned(Host::Name(format!("{name}."))),
+            host => Cow::Borrowed(host),
+        }
     }
 
     /// The TCP port; without meaning for a local socket.
@@ -59,19 +78,25 @@ impl Endpoint {
         self.port
     }
 
+    /// Whether the port stands in the URL.
+    pub fn has_port(&self) -> bool {
+        self.has_port
+    }
+
     /// The value of the `Host` header (RFC 9110, section 7.2), without the scheme's default port.
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// Host and port, the default port included, as a tunnel asks for them (RFC 9110, section 9.3.6).
+    /// Host and port, the default port included, for messages.
     pub fn host_and_port(&self) -> String {
-        match &self.host {
-            Host::Ip(IpAddr::V6(ip)) => format!("[{ip}]:{}", self.port),
-            Host::Ip(IpAddr::V4(ip)) => format!("{ip}:{}", self.port),
-            Host::Name(name) => format!("{name}:{}", self.port),
-            Host::Unix(_) => format!("localhost:{}", self.port),
-        }
+        self.host.with_port(self.port)
+    }
+
+    /// Host and port, the default port included, as a tunnel asks for them (RFC 9110, section 9.3.6).
+    /// It is the proxy that looks the name up.
+    pub fn tunnel(&self) -> String {
+        self.looked_up().with_port(self.port)
     }
 
     /// The request target in origin form (RFC 9112, section 3.2.1): path and query, never empty.
@@ -82,6 +107,17 @@ impl Endpoint {
     /// The URL as it was configured.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The URL by which the STS may know itself: the configured one, without the dot at the end of its
+    /// host, which only says how to look the name up.
+    pub fn name(&self) -> Cow<'_, str> {
+        match self.dot.and_then(|dot| self.url.split_at_checked(dot)) {
+            Some((start, rest)) => {
+                Cow::Owned(format!("{start}{}", rest.strip_prefix('.').unwrap_or(rest)))
+            }
+            None => Cow::Borrowed(&self.url),
+        }
     }
 
     /// Scheme, host, port and path, for a line of the log: not the query, and not more than there is
@@ -153,10 +189,24 @@ pub enum Host {
     Unix(PathBuf),
 }
 
+impl Host {
+    fn with_port(&self, port: u16) -> String {
+        match self {
+            Self::Ip(IpAddr::V6(ip)) => format!("[{ip}]:{port}"),
+            Self::Ip(IpAddr::V4(ip)) => format!("{ip}:{port}"),
+            Self::Name(name) => format!("{name}:{port}"),
+            Self::Unix(_) => format!("localhost:{port}"),
+        }
+    }
+}
+
 /// What the part of a URL after the scheme says.
 struct Location {
     host: Host,
+    /// Where the dot at the end of the host stands.
+    dot: Option<usize>,
     port: u16,
+    has_port: bool,
     authority: String,
     target: String,
 }
@@ -172,7 +222,9 @@ impl Location {
         }
         Ok(Self {
             host: Host::Unix(Path::new(path).to_owned()),
+            dot: None,
             port: scheme.default_port(),
+            has_port: false,
             authority: "localhost".to_owned(),
             target: parse_target(target)?,
         })
@@ -187,7 +239,8 @@ impl Location {
         if authority.is_empty() || authority.starts_with(':') {
             return Err(EndpointError::NoHost);
         }
-        let (host, port) = split_authority(authority)?;
+        let (host, dot, port) = split_authority(authority)?;
+        let has_port = !port.is_empty();
         let port = match port.strip_prefix(':') {
             Some(port) => parse_port(port)?,
             None if port.is_empty() => scheme.default_port(),
@@ -202,29 +255,37 @@ impl Location {
         if port != scheme.default_port() {
             name.push_str(&format!(":{port}"));
         }
-        Ok(Self { host, port, authority: name, target: parse_target(target)? })
+        Ok(Self { host, dot, port, has_port, authority: name, target: parse_target(target)? })
     }
 }
 
-/// The host, and what follows it: nothing, or a colon and the port.
-fn split_authority(authority: &str) -> Result<(Host, &str), EndpointError> {
+/// The host, where the dot at its end stands, and what follows it: nothing, or a colon and the port.
+fn split_authority(authority: &str) -> Result<(Host, Option<usize>, &str), EndpointError> {
     if let Some(rest) = authority.strip_prefix('[') {
         let (ip, port) = rest.split_once(']').ok_or(EndpointError::Host)?;
         let ip: Ipv6Addr = ip.parse().map_err(|_| EndpointError::Host)?;
-        return Ok((Host::Ip(ip.into()), port));
+        return Ok((Host::Ip(ip.into()), None, port));
     }
     let (host, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
     // An IPv6 address without its brackets: do not complain of its "port".
     if port.matches(':').count() > 1 {
         return Err(EndpointError::Host);
     }
-    Ok((parse_host(host)?, port))
+    // An address has no name to be absolute.
+    match host.strip_suffix('.') {
+        Some(name) => Ok((Host::Name(parse_name(name)?), Some(name.len()), port)),
+        None => Ok((parse_host(host)?, None, port)),
+    }
 }
 
 fn parse_host(host: &str) -> Result<Host, EndpointError> {
     if let Ok(ip) = host.parse::<Ipv4Addr>() {
         return Ok(Host::Ip(ip.into()));
     }
+    parse_name(host).map(Host::Name)
+}
+
+fn parse_name(host: &str) -> Result<String, EndpointError> {
     // RFC 1035, section 2.3.4, for the lengths; "_" because container networks use it.
     let label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -237,7 +298,7 @@ fn parse_host(host: &str) -> Result<Host, EndpointError> {
     if host.len() > 253 || numeric || !host.split('.').all(label) {
         return Err(EndpointError::Host);
     }
-    Ok(Host::Name(host.to_ascii_lowercase()))
+    Ok(host.to_ascii_lowercase())
 }
 
 fn parse_port(digits: &str) -> Result<u16, EndpointError> {
@@ -319,10 +380,41 @@ mod tests {
             assert_eq!(endpoint.scheme(), scheme, "{url}");
             assert_eq!(endpoint.host(), &host, "{url}");
             assert_eq!(endpoint.port(), port, "{url}");
+            let written = [format!(":{port}"), format!(":{port}/")];
+            let is_written = written.iter().any(|port| url.contains(port.as_str()));
+            assert_eq!(endpoint.has_port(), is_written, "{url}");
             assert_eq!(endpoint.authority(), authority, "{url}");
             assert_eq!(endpoint.target(), target, "{url}");
             assert_eq!(endpoint.url(), url);
         }
+    }
+
+    #[test]
+    fn a_name_with_a_dot_at_its_end_is_absolute_where_it_is_looked_up_and_nowhere_else() {
+        for (url, looked_up, authority, tunnel, known) in [
+            ("https://sts./t", "sts.", "sts", "sts.:443", "https://sts/t"),
+            (
+                "HTTPS://STS.ns.svc.:8443/t?a=b.",
+                "sts.ns.svc.",
+                "sts.ns.svc:8443",
+                "sts.ns.svc.:8443",
+                "HTTPS://STS.ns.svc:8443/t?a=b.",
+            ),
+            ("http://sts.?a", "sts.", "sts", "sts.:80", "http://sts?a"),
+            ("http://sts.ns/t.", "sts.ns", "sts.ns", "sts.ns:80", "http://sts.ns/t."),
+        ] {
+            let endpoint = parse(url);
+            let host = authority.split(':').next().unwrap_or_default();
+            assert_eq!(*endpoint.host(), Host::Name(host.to_owned()), "{url}");
+            assert_eq!(*endpoint.looked_up(), Host::Name(looked_up.to_owned()), "{url}");
+            assert_eq!(endpoint.authority(), authority, "{url}");
+            assert_eq!(endpoint.tunnel(), tunnel, "{url}");
+            assert_eq!(endpoint.name(), known, "{url}");
+            assert_eq!(endpoint.url(), url);
+            assert!(!endpoint.host_and_port().contains(".:") && !endpoint.shown().contains(".:"));
+        }
+        assert!(parse("http://localhost./").is_loopback());
+        assert!(parse("http://sts.localhost.:1/").is_loopback());
     }
 
     #[test]
@@ -355,7 +447,12 @@ mod tests {
             ("http://[fe80::1%25eth0]/", E::Host),
             ("http://::1/", E::NoHost),
             ("http://fe80::1/", E::Host),
-            ("http://sts./", E::Host),
+            ("http://sts../", E::Host),
+            ("http://./", E::Host),
+            ("http://.:80/", E::Host),
+            ("http://127.0.0.1./", E::Host),
+            ("http://[::1]./", E::Host),
+            ("http://sts.:/", E::Port),
             ("http://.sts/", E::Host),
             ("http://s..ts/", E::Host),
             ("http://s*s/", E::Host),

@@ -118,7 +118,12 @@ fn client_authentication() {
             }
             // It stands with the messages of WS-Trust.
             ClientAuthError::PasswordType => panic!("{method} {options}"),
+            ClientAuthError::PasswordOfProxy => panic!("{method} {options}: it is of a proxy"),
         }
+    }
+    for options in ["username=a&password=s3cret", "username=a", "password_file=a&realm=s3cret"] {
+        let error = ClientAuth::for_proxy(options).err().unwrap();
+        messages.add(&format!("proxy {options}"), &error);
     }
     insta::assert_snapshot!(messages.shown);
 }

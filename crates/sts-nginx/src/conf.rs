@@ -2,6 +2,7 @@
 
 pub mod place;
 mod report;
+mod upstream;
 
 use std::ffi::OsStr;
 use std::marker::PhantomData;

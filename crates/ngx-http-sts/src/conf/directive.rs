@@ -114,7 +114,7 @@ impl Directive {
 
     /// Every type of `STSExchange` has it as an option: by the rule, `foo_bar` for `STSFooBar`.
     pub(super) const fn key(self, name: &'static str) -> Self {
-        Self { key: Some(Key { name, of: None, has_variables: false }), ..self }
+        Self { key: Some(Key { name, of: None, has_variables: false, options: &[] }), ..self }
     }
 
     /// It adds to a list, and has one number of arguments. An option has those of several in a row.
@@ -124,7 +124,19 @@ impl Directive {
 
     /// One type of `STSExchange` has it as an option.
     pub(super) const fn key_of(self, kind: Kind, name: &'static str) -> Self {
-        Self { key: Some(Key { name, of: Some(kind), has_variables: false }), ..self }
+        Self { key: Some(Key { name, of: Some(kind), has_variables: false, options: &[] }), ..self }
+    }
+
+    /// The options of its last argument stand beside its option, under names of their own.
+    pub(super) const fn with_options(
+        self,
+        options: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        let key = match self.key {
+            Some(key) => Some(Key { options, ..key }),
+            None => None,
+        };
+        Self { key, ..self }
     }
 
     /// The value of its option may hold variables.

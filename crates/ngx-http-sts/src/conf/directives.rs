@@ -5,7 +5,7 @@ use std::rc::Rc;
 use sts_core::carry::variable;
 use sts_core::client_auth::ClientAuth;
 use sts_core::encoding::Encoding;
-use sts_core::endpoint::{Endpoint, Scheme};
+use sts_core::endpoint::{Endpoint, HostField};
 use sts_core::expect::Expect;
 use sts_core::issued::TokenTypes;
 use sts_core::options::{Template, has_variable};
@@ -24,6 +24,7 @@ use crate::conf::error_status;
 use crate::conf::exchange::{Challenge, OnFailure, PHASES};
 use crate::conf::exchange_directive;
 use crate::conf::grant::Username;
+use crate::conf::outgoing_proxy;
 use crate::conf::parameter;
 use crate::conf::ropc_directive;
 use crate::conf::settings::{BoundTokens, Kind};
@@ -36,7 +37,7 @@ use crate::nginx::tls::Protocols;
 use crate::purge::Purge;
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 61] = [
+pub(crate) static DIRECTIVES: [Directive; 62] = [
     directive(c"STSExchange", (2, 4), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::WORDS))
@@ -195,10 +196,16 @@ pub(crate) static DIRECTIVES: [Directive; 61] = [
         once(&mut b.settings.retry_interval, argument::number(first(a), 0, 60_000))
     })
     .key("http_retry_interval"),
-    directive(c"STSOutgoingProxy", (1, 1), |b, a| {
-        once(&mut b.settings.outgoing_proxy, proxy(first(a)))
+    directive(c"STSOutgoingProxy", (1, 2), |b, a| {
+        once(&mut b.settings.outgoing_proxy, outgoing_proxy::parse(a))
     })
-    .key("outgoing_proxy"),
+    .key("outgoing_proxy")
+    .with_options(&outgoing_proxy::CREDENTIALS),
+    directive(c"STSHost", (1, 1), |b, a| {
+        let host = HostField::parse(first(a));
+        once(&mut b.settings.host, host.map_err(|error| error.to_string()))
+    })
+    .key("host"),
     directive(c"STSPhase", (1, 1), |b, a| {
         once(&mut b.settings.phase, argument::word(first(a), &PHASES))
     })
@@ -335,19 +342,6 @@ fn endpoint(arguments: &[&str]) -> Result<Endpoint, Problem> {
 fn auth(arguments: &[&str]) -> Result<ClientAuth, Problem> {
     let options = arguments.get(1).copied();
     ClientAuth::parse(first(arguments), options).map_err(|error| error.to_string())
-}
-
-/// `host[:port]`, with `http://` before it or not; `off` for none.
-fn proxy(text: &str) -> Result<Option<Endpoint>, Problem> {
-    if text == "off" {
-        return Ok(None);
-    }
-    let url = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let proxy = Endpoint::parse(&url).map_err(|error| error.to_string())?;
-    if proxy.scheme() != Scheme::Http || proxy.target() != "/" {
-        return Err("a proxy is written http://host:port, without a path, or off".into());
-    }
-    Ok(Some(proxy))
 }
 
 fn to_u32(number: u64) -> Result<u32, Problem> {

@@ -25,10 +25,12 @@ use crate::conf::cache;
 use crate::conf::error_status::ErrorStatuses;
 use crate::conf::grant::Username;
 use crate::conf::main::MainConf;
+use crate::conf::outgoing_proxy;
 use crate::conf::parameter::Parameter;
 use crate::conf::place::Fault;
 use crate::conf::settings::{BoundTokens, Kind, Settings};
 use crate::conf::text::Text;
+use crate::conf::upstreams;
 use crate::conf::written::InForce;
 use crate::conf::{Carrier, LocationConf, State};
 use crate::credentials::Credential;
@@ -98,6 +100,7 @@ impl Exchange {
 pub(crate) struct Callee {
     pub(crate) profile: Profile,
     pub(crate) credential: Rc<Credential>,
+    pub(crate) proxy_credential: Option<Rc<Credential>>,
     pub(crate) destination: Rc<Destination>,
     pub(crate) limit: Limit,
     pub(crate) key: ExchangeKey,
@@ -308,11 +311,31 @@ fn build(
     };
     let proxy = settings.outgoing_proxy.clone().flatten();
     // A socket of this machine is nothing that a proxy could reach.
-    let proxy = proxy.filter(|_| !matches!(endpoint.host(), Host::Unix(_)));
+    let mut proxy = proxy.filter(|_| !matches!(endpoint.host(), Host::Unix(_)));
+    let at_proxy = conf.at(settings.places.of("STSOutgoingProxy"));
+    let proxy_credential = proxy.as_mut().and_then(|proxy| proxy.auth.as_mut()).map(|auth| {
+        let credential = main.credentials.share(&at_proxy, auth.clone())?;
+        auth.clone_from(credential.auth());
+        Ok(credential)
+    });
+    let proxy_credential = proxy_credential.transpose().map_err(|problem: String| {
+        let option = outgoing_proxy::PASSWORD_FILE;
+        Problem::from(format!("\"STSOutgoingProxy\" (option \"{option}\"): {problem}"))
+    })?;
+    let host = settings.host.as_ref();
+    // RFC 9112, section 3.2.2.
+    if host.is_some() && proxy.is_some() && endpoint.scheme() == Scheme::Http {
+        return Err(Problem::from(
+            "\"STSHost\" (option \"host\") cannot be set for an http:// endpoint behind \
+             \"STSOutgoingProxy\": a proxy makes that header of the URL that it is given; use an \
+             https:// endpoint, or \"STSOutgoingProxy off\"",
+        )
+        .into());
+    }
     let endpoint_place = settings.places.named_in(&format!("\"{endpoint_directive}\"")).cloned();
     let at_endpoint = conf.at(endpoint_place.as_ref());
     let destination =
-        main.destinations.of(&at_endpoint, &endpoint, &tls, &profile.auth, proxy.as_ref())?;
+        main.destinations.of(&at_endpoint, &endpoint, &tls, &profile.auth, proxy.as_ref(), host)?;
     let contact = destination.identity();
     let username_template = |username: &Rc<Username>| {
         let Username { text, authenticated: _ } = &**username;
@@ -334,7 +357,13 @@ fn build(
     let (id, is_new) = main.identify(identity);
     if is_new {
         let at_auth = conf.at(auth_place.as_ref());
-        warn(&at_endpoint, &at_auth, &profile, proxy.as_ref());
+        let proxy = proxy.as_ref().map(|proxy| &proxy.endpoint);
+        warn(&at_endpoint, &at_auth, &profile, proxy);
+        let is_found = destination.is_found();
+        upstreams::warn(&at_endpoint, &profile.endpoint, proxy.is_some() || is_found, "the STS");
+        if let Some(proxy) = proxy {
+            upstreams::warn(&at_proxy, proxy, is_found, "the proxy");
+        }
         let is_https = profile.endpoint.scheme() == Scheme::Https;
         if is_https && !verify {
             let name = calls.map_or("STSSSLValidateServer", |_| endpoint_directive);
@@ -380,6 +409,7 @@ fn build(
         callee: Rc::new(Callee {
             profile,
             credential,
+            proxy_credential,
             destination,
             limit,
             key,

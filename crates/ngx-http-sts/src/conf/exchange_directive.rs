@@ -148,10 +148,34 @@ impl Reader<'_, '_> {
         self.options.take_text(key)
     }
 
+    /// The options that stand beside that of a directive, all of them or none, as the last argument of
+    /// the directive would be written.
+    fn beside(
+        &mut self,
+        key: &'static str,
+        directive: &Directive,
+    ) -> Result<Option<String>, Refusal> {
+        let options = directive.key.map_or(&[][..], |key| key.options);
+        self.allowed.extend(options.iter().map(|(option, _)| *option));
+        let is_there = |(option, _): &&(&'static str, _)| self.options.contains(option);
+        let Some((given, _)) = options.iter().find(is_there) else { return Ok(None) };
+        let names = [key].into_iter().chain(options.iter().map(|(option, _)| *option));
+        if let Some(missing) = names.into_iter().find(|name| !self.options.contains(name)) {
+            return Err(in_option(given, format!("\"{missing}\" is missing beside it")).into());
+        }
+        let mut argument = form_urlencoded::Serializer::new(String::new());
+        for (option, name) in options {
+            let value = self.options.take_text(option).map_err(|error| error.to_string())?;
+            argument.append_pair(name, &value.unwrap_or_default());
+        }
+        Ok(Some(argument.finish()))
+    }
+
     /// All that has a directive of its own.
     fn keys(&mut self, kind: Kind) -> Accepted {
         for (key, directive) in keys::of(kind) {
             self.allowed.push(key);
+            let options = self.beside(key, directive)?;
             let Some(value) = self.value(key, directive).map_err(|error| error.to_string())? else {
                 continue;
             };
@@ -169,7 +193,8 @@ impl Reader<'_, '_> {
                 place: self.block.place,
                 is_option: true,
             };
-            keys::set(directive, &mut block, &value).map_err(|refusal| refusal.within(key))?;
+            keys::set(directive, &mut block, &value, options.as_deref())
+                .map_err(|refusal| refusal.within(key))?;
             self.whole.keys.push(directive);
             self.whole.settings.places.add(directive, self.block.place.clone());
         }

@@ -13,6 +13,8 @@ pub(crate) struct Key {
     pub(crate) of: Option<Kind>,
     /// Its value may hold variables.
     pub(crate) has_variables: bool,
+    /// The options of the directive's last argument: what each is called beside this one, and there.
+    pub(crate) options: &'static [(&'static str, &'static str)],
 }
 
 /// The directives that an exchange of a type can have as options.
@@ -29,13 +31,21 @@ pub(crate) fn with_variables() -> impl Iterator<Item = &'static str> {
     keys.filter(|key| key.has_variables).map(|key| key.name)
 }
 
-/// Reads the decoded value of an option as the arguments of its directive.
+/// Reads the decoded value of an option as the arguments of its directive. `options` is the last of
+/// them, where it is an option string itself.
 pub(crate) fn set(
     directive: &'static Directive,
     block: &mut Block<'_>,
     value: &str,
+    options: Option<&str>,
 ) -> Result<(), Refusal> {
     let (least, most) = directive.arguments;
+    if directive.key.is_some_and(|key| !key.options.is_empty()) {
+        return match options {
+            Some(options) => (directive.set)(block, &[value, options]),
+            None => (directive.set)(block, &[value]),
+        };
+    }
     if most == 1 {
         return (directive.set)(block, &[value]);
     }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use sts_core::encoding::Encoding;
-use sts_core::endpoint::Endpoint;
+use sts_core::endpoint::HostField;
 use sts_core::expect::Expect;
 use sts_core::issued::TokenTypes;
 use sts_core::secret::Secret;
@@ -18,6 +18,7 @@ use crate::conf::grant::Grant;
 use crate::conf::parameter::Parameter;
 use crate::conf::place::Places;
 use crate::conf::wstrust::WsTrustSettings;
+use crate::net::Proxy;
 use crate::nginx::phase::Phase;
 use crate::nginx::tls::Protocols;
 
@@ -59,7 +60,8 @@ pub(crate) struct Settings {
     pub(crate) bound_tokens: Option<BoundTokens>,
     pub(crate) ignore_client_abort: Option<bool>,
     pub(crate) challenge: Option<Rc<Challenge>>,
-    pub(crate) outgoing_proxy: Option<Option<Endpoint>>,
+    pub(crate) outgoing_proxy: Option<Option<Proxy>>,
+    pub(crate) host: Option<HostField>,
     pub(crate) retries: Option<u32>,
     /// Milliseconds.
     pub(crate) retry_interval: Option<u64>,
@@ -161,6 +163,7 @@ impl Settings {
         inherit(&mut self.ignore_client_abort, &outer.ignore_client_abort);
         inherit(&mut self.challenge, &outer.challenge);
         inherit(&mut self.outgoing_proxy, &outer.outgoing_proxy);
+        inherit(&mut self.host, &outer.host);
         inherit(&mut self.retries, &outer.retries);
         inherit(&mut self.retry_interval, &outer.retry_interval);
         inherit(&mut self.cache, &outer.cache);

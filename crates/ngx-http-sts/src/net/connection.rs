@@ -51,7 +51,7 @@ impl Connection {
     ) -> Result<Self, CallError> {
         let peer = Peer::connect(address).await?;
         if let Some(target) = destination.tunnel() {
-            tunnel::open(&peer, target).await?;
+            tunnel::open(&peer, target, destination.proxy_authorization()?).await?;
         }
         let key_pair = destination.key_pair().map_err(|failure| CallError::Lost(failure.reason))?;
         if let Some(tls) = destination.tls() {

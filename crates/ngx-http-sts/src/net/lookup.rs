@@ -4,11 +4,12 @@
 //! not for names of `/etc/hosts`. When there is no answer, the addresses that the name had last are
 //! used: by the last answer, or when the configuration was read (ADR 6).
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fs;
 use std::pin::pin;
 
-use sts_core::endpoint::Host;
+use sts_core::endpoint::{Endpoint, Host};
 use sts_net::names::{self, ResolvConf};
 use sts_net::whereabouts::{Reply, Search, Whereabouts};
 
@@ -67,6 +68,15 @@ impl System {
             String::from_utf8_lossy(&text).into_owned()
         });
         names::is_in_hosts(hosts, name)
+    }
+
+    /// The host of an endpoint as it is looked up. This machine knows its own names without the dot of
+    /// an absolute one.
+    pub(super) fn host_of<'e>(&mut self, endpoint: &'e Endpoint) -> Cow<'e, Host> {
+        match endpoint.host() {
+            Host::Name(name) if self.is_in_hosts(name) => Cow::Borrowed(endpoint.host()),
+            _ => endpoint.looked_up(),
+        }
     }
 
     fn resolver(&mut self, conf: &Conf<'_>) -> Option<Resolver> {

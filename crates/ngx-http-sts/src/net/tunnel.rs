@@ -1,5 +1,6 @@
 //! A tunnel through an HTTP proxy (RFC 9110, section 9.3.6), for endpoints with TLS.
 
+use http::HeaderValue;
 use sts_net::http1::answer::{Answer, Asked, Limits, Reader};
 use sts_net::http1::request;
 
@@ -11,22 +12,32 @@ use crate::nginx::peer::{ConnectError, Peer};
 const LIMITS: Limits = Limits { head: 16 * 1024, body: 0 };
 
 /// Why there is no tunnel: it is the proxy that says so, and not the STS.
-fn refusal(answer: &Answer) -> String {
+fn refusal(answer: &Answer, has_credentials: bool) -> String {
     let Answer { status, .. } = answer;
     match status.as_u16() {
         // RFC 9110, section 15.5.8.
-        407 => format!("it answered {status}: it wants credentials"),
+        407 if has_credentials => {
+            format!("it answered {status}: it refuses the credentials of \"STSOutgoingProxy\"")
+        }
+        407 => format!(
+            "it answered {status}: it wants credentials, which are written behind it in \
+             \"STSOutgoingProxy\" (username=name&password_file=file)"
+        ),
         _ => format!("it answered {status}"),
     }
 }
 
 /// Asks the proxy at the other end of `peer` for a tunnel to `target`, a host with its port. After
 /// that the peer is as good as connected to the target.
-pub(super) async fn open(peer: &Peer, target: &str) -> Result<(), CallError> {
+pub(super) async fn open(
+    peer: &Peer,
+    target: &str,
+    authorization: Option<HeaderValue>,
+) -> Result<(), CallError> {
     let failed = |why: String| CallError::Proxy { target: target.to_owned(), why };
-    let message = request::connect(target);
+    let message = request::connect(target, authorization.as_ref());
     let reader = Reader::new(Asked::Tunnel, &[], LIMITS);
-    let answer = match Conversation::new(peer, message.as_bytes(), reader).await {
+    let answer = match Conversation::new(peer, message.expose(), reader).await {
         Ok(received) => received.answer,
         Err(SendError::Call(error @ CallError::Connect(ConnectError::Closing))) => {
             return Err(error);
@@ -36,7 +47,7 @@ pub(super) async fn open(peer: &Peer, target: &str) -> Result<(), CallError> {
         }
     };
     if !answer.status.is_success() {
-        return Err(failed(refusal(&answer)));
+        return Err(failed(refusal(&answer, authorization.is_some())));
     }
     // Bytes that came with it would be missing in the tunnel, in which nobody speaks before we do.
     if answer.has_more { Err(failed("it sent more than its answer".into())) } else { Ok(()) }

@@ -42,6 +42,12 @@ pub enum ClientAuthError {
     /// The option string is wrong.
     #[error(transparent)]
     Option(#[from] OptionError),
+    /// A literal password, where only a file can have it.
+    #[error(
+        "a \"password\" in the configuration is not allowed here: write it into a file, and name that \
+         with \"password_file\""
+    )]
+    PasswordOfProxy,
     /// Neither text nor digest.
     #[error("the value of \"password_type\" must be \"text\" or \"digest\"")]
     PasswordType,

@@ -1,5 +1,6 @@
 //! What one request brings to prove who the gateway is.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use http::header::AUTHORIZATION;
@@ -46,8 +47,8 @@ impl ClientAuth {
             }
             Credentials::Key { key, audience } => {
                 let client_id = id.unwrap_or_default();
-                let audience = audience.as_deref().unwrap_or_else(|| endpoint.url());
-                let assertion = assertion::sign(&*key.value()?, client_id, audience, now)?;
+                let audience = audience.as_deref().map_or_else(|| endpoint.name(), Cow::Borrowed);
+                let assertion = assertion::sign(&*key.value()?, client_id, &audience, now)?;
                 // RFC 7521, section 4.2 leaves the client id to the assertion, but some servers look
                 // for the client first.
                 Proof::Assertion { client_id: id, kind: JWT_BEARER, assertion }

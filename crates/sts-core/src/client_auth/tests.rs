@@ -13,6 +13,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Failure, FailureKind};
 use crate::form::Form;
 use crate::jose::KeyError;
+use crate::known::Known;
 use crate::now::{Entropy, NoEntropy, Now};
 use crate::options::OptionError;
 
@@ -325,6 +326,54 @@ fn an_assertion_is_for_the_endpoint_or_whom_the_operator_names() {
             });
             assert_eq!(claims, expected, "{method}");
         }
+    }
+}
+
+#[test]
+fn an_assertion_names_the_endpoint_without_the_dot_that_is_for_the_look_up() {
+    let endpoint = Endpoint::parse("https://sts.ns.svc.:8443/token").unwrap();
+    let auth = parse("client_secret_jwt", "client_id=a&client_secret=b");
+    let Ok(Proof::Assertion { assertion, .. }) = auth.prove(&endpoint, &NOW) else { panic!() };
+    let body = format!("&client_assertion={}", String::from_utf8_lossy(assertion.expose()));
+    let (_, claims) = assertion_in(&body);
+    assert_eq!(claims["aud"], "https://sts.ns.svc:8443/token");
+}
+
+#[test]
+fn a_proxy_is_told_a_name_and_the_password_of_a_file() {
+    let auth = ClientAuth::for_proxy("username=gate+way&password_file=secret").unwrap();
+    assert_eq!(auth.files().collect::<Vec<_>>(), [Path::new("secret")]);
+    assert!(auth.proxy_authorization().is_err(), "nothing was read yet");
+    assert_eq!(auth.refresh(Ok(Secret::new(b"open:sesame\n"))), Refresh::Changed);
+    let value = auth.proxy_authorization().unwrap().unwrap();
+    assert!(value.is_sensitive());
+    assert_eq!(value, "Basic Z2F0ZSB3YXk6b3BlbjpzZXNhbWU=");
+    let mut known = Known::nothing();
+    auth.tell(&mut known);
+    assert_eq!(known.mask("no: open:sesame"), "no: [secret]");
+    assert_eq!(ClientAuth::none().proxy_authorization().unwrap(), None);
+}
+
+#[test]
+fn what_cannot_be_the_credentials_of_a_proxy_is_refused() {
+    use ClientAuthError as E;
+    let missing = |key| E::Option(OptionError::Missing { key });
+    let unknown = |key: &str| {
+        let allowed = vec!["username", "password_file"];
+        E::Option(OptionError::Unknown { key: key.to_owned(), allowed })
+    };
+    for (options, error) in [
+        ("", missing("username")),
+        ("username=a", missing("password_file")),
+        ("password_file=a", missing("username")),
+        ("username=a&password=b", E::PasswordOfProxy),
+        ("username=a&password=b&password_file=c", E::PasswordOfProxy),
+        ("username=a&password_file=c&client_id=d", unknown("client_id")),
+        ("username=a%3Ab&password_file=c", E::Colon),
+        ("username=&password_file=c", OptionError::Empty { key: "username" }.into()),
+        ("username=a&password_file=", OptionError::Empty { key: "password_file" }.into()),
+    ] {
+        assert_eq!(ClientAuth::for_proxy(options).err(), Some(error), "{options}");
     }
 }
 

@@ -114,7 +114,7 @@ fn headers(settings: &Settings) -> HeaderMap {
     headers
 }
 
-/// `wsa:To`: the URL as the operator wrote it. That of a local socket means nothing elsewhere.
+/// `wsa:To`: the URL by which the STS may know itself. That of a local socket means nothing elsewhere.
 fn address(endpoint: &Endpoint) -> String {
     match endpoint.host() {
         Host::Unix(_) => {
@@ -124,7 +124,7 @@ fn address(endpoint: &Endpoint) -> String {
             };
             format!("{scheme}://{}{}", endpoint.authority(), endpoint.target())
         }
-        Host::Name(_) | Host::Ip(_) => endpoint.url().to_owned(),
+        Host::Name(_) | Host::Ip(_) => endpoint.name().into_owned(),
     }
 }
 

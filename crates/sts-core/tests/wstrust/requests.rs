@@ -184,6 +184,8 @@ fn the_address_is_the_endpoint_as_it_was_written() {
     let url = "https://STS.example:443/adfs/services/trust/13/x?a=1&b=2";
     assert_eq!(to(url), url);
     assert_eq!(to("http://unix:/run/sts.sock:/sts?a"), "http://localhost/sts?a");
+    // The dot is for the look-up alone.
+    assert_eq!(to("https://sts.ns.svc./sts?a"), "https://sts.ns.svc/sts?a");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is sent.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use sts_secret::Secret;
 
 /// How a POST begins (RFC 9112, section 3), with the fields that all have: no content coding is
@@ -35,9 +35,21 @@ pub fn post(start: &str, headers: &HeaderMap, body: &[u8]) -> Secret {
     message
 }
 
-/// Asks a proxy for a tunnel to a host with its port (RFC 9110, section 9.3.6).
-pub fn connect(target: &str) -> String {
-    format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n")
+/// Asks a proxy for a tunnel to a host with its port (RFC 9110, section 9.3.6), with what the proxy
+/// wants of the gateway (section 11.7.2). It is wiped when it is dropped.
+pub fn connect(target: &str, authorization: Option<&HeaderValue>) -> Secret {
+    const FIELD: &[u8] = b"proxy-authorization: ";
+    let start = format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n");
+    let field = authorization.map_or(0, |value| FIELD.len() + value.len() + 2);
+    let mut message = Secret::with_capacity(start.len() + field + 2);
+    message.append(start.as_bytes());
+    if let Some(value) = authorization {
+        message.append(FIELD);
+        message.append(value.as_bytes());
+        message.append(b"\r\n");
+    }
+    message.append(b"\r\n");
+    message
 }
 
 #[cfg(test)]
@@ -68,9 +80,15 @@ mod tests {
 
     #[test]
     fn a_tunnel_is_asked_for_by_host_and_port() {
+        let written = |authorization| {
+            let message = connect("sts.example:443", authorization);
+            String::from_utf8_lossy(message.expose()).into_owned()
+        };
+        let start = "CONNECT sts.example:443 HTTP/1.1\r\nhost: sts.example:443\r\n";
+        assert_eq!(written(None), format!("{start}\r\n"));
         assert_eq!(
-            connect("sts.example:443"),
-            "CONNECT sts.example:443 HTTP/1.1\r\nhost: sts.example:443\r\n\r\n"
+            written(Some(&HeaderValue::from_static("Basic YTpi"))),
+            format!("{start}proxy-authorization: Basic YTpi\r\n\r\n")
         );
     }
 
