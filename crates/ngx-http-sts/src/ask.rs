@@ -18,7 +18,7 @@ use sts_flight::host;
 use sts_flight::token::{About, Token, Validity};
 
 use crate::conf::exchange::Callee;
-use crate::net::{self, Message};
+use crate::http::{self, Message};
 use crate::nginx::clock;
 use crate::nginx::log::{self, Level};
 use crate::nginx::timer::Hold;
@@ -105,7 +105,7 @@ impl Ask {
                 Message::new(&callee.destination, outgoing)
             })
         };
-        let answer = net::call(&callee.destination, &write, &callee.limit, time, sent, hold).await;
+        let answer = http::call(&callee.destination, &write, &callee.limit, time, sent, hold).await;
         let started = started.get();
         let answer = answer.map_err(|error| error.into_failed(&callee.limit))?;
         let answer = Incoming {

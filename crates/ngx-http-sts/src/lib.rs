@@ -23,7 +23,8 @@
 //! | [`report`] | what the error log says of failures |
 //! | [`refusal`] | what the client gets when it does not work |
 //! | [`variables`] | `$sts_status`, `$sts_error` and the target variables |
-//! | [`net`] | the HTTP client |
+//! | [`http`] | the HTTP client |
+//! | [`origin`] | where calls go: addresses, TLS, tunnels, connections |
 //! | [`module`] | what NGINX calls |
 //!
 //! All that talks to C is [`sts_nginx`], here `crate::nginx`.
@@ -40,8 +41,9 @@ mod course;
 mod credentials;
 mod elsewhere;
 mod handler;
+mod http;
 mod module;
-mod net;
+mod origin;
 mod purge;
 mod refusal;
 mod report;

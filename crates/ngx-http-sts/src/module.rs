@@ -11,7 +11,7 @@ use crate::nginx::phase::{Next, Phase};
 use crate::nginx::request::{OutOfMemory, Request};
 use crate::nginx::value::Reported;
 use crate::nginx::worker::WorkerUser;
-use crate::{afterwards, handler, net, report, variables};
+use crate::{afterwards, handler, origin, report, variables};
 
 /// The module.
 pub(crate) struct Sts;
@@ -151,7 +151,7 @@ impl Module for Sts {
     }
 
     fn end() {
-        net::shutdown();
+        origin::shutdown();
         report::shutdown();
     }
 }

@@ -9,6 +9,7 @@ pub mod calls;
 pub mod hangs;
 pub mod http1;
 pub mod idle;
+pub mod message;
 pub mod names;
 pub mod wear;
 pub mod whereabouts;

@@ -34,11 +34,12 @@ use crate::conf::upstreams;
 use crate::conf::written::InForce;
 use crate::conf::{Carrier, LocationConf, State};
 use crate::credentials::Credential;
-use crate::net::{Destination, Limit, Retries};
+use crate::http::{Destination, Limit};
 use crate::nginx::conf::{Block, Conf};
 use crate::nginx::phase::Phase;
 use crate::nginx::tls::{Protocols, TlsSettings};
 use crate::nginx::value::Value;
+use crate::origin::Retries;
 use crate::report::History;
 
 /// Milliseconds that a call may take in all.

@@ -7,7 +7,7 @@ use crate::conf::place::{Fault, Files};
 use crate::conf::targets::Targets;
 use crate::conf::unmade::Unmade;
 use crate::credentials::Credentials;
-use crate::net::Destinations;
+use crate::http::Destinations;
 use crate::nginx::conf::Conf;
 use crate::nginx::phase::Phase;
 use crate::nginx::value::Reported;

@@ -4,7 +4,7 @@ use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::{Endpoint, Scheme};
 
 use crate::conf::argument::Problem;
-use crate::net::Proxy;
+use crate::origin::Proxy;
 
 /// The options of `STSExchange` in which the credentials stand, and what they are called behind the
 /// proxy in the directive.

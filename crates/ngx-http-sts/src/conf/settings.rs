@@ -18,9 +18,9 @@ use crate::conf::grant::Grant;
 use crate::conf::parameter::Parameter;
 use crate::conf::place::Places;
 use crate::conf::wstrust::WsTrustSettings;
-use crate::net::Proxy;
 use crate::nginx::phase::Phase;
 use crate::nginx::tls::Protocols;
+use crate::origin::Proxy;
 
 /// Each directive's own value; `None` where it was not written.
 #[derive(Clone, Default)]

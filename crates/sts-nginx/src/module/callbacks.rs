@@ -16,7 +16,6 @@ use crate::guard::guard;
 use crate::module::{Module, handlers};
 use crate::phase::Phase;
 use crate::task;
-use crate::value::Reported;
 use crate::worker::WorkerUser;
 
 /// `NGX_CONF_OK` and `NGX_CONF_ERROR` are casts, which bindgen does not translate.
@@ -38,7 +37,7 @@ pub(super) extern "C" fn set_directive<M: Module>(
         let (main, location) =
             unsafe { (main_conf::<M>(cf), location.cast::<M::Location>().as_mut()) };
         let (Some(main), Some(location)) = (main, location) else { return CONF_ERROR };
-        conf_status(M::set(number, &conf, main, location))
+        conf_status(M::set(number, &conf, main, location).is_ok())
     })
 }
 
@@ -147,7 +146,7 @@ pub(super) extern "C" fn merge_loc_conf<M: Module>(
         let (Some(conf), Some(main), Some(outer), Some(inner)) = (conf, main, outer, inner) else {
             return CONF_ERROR;
         };
-        conf_status(M::merge(&conf, main, outer, inner))
+        conf_status(M::merge(&conf, main, outer, inner).is_ok())
     })
 }
 
@@ -171,8 +170,8 @@ fn status(good: bool) -> ngx_int_t {
     if good { NGX_OK as ngx_int_t } else { NGX_ERROR as ngx_int_t }
 }
 
-fn conf_status(result: Result<(), Reported>) -> *mut c_char {
-    if result.is_ok() { CONF_OK } else { CONF_ERROR }
+fn conf_status(is_good: bool) -> *mut c_char {
+    if is_good { CONF_OK } else { CONF_ERROR }
 }
 
 /// A new configuration is in force. In a single process calls and connections of the old one must go:

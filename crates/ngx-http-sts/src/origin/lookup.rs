@@ -1,4 +1,4 @@
-//! The addresses of an STS at run time: its name may move, or be withdrawn.
+//! The addresses of an origin at run time: its name may move, or be withdrawn.
 //!
 //! Asked is NGINX's `resolver` when the location has one, else the servers of `/etc/resolv.conf`; these
 //! not for names of `/etc/hosts`. When there is no answer, the addresses that the name had last are
@@ -46,7 +46,7 @@ pub(super) struct Name {
     state: RefCell<Whereabouts<SocketAddress>>,
 }
 
-/// What all destinations of a configuration share.
+/// What all origins of a configuration share.
 #[derive(Default)]
 pub(super) struct System {
     resolver: Option<Option<Resolver>>,

@@ -1,6 +1,6 @@
 //! An HTTP proxy on the way to an STS.
 
-use http::HeaderValue;
+use ::http::HeaderValue;
 use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::Endpoint;
 use sts_core::error::Failure;
@@ -15,7 +15,7 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// All that makes it this one: of a password the name of its file.
-    pub(super) fn identify(&self, fields: &mut Fields) {
+    pub(crate) fn identify(&self, fields: &mut Fields) {
         let Self { endpoint, auth } = self;
         fields.push(endpoint.url().as_bytes());
         match auth {
@@ -31,7 +31,7 @@ impl Proxy {
     ///
     /// # Errors
     /// There should be something, and nothing usable was read.
-    pub(super) fn authorization(&self) -> Result<Option<HeaderValue>, Failure> {
+    pub(crate) fn authorization(&self) -> Result<Option<HeaderValue>, Failure> {
         match &self.auth {
             Some(auth) => auth.proxy_authorization(),
             None => Ok(None),

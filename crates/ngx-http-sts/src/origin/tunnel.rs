@@ -1,12 +1,12 @@
 //! A tunnel through an HTTP proxy (RFC 9110, section 9.3.6), for endpoints with TLS.
 
-use http::HeaderValue;
-use sts_net::http1::answer::{Answer, Asked, Limits, Reader};
+use ::http::HeaderValue;
+use sts_net::http1::answer::{Answer, AnswerError, Asked, Limits, Reader};
 use sts_net::http1::request;
 
-use crate::net::CallError;
-use crate::net::connection::{Conversation, SendError};
 use crate::nginx::peer::{ConnectError, Peer};
+use crate::origin::OpenError;
+use crate::origin::conversation::{Conversation, SendError, TalkError};
 
 /// What the proxy's answer may have. A body is not read.
 const LIMITS: Limits = Limits { head: 16 * 1024, body: 0 };
@@ -27,23 +27,32 @@ fn refusal(answer: &Answer, has_credentials: bool) -> String {
     }
 }
 
+/// What went wrong on the way to its answer.
+fn why(error: TalkError<AnswerError>) -> String {
+    match error {
+        TalkError::Read(error) => format!("the answer breaks the rules of HTTP: {error}"),
+        TalkError::Ended { error, .. } => format!("the connection was lost: {error}"),
+        error => error.to_string(),
+    }
+}
+
 /// Asks the proxy at the other end of `peer` for a tunnel to `target`, a host with its port. After
 /// that the peer is as good as connected to the target.
 pub(super) async fn open(
     peer: &Peer,
     target: &str,
     authorization: Option<HeaderValue>,
-) -> Result<(), CallError> {
-    let failed = |why: String| CallError::Proxy { target: target.to_owned(), why };
+) -> Result<(), OpenError> {
+    let failed = |why: String| OpenError::Proxy { target: target.to_owned(), why };
     let message = request::connect(target, authorization.as_ref());
     let reader = Reader::new(Asked::Tunnel, &[], LIMITS);
     let answer = match Conversation::new(peer, message.expose(), reader).await {
         Ok(received) => received.answer,
-        Err(SendError::Call(error @ CallError::Connect(ConnectError::Closing))) => {
-            return Err(error);
+        Err(SendError::Talk(TalkError::Connect(error @ ConnectError::Closing))) => {
+            return Err(error.into());
         }
-        Err(SendError::Call(error) | SendError::Unsent(error)) => {
-            return Err(failed(error.to_string()));
+        Err(SendError::Talk(error) | SendError::Unsent(error)) => {
+            return Err(failed(why(error)));
         }
     };
     if !answer.status.is_success() {

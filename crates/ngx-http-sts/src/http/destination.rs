@@ -1,43 +1,32 @@
-//! Whom a call goes to: a host with its addresses and its TLS configuration.
+//! To what calls go: an origin, and how each request to it begins.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
-use http::HeaderValue;
-use sts_core::client_auth::{ClientAuth, KeyPair};
+use ::http::HeaderValue;
+use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::{Endpoint, Host, HostField, Scheme};
 use sts_core::error::Failure;
 use sts_core::fields::Fields;
 use sts_core::known::Known;
-use sts_net::calls::Calls;
 use sts_net::http1::request;
 
-use crate::net::lookup::{Lookup, System};
-use crate::net::proxy::Proxy;
-use crate::nginx::address::{self, SocketAddress};
 use crate::nginx::conf::Conf;
 use crate::nginx::resolve::{Resolver, ResolverSettings};
-use crate::nginx::tls::{Contexts, Tls, TlsSettings};
+use crate::nginx::tls::TlsSettings;
+use crate::origin::{Contact, Origin, Origins, Proxy, Tunnel};
 
 /// Changes when the fields of an identity do.
 const LAYOUT: &[u8] = b"sts-destination-2";
 
 const AGENT: &str = concat!("nginx-sts/", env!("CARGO_PKG_VERSION"));
 
-/// An STS as the transport sees it. Connections are kept and calls are counted per destination, and
-/// what differs in host, port, `Host`, in what TLS verifies or in the certificate that it shows is
+/// An STS as the transport sees it. What differs in host, port, `Host`, in what TLS verifies or in the certificate that it shows is
 /// another destination.
 pub(crate) struct Destination {
-    id: u64,
     key: Key,
-    lookup: Lookup,
-    is_found: bool,
-    tls: Option<Rc<Tls>>,
-    calls: Calls,
+    origin: Rc<Origin>,
     /// How each request begins.
     start: String,
-    /// The host and port to which a proxy makes a tunnel.
-    tunnel: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -93,13 +82,7 @@ impl Key {
 #[derive(Default)]
 pub(crate) struct Destinations {
     known: Vec<Rc<Destination>>,
-    contexts: Contexts,
-    system: System,
-}
-
-thread_local! {
-    /// Names stay unique over reloads in a single process.
-    static NEXT_ID: Cell<u64> = const { Cell::new(0) };
+    origins: Origins,
 }
 
 impl Destinations {
@@ -137,39 +120,30 @@ impl Destinations {
             return Ok(known.clone());
         }
         let is_secure = endpoint.scheme() == Scheme::Https;
-        let tls = is_secure.then(|| self.contexts.tls(conf, tls)).transpose()?;
-        // Whom to connect to: with a proxy, the name of the STS is the proxy's business.
-        let contact = proxy.map_or(endpoint, |proxy| &proxy.endpoint);
-        let (host, port) = (self.system.host_of(contact), contact.port());
-        let addresses = address::at_configuration(conf, &host, port).unwrap_or_else(|why| {
-            // NGINX has to start while the STS is away.
-            conf.warn(format_args!(
-                "\"{}\" has no address now, requests for it will fail until it has one: {why}",
-                contact.authority()
-            ));
-            Vec::new()
-        });
-        let is_found = !addresses.is_empty();
-        let lookup = Lookup::new(conf, &mut self.system, resolver, &host, port, addresses);
-        let (target, tunnel) = match (proxy, endpoint.scheme()) {
-            (None, _) => (endpoint.target().to_owned(), None),
+        let (target, tunnel) = match proxy {
+            None => (endpoint.target().to_owned(), None),
             // RFC 9112, section 3.2.2.
-            (Some(_), Scheme::Http) => {
+            Some(_) if !is_secure => {
                 (format!("http://{}{}", endpoint.authority(), endpoint.target()), None)
             }
-            (Some(_), Scheme::Https) => (endpoint.target().to_owned(), Some(endpoint.tunnel())),
+            Some(proxy) => {
+                let tunnel = Tunnel { target: endpoint.tunnel(), proxy: proxy.clone() };
+                (endpoint.target().to_owned(), Some(tunnel))
+            }
         };
-        let authority = host_field.map_or_else(|| endpoint.authority(), HostField::as_str);
-        let destination = Rc::new(Destination {
-            id: NEXT_ID.replace(NEXT_ID.get() + 1),
-            start: request::start(&target, authority, AGENT),
+        let contact = Contact {
+            host: endpoint.host(),
+            // With a proxy, the name of the STS is the proxy's business.
+            peer: proxy.map_or(endpoint, |proxy| &proxy.endpoint),
+            resolver,
+            tls: is_secure.then_some(tls),
+            certificate: key.certificate.clone(),
             tunnel,
-            key,
-            lookup,
-            is_found,
-            tls: tls.map(Rc::new),
-            calls: Calls::default(),
-        });
+        };
+        let origin = Rc::new(self.origins.make(conf, contact)?);
+        let authority = host_field.map_or_else(|| endpoint.authority(), HostField::as_str);
+        let start = request::start(&target, authority, AGENT);
+        let destination = Rc::new(Destination { key, origin, start });
         self.known.push(destination.clone());
         Ok(destination)
     }
@@ -182,14 +156,13 @@ impl Destination {
         self.key.identity()
     }
 
-    /// Unique in this process.
-    pub(super) fn id(&self) -> u64 {
-        self.id
-    }
-
     /// Whether there was an address to connect to when the configuration was read.
     pub(crate) fn is_found(&self) -> bool {
-        self.is_found
+        self.origin.is_found()
+    }
+
+    pub(super) fn origin(&self) -> &Rc<Origin> {
+        &self.origin
     }
 
     /// How each request begins.
@@ -197,60 +170,20 @@ impl Destination {
         &self.start
     }
 
-    pub(super) fn host(&self) -> &Host {
-        &self.key.host
-    }
-
-    /// Addresses to connect to, in this order; or why there are none.
-    pub(super) async fn addresses(&self, time: u64) -> Result<Vec<SocketAddress>, String> {
-        self.lookup.addresses(time).await
-    }
-
-    /// Whether it is known that its name still leads where it led.
-    pub(super) fn is_fresh(&self) -> bool {
-        self.lookup.is_fresh()
-    }
-
-    /// Whether its name leads to this address, as far as is known.
-    pub(super) fn has(&self, address: &SocketAddress) -> bool {
-        self.lookup.has(address)
-    }
-
-    /// The certificate that TLS shows, as of now.
-    ///
-    /// # Errors
-    /// There should be one, and nothing usable was read.
-    pub(super) fn key_pair(&self) -> Result<Option<Rc<KeyPair>>, Failure> {
-        self.key.certificate.as_ref().and_then(ClientAuth::key_pair).transpose()
-    }
-
-    /// Whether a connection on which this certificate was shown is still good: it may have been
-    /// replaced.
-    pub(super) fn is_current(&self, shown: Option<&Rc<KeyPair>>) -> bool {
-        match (shown, self.key_pair()) {
-            (Some(shown), Ok(Some(current))) => Rc::ptr_eq(shown, &current),
-            (None, Ok(None)) => true,
-            _ => false,
-        }
-    }
-
-    pub(super) fn tls(&self) -> Option<Rc<Tls>> {
-        self.tls.clone()
-    }
-
     /// The proxy that leads to it.
     pub(crate) fn proxy(&self) -> Option<&Endpoint> {
         self.key.proxy.as_ref().map(|proxy| &proxy.endpoint)
     }
 
-    /// What the proxy wants to see of the gateway, as of now.
+    /// What a proxy that reads the messages wants to see of the gateway, as of now.
     ///
     /// # Errors
     /// There should be something, and nothing usable was read.
     pub(super) fn proxy_authorization(&self) -> Result<Option<HeaderValue>, Failure> {
         match &self.key.proxy {
-            Some(proxy) => proxy.authorization(),
-            None => Ok(None),
+            // In a tunnel it is the STS that reads them.
+            Some(proxy) if !self.origin.has_tunnel() => proxy.authorization(),
+            _ => Ok(None),
         }
     }
 
@@ -259,14 +192,5 @@ impl Destination {
         if let Some(auth) = self.key.proxy.as_ref().and_then(|proxy| proxy.auth.as_ref()) {
             auth.tell(known);
         }
-    }
-
-    pub(super) fn calls(&self) -> &Calls {
-        &self.calls
-    }
-
-    /// Where a proxy has to make a tunnel to first.
-    pub(super) fn tunnel(&self) -> Option<&str> {
-        self.tunnel.as_deref()
     }
 }

@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use sts_net::idle::{Idle, Limits, Millis, ParkedId};
 
-use crate::net::Destination;
-use crate::net::connection::Connection;
 use crate::nginx::peer::OnClose;
 use crate::nginx::task::{self, Task};
 use crate::nginx::timer::{self, Hold, Timer};
+use crate::origin::Origin;
+use crate::origin::connection::Connection;
 
 thread_local! {
     static IDLE: RefCell<Idle<Connection>> = RefCell::default();
@@ -24,13 +24,13 @@ struct Sweep {
 }
 
 /// A connection that is open, was silent since, is not too old, and leads where the name of its
-/// destination does.
-pub(super) fn take(destination: &Destination) -> Option<Connection> {
+/// origin does.
+pub(crate) fn take(origin: &Origin) -> Option<Connection> {
     loop {
-        let connection = IDLE.with_borrow_mut(|idle| idle.take(destination.id(), timer::now()))?;
+        let connection = IDLE.with_borrow_mut(|idle| idle.take(origin.id(), timer::now()))?;
         // One on which another certificate was shown than holds now is for another client.
-        let is_current = destination.is_current(connection.key_pair.as_ref());
-        let leads_there = destination.has(connection.peer.address());
+        let is_current = origin.is_current(connection.key_pair.as_ref());
+        let leads_there = origin.has(connection.peer.address());
         let is_good = is_current && leads_there && !connection.wear.is_worn_out(timer::now());
         if connection.peer.unpark() && is_good {
             return Some(connection);
@@ -39,8 +39,8 @@ pub(super) fn take(destination: &Destination) -> Option<Connection> {
 }
 
 /// Keeps a connection for the next call.
-pub(super) fn park(destination: &Rc<Destination>, connection: Connection, limits: Limits) {
-    let to = destination.id();
+pub(crate) fn park(origin: &Rc<Origin>, connection: Connection, limits: Limits) {
+    let to = origin.id();
     let id = IDLE.with_borrow_mut(Idle::next_id);
     let on_close = OnClose { tell: forget, destination: to, id };
     if limits.connections == 0 || !connection.peer.park(on_close) {

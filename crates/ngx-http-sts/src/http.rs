@@ -1,0 +1,156 @@
+//! The HTTP client: one request to an STS, one whole answer, within one deadline.
+
+mod destination;
+mod error;
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+
+use ::http::header::PROXY_AUTHORIZATION;
+use sts_core::error::Failure;
+use sts_core::profile::{ANSWER_HEADERS, Outgoing};
+use sts_core::secret::Secret;
+use sts_net::calls::CallLimits;
+use sts_net::http1::answer::{Answer, Asked, Limits, Reader};
+use sts_net::http1::request;
+use sts_net::idle::Limits as IdleLimits;
+
+pub(crate) use crate::http::destination::{Destination, Destinations};
+pub(crate) use crate::http::error::CallError;
+use crate::nginx::timer::{self, Hold, Timer};
+use crate::origin::{self, Connection, Origin, Received, Retries, SendError};
+
+/// Bytes that the status line and the headers of an answer may have.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// What a call may cost.
+#[derive(Clone, Copy)]
+pub(crate) struct Limit {
+    /// Milliseconds for everything, waiting for a turn included.
+    pub(crate) timeout: u64,
+    /// Bytes of the body of an answer.
+    pub(crate) response: usize,
+    pub(crate) keepalive: IdleLimits,
+    pub(crate) retries: Retries,
+    pub(crate) calls: CallLimits,
+}
+
+/// A request as it goes to a destination.
+pub(crate) struct Message(Secret);
+
+impl Message {
+    /// # Errors
+    /// The credentials of the proxy have not been read.
+    pub(crate) fn new(destination: &Destination, outgoing: Outgoing) -> Result<Self, Failure> {
+        let Outgoing { mut headers, body, .. } = outgoing;
+        if let Some(authorization) = destination.proxy_authorization()? {
+            headers.insert(PROXY_AUTHORIZATION, authorization);
+        }
+        Ok(Self(request::post(destination.start(), &headers, body.expose())))
+    }
+}
+
+/// Sends a message and collects the answer, within `time` milliseconds, which are what is left of the
+/// time of the request. `write` writes it, a second time if the first was refused
+/// for a reason that lies in the connection. `sent` is set as soon as the STS may have seen any of it;
+/// `hold` tells whether a worker that shuts down has to wait for this.
+pub(crate) async fn call(
+    destination: &Rc<Destination>,
+    write: &impl Fn() -> Result<Message, Failure>,
+    limit: &Limit,
+    time: u64,
+    sent: &Cell<bool>,
+    hold: Hold,
+) -> Result<Answer, CallError> {
+    let deadline = pin!(Timer::new(time, hold));
+    let running = pin!(run(destination, write, limit, time, sent));
+    let answer = timer::before(deadline, running).await;
+    answer.unwrap_or(Err(CallError::Timeout(limit.timeout)))
+}
+
+/// What this is given is no argument of an `async fn`, which would have it twice.
+fn run(
+    destination: &Rc<Destination>,
+    write: &impl Fn() -> Result<Message, Failure>,
+    limit: &Limit,
+    time: u64,
+    sent: &Cell<bool>,
+) -> impl Future<Output = Result<Answer, CallError>> {
+    let end = timer::now() + time;
+    async move {
+        let mut message = write()?;
+        let origin = destination.origin();
+        let _turn = origin.calls().turn(limit.calls).await?;
+        if let Some(look) = origin::look(origin, limit.timeout) {
+            look.await;
+        }
+        let mut may_be_idle = true;
+        loop {
+            let idle = if may_be_idle { origin::take(origin) } else { None };
+            may_be_idle = false;
+            let was_idle = idle.is_some();
+            let mut connection = match idle {
+                Some(connection) => connection,
+                // Boxed, because most calls find a connection: their task has to have no room for this.
+                None => {
+                    let Limit { retries, timeout, .. } = *limit;
+                    Box::pin(origin::open(origin, retries, timeout, end)).await?
+                }
+            };
+            sent.set(true);
+            let limits = Limits { head: MAX_HEAD, body: limit.response };
+            let reader = Reader::new(Asked::Answer, &ANSWER_HEADERS, limits);
+            match connection.send(message.0.expose(), reader).await {
+                // Nothing of it can have been processed.
+                Err(SendError::Unsent(_)) if was_idle => sent.set(false),
+                Err(SendError::Unsent(error) | SendError::Talk(error)) => {
+                    let error = CallError::from(error);
+                    let is_in_question = !was_idle && !origin.is_secure();
+                    return Err(if is_in_question { in_question(error) } else { error });
+                }
+                // What may be used once has been shown, and is not shown again.
+                Ok(received) if was_idle && is_about_the_connection(&received) => {
+                    message = write()?
+                }
+                Ok(received) => return Ok(keep(origin, connection, received, limit)),
+            }
+        }
+    }
+}
+
+/// Servers that want TLS drop a new connection on which plain HTTP comes, as a rule without a word.
+fn in_question(error: CallError) -> CallError {
+    match error {
+        CallError::Silent(why) => CallError::Silent(format!("{why}; is this a port for TLS?")),
+        error => error,
+    }
+}
+
+/// Whether a new connection does better, this one having been used before.
+fn is_about_the_connection(received: &Received<Answer>) -> bool {
+    received.answer.is_about_the_connection(received.was_written)
+}
+
+/// Whether a connection may serve another request after this answer.
+fn is_reusable(connection: &Connection, received: &Received<Answer>) -> bool {
+    let Received { answer, was_written } = received;
+    // An STS that has not read all of a request would take the next one for the rest of it.
+    *was_written && answer.keeps_connection && !answer.has_more && !connection.is_worn_out()
+}
+
+/// Leaves the connection to the next call, if it is good for one.
+fn keep(
+    origin: &Rc<Origin>,
+    connection: Connection,
+    received: Received<Answer>,
+    limit: &Limit,
+) -> Answer {
+    if is_reusable(&connection, &received) {
+        let said = received.answer.idle.map_or(u64::MAX, |time| time.get().into());
+        let idle = limit.keepalive.idle.min(said);
+        origin::park(origin, connection, IdleLimits { idle, ..limit.keepalive });
+    }
+    received.answer
+}

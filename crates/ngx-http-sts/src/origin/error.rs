@@ -1,0 +1,33 @@
+//! Why there is no connection.
+
+use sts_core::error::Failure;
+
+use crate::nginx::peer::ConnectError;
+
+/// Why there is no connection to an origin. Nothing was said to it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("the connection was lost: {0}")]
+    Lost(String),
+    /// What a proxy wants to see of the gateway is not there.
+    #[error("{}", .0.reason)]
+    Credentials(Box<Failure>),
+    #[error("no address known: {0}")]
+    NoAddress(String),
+    #[error("the outgoing proxy gives no tunnel to {target}: {why}")]
+    Proxy { target: String, why: String },
+}
+
+impl OpenError {
+    /// Whether another attempt may do better.
+    pub(super) fn may_pass(&self) -> bool {
+        !self.is_about_the_worker()
+    }
+
+    /// Whether it says nothing of the origin: this worker has no free connections, or ends.
+    pub(crate) fn is_about_the_worker(&self) -> bool {
+        matches!(self, Self::Connect(error) if error.is_about_the_worker())
+    }
+}
