@@ -11,6 +11,7 @@ use sts_core::issued::TokenTypes;
 use sts_core::known::Known;
 use sts_core::life::{LifePolicy, good_for};
 use sts_core::now::{Now, UnixTime};
+use sts_core::oauth::ALL;
 use sts_core::profile::{Incoming, Profile, Protocol};
 use sts_core::source::claims;
 
@@ -20,11 +21,8 @@ fuzz_target!(|data: &[u8]| {
     let [high, low, grant, body @ ..] = data else { return };
     let status = 100 + u16::from_be_bytes([*high, *low]) % 500;
     let Ok(status) = StatusCode::from_u16(status) else { return };
-    let protocol = match grant % 3 {
-        0 => Protocol::TokenExchange,
-        1 => Protocol::Password,
-        _ => Protocol::ClientCredentials,
-    };
+    let Some(known) = ALL.get(usize::from(*grant) % ALL.len()) else { return };
+    let protocol = Protocol::OAuth(known);
     let Ok(endpoint) = Endpoint::parse("https://sts.example/token") else { return };
     let profile = Profile { protocol, endpoint, auth: ClientAuth::none(), client_id: None };
     let mut headers = HeaderMap::new();

@@ -12,6 +12,7 @@ use sts_core::issued::{Issued, TokenType};
 use sts_core::known::Known;
 use sts_core::life::{LifePolicy, good_for};
 use sts_core::now::{Now, UnixTime};
+use sts_core::oauth::token_exchange;
 use sts_core::profile::{
     ANSWER_HEADERS, Incoming, Outgoing, Parameter, Profile, Protocol, Subject,
 };
@@ -51,7 +52,11 @@ pub(crate) fn run(name: &str, times: u64) -> Result<()> {
         "nothing" => repeat(times, |number| number),
         "key" => {
             let parameters = [parameter("audience", "https://backend"), parameter("scope", "read")];
-            let key = ExchangeKey::new(&profile(Protocol::TokenExchange)?, &[0; 32], &[0; 32]);
+            let key = ExchangeKey::new(
+                &profile(Protocol::OAuth(&token_exchange::GRANT))?,
+                &[0; 32],
+                &[0; 32],
+            );
             repeat(times, |_| key.of(&Subject { source, parameters: &parameters }));
         }
         "source" => repeat(times, |_| source::claims(black_box(source))),
@@ -68,9 +73,9 @@ pub(crate) fn run(name: &str, times: u64) -> Result<()> {
                 policy.life(good_for(black_box(&issued), Expiry::Unsaid, NOW.wall).seconds)
             });
         }
-        "otx-request" => write(times, &profile(Protocol::TokenExchange)?, source),
+        "otx-request" => write(times, &profile(Protocol::OAuth(&token_exchange::GRANT))?, source),
         "otx-answer" => {
-            let profile = profile(Protocol::TokenExchange)?;
+            let profile = profile(Protocol::OAuth(&token_exchange::GRANT))?;
             read(times, &profile, otx_answer().as_bytes(), "application/json")?;
         }
         "wstrust-request" => write(times, &profile(wstrust()?)?, source),
@@ -80,7 +85,7 @@ pub(crate) fn run(name: &str, times: u64) -> Result<()> {
         "http-request" => {
             let parameters = [parameter("audience", "https://backend"), parameter("scope", "read")];
             let subject = Subject { source, parameters: &parameters };
-            let request = profile(Protocol::TokenExchange)?.request(&subject, &NOW);
+            let request = profile(Protocol::OAuth(&token_exchange::GRANT))?.request(&subject, &NOW);
             let Outgoing { headers, body } = request.map_err(|failure| failure.reason)?;
             let start = request::start("/token", "127.0.0.1", "nginx-sts");
             repeat(times, |_| request::post(black_box(&start), &headers, body.expose()));

@@ -90,6 +90,26 @@ static ROWS: &[Row] = &[
             "STSType cc; STSCCEndpoint %%STS%%;",
         ],
     ),
+    parts(
+        "STSEndpoint",
+        "STSType otx; STSVariables $source_token $target;",
+        ["STSEndpoint %%STS%%;", "STSEndpoint %%STS%%?tenant=b;"],
+    ),
+    shares(
+        "STSEndpoint",
+        "STSVariables $source_token $target;",
+        ["STSType otx; STSEndpoint %%STS%%;", "STSType otx; STSOTXEndpoint %%STS%%;"],
+    ),
+    parts(
+        "STSEndpointAuth",
+        OTX,
+        [
+            "STSEndpointAuth client_secret_post client_id=a&client_secret=b;",
+            "STSEndpointAuth client_secret_basic client_id=a&client_secret=b;",
+        ],
+    ),
+    parts("STSClientID", OTX, ["STSClientID a;", "STSClientID b;"]),
+    parts("STSClientID", OTX, ["STSClientID a$arg_n;", "STSClientID b$arg_n;"]),
     shares(
         "STSExchange",
         NONE,

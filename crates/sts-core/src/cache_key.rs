@@ -37,7 +37,8 @@ impl ExchangeKey {
         fields.push_optional(client_id.as_deref().map(str::as_bytes));
         auth.identify(&mut fields);
         match protocol {
-            Protocol::ClientCredentials | Protocol::Password | Protocol::TokenExchange => {}
+            // Its name says all of it.
+            Protocol::OAuth(_) => {}
             Protocol::WsTrust(exchange) => exchange.identify(&mut fields),
         }
         fields.push(contact);
@@ -90,6 +91,7 @@ impl ExchangeKey {
 
 #[cfg(test)]
 mod tests {
+    use crate::oauth::{client_credentials, password, token_exchange};
     use proptest::prelude::*;
 
     use super::*;
@@ -99,7 +101,7 @@ mod tests {
     use crate::secret::Secret;
 
     fn profile(endpoint: &str, auth: &str, options: &str, client_id: Option<&str>) -> Profile {
-        profile_of(Protocol::TokenExchange, endpoint, auth, options, client_id)
+        profile_of(Protocol::OAuth(&token_exchange::GRANT), endpoint, auth, options, client_id)
     }
 
     fn profile_of(
@@ -148,8 +150,8 @@ mod tests {
             profile("http://a/t", "client_secret_jwt", post, None),
             profile("http://a/t", "client_secret_jwt", "client_id=a&client_secret=b&aud=c", None),
             profile("http://a/t", "client_cert", "cert=a&key=b", None),
-            profile_of(Protocol::Password, "http://a/t", "none", "", None),
-            profile_of(Protocol::ClientCredentials, "http://a/t", "none", "", None),
+            profile_of(Protocol::OAuth(&password::GRANT), "http://a/t", "none", "", None),
+            profile_of(Protocol::OAuth(&client_credentials::GRANT), "http://a/t", "none", "", None),
         ];
         let mut keys: Vec<_> = profiles.iter().map(|profile| of(profile).digest).collect();
         keys.push(ExchangeKey::new(&profiles[0], &[1; 32], &NONE).digest);
@@ -183,7 +185,7 @@ mod tests {
             let names = Names { client_id: None, username: user.map(str::as_bytes) };
             exchange.of_names(&subject, &names)
         };
-        let cc = exchange(Protocol::ClientCredentials);
+        let cc = exchange(Protocol::OAuth(&client_credentials::GRANT));
         assert_eq!(of(&cc, b"s", &[], Some("u")), of(&cc, b"t", &[], None));
         let scope = [Parameter { name: "scope", value: b"a" }];
         assert_ne!(
@@ -191,7 +193,8 @@ mod tests {
             of(&cc, b"s", &scope, None),
             "unless parameters differ"
         );
-        for protocol in [Protocol::TokenExchange, Protocol::Password] {
+        for protocol in [Protocol::OAuth(&token_exchange::GRANT), Protocol::OAuth(&password::GRANT)]
+        {
             let exchange = exchange(protocol);
             assert_ne!(of(&exchange, b"s", &[], None), of(&exchange, b"t", &[], None));
         }
@@ -204,13 +207,20 @@ mod tests {
             let exchange = of(&profile(endpoint, "none", "", None));
             assert_eq!(exchange.source_tag(&key, b"s"), key.tag(b"s"));
         }
-        let gateway = of(&profile_of(Protocol::ClientCredentials, "http://a/t", "none", "", None));
+        let gateway = of(&profile_of(
+            Protocol::OAuth(&client_credentials::GRANT),
+            "http://a/t",
+            "none",
+            "",
+            None,
+        ));
         assert_eq!(gateway.source_tag(&key, b"s"), key.tag(b""));
     }
 
     #[test]
     fn names_change_the_key() {
-        let exchange = of(&profile_of(Protocol::Password, "http://a/t", "none", "", None));
+        let exchange =
+            of(&profile_of(Protocol::OAuth(&password::GRANT), "http://a/t", "none", "", None));
         let subject = Subject { source: b"s", parameters: &[] };
         let names = [None, Some(&b""[..]), Some(b"u"), Some(b"v")];
         let mut keys: Vec<_> = names

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::about::{self, About};
 use crate::error::{Failure, FailureKind};
+use crate::oauth::grant::Source;
 use crate::profile::{Names, Profile, Protocol, Subject};
 use crate::wstrust::{self, Writer};
 
@@ -61,7 +62,7 @@ impl Expect {
     pub fn default_of(protocol: &Protocol) -> Self {
         let asks_for_others = match protocol {
             Protocol::WsTrust(exchange) => exchange.asks_for_others(),
-            Protocol::ClientCredentials | Protocol::Password | Protocol::TokenExchange => false,
+            Protocol::OAuth(_) => false,
         };
         Self { subject: asks_for_others.then_some(Rule::NotTheGateway) }
     }
@@ -157,14 +158,14 @@ impl Expect {
 /// The subject of a source: where it is a password, the user that it is of.
 fn about_source(profile: &Profile, subject: &Subject<'_>, names: &Names<'_>, claim: &str) -> About {
     match &profile.protocol {
-        Protocol::Password => {
+        Protocol::OAuth(grant) if grant.source == Source::Password => {
             let user = profile.username(names).and_then(|name| str::from_utf8(name).ok());
             user.map_or(About::Unsaid, About::one)
         }
         Protocol::WsTrust(exchange) if exchange.takes_credentials() => {
             wstrust::user_of_credentials(subject.source)
         }
-        Protocol::ClientCredentials | Protocol::TokenExchange | Protocol::WsTrust(_) => {
+        Protocol::OAuth(_) | Protocol::WsTrust(_) => {
             about::read(subject.source, claim, Writer::Client)
         }
     }

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::oauth::grant::{Grant, Source};
 use crate::profile::{Profile, Protocol};
 
 /// Checks the name of an extra request parameter.
@@ -44,7 +45,10 @@ pub fn check_all<'a>(
         if name == CLIENT_ID && profile.sends_client_id() {
             return Err(ParameterError::ClientId);
         }
-        if name == USERNAME && profile.protocol == Protocol::Password {
+        let names_user = |grant: &Grant| grant.source == Source::Password;
+        if name == USERNAME
+            && matches!(profile.protocol, Protocol::OAuth(grant) if names_user(grant))
+        {
             return Err(ParameterError::Username);
         }
         if seen.contains(&name) && !may_repeat(name) {
@@ -154,10 +158,11 @@ mod tests {
     use super::*;
     use crate::client_auth::ClientAuth;
     use crate::endpoint::Endpoint;
+    use crate::oauth::token_exchange;
 
     fn profile(auth: ClientAuth, client_id: Option<&str>) -> Profile {
         Profile {
-            protocol: Protocol::TokenExchange,
+            protocol: Protocol::OAuth(&token_exchange::GRANT),
             endpoint: Endpoint::parse("http://sts").unwrap(),
             auth,
             client_id: client_id.map(str::to_owned),

@@ -10,7 +10,7 @@ use crate::error::{Failure, FailureKind};
 use crate::issued::Issued;
 use crate::known::Known;
 use crate::now::Now;
-use crate::oauth::{client_credentials, password, token_exchange};
+use crate::oauth::grant::{Grant, Source};
 use crate::secret::Secret;
 use crate::wstrust;
 use crate::wstrust::settings::WsTrust;
@@ -18,12 +18,8 @@ use crate::wstrust::settings::WsTrust;
 /// The protocol spoken to the STS.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Protocol {
-    /// OAuth 2.0 client credentials, RFC 6749, section 4.4.
-    ClientCredentials,
-    /// OAuth 2.0 resource owner password credentials, RFC 6749, section 4.3.
-    Password,
-    /// OAuth 2.0 Token Exchange, RFC 8693.
-    TokenExchange,
+    /// A grant of OAuth 2.0.
+    OAuth(&'static Grant),
     /// WS-Trust over SOAP.
     WsTrust(Box<WsTrust>),
 }
@@ -32,9 +28,7 @@ impl Protocol {
     /// The name that `STSType` has for it.
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::ClientCredentials => "cc",
-            Self::Password => "ropc",
-            Self::TokenExchange => "otx",
+            Self::OAuth(grant) => grant.name,
             Self::WsTrust(_) => "wstrust",
         }
     }
@@ -42,8 +36,8 @@ impl Protocol {
     /// Whether it exchanges a token of the client; else the token that it asks for is the gateway's.
     pub const fn has_source(&self) -> bool {
         match self {
-            Self::ClientCredentials => false,
-            Self::Password | Self::TokenExchange | Self::WsTrust(_) => true,
+            Self::OAuth(grant) => !matches!(grant.source, Source::None),
+            Self::WsTrust(_) => true,
         }
     }
 }
@@ -62,7 +56,7 @@ pub struct Profile {
 
 /// What a request brings to the exchange.
 pub struct Subject<'a> {
-    /// The token to be exchanged; not looked at by [`Protocol::ClientCredentials`].
+    /// The token to be exchanged; not looked at by a grant without [`Source`].
     pub source: &'a [u8],
     /// What else is asked for, evaluated, in the order of the configuration: extra form parameters, and
     /// for WS-Trust those that [`crate::wstrust`] names.
@@ -74,8 +68,8 @@ pub struct Subject<'a> {
 pub struct Names<'a> {
     /// In place of [`Profile::client_id`]. When empty, no `client_id` is sent.
     pub client_id: Option<&'a [u8]>,
-    /// The `username` of [`Protocol::Password`]; without it, the client id. When empty, there is
-    /// nobody to ask a token for.
+    /// The user that a [`Source::Password`] is of; without it, the client id. When empty, there is no
+    /// user to ask a token for.
     pub username: Option<&'a [u8]>,
 }
 
@@ -156,9 +150,7 @@ impl Profile {
         now: &Now,
     ) -> Result<Outgoing, Failure> {
         match &self.protocol {
-            Protocol::ClientCredentials => client_credentials::request(self, subject, names, now),
-            Protocol::Password => password::request(self, subject, names, now),
-            Protocol::TokenExchange => token_exchange::request(self, subject, names, now),
+            Protocol::OAuth(grant) => grant.request(self, subject, names, now),
             Protocol::WsTrust(exchange) => wstrust::request::write(self, exchange, subject, now),
         }
     }
@@ -184,9 +176,7 @@ impl Profile {
     /// The STS refused, or the answer cannot be used.
     pub fn response(&self, answer: &Incoming<'_>, now: &Now) -> Result<Issued, Failure> {
         let issued = match &self.protocol {
-            Protocol::ClientCredentials => client_credentials::response(answer, now),
-            Protocol::Password => password::response(answer, now),
-            Protocol::TokenExchange => token_exchange::response(answer, now),
+            Protocol::OAuth(grant) => grant.response(answer),
             Protocol::WsTrust(exchange) => wstrust::response::read(answer, exchange, now.wall),
         };
         issued.map_err(|mut failure| {

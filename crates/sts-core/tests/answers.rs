@@ -9,6 +9,7 @@ use sts_core::error::{Failure, FailureKind};
 use sts_core::issued::Issued;
 use sts_core::known::Known;
 use sts_core::now::{Now, UnixTime};
+use sts_core::oauth::token_exchange;
 use sts_core::profile::{Incoming, Parameter, Profile, Protocol, Subject};
 
 use FailureKind::{BadAnswer, Busy, Denied, GatewayRefused, Refused, Unreachable};
@@ -339,7 +340,7 @@ fn answer(status: u16, headers: &[(&'static str, &str)], body: &[u8]) -> Result<
 
 fn profile(endpoint: &str, auth: ClientAuth) -> Profile {
     let endpoint = Endpoint::parse(endpoint).unwrap();
-    Profile { protocol: Protocol::TokenExchange, endpoint, auth, client_id: None }
+    Profile { protocol: Protocol::OAuth(&token_exchange::GRANT), endpoint, auth, client_id: None }
 }
 
 fn answer_at(

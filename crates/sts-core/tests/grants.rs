@@ -9,13 +9,15 @@ use sts_core::endpoint::Endpoint;
 use sts_core::error::FailureKind;
 use sts_core::known::Known;
 use sts_core::now::{Now, UnixTime};
+use sts_core::oauth::{ALL, client_credentials, password};
 use sts_core::profile::{Incoming, Names, Outgoing, Parameter, Profile, Protocol, Subject};
 use sts_core::secret::Secret;
 
 const NOW: Now = Now { wall: UnixTime(1_700_000_000), entropy: || Ok([7; 32]) };
 
-const GRANTS: [Protocol; 3] =
-    [Protocol::TokenExchange, Protocol::Password, Protocol::ClientCredentials];
+fn grants() -> impl Iterator<Item = Protocol> {
+    ALL.into_iter().map(Protocol::OAuth)
+}
 
 /// RFC 8037, appendix A.1: its signatures are always the same.
 const JWK: &str = r#"{"kty":"OKP","crv":"Ed25519","kid":"k","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
@@ -37,7 +39,7 @@ fn methods() -> Vec<(&'static str, String)> {
 
 #[test]
 fn requests_of_each_grant_with_each_client_authentication() {
-    for protocol in GRANTS {
+    for protocol in grants() {
         let mut shown = String::new();
         for (method, options) in methods() {
             let profile = profile(&protocol, method, &options, Some("from the directive"));
@@ -56,7 +58,8 @@ fn requests_of_each_grant_with_each_client_authentication() {
 #[test]
 fn an_assertion_can_be_verified_by_the_server() {
     let options = format!("client_id=a&jwk={JWK}");
-    let profile = profile(&Protocol::ClientCredentials, "private_key_jwt", &options, None);
+    let profile =
+        profile(&Protocol::OAuth(&client_credentials::GRANT), "private_key_jwt", &options, None);
     let outgoing = request(&profile, "", &Names::default());
     let assertion = text(&outgoing).rsplit('=').next().unwrap();
     let (input, signature) = assertion.rsplit_once('.').unwrap();
@@ -71,7 +74,7 @@ fn an_assertion_can_be_verified_by_the_server() {
 #[test]
 fn rfc_6749_section_4_3_2_request() {
     let options = "client_id=s6BhdRkqt3&client_secret=gX1fBat3bV";
-    let profile = profile(&Protocol::Password, "client_secret_basic", options, None);
+    let profile = profile(&Protocol::OAuth(&password::GRANT), "client_secret_basic", options, None);
     let names = Names { username: Some(b"johndoe"), ..Names::default() };
     let subject = Subject { source: b"A3ddj3w", parameters: &[] };
     let outgoing = profile.request_as(&subject, &names, &NOW).unwrap_or_else(|e| panic!("{e}"));
@@ -85,7 +88,8 @@ fn rfc_6749_section_4_3_2_request() {
 #[test]
 fn rfc_6749_section_4_4_2_request() {
     let options = "client_id=s6BhdRkqt3&client_secret=gX1fBat3bV";
-    let profile = profile(&Protocol::ClientCredentials, "client_secret_basic", options, None);
+    let profile =
+        profile(&Protocol::OAuth(&client_credentials::GRANT), "client_secret_basic", options, None);
     let subject = Subject { source: b"", parameters: &[] };
     let outgoing = profile.request(&subject, &NOW).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(text(&outgoing), "grant_type=client_credentials");
@@ -110,7 +114,7 @@ fn a_password_is_of_whom_the_request_or_the_configuration_names() {
         // NGINX authenticated nobody: that is not the client's own name.
         (post, Some("c"), (None, Some("")), None),
     ] {
-        let profile = profile(&Protocol::Password, auth.0, auth.1, client_id);
+        let profile = profile(&Protocol::OAuth(&password::GRANT), auth.0, auth.1, client_id);
         let names =
             Names { client_id: names.0.map(str::as_bytes), username: names.1.map(str::as_bytes) };
         let subject = Subject { source: b"t", parameters: &[] };
@@ -126,7 +130,7 @@ fn a_password_is_of_whom_the_request_or_the_configuration_names() {
 
 #[test]
 fn a_client_id_of_the_request_takes_the_place_of_the_configured_one() {
-    for protocol in GRANTS {
+    for protocol in grants() {
         for (client_id, name, sent) in [
             (Some("c"), None, Some("c")),
             (Some("c"), Some("n%"), Some("n%25")),
@@ -153,11 +157,11 @@ fn a_client_id_of_the_request_takes_the_place_of_the_configured_one() {
 
 #[test]
 fn without_a_source_token_only_cc_asks() {
-    for protocol in GRANTS {
+    for protocol in grants() {
         let profile = profile(&protocol, "none", "", Some("c"));
         let subject = Subject { source: b"", parameters: &[] };
         match profile.request(&subject, &NOW) {
-            Ok(_) => assert!(protocol == Protocol::ClientCredentials),
+            Ok(_) => assert!(protocol == Protocol::OAuth(&client_credentials::GRANT)),
             Err(failure) => assert_eq!(failure.kind, FailureKind::MissingToken),
         }
     }
@@ -165,7 +169,7 @@ fn without_a_source_token_only_cc_asks() {
 
 #[test]
 fn cc_sends_nothing_of_the_client() {
-    let profile = profile(&Protocol::ClientCredentials, "none", "", None);
+    let profile = profile(&Protocol::OAuth(&client_credentials::GRANT), "none", "", None);
     let names = Names { client_id: None, username: Some(b"s3cret") };
     assert!(!text(&request(&profile, "s3cret", &names)).contains("s3cret"));
 }
@@ -187,9 +191,12 @@ fn whose_fault_a_refusal_is_depends_on_the_grant() {
         (500, "invalid_grant", Unreachable, Unreachable),
         (302, "invalid_grant", BadAnswer, BadAnswer),
     ] {
-        for protocol in GRANTS {
-            let expected =
-                if protocol == Protocol::ClientCredentials { of_client } else { of_subject };
+        for protocol in grants() {
+            let expected = if protocol == Protocol::OAuth(&client_credentials::GRANT) {
+                of_client
+            } else {
+                of_subject
+            };
             let body = format!(r#"{{"error":"{code}"}}"#);
             let status = StatusCode::from_u16(status).unwrap();
             let answer = Incoming {
@@ -206,7 +213,7 @@ fn whose_fault_a_refusal_is_depends_on_the_grant() {
 
 #[test]
 fn every_grant_reads_the_same_answer() {
-    for protocol in GRANTS {
+    for protocol in grants() {
         let body = br#"{"access_token":"t","token_type":"Bearer","expires_in":60}"#;
         let answer = Incoming {
             status: StatusCode::OK,

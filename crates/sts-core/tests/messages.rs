@@ -7,6 +7,7 @@ use std::io;
 use sts_core::client_auth::{ClientAuth, ClientAuthError, CredentialError};
 use sts_core::endpoint::{Endpoint, EndpointError};
 use sts_core::jose::{Algorithm, KeyError};
+use sts_core::oauth::password;
 use sts_core::options::{OptionError, Options};
 use sts_core::parameters::{self, ParameterError};
 use sts_core::profile::{Profile, Protocol};
@@ -177,7 +178,7 @@ fn credentials_in_files() {
 #[test]
 fn parameters() {
     let profile = Profile {
-        protocol: Protocol::Password,
+        protocol: Protocol::OAuth(&password::GRANT),
         endpoint: Endpoint::parse("http://sts").unwrap(),
         auth: ClientAuth::none(),
         client_id: Some("a".to_owned()),

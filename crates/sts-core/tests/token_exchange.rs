@@ -8,6 +8,7 @@ use sts_core::error::FailureKind;
 use sts_core::issued::TokenType;
 use sts_core::known::Known;
 use sts_core::now::{Now, UnixTime};
+use sts_core::oauth::token_exchange;
 use sts_core::profile::{Incoming, Outgoing, Parameter, Profile, Protocol, Subject};
 
 /// With characters that must be encoded.
@@ -151,7 +152,7 @@ fn without_a_source_token_nothing_is_sent() {
 
 fn profile(method: &str, options: &str) -> Profile {
     Profile {
-        protocol: Protocol::TokenExchange,
+        protocol: Protocol::OAuth(&token_exchange::GRANT),
         endpoint: Endpoint::parse("https://as.example.com/as/token.oauth2").unwrap(),
         auth: ClientAuth::parse(method, Some(options)).unwrap_or_else(|e| panic!("{method}: {e}")),
         client_id: None,

@@ -4,10 +4,11 @@ use std::rc::Rc;
 
 use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::Endpoint;
+use sts_core::oauth::grant::{Grant, Source};
 use sts_core::profile::Protocol;
 
 use crate::conf::argument::Problem;
-use crate::conf::grant::{Calls, Grant, Username};
+use crate::conf::grant::{Calls, Username};
 use crate::conf::parameter::Parameter;
 use crate::conf::ropc_directive;
 use crate::conf::settings::{Kind, Settings};
@@ -36,16 +37,12 @@ impl Asked {
     pub(super) fn of(settings: &Settings) -> Result<Option<Self>, Problem> {
         Ok(Some(match settings.kind {
             None | Some(Kind::Disabled) => return Ok(None),
-            Some(Kind::ClientCredentials) => {
-                Self::of_grant(Protocol::ClientCredentials, &settings.cc, settings)
-            }
-            Some(Kind::Password) => {
-                let asked = Self::of_grant(Protocol::Password, &settings.ropc, settings);
-                asked.check_username(settings.phase)?;
+            Some(Kind::OAuth(grant)) => {
+                let asked = Self::of_grant(grant, settings)?;
+                if grant.source == Source::Password {
+                    asked.check_username(settings.phase)?;
+                }
                 asked
-            }
-            Some(Kind::TokenExchange) => {
-                Self::of_grant(Protocol::TokenExchange, &settings.otx, settings)
             }
             Some(Kind::WsTrust) => {
                 if settings.parameters.as_ref().is_some_and(|parameters| !parameters.is_empty()) {
@@ -56,10 +53,14 @@ impl Asked {
                         .into());
                 }
                 let wstrust::Exchange { checked, auth, parameters } =
-                    settings.wstrust.exchange()?;
+                    settings.wstrust.exchange(&settings.grants.any)?;
                 Self {
                     protocol: Protocol::WsTrust(Box::new(checked)),
-                    endpoint: settings.wstrust.endpoint.clone(),
+                    endpoint: settings
+                        .wstrust
+                        .endpoint
+                        .clone()
+                        .or_else(|| settings.grants.any.endpoint.clone()),
                     auth,
                     client_id: None,
                     username: None,
@@ -70,16 +71,17 @@ impl Asked {
         }))
     }
 
-    fn of_grant(protocol: Protocol, grant: &Grant, settings: &Settings) -> Self {
-        Self {
-            protocol,
-            endpoint: grant.endpoint.clone(),
-            auth: grant.auth.clone().unwrap_or(ClientAuth::none()),
-            client_id: grant.client_id.clone(),
-            username: grant.username.clone(),
+    fn of_grant(grant: &'static Grant, settings: &Settings) -> Result<Self, Problem> {
+        let own = settings.grants.of(grant)?;
+        Ok(Self {
+            protocol: Protocol::OAuth(grant),
+            endpoint: own.endpoint,
+            auth: own.auth.unwrap_or(ClientAuth::none()),
+            client_id: own.client_id,
+            username: own.username,
             parameters: settings.parameters.clone().unwrap_or_default(),
-            calls: grant.calls,
-        }
+            calls: own.calls,
+        })
     }
 
     /// Whether its parameters are those of `STSRequestParameter`.
@@ -107,24 +109,23 @@ impl Asked {
     }
 
     /// The directive that sets its client authentication.
-    pub(super) const fn auth_directive(&self) -> &'static str {
-        match self.protocol {
-            Protocol::ClientCredentials => "STSCCEndpointAuth",
-            Protocol::Password if self.calls.is_some() => ropc_directive::NAME,
-            Protocol::Password => "STSROPCEndpointAuth",
-            Protocol::TokenExchange => "STSOTXEndpointAuth",
-            Protocol::WsTrust(_) => "STSWSTrustEndpointAuth",
-        }
+    pub(super) fn auth_directive(&self, settings: &Settings) -> String {
+        self.directive(settings, "EndpointAuth")
     }
 
     /// The directive that sets its endpoint.
-    pub(super) const fn endpoint_directive(&self) -> &'static str {
-        match self.protocol {
-            Protocol::ClientCredentials => "STSCCEndpoint",
-            Protocol::Password if self.calls.is_some() => ropc_directive::NAME,
-            Protocol::Password => "STSROPCEndpoint",
-            Protocol::TokenExchange => "STSOTXEndpoint",
-            Protocol::WsTrust(_) => "STSWSTrustEndpoint",
+    pub(super) fn endpoint_directive(&self, settings: &Settings) -> String {
+        self.directive(settings, "Endpoint")
+    }
+
+    /// The directive that is written, else the one that could be.
+    fn directive(&self, settings: &Settings, name: &str) -> String {
+        if self.calls.is_some() {
+            return ropc_directive::NAME.to_owned();
         }
+        let own = format!("{}{name}", settings.kind.map_or("STS", Kind::prefix));
+        let any = format!("STS{name}");
+        let is_any = settings.places.of(&own).is_none() && settings.places.of(&any).is_some();
+        if is_any { any } else { own }
     }
 }

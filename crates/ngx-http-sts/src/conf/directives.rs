@@ -8,6 +8,7 @@ use sts_core::encoding::Encoding;
 use sts_core::endpoint::{Endpoint, HostField};
 use sts_core::expect::Expect;
 use sts_core::issued::TokenTypes;
+use sts_core::oauth::{client_credentials, password, token_exchange};
 use sts_core::options::{Template, has_variable};
 use sts_core::secret::Secret;
 use sts_core::wstrust::endpoint_auth;
@@ -23,7 +24,7 @@ use crate::conf::directive::{Accepted, Block, Directive, Refusal, directive};
 use crate::conf::error_status;
 use crate::conf::exchange::{Challenge, OnFailure, PHASES};
 use crate::conf::exchange_directive;
-use crate::conf::grant::Username;
+use crate::conf::grant::{AnyAuth, Username};
 use crate::conf::outgoing_proxy;
 use crate::conf::parameter;
 use crate::conf::ropc_directive;
@@ -37,43 +38,69 @@ use crate::nginx::tls::Protocols;
 use crate::purge::Purge;
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 62] = [
+pub(crate) static DIRECTIVES: [Directive; 65] = [
     directive(c"STSExchange", (2, 4), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
-        once(&mut b.settings.kind, argument::word(first(a), &Kind::WORDS))
+        once(&mut b.settings.kind, argument::word(first(a), &Kind::words()))
     })
     .of_exchange(),
-    directive(c"STSOTXEndpoint", (1, 1), |b, a| once(&mut b.settings.otx.endpoint, endpoint(a)))
-        .of_exchange(),
-    directive(c"STSOTXEndpointAuth", (1, 2), |b, a| once(&mut b.settings.otx.auth, auth(a)))
-        .of_exchange(),
+    directive(c"STSEndpoint", (1, 1), |b, a| {
+        once(&mut b.settings.grants.any.endpoint, endpoint(a))
+    })
+    .of_exchange(),
+    directive(c"STSEndpointAuth", (1, 2), |b, a| {
+        let auth = AnyAuth::parse(first(a), a.get(1).copied());
+        once(&mut b.settings.grants.any.auth, auth)
+    })
+    .of_exchange(),
+    directive(c"STSClientID", (1, 1), |b, a| {
+        let client_id = template(b.conf, a)?;
+        once(&mut b.settings.grants.any.client_id, Ok(client_id))
+    })
+    .of_exchange(),
+    directive(c"STSOTXEndpoint", (1, 1), |b, a| {
+        once(&mut b.settings.grants.own(&token_exchange::GRANT).endpoint, endpoint(a))
+    })
+    .of_exchange(),
+    directive(c"STSOTXEndpointAuth", (1, 2), |b, a| {
+        once(&mut b.settings.grants.own(&token_exchange::GRANT).auth, auth(a))
+    })
+    .of_exchange(),
     directive(c"STSOTXClientID", (1, 1), |b, a| {
         let client_id = template(b.conf, a)?;
-        once(&mut b.settings.otx.client_id, Ok(client_id))
+        once(&mut b.settings.grants.own(&token_exchange::GRANT).client_id, Ok(client_id))
     })
     .of_exchange(),
     directive(c"STSROPC", (1, 1), ropc_directive::set).of_exchange(),
-    directive(c"STSROPCEndpoint", (1, 1), |b, a| once(&mut b.settings.ropc.endpoint, endpoint(a)))
-        .of_exchange(),
-    directive(c"STSROPCEndpointAuth", (1, 2), |b, a| once(&mut b.settings.ropc.auth, auth(a)))
-        .of_exchange(),
+    directive(c"STSROPCEndpoint", (1, 1), |b, a| {
+        once(&mut b.settings.grants.own(&password::GRANT).endpoint, endpoint(a))
+    })
+    .of_exchange(),
+    directive(c"STSROPCEndpointAuth", (1, 2), |b, a| {
+        once(&mut b.settings.grants.own(&password::GRANT).auth, auth(a))
+    })
+    .of_exchange(),
     directive(c"STSROPCClientID", (1, 1), |b, a| {
         let client_id = template(b.conf, a)?;
-        once(&mut b.settings.ropc.client_id, Ok(client_id))
+        once(&mut b.settings.grants.own(&password::GRANT).client_id, Ok(client_id))
     })
     .of_exchange(),
     directive(c"STSROPCUsername", (1, 1), |b, a| {
         let username = Username::compile(b.conf, Template::of_argument(&text(a)?))?;
-        once(&mut b.settings.ropc.username, Ok(Rc::new(username)))
+        once(&mut b.settings.grants.own(&password::GRANT).username, Ok(Rc::new(username)))
     })
     .of_exchange(),
-    directive(c"STSCCEndpoint", (1, 1), |b, a| once(&mut b.settings.cc.endpoint, endpoint(a)))
-        .of_exchange(),
-    directive(c"STSCCEndpointAuth", (1, 2), |b, a| once(&mut b.settings.cc.auth, auth(a)))
-        .of_exchange(),
+    directive(c"STSCCEndpoint", (1, 1), |b, a| {
+        once(&mut b.settings.grants.own(&client_credentials::GRANT).endpoint, endpoint(a))
+    })
+    .of_exchange(),
+    directive(c"STSCCEndpointAuth", (1, 2), |b, a| {
+        once(&mut b.settings.grants.own(&client_credentials::GRANT).auth, auth(a))
+    })
+    .of_exchange(),
     directive(c"STSCCClientID", (1, 1), |b, a| {
         let client_id = template(b.conf, a)?;
-        once(&mut b.settings.cc.client_id, Ok(client_id))
+        once(&mut b.settings.grants.own(&client_credentials::GRANT).client_id, Ok(client_id))
     })
     .of_exchange(),
     directive(c"STSWSTrustEndpoint", (1, 1), |b, a| {

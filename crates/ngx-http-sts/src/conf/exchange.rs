@@ -269,8 +269,9 @@ fn build(
     let Some(asked) = Asked::of(settings)? else { return Ok(None) };
     let kind = asked.protocol.name();
     let missing = |what: &str| format!("an exchange of type \"{kind}\" needs \"{what}\"");
-    let (endpoint_directive, auth_directive) = (asked.endpoint_directive(), asked.auth_directive());
-    let endpoint = asked.endpoint.clone().ok_or_else(|| missing(endpoint_directive))?;
+    let endpoint_directive = asked.endpoint_directive(settings);
+    let auth_directive = asked.auth_directive(settings);
+    let endpoint = asked.endpoint.clone().ok_or_else(|| missing(&endpoint_directive))?;
     let has_request_parameters = asked.has_request_parameters();
     let Asked { protocol, endpoint: _, auth, client_id, username, parameters, calls } = asked;
     // Version 3.1 of the C module has it in `STSROPC` alone.
@@ -367,7 +368,7 @@ fn build(
         }
         let is_https = profile.endpoint.scheme() == Scheme::Https;
         if is_https && !verify {
-            let name = calls.map_or("STSSSLValidateServer", |_| endpoint_directive);
+            let name = calls.map_or("STSSSLValidateServer", |_| &endpoint_directive);
             warn_of_unverified(&conf.at(settings.places.of(name)), &profile);
         }
         if is_https && settings.verify.is_some_and(|other| other != verify) {

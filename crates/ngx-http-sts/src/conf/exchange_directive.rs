@@ -2,6 +2,7 @@
 
 use sts_core::client_auth::Method;
 use sts_core::endpoint::Endpoint;
+use sts_core::oauth::grant::{Grant, Source};
 use sts_core::options::{OptionError, Options, Template};
 use sts_core::parameters;
 use sts_core::wstrust::endpoint_auth;
@@ -35,7 +36,7 @@ pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
         let problem = format!("it cannot be mixed with \"{name}\" in one block");
         return Err(problem.into());
     }
-    let kind = argument::word(arguments.first().copied().unwrap_or_default(), &Kind::WORDS)?;
+    let kind = argument::word(arguments.first().copied().unwrap_or_default(), &Kind::words())?;
     let mut whole = Whole { settings: Settings::default(), keys: Vec::new() };
     whole.settings.kind = Some(kind);
     whole.settings.places.add(block.directive, block.place.clone());
@@ -57,7 +58,8 @@ pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
     let mut reader = Reader { block, whole, options, allowed: vec![AUTH] };
     match kind {
         Kind::WsTrust => reader.wstrust(endpoint)?,
-        _ => reader.grant(kind, endpoint)?,
+        Kind::OAuth(grant) => reader.grant(grant, endpoint)?,
+        Kind::Disabled => {}
     }
     reader.keys(kind)?;
     let Reader { options, allowed, whole, .. } = reader;
@@ -92,33 +94,27 @@ impl Reader<'_, '_> {
     }
 
     /// What a grant of OAuth has for itself.
-    fn grant(&mut self, kind: Kind, endpoint: Endpoint) -> Accepted {
+    fn grant(&mut self, grant: &'static Grant, endpoint: Endpoint) -> Accepted {
         let mut reader = GrantReader {
             conf: self.block.conf,
             directive: self.block.directive,
             options: &mut self.options,
             allowed: &mut self.allowed,
         };
-        let grant = reader.read(kind, endpoint)?;
-        self.parameters(kind)?;
-        let settings = &mut self.whole.settings;
-        match kind {
-            Kind::TokenExchange => settings.otx = grant,
-            Kind::Password => settings.ropc = grant,
-            Kind::ClientCredentials => settings.cc = grant,
-            Kind::Disabled | Kind::WsTrust => {}
-        }
+        let settings = reader.read(grant.source, endpoint)?;
+        self.parameters(grant.source)?;
+        *self.whole.settings.grants.own(grant) = settings;
         Ok(())
     }
 
     /// Those of `params` come first.
-    fn parameters(&mut self, kind: Kind) -> Accepted {
+    fn parameters(&mut self, source: Source) -> Accepted {
         self.allowed.push(PARAMS);
         let form = self.options.take_form(PARAMS).map_err(|error| error.to_string())?;
         for (name, value) in form.into_iter().flatten() {
             self.parameter(PARAMS, &name, value)?;
         }
-        if kind == Kind::Password {
+        if source == Source::Password {
             return Ok(());
         }
         self.allowed.extend(ASKED_FOR);

@@ -5,12 +5,12 @@ use std::rc::Rc;
 
 use sts_core::client_auth::{ClientAuth, Method};
 use sts_core::endpoint::Endpoint;
+use sts_core::oauth::grant::Source;
 use sts_core::options::{Options, Template};
 
 use crate::conf::argument::Problem;
 use crate::conf::directive::{Accepted, Directive, Refusal};
-use crate::conf::grant::{Grant, Username};
-use crate::conf::settings::Kind;
+use crate::conf::grant::{GrantSettings, Username};
 use crate::conf::text::Text;
 use crate::nginx::conf::Conf;
 
@@ -30,7 +30,11 @@ pub(super) struct GrantReader<'r, 'c> {
 }
 
 impl GrantReader<'_, '_> {
-    pub(super) fn read(&mut self, kind: Kind, endpoint: Endpoint) -> Result<Grant, Refusal> {
+    pub(super) fn read(
+        &mut self,
+        source: Source,
+        endpoint: Endpoint,
+    ) -> Result<GrantSettings, Refusal> {
         let method = self.options.take_text(AUTH).map_err(|error| error.to_string())?;
         let method = method.map_or(Ok(Method::None), |method| Method::parse(&method));
         let method = method.map_err(|error| in_option(AUTH, error))?;
@@ -38,9 +42,9 @@ impl GrantReader<'_, '_> {
         check_literal(self.options, method.options())?;
         let auth = ClientAuth::from_options(method, self.options)
             .map_err(|error| format!("\"auth={}\": {error}", method.name()))?;
-        let mut grant = Grant { endpoint: Some(endpoint), ..Grant::default() };
+        let mut grant = GrantSettings { endpoint: Some(endpoint), ..GrantSettings::default() };
         grant.client_id = self.text(CLIENT_ID)?;
-        if kind == Kind::Password {
+        if source == Source::Password {
             grant.username = self.username(method, &auth)?;
             self.ignore_password();
         }

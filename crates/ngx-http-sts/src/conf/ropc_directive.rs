@@ -3,13 +3,13 @@
 //! It stands beside `STSType ropc` and what is no part of the grant, such as `STSRequestParameter`.
 
 use sts_core::endpoint::Endpoint;
+use sts_core::oauth::password;
 use sts_core::options::Options;
 
 use crate::conf::argument::{self, Problem};
 use crate::conf::directive::{Accepted, Block, Directive, Refusal};
-use crate::conf::grant::{Calls, Grant};
+use crate::conf::grant::{Calls, GrantSettings};
 use crate::conf::grant_options::{AUTH, CLIENT_ID, GrantReader, USERNAME, in_option};
-use crate::conf::settings::Kind;
 
 pub(super) const NAME: &str = "STSROPC";
 
@@ -23,7 +23,7 @@ const PARTS: [&str; 4] =
 
 /// Reads the directive.
 pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
-    if block.settings.ropc.calls.is_some() {
+    if block.settings.grants.own(&password::GRANT).calls.is_some() {
         return Err(Refusal::Duplicate);
     }
     let text = arguments.first().copied().unwrap_or_default();
@@ -44,9 +44,10 @@ pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
         options: &mut options,
         allowed: &mut allowed,
     };
-    let grant = reader.read(Kind::Password, endpoint)?;
+    let grant = reader.read(password::GRANT.source, endpoint)?;
     options.finish(&allowed).map_err(|error| error.to_string())?;
-    block.settings.ropc = Grant { calls: Some(Calls { verify, timeout }), ..grant };
+    *block.settings.grants.own(&password::GRANT) =
+        GrantSettings { calls: Some(Calls { verify, timeout }), ..grant };
     Ok(())
 }
 

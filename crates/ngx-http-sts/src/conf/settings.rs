@@ -6,6 +6,8 @@ use sts_core::encoding::Encoding;
 use sts_core::endpoint::HostField;
 use sts_core::expect::Expect;
 use sts_core::issued::TokenTypes;
+use sts_core::oauth;
+use sts_core::oauth::grant::Grant;
 use sts_core::secret::Secret;
 use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
@@ -14,7 +16,7 @@ use crate::conf::carrier::{Accepted, Passed, Variables};
 use crate::conf::directive::Part;
 use crate::conf::error_status::ErrorStatuses;
 use crate::conf::exchange::{Challenge, OnFailure};
-use crate::conf::grant::Grant;
+use crate::conf::grant::Grants;
 use crate::conf::parameter::Parameter;
 use crate::conf::place::Places;
 use crate::conf::wstrust::WsTrustSettings;
@@ -28,9 +30,7 @@ pub(crate) struct Settings {
     /// Where they were written.
     pub(crate) places: Places,
     pub(crate) kind: Option<Kind>,
-    pub(crate) otx: Grant,
-    pub(crate) ropc: Grant,
-    pub(crate) cc: Grant,
+    pub(crate) grants: Grants,
     pub(crate) wstrust: WsTrustSettings,
     pub(crate) parameters: Option<Rc<Vec<Parameter>>>,
     pub(crate) variables: Option<Rc<Variables>>,
@@ -79,27 +79,41 @@ pub(crate) struct Settings {
 /// `STSType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    ClientCredentials,
     Disabled,
-    Password,
-    TokenExchange,
+    OAuth(&'static Grant),
     WsTrust,
 }
 
 impl Kind {
     /// The word of `STSType`.
-    pub(crate) fn word(self) -> &'static str {
-        Self::WORDS.iter().find(|(_, kind)| *kind == self).map_or("", |(word, _)| word)
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::OAuth(grant) => grant.name,
+            Self::WsTrust => "wstrust",
+        }
     }
 
     /// The words of `STSType` and `STSExchange`.
-    pub(crate) const WORDS: [(&str, Self); 5] = [
-        ("wstrust", Self::WsTrust),
-        ("ropc", Self::Password),
-        ("otx", Self::TokenExchange),
-        ("cc", Self::ClientCredentials),
-        ("disabled", Self::Disabled),
-    ];
+    pub(crate) fn words() -> Vec<(&'static str, Self)> {
+        let grants = oauth::ALL.into_iter().map(Self::OAuth);
+        let kinds = [Self::WsTrust].into_iter().chain(grants).chain([Self::Disabled]);
+        kinds.map(|kind| (kind.word(), kind)).collect()
+    }
+
+    /// How the directives begin that only this type has; those without have only what is for any.
+    pub(crate) const fn prefix(self) -> &'static str {
+        match self {
+            Self::OAuth(grant) => match grant.name.as_bytes() {
+                b"cc" => "STSCC",
+                b"otx" => "STSOTX",
+                b"ropc" => "STSROPC",
+                _ => "STS",
+            },
+            Self::WsTrust => "STSWSTrust",
+            Self::Disabled => "STS",
+        }
+    }
 }
 
 /// `STSBoundTokens`.
@@ -125,9 +139,13 @@ impl Settings {
     fn inherit_exchange(&mut self, outer: &Self) {
         self.places.inherit(&outer.places, Part::Exchange);
         inherit(&mut self.kind, &outer.kind);
-        self.otx.inherit(&outer.otx);
-        self.ropc.inherit(&outer.ropc);
-        self.cc.inherit(&outer.cc);
+        if self.grants.any.endpoint.is_none() {
+            inherit(&mut self.wstrust.endpoint, &outer.wstrust.endpoint);
+        }
+        if self.grants.any.auth.is_none() {
+            inherit(&mut self.wstrust.auth, &outer.wstrust.auth);
+        }
+        self.grants.inherit(&outer.grants);
         self.wstrust.inherit_exchange(&outer.wstrust);
         inherit(&mut self.parameters, &outer.parameters);
         inherit(&mut self.verify, &outer.verify);

@@ -23,7 +23,8 @@ struct Suspect {
     own: Vec<Place>,
     /// The endpoint that holds in it.
     endpoint: Place,
-    kind: Kind,
+    /// What is missing.
+    remedy: &'static str,
     whereabouts: String,
     /// It serves requests itself, and not only by the blocks in it.
     serves: bool,
@@ -31,13 +32,14 @@ struct Suspect {
     is_disabled: bool,
 }
 
-/// The directives without which there is no exchange, but for the type.
-const ENDPOINTS: [(&str, Kind); 5] = [
-    ("STSOTXEndpoint", Kind::TokenExchange),
-    ("STSROPCEndpoint", Kind::Password),
-    ("STSROPC", Kind::Password),
-    ("STSCCEndpoint", Kind::ClientCredentials),
-    ("STSWSTrustEndpoint", Kind::WsTrust),
+/// The directives without which there is no exchange but for the type, and how that is written.
+const ENDPOINTS: [(&str, &str); 6] = [
+    ("STSOTXEndpoint", "STSType otx"),
+    ("STSROPCEndpoint", "STSType ropc"),
+    ("STSROPC", "STSType ropc"),
+    ("STSCCEndpoint", "STSType cc"),
+    ("STSWSTrustEndpoint", "STSType wstrust"),
+    ("STSEndpoint", "STSType"),
 ];
 const SOURCES: [&str; 2] = ["STSVariables", "STSAcceptSourceTokenIn"];
 
@@ -71,8 +73,8 @@ impl Unmade {
         }
         let endpoint = ENDPOINTS
             .into_iter()
-            .find_map(|(name, kind)| Some((name, kind, settings.places.of(name)?)));
-        let Some((name, kind, endpoint)) = endpoint else { return };
+            .find_map(|(name, remedy)| Some((name, remedy, settings.places.of(name)?)));
+        let Some((name, remedy, endpoint)) = endpoint else { return };
         let passes_accepted = settings.accept.is_some() && settings.pass.is_some();
         if settings.variables.is_none() && !passes_accepted {
             return;
@@ -86,7 +88,7 @@ impl Unmade {
             place,
             own: parts(own).cloned().collect(),
             endpoint: endpoint.clone(),
-            kind,
+            remedy,
             whereabouts: block.map_or_else(|| "in \"http\"".into(), |_| conf.whereabouts()),
             serves: matches!(block, Some(Block::Location(_) | Block::Nested(_))),
             is_disabled,
@@ -102,10 +104,9 @@ impl Unmade {
     pub(crate) fn check(&self, conf: &Conf<'_>) -> Result<(), Fault> {
         for suspect in &self.suspects {
             let Suspect { place, whereabouts, .. } = suspect;
-            let word = suspect.kind.word();
-            let remedy = format!(
-                "write \"STSType {word}\" there, or \"STSType disabled\" where none is wanted"
-            );
+            let word = suspect.remedy;
+            let remedy =
+                format!("write \"{word}\" there, or \"STSType disabled\" where none is wanted");
             let is_used = suspect.own.iter().any(|own| self.is_used(own));
             if is_used && suspect.serves {
                 conf.warn_at(

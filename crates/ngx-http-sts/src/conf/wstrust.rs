@@ -13,6 +13,7 @@ use sts_core::wstrust::{APPLIES_TO, CLAIM};
 
 use crate::conf::argument::Problem;
 use crate::conf::directive::Refusal;
+use crate::conf::grant::AnyType;
 use crate::conf::parameter::Parameter;
 use crate::conf::settings::inherit;
 use crate::conf::text::Text;
@@ -68,10 +69,8 @@ pub(crate) struct Exchange {
 }
 
 impl WsTrustSettings {
-    /// What `STSExchange` takes the place of.
+    /// What `STSExchange` takes the place of, but for endpoint and authentication.
     pub(crate) fn inherit_exchange(&mut self, outer: &Self) {
-        inherit(&mut self.endpoint, &outer.endpoint);
-        inherit(&mut self.auth, &outer.auth);
         inherit(&mut self.applies_to, &outer.applies_to);
         inherit(&mut self.token_type, &outer.token_type);
         inherit(&mut self.value_type, &outer.value_type);
@@ -90,11 +89,11 @@ impl WsTrustSettings {
         inherit(&mut self.claims, &outer.claims);
     }
 
-    /// The protocol, and how the gateway authenticates.
+    /// The protocol, and how the gateway authenticates. `any` is what is written for any type.
     ///
     /// # Errors
     /// Settings contradict each other.
-    pub(crate) fn exchange(&self) -> Result<Exchange, Problem> {
+    pub(crate) fn exchange(&self, any: &AnyType) -> Result<Exchange, Problem> {
         let default = Checked::default();
         let token_as = self.token_as.unwrap_or(default.token_as);
         let source_elements = self.source_elements.clone();
@@ -114,7 +113,11 @@ impl WsTrustSettings {
                 .unwrap_or_else(|| SourceElement::default_list(token_as)),
         };
         let checked = WsTrust::new(settings).map_err(|error| error.to_string())?;
-        let auth = self.auth.clone().unwrap_or(ClientAuth::none());
+        let auth = match (&self.auth, &any.auth) {
+            (Some(auth), _) => auth.clone(),
+            (None, Some(auth)) => auth.of_wstrust()?,
+            (None, None) => ClientAuth::none(),
+        };
         checked.check_auth(&auth).map_err(|error| error.to_string())?;
         let applies_to = applies_to.filter(|text| text.template.has_variables());
         let applies_to = applies_to.map(|text| Parameter::new(APPLIES_TO, text.clone()));

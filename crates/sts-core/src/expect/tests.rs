@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::client_auth::ClientAuth;
 use crate::endpoint::Endpoint;
+use crate::oauth::{client_credentials, password, token_exchange};
 use crate::wstrust::settings::{Settings, WsTrust};
 use crate::wstrust::words::{SourceAs, TokenAs, Version};
 
@@ -65,7 +66,7 @@ fn the_gateways_own_token_is_refused_for_others() {
             // Not even for a source that names the gateway: an STS that does not look for which subject is
             // asked has not verified that.
             for (target, source) in [(sub(name), sub(name)), (assertion(name), assertion(name))] {
-                let said = check(words, Protocol::TokenExchange, &target, &source);
+                let said = check(words, Protocol::OAuth(&token_exchange::GRANT), &target, &source);
                 let said = said.unwrap_err();
                 let is_claim = words == "subject=upn" && target.starts_with("ey");
                 let expected = if is_claim { "names no subject" } else { "the gateway itself" };
@@ -73,12 +74,17 @@ fn the_gateways_own_token_is_refused_for_others() {
             }
         }
         let both = jwt(&serde_json::json!({ "sub": name, "upn": "alice" }));
-        let said = check("subject=upn", Protocol::TokenExchange, &both, &both).unwrap_err();
+        let said = check("subject=upn", Protocol::OAuth(&token_exchange::GRANT), &both, &both)
+            .unwrap_err();
         assert!(said.contains("the gateway itself"), "{said}");
     }
     for name in ["alice", "gateway2", "a-gateway", "gateway.x", "x@gateway", "gateway/alice", ""] {
         for target in [sub(name), assertion(name)] {
-            assert_eq!(check("subject", Protocol::TokenExchange, &target, "s"), Ok(()), "{name}");
+            assert_eq!(
+                check("subject", Protocol::OAuth(&token_exchange::GRANT), &target, "s"),
+                Ok(()),
+                "{name}"
+            );
         }
     }
 }
@@ -86,7 +92,7 @@ fn the_gateways_own_token_is_refused_for_others() {
 #[test]
 fn each_name_of_the_gateway_counts() {
     let expect = Expect::parse(&["subject"]).unwrap();
-    let mut profile = profile(Protocol::TokenExchange);
+    let mut profile = profile(Protocol::OAuth(&token_exchange::GRANT));
     profile.client_id = Some("client".to_owned());
     let subject = Subject { source: b"s", parameters: &[] };
     let refused = |name: &str, names: &Names<'_>| {
@@ -103,14 +109,21 @@ fn each_name_of_the_gateway_counts() {
 #[test]
 fn what_says_nothing_is_refused_only_where_it_is_compared() {
     for target in ["opaque", "a.b.c", &jwt(&serde_json::json!({ "x": 1 })), "<a/>"] {
-        assert_eq!(check("subject", Protocol::TokenExchange, target, "s"), Ok(()), "{target}");
-        let said = check("subject=sub", Protocol::TokenExchange, target, &sub("alice"));
+        assert_eq!(
+            check("subject", Protocol::OAuth(&token_exchange::GRANT), target, "s"),
+            Ok(()),
+            "{target}"
+        );
+        let said =
+            check("subject=sub", Protocol::OAuth(&token_exchange::GRANT), target, &sub("alice"));
         assert!(said.unwrap_err().contains("the token names no"), "{target}");
-        let said = check("subject=sub", Protocol::TokenExchange, &sub("alice"), target);
+        let said =
+            check("subject=sub", Protocol::OAuth(&token_exchange::GRANT), &sub("alice"), target);
         assert!(said.unwrap_err().contains("the source token names no"), "{target}");
     }
     let unclear = format!("e.{}.s", URL_SAFE_NO_PAD.encode(r#"{"sub":"alice","sub":"gateway"}"#));
-    let said = check("subject", Protocol::TokenExchange, &unclear, "s").unwrap_err();
+    let said =
+        check("subject", Protocol::OAuth(&token_exchange::GRANT), &unclear, "s").unwrap_err();
     assert!(said.contains("clearly"), "{said}");
 }
 
@@ -127,7 +140,8 @@ fn the_subject_is_that_of_the_source_across_kinds_of_tokens() {
             (assertion("bob"), false),
             (claims("bob"), false),
         ] {
-            let said = check("subject=upn", Protocol::TokenExchange, &target, source);
+            let said =
+                check("subject=upn", Protocol::OAuth(&token_exchange::GRANT), &target, source);
             assert_eq!(said.is_ok(), same, "{target} {source} {said:?}");
         }
     }
@@ -142,7 +156,7 @@ fn the_user_of_credentials_is_known() {
     assert!(check("subject=sub", protocol(), &assertion("bob"), "no base64").is_err());
 
     let expect = Expect::parse(&["subject=sub"]).unwrap();
-    let profile = profile(Protocol::Password);
+    let profile = profile(Protocol::OAuth(&password::GRANT));
     let subject = Subject { source: b"password", parameters: &[] };
     let names = Names { client_id: None, username: Some(b"alice") };
     let said = |name: &str| expect.check(&profile, sub(name).as_bytes(), &subject, &names);
@@ -162,12 +176,19 @@ fn a_gateway_that_asks_for_others_expects_a_token_for_others() {
         assert_eq!(Expect::default_of(&asks(token_as)), subject);
     }
     assert_eq!(Expect::default_of(&asks(TokenAs::Security)), Expect::OFF);
-    for protocol in [Protocol::TokenExchange, Protocol::Password, Protocol::ClientCredentials] {
+    for protocol in [
+        Protocol::OAuth(&token_exchange::GRANT),
+        Protocol::OAuth(&password::GRANT),
+        Protocol::OAuth(&client_credentials::GRANT),
+    ] {
         assert_eq!(Expect::default_of(&protocol), Expect::OFF);
     }
     // A token of the gateway is about the gateway.
-    assert_eq!(check("subject", Protocol::ClientCredentials, &sub("gateway"), ""), Ok(()));
-    assert_eq!(check("off", Protocol::TokenExchange, &sub("gateway"), "s"), Ok(()));
+    assert_eq!(
+        check("subject", Protocol::OAuth(&client_credentials::GRANT), &sub("gateway"), ""),
+        Ok(())
+    );
+    assert_eq!(check("off", Protocol::OAuth(&token_exchange::GRANT), &sub("gateway"), "s"), Ok(()));
 }
 
 #[test]
@@ -192,10 +213,11 @@ fn words_are_strict() {
 
 #[test]
 fn a_gateway_without_a_name_is_told_apart_from_none() {
-    let nameless = Profile { auth: ClientAuth::none(), ..profile(Protocol::TokenExchange) };
+    let nameless =
+        Profile { auth: ClientAuth::none(), ..profile(Protocol::OAuth(&token_exchange::GRANT)) };
     let subject = Expect::parse(&["subject"]).unwrap();
     assert_eq!(subject.check_names(&nameless), Err(Nameless));
-    assert_eq!(subject.check_names(&profile(Protocol::TokenExchange)), Ok(()));
+    assert_eq!(subject.check_names(&profile(Protocol::OAuth(&token_exchange::GRANT))), Ok(()));
     assert_eq!(Expect::parse(&["subject=sub"]).unwrap().check_names(&nameless), Ok(()));
     assert_eq!(Expect::OFF.check_names(&nameless), Ok(()));
 }
@@ -209,7 +231,7 @@ proptest! {
         let expect = Expect::parse(&[words]).unwrap();
         let options = format!("username={name}&password=b");
         let auth = ClientAuth::parse("basic", Some(&options)).unwrap();
-        let profile = Profile { auth, ..profile(Protocol::TokenExchange) };
+        let profile = Profile { auth, ..profile(Protocol::OAuth(&token_exchange::GRANT)) };
         let token = |name: &str| if saml { assertion(name) } else { sub(name) };
         let passes = |name: &str| {
             let token = token(name);
@@ -227,7 +249,7 @@ proptest! {
     ) {
         let (one, other) = (one.trim(), if differ { other.trim() } else { one.trim() });
         prop_assume!(!is_name_of(one, "gateway") && !is_name_of(other, "gateway"));
-        let said = check("subject=sub", Protocol::TokenExchange, &sub(one), &sub(other));
+        let said = check("subject=sub", Protocol::OAuth(&token_exchange::GRANT), &sub(one), &sub(other));
         prop_assert_eq!(said.is_ok(), one == other);
     }
 }

@@ -4,7 +4,8 @@ mod body;
 
 use http::StatusCode;
 
-use super::refusal::{self, Grant};
+use super::grant::Source;
+use super::refusal;
 use crate::advice;
 use crate::content;
 use crate::error::{Failure, FailureKind};
@@ -19,7 +20,7 @@ use body::{Body, OauthError};
 /// Its status decides first: an STS that says 429, 503 or another 5xx has not judged the token,
 /// whatever else its body says. Then the `error` in its body, which counts with a status of success
 /// as well. The type of the body does not matter, only whether it can be read as JSON.
-pub(crate) fn read(answer: &Incoming<'_>, grant: Grant) -> Result<Issued, Failure> {
+pub(crate) fn read(answer: &Incoming<'_>, source: Source) -> Result<Issued, Failure> {
     let coding = content::check_coding(answer.headers);
     let body = coding.and_then(|()| Body::parse(answer.body).map_err(str::to_owned));
     let error = match body {
@@ -33,7 +34,7 @@ pub(crate) fn read(answer: &Incoming<'_>, grant: Grant) -> Result<Issued, Failur
         Err(reason) => Err(reason),
     };
     let code = error.as_ref().ok().and_then(Option::as_ref).and_then(OauthError::code);
-    let kind = kind(answer.status, code, grant);
+    let kind = kind(answer.status, code, source);
     let retry_after = match kind {
         FailureKind::Busy => retry_after::read(answer.headers),
         _ => None,
@@ -43,7 +44,7 @@ pub(crate) fn read(answer: &Incoming<'_>, grant: Grant) -> Result<Issued, Failur
     Err(Failure { retry_after, codes, ..Failure::new(kind, reason) })
 }
 
-fn kind(status: StatusCode, code: Option<&str>, grant: Grant) -> FailureKind {
+fn kind(status: StatusCode, code: Option<&str>, source: Source) -> FailureKind {
     // RFC 9110, section 15.5.8: it is not the STS that says so.
     if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
         return FailureKind::Unreachable;
@@ -56,7 +57,7 @@ fn kind(status: StatusCode, code: Option<&str>, grant: Grant) -> FailureKind {
     }
     match code {
         Some(code) if status.is_success() || status.is_client_error() => {
-            refusal::classify(code, status, grant)
+            refusal::classify(code, status, source)
         }
         None if status.is_client_error() => FailureKind::GatewayRefused,
         // A redirect is never followed: it would hand token and credentials to somebody else.

@@ -2,20 +2,12 @@
 
 use http::StatusCode;
 
+use super::grant::Source;
 use crate::error::FailureKind;
-
-/// Whose fault a refusal may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Grant {
-    /// The grant presents nothing of the client: whatever is refused is the gateway's.
-    OfClient,
-    /// The grant presents a token of the client, so that may be what is refused.
-    OfSubject,
-}
 
 /// What an `error` code means (RFC 6749, section 5.2; RFC 8693, section 2.2.2), with the status that it
 /// came with.
-pub(crate) fn classify(code: &str, status: StatusCode, grant: Grant) -> FailureKind {
+pub(crate) fn classify(code: &str, status: StatusCode, source: Source) -> FailureKind {
     let kind = match code {
         // RFC 8693, section 2.2.2 wants `invalid_request` for an unacceptable subject token; many
         // servers say `invalid_grant`, and some the `invalid_token` of RFC 6750, section 3.1.
@@ -37,10 +29,9 @@ pub(crate) fn classify(code: &str, status: StatusCode, grant: Grant) -> FailureK
         // whatever else: nothing that another token of the client could change.
         _ => FailureKind::GatewayRefused,
     };
-    match (grant, kind) {
-        (Grant::OfClient, FailureKind::Refused | FailureKind::Denied) => {
-            FailureKind::GatewayRefused
-        }
-        (Grant::OfClient | Grant::OfSubject, kind) => kind,
+    match (source, kind) {
+        // The grant presents nothing of the client: whatever is refused is the gateway's.
+        (Source::None, FailureKind::Refused | FailureKind::Denied) => FailureKind::GatewayRefused,
+        (Source::None | Source::Token | Source::Password, kind) => kind,
     }
 }

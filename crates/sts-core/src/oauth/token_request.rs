@@ -11,15 +11,14 @@ use crate::profile::{Names, Outgoing, Profile, Subject};
 
 /// Collects the parameters of a request: those of the grant, then the extra ones, then those of the
 /// client authentication.
-pub(super) struct TokenRequest<'a> {
+pub(crate) struct TokenRequest<'a> {
     form: Form<'a>,
 }
 
 impl<'a> TokenRequest<'a> {
-    /// The request of a grant that itself sends at most `of_grant` parameters. Its type is given as it
-    /// stands in a form.
-    pub(super) fn new(grant_type: &'static str, of_grant: usize, subject: &Subject<'a>) -> Self {
-        let capacity = of_grant + subject.parameters.len() + OF_CLIENT;
+    /// The request of a grant, the type of which is given as it stands in a form.
+    pub(super) fn new(grant_type: &'static str, subject: &Subject<'_>) -> Self {
+        let capacity = OF_GRANT + subject.parameters.len() + OF_CLIENT;
         let mut form = Form::with_capacity(capacity);
         form.push_encoded("grant_type", grant_type);
         Self { form }
@@ -59,6 +58,9 @@ impl<'a> TokenRequest<'a> {
 
 /// Headers of a request, with that of a client authentication.
 const HEADERS: usize = 3;
+
+/// The parameters that a grant sends by itself, its type included.
+const OF_GRANT: usize = 3;
 
 /// The parameters of a client authentication: an id, and two that prove it.
 const OF_CLIENT: usize = 3;

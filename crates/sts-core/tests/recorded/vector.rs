@@ -11,6 +11,7 @@ use sts_core::error::Failure;
 use sts_core::issued::Issued;
 use sts_core::known::Known;
 use sts_core::now::{Now, UnixTime};
+use sts_core::oauth::{client_credentials, password, token_exchange};
 use sts_core::profile::{Incoming, Profile, Protocol};
 use sts_core::wstrust::settings::{Settings, WsTrust};
 
@@ -69,11 +70,11 @@ impl Vector {
 pub(crate) fn grant(name: &str) -> Protocol {
     let scenario = name.rsplit('/').next().unwrap();
     if scenario == "cc" || scenario.starts_with("cc-") {
-        Protocol::ClientCredentials
+        Protocol::OAuth(&client_credentials::GRANT)
     } else if scenario.starts_with("ropc") {
-        Protocol::Password
+        Protocol::OAuth(&password::GRANT)
     } else {
-        Protocol::TokenExchange
+        Protocol::OAuth(&token_exchange::GRANT)
     }
 }
 

@@ -1,0 +1,87 @@
+//! What the grants of OAuth differ in, as data: a grant is a file with a [`Grant`], and a row in
+//! [`ALL`](super::ALL).
+
+use std::fmt;
+
+use super::answer;
+use super::token_request::TokenRequest;
+use crate::error::{Failure, FailureKind};
+use crate::issued::Issued;
+use crate::now::Now;
+use crate::profile::{Incoming, Names, Outgoing, Profile, Subject};
+
+/// A grant of OAuth (RFC 6749, section 1.3).
+pub struct Grant {
+    /// The word that `STSType` has for it.
+    pub name: &'static str,
+    /// What the token of the client becomes.
+    pub source: Source,
+    /// Its `grant_type`, as it stands in a form.
+    pub(super) grant_type: &'static str,
+    /// Writes the parameters that are its own.
+    pub(super) write: for<'a> fn(&mut TokenRequest<'a>, &Given<'a>) -> Result<(), Failure>,
+}
+
+/// What the token of the client becomes in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// There is none: the token that is asked for is the gateway's. What is refused is the gateway's
+    /// fault.
+    None,
+    /// A token that says itself of which subject it is.
+    Token,
+    /// The password of a user that is named beside it.
+    Password,
+}
+
+/// What a grant makes its parameters of.
+pub(super) struct Given<'a> {
+    pub(super) profile: &'a Profile,
+    pub(super) subject: &'a Subject<'a>,
+    pub(super) names: &'a Names<'a>,
+}
+
+impl Grant {
+    /// Writes a request.
+    ///
+    /// # Errors
+    /// There is no source token where there should be one, or it cannot be used; or the gateway cannot
+    /// prove who it is.
+    pub(crate) fn request(
+        &self,
+        profile: &Profile,
+        subject: &Subject<'_>,
+        names: &Names<'_>,
+        now: &Now,
+    ) -> Result<Outgoing, Failure> {
+        if self.source != Source::None && subject.source.is_empty() {
+            return Err(Failure::new(FailureKind::MissingToken, "the source token is empty"));
+        }
+        let mut request = TokenRequest::new(self.grant_type, subject);
+        (self.write)(&mut request, &Given { profile, subject, names })?;
+        request.finish(profile, subject, names, now)
+    }
+
+    /// Reads an answer (RFC 6749, section 5).
+    ///
+    /// # Errors
+    /// The STS refused, or the answer cannot be used.
+    pub(crate) fn response(&self, answer: &Incoming<'_>) -> Result<Issued, Failure> {
+        answer::read(answer, self.source)
+    }
+}
+
+/// A name is one grant's.
+impl PartialEq for Grant {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Grant {}
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
