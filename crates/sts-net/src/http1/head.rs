@@ -76,6 +76,11 @@ impl Head {
         let status = response.code.and_then(|code| StatusCode::from_u16(code).ok());
         let status = status.ok_or(AnswerError::Head(httparse::Error::Status))?;
         let is_http_1_0 = response.version != Some(1);
+        // A reader that holds itself to HTTP/1.0 takes an interim answer, and all that comes after it, for
+        // the one that is asked for (RFC 9110, section 15.2).
+        if is_http_1_0 && status.is_informational() {
+            return Err(AnswerError::Head(httparse::Error::Version));
+        }
         let fields = Fields(response.headers);
         let framing = Framing::of(status, is_http_1_0, &fields, asked)?;
         // What is not read of it would be read as the next answer.
