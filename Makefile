@@ -65,7 +65,7 @@ fuzz-smoke: ## each fuzz target for a minute (FUZZ_SECONDS=...)
 	@scripts/fuzz.sh
 
 .PHONY: lint
-lint: ## format, clippy, crates' licences and origins, spelling, scripts
+lint: ## format, clippy, crates' licences and origins, spelling, scripts, what the documents claim
 	@scripts/lint.sh
 
 .PHONY: clean
