@@ -40,7 +40,7 @@ fields() {
             sed -E "${line}s/( => ).*identify\(.*,\$/\1{}/; t; ${line}d" "$source/$file" >"$tree/$source/$file"
             # What does not compile cannot be left out by mistake.
             if in_copy --lib --tests --no-run && in_copy --lib --tests; then
-                survivors+=("$file:$line:${text##*( )}")
+                survivors+=("$file:$line: ${text#"${text%%[! ]*}"}")
             fi
         done < <(sed '/^#\[cfg(test)\]$/,$d' "$source/$file" |
             grep -nE '^ *fields\.push(_optional)?\(.*;$|\.identify\(&mut fields\)[;,]$|\.identify\(fields\)[;,]$')
