@@ -64,8 +64,12 @@ bench-check: ## instruction counts, none of which may have grown (UPDATE=1: acce
 fuzz-smoke: ## each fuzz target for a minute (FUZZ_SECONDS=...)
 	@scripts/fuzz.sh
 
+.PHONY: test-mutants
+test-mutants: ## breaks the key of the cache, options and profiles; a test has to notice each (an hour)
+	@scripts/mutants.sh
+
 .PHONY: lint
-lint: ## format, clippy, crates' licences and origins, spelling, scripts
+lint: ## format, clippy, crates' licences and origins, spelling, scripts, what the documents claim
 	@scripts/lint.sh
 
 .PHONY: clean

@@ -7,6 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 scripts/setup.sh build fuzz
+scripts/llhttp.sh
 
 # The host is named, so that only the targets are instrumented and not the build scripts. These are
 # options of the stable compiler; only the sanitizers would need another one.
@@ -22,7 +23,7 @@ flags=(
 )
 target=${CARGO_TARGET_DIR:-target}/fuzz
 say "building the fuzz targets"
-RUSTFLAGS="${flags[*]}" CARGO_TARGET_DIR=$target cargo build --quiet ${locked[@]+"${locked[@]}"} \
+RUSTFLAGS="${flags[*]}" CARGO_TARGET_DIR=$target LLHTTP_SOURCE=$root/build/llhttp/lib cargo build --quiet ${locked[@]+"${locked[@]}"} \
     --manifest-path fuzz/Cargo.toml --release --target "$host"
 
 targets=("$@")

@@ -27,5 +27,6 @@ check crates build/tools/bin/cargo-deny --log-level warn check licenses bans sou
 check "crates of the fuzz targets" \
     build/tools/bin/cargo-deny --log-level error --manifest-path fuzz/Cargo.toml check licenses bans sources
 check spelling build/tools/bin/typos
+check claims scripts/claims.sh
 check scripts shellcheck --external-sources scripts/*.sh .ci/run
 ((${#failed[@]} == 0)) || die "lint: ${failed[*]}"

@@ -30,6 +30,7 @@ packages() {
     # The alternatives that the module is measured beside; setpriv ends NGINX with the benchmark.
     bench) echo libnginx-mod-http-js libnginx-mod-http-lua lua-cjson util-linux ;;
     valgrind) echo valgrind ;;
+    mutants) ;; # a crate: cargo_mutants
     tools) tools_are_current || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv ;;
     *) die "setup.sh: no group '$1'" ;;
     esac
@@ -69,6 +70,14 @@ install_tools() {
     cp scripts/tools.txt "$tools/installed.txt"
 }
 
+# It is compiled: no wheel has it.
+mutants_version=27.1.0
+install_mutants() {
+    [[ $(build/mutants/bin/cargo-mutants mutants --version 2>/dev/null) != "cargo-mutants $mutants_version" ]] || return 0
+    say "installing cargo-mutants into build/mutants (some minutes)"
+    quietly build/mutants.log cargo install --locked --debug --root build/mutants --version "$mutants_version" cargo-mutants
+}
+
 wanted=()
 for group in "$@"; do
     list=$(packages "$group")
@@ -90,4 +99,8 @@ command -v cargo >/dev/null || die "no cargo: install Rust 1.88 or newer, for ex
 
 if [[ " $* " == *" tools "* ]]; then
     tools_are_current || install_tools
+fi
+
+if [[ " $* " == *" mutants "* ]]; then
+    install_mutants
 fi

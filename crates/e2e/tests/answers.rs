@@ -188,6 +188,19 @@ fn malformed() -> Vec<Row> {
         bad("chunk-size-empty", chunked("\r\n")),
         bad("chunk-size-below-zero", chunked("-1\r\n")),
         bad("chunk-size-too-large", chunked("fffffffffffffffff\r\n")),
+        bad(
+            "chunk-size-with-a-space",
+            chunked(&format!("{:x} \r\n{BODY}\r\n0\r\n\r\n", BODY.len())),
+        ),
+        bad(
+            "chunk-extension-of-nul",
+            chunked(&format!("{:x};\0\r\n{BODY}\r\n0\r\n\r\n", BODY.len())),
+        ),
+        bad("last-chunk-that-ends-early", one_chunk("0\n\r\n")),
+        bad("trailers-that-end-early", one_chunk("0\r\nX-One: 1\r\n\n")),
+        bad("trailer-that-ends-early", one_chunk("0\r\nX-One: 1\n\r\n")),
+        bad("head-that-ends-early", plain.replacen("\r\n\r\n", "\r\n\n", 1)),
+        bad("header-that-ends-early", plain.replacen("\r\n", "\n", 1)),
         bad("chunk-longer-than-it-says", chunked(&format!("3\r\n{BODY}\r\n0\r\n\r\n"))),
         useless(
             "compressed",

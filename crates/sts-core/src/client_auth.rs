@@ -34,7 +34,7 @@ use credential::{CredentialFile, Slot};
 
 /// A client authentication method with its credentials.
 ///
-/// A credential may be in a file, which is never read here: [`Self::file`] names it, and
+/// A credential may be in a file, which is never read here: [`Self::files`] names it, and
 /// [`Self::refresh`] takes its content, at first and whenever it may have changed. Clones share what
 /// was read. Two are equal when they are configured alike, whatever is in their files.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`line`] | what a line says |
+//! | [`mod@line`] | what a line says |
 //! | [`record`] | whether a refusal may be the gateway's own fault |
 //! | [`limiter`] | the same cause is one line a second |
 

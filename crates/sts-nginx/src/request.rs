@@ -95,7 +95,7 @@ impl<'r> Request<'r> {
         NonNull::new(context).map(|context| unsafe { context.as_ref() })
     }
 
-    /// As [`Self::context`], made when there is none.
+    /// As [`Self::context_of`], made when there is none.
     ///
     /// # Errors
     /// There is no memory left.

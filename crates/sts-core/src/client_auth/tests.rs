@@ -622,3 +622,14 @@ fn an_unknown_method_is_named_only_if_it_looks_like_one() {
         assert_eq!(error(method, None), ClientAuthError::UnknownMethod { method: expected });
     }
 }
+
+#[test]
+fn the_names_of_files_tell_two_apart() {
+    for (method, one, other) in [
+        ("client_cert", "cert=c&key=k", "cert=d&key=k"),
+        ("client_cert", "cert=c&key=k", "cert=c&key=l"),
+        ("private_key_jwt", "client_assertion_file=f", "client_assertion_file=g"),
+    ] {
+        assert!(parse(method, one) != parse(method, other), "{one} and {other}");
+    }
+}

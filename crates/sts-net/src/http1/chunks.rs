@@ -5,6 +5,8 @@ use memchr::memchr;
 
 use crate::http1::answer::AnswerError;
 use crate::http1::body::Body;
+use crate::http1::extensions::are_extensions;
+use crate::http1::lines;
 
 /// Bytes of the line with the size of a chunk. What it has beyond the size is of no use to anybody.
 const MAX_LINE: usize = 1024;
@@ -121,7 +123,13 @@ impl Chunks {
         }
         let mut fields = [EMPTY_HEADER; MAX_TRAILER_FIELDS];
         match httparse::parse_headers(&self.pending, &mut fields).map_err(AnswerError::Head)? {
-            Status::Complete((length, _)) => Ok(bytes.get(length - had..)),
+            Status::Complete((length, _)) => {
+                // The lines of the chunks before them end in CR and LF, and so do these.
+                if !lines::ends(self.pending.get(..length).unwrap_or_default()).all(|end| end) {
+                    return Err(AnswerError::Head(httparse::Error::NewLine));
+                }
+                Ok(bytes.get(length - had..))
+            }
             Status::Partial if room < bytes.len() => Err(AnswerError::HeadTooLarge),
             Status::Partial => Ok(None),
         }
@@ -133,7 +141,16 @@ fn line(bytes: &[u8]) -> Result<Status<(usize, u64)>, AnswerError> {
     if !bytes.first().is_some_and(u8::is_ascii_hexdigit) || bytes.len() > MAX_LINE {
         return Err(AnswerError::ChunkSize);
     }
-    httparse::parse_chunk_size(bytes).map_err(|_| AnswerError::ChunkSize)
+    let parsed = httparse::parse_chunk_size(bytes).map_err(|_| AnswerError::ChunkSize)?;
+    // It looks at nothing that comes after the size.
+    if let Status::Complete((length, _)) = parsed {
+        let whole = bytes.get(..length - "\r\n".len()).unwrap_or_default();
+        let digits = whole.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+        if !are_extensions(whole.get(digits..).unwrap_or_default()) {
+            return Err(AnswerError::ChunkSize);
+        }
+    }
+    Ok(parsed)
 }
 
 #[cfg(test)]
@@ -189,7 +206,62 @@ mod tests {
     fn extensions_and_trailers_are_left_out() {
         assert_body("1;a=b;c=\"d\"\r\nx\r\n0;e\r\n\r\n", "x", "");
         assert_body("1 \t;a\r\nx\r\n0\r\nA: 1\r\nB: 2\r\n\r\nmore", "x", "more");
-        assert_body("1\r\nx\r\n0\r\nA: 1\n\nmore", "x", "more");
+        assert_body("1 ; a = \"\\\";\u{e9}\t\";b\r\nx\r\n0\r\n\r\n", "x", "");
+    }
+
+    #[test]
+    fn an_extension_is_a_name_with_or_without_a_value() {
+        for extension in [
+            ";",
+            "; ",
+            ";;a",
+            ";a;",
+            ";=b",
+            ";a=",
+            ";a=b c",
+            ";a b",
+            ";a=\"b",
+            ";a=\"b\"c",
+            ";a=b\"",
+            ";a=\"\\",
+            ";a=\"\u{0}\"",
+            ";a=\"\\\u{7f}\"",
+            ";\u{0}",
+            ";a\u{1}",
+            ";{",
+            ";\u{e9}",
+            ";a ",
+            ";a=b ",
+            "; a=\"b\" ",
+        ] {
+            assert_wrong(&format!("1{extension}\r\nx\r\n0\r\n\r\n"), AnswerError::ChunkSize);
+        }
+    }
+
+    #[test]
+    fn white_space_after_a_size_belongs_to_an_extension() {
+        for space in [" ", "\t", "   "] {
+            assert_wrong(&format!("1{space}\r\nx\r\n0\r\n\r\n"), AnswerError::ChunkSize);
+            assert_body(&format!("1{space};a\r\nx\r\n0\r\n\r\n"), "x", "");
+        }
+    }
+
+    #[test]
+    fn each_line_of_the_trailers_ends_in_cr_and_lf() {
+        for trailers in ["\n", "A: 1\n\n", "A: 1\r\n\n", "A: 1\n\r\n", "A: 1\r\nB: 2\n\r\n"] {
+            let text = format!("1\r\nx\r\n0\r\n{trailers}");
+            assert_wrong(&text, AnswerError::Head(httparse::Error::NewLine));
+        }
+    }
+
+    #[test]
+    fn trailers_are_not_folded_and_have_no_space_before_the_colon() {
+        for trailers in ["A: 1\r\n 2\r\n\r\n", " A: 1\r\n\r\n", "A : 1\r\n\r\n", ": 1\r\n\r\n"] {
+            let text = format!("0\r\n{trailers}");
+            assert_wrong(&text, AnswerError::Head(httparse::Error::HeaderName));
+        }
+        let text = "0\r\nA: 1\r2\r\n\r\n";
+        assert!(matches!(in_pieces(text.as_bytes(), 1), Err(AnswerError::Head(_))));
     }
 
     #[test]

@@ -49,22 +49,16 @@ impl Framing {
 }
 
 /// The length, which may be repeated, in fields or as a list, but not contradicted (RFC 9110, section
-/// 8.6; RFC 9112, section 6.3).
+/// 8.6; RFC 9112, section 6.3). Of an empty member of a list a reader that knows no lists makes a zero.
 fn length(fields: &Fields<'_>) -> Result<Option<u64>, AnswerError> {
     let mut length = None;
-    for value in fields.all("content-length") {
-        let before = length;
-        // Empty members of a list are none (RFC 9110, section 5.6.1.2), but one has to say something.
-        let members = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-        let mut own = None;
-        for digits in members.filter(|member| !member.is_empty()) {
-            let number = number(digits).ok_or(AnswerError::Length)?;
-            if own.or(before).is_some_and(|other| other != number) {
-                return Err(AnswerError::Length);
-            }
-            own = Some(number);
+    let values = fields.all("content-length").flat_map(|value| value.split(|byte| *byte == b','));
+    for digits in values {
+        let number = number(digits.trim_ascii()).ok_or(AnswerError::Length)?;
+        if length.is_some_and(|other| other != number) {
+            return Err(AnswerError::Length);
         }
-        length = Some(own.ok_or(AnswerError::Length)?);
+        length = Some(number);
     }
     Ok(length)
 }
@@ -105,7 +99,7 @@ mod tests {
     #[test]
     fn a_length_may_be_repeated_but_not_contradicted() {
         assert_eq!(of("Content-Length: 5\r\ncontent-length: 05"), Ok(Framing::Length(5)));
-        for value in ["5, 5", "5,5", "5 ,\t5, 05", ", 5,,5,"] {
+        for value in ["5, 5", "5,5", "5 ,\t5, 05"] {
             assert_eq!(of(&format!("Content-Length: {value}")), Ok(Framing::Length(5)), "{value}");
         }
         let both = "Content-Length: 5, 5\r\nContent-Length: 5";
@@ -118,6 +112,9 @@ mod tests {
             "Content-Length: 5, 5 5",
             "Content-Length: 5, -5",
             "Content-Length: 5; 5",
+            "Content-Length: ,5",
+            "Content-Length: 5,",
+            "Content-Length: 5,,5",
         ] {
             assert_eq!(of(fields), Err(AnswerError::Length), "{fields}");
         }

@@ -12,6 +12,7 @@ use crate::http1::answer::{AnswerError, Asked};
 use crate::http1::fields::Fields;
 use crate::http1::framing::Framing;
 use crate::http1::keep_alive::{self, Idle};
+use crate::http1::lines;
 
 /// Headers of one answer.
 const MAX_HEADERS: usize = 100;
@@ -62,13 +63,24 @@ impl Head {
         let mut response = Response::new(&mut []);
         let parsed = parser.parse_response_with_uninit_headers(&mut response, bytes, &mut room);
         let Status::Complete(length) = parsed.map_err(AnswerError::Head)? else { return Ok(None) };
+        // A bare LF may end a line (RFC 9112, section 2.2). In a head with both ends it may as well be a
+        // part of a value, as another reader of this answer would take it.
+        let head = bytes.get(..length).unwrap_or_default();
+        if !lines::end_alike(head) {
+            return Err(AnswerError::Head(httparse::Error::NewLine));
+        }
         if response.headers.iter().any(|field| memchr(b'\n', field.value).is_some()) {
-            let unfolded = unfold(bytes.get(..length).unwrap_or_default());
+            let unfolded = unfold(head);
             return Self::parse_with(&ParserConfig::default(), &unfolded, asked, wanted);
         }
         let status = response.code.and_then(|code| StatusCode::from_u16(code).ok());
         let status = status.ok_or(AnswerError::Head(httparse::Error::Status))?;
         let is_http_1_0 = response.version != Some(1);
+        // A reader that holds itself to HTTP/1.0 takes an interim answer, and all that comes after it, for
+        // the one that is asked for (RFC 9110, section 15.2).
+        if is_http_1_0 && status.is_informational() {
+            return Err(AnswerError::Head(httparse::Error::Version));
+        }
         let fields = Fields(response.headers);
         let framing = Framing::of(status, is_http_1_0, &fields, asked)?;
         // What is not read of it would be read as the next answer.
@@ -174,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_folded_value_is_one_line() {
-        for fold in ["\r\n ", "\r\n\t", "\n ", "\r\n  \t", "\r\n \r\n "] {
+        for fold in ["\r\n ", "\r\n\t", "\r\n  \t", "\r\n \r\n "] {
             let text =
                 format!("HTTP/1.1 200 OK\r\nContent-Type: a/b;{fold}c=d\r\nA: 1\r\n\r\nbody");
             let (head, length) = parse(&text).unwrap().unwrap();
@@ -204,6 +216,36 @@ mod tests {
     fn a_fold_needs_a_value_before_it() {
         for text in ["HTTP/1.1 200 OK\r\n A: 1\r\n\r\n", "HTTP/1.1 200 OK\r\nA\r\n : 1\r\n\r\n"] {
             assert!(matches!(parse(text), Err(AnswerError::Head(_))), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn all_lines_end_alike() {
+        for text in [
+            "HTTP/1.1 200 OK\n\r\n",
+            "HTTP/1.1 200 OK\r\n\n",
+            "HTTP/1.1 200 OK\r\nA: 1\n\r\n",
+            "HTTP/1.1 200 OK\nA: 1\r\n\n",
+            "HTTP/1.1 200 OK\r\nA: 1\nContent-Length: 5\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: 1\n 2\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: 1\r\n 2\n 3\r\n\r\n",
+        ] {
+            let error = AnswerError::Head(httparse::Error::NewLine);
+            assert_eq!(parse(text).err(), Some(error), "{text:?}");
+        }
+        for text in ["HTTP/1.1 200 OK\n\n", "HTTP/1.1 200 OK\nA: 1\n 2\n\n"] {
+            assert_eq!(parse(text).unwrap().unwrap().1, text.len(), "{text:?}");
+        }
+        for text in ["HTTP/1.1 200 OK\rA: 1\r\n\r\n", "HTTP/1.1 200 OK\r\nA: 1\rB: 2\r\n\r\n"] {
+            assert!(matches!(parse(text), Err(AnswerError::Head(_))), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_ends_with_its_colon() {
+        for field in ["A : 1", "A\t: 1", "Transfer-Encoding : chunked", ": 1", "A", "A\u{0}: 1"] {
+            let text = format!("HTTP/1.1 200 OK\r\n{field}\r\n\r\n");
+            assert!(matches!(parse(&text), Err(AnswerError::Head(_))), "{field:?}");
         }
     }
 

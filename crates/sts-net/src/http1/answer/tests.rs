@@ -104,6 +104,15 @@ fn interim_answers_are_passed_over() {
 }
 
 #[test]
+fn http_1_0_has_no_interim_answers() {
+    for status in [100, 101, 103, 199] {
+        let text =
+            format!("HTTP/1.0 {status} Hm\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx");
+        assert_eq!(read(&text), Err(AnswerError::Head(httparse::Error::Version)), "{status}");
+    }
+}
+
+#[test]
 fn a_connection_on_which_more_came_is_not_used_again() {
     let read = whole("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxHTTP/1.1 200 OK\r\n").unwrap();
     assert_eq!((read.body.as_str(), read.keeps_connection), ("x", false));
