@@ -113,8 +113,8 @@ fn an_sts_without_tls_is_asked_with_them_in_the_request() {
 #[test]
 fn a_password_that_changes_is_used_without_a_reload() {
     let world = World::new();
-    let proxy = Proxy::wanting(&basic("an0ther"), world.scene.sts.port());
-    let nginx = world.nginx(&proxy, DIRECTIVE).forbid_in_log("an0ther").start();
+    let proxy = Proxy::wanting(&basic("n3w-s3cret"), world.scene.sts.port());
+    let nginx = world.nginx(&proxy, DIRECTIVE).forbid_in_log("n3w-s3cret").start();
 
     let response = nginx.get("/").bearer("alice").send().expect_status(502);
     assert_eq!(response.header("X-STS-Error"), Some("unreachable"));
@@ -122,7 +122,7 @@ fn a_password_that_changes_is_used_without_a_reload() {
     assert!(line.contains("refuses the credentials of \"STSOutgoingProxy\""), "{line}");
 
     let new = nginx.prefix().join("password.new");
-    fs::write(&new, "an0ther\n").unwrap();
+    fs::write(&new, "n3w-s3cret\n").unwrap();
     fs::rename(new, nginx.prefix().join("password")).unwrap();
     wait_for("the new password", || status(&nginx) == 200);
     nginx.wait_for_log("was read again");

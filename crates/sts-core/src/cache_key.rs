@@ -99,6 +99,8 @@ mod tests {
     use crate::endpoint::Endpoint;
     use crate::profile::{Parameter, Protocol};
     use crate::secret::Secret;
+    use crate::wstrust::settings::{Settings, WsTrust};
+    use crate::wstrust::words::{KeyType, SourceElement, Version};
 
     fn profile(endpoint: &str, auth: &str, options: &str, client_id: Option<&str>) -> Profile {
         profile_of(Protocol::OAuth(&token_exchange::GRANT), endpoint, auth, options, client_id)
@@ -156,6 +158,30 @@ mod tests {
         let mut keys: Vec<_> = profiles.iter().map(|profile| of(profile).digest).collect();
         keys.push(ExchangeKey::new(&profiles[0], &[1; 32], &NONE).digest);
         keys.push(ExchangeKey::new(&profiles[0], &NONE, &[1; 32]).digest);
+        let count = keys.len();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), count);
+    }
+
+    #[test]
+    fn each_setting_of_wstrust_changes_the_key() {
+        let element = |text: &str| SourceElement::parse(text).unwrap();
+        let base = || Settings { key_type: KeyType::Unset, ..Settings::default() };
+        let settings = [
+            base(),
+            Settings { version: Version::Trust12, ..base() },
+            Settings { source_elements: vec![element("{urn:a}a")], ..base() },
+            Settings { source_elements: vec![element("{urn:b}a")], ..base() },
+            Settings { source_elements: vec![element("{urn:a}b")], ..base() },
+            Settings { source_elements: vec![element("{urn:a}a"), element("{urn:a}b")], ..base() },
+            Settings { source_elements: vec![element("{urn:a}b"), element("{urn:a}a")], ..base() },
+        ];
+        let mut keys: Vec<_> = settings
+            .into_iter()
+            .map(|settings| Protocol::WsTrust(Box::new(WsTrust::new(settings).unwrap())))
+            .map(|protocol| of(&profile_of(protocol, "http://a/t", "none", "", None)).digest)
+            .collect();
         let count = keys.len();
         keys.sort_unstable();
         keys.dedup();
