@@ -1,6 +1,5 @@
 //! Values with variables.
 
-use std::borrow::Cow;
 use std::mem;
 use std::ptr::NonNull;
 
@@ -55,15 +54,15 @@ impl Value {
     }
 
     /// The value for a request; `None` when NGINX has no memory left.
-    pub fn evaluate<'r>(&'r self, request: Request<'r>) -> Option<Cow<'r, [u8]>> {
+    pub fn evaluate<'r>(&'r self, request: Request<'r>) -> Option<&'r [u8]> {
         if let [part] = self.parts.as_slice() {
-            return part.evaluate(request).map(Cow::Borrowed);
+            return part.evaluate(request);
         }
         let mut whole = Vec::new();
         for part in &self.parts {
             whole.extend_from_slice(part.evaluate(request)?);
         }
-        Some(Cow::Owned(whole))
+        request.bytes(&whole).ok()
     }
 }
 

@@ -1,6 +1,5 @@
 //! Settings whose value may hold variables.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use sts_core::options::Template;
@@ -22,10 +21,7 @@ impl Text {
     }
 
     /// The text for a request.
-    pub(crate) fn evaluate<'r>(
-        &'r self,
-        request: Request<'r>,
-    ) -> Result<Cow<'r, [u8]>, OutOfMemory> {
+    pub(crate) fn evaluate<'r>(&'r self, request: Request<'r>) -> Result<&'r [u8], OutOfMemory> {
         self.value.evaluate(request).ok_or(OutOfMemory)
     }
 }
