@@ -6,7 +6,7 @@ use std::rc::Rc;
 use sts_core::cache_key::CacheKey;
 use sts_core::error::{Failure, FailureKind};
 use sts_core::profile::{Names, Parameter, Subject};
-use sts_core::secret::{Secret, SharedSecret};
+use sts_core::secret::SharedSecret;
 use sts_core::source;
 use sts_flight::flights::{self, Lookup};
 use sts_flight::waiting::Waiting;
@@ -16,6 +16,7 @@ use crate::conf::Exchange;
 use crate::conf::settings::BoundTokens;
 use crate::conf::text::Text;
 use crate::nginx::request::{OutOfMemory, Request};
+use crate::parameters::Parameters;
 use crate::worker::Nginx;
 
 /// What a request brings to the exchange besides its token.
@@ -94,11 +95,7 @@ pub(crate) fn start(
     let ask = || Ask {
         callee: exchange.callee.clone(),
         token: token.clone(),
-        parameters: values
-            .parameters
-            .iter()
-            .map(|parameter| (parameter.name.to_owned(), Secret::new(parameter.value)))
-            .collect(),
+        parameters: Parameters::new(&exchange.parameters, &values.parameters),
         client_id: values.names.client_id.map(Rc::from),
         username: values.names.username.map(Rc::from),
         claims: claims(),

@@ -53,10 +53,21 @@ impl Value {
         Ok(Self { parts })
     }
 
+    /// The value, where it is the same for all requests and lies here in one piece.
+    pub fn literal(&self) -> Option<&[u8]> {
+        match self.parts.as_slice() {
+            [] => Some(&[]),
+            [Part::Literal(literal)] => Some(literal),
+            _ => None,
+        }
+    }
+
     /// The value for a request; `None` when NGINX has no memory left.
     pub fn evaluate<'r>(&'r self, request: Request<'r>) -> Option<&'r [u8]> {
-        if let [part] = self.parts.as_slice() {
-            return part.evaluate(request);
+        match self.parts.as_slice() {
+            [] => return Some(&[]),
+            [part] => return part.evaluate(request),
+            _ => {}
         }
         let mut whole = Vec::new();
         for part in &self.parts {

@@ -20,6 +20,11 @@ impl Text {
         Ok(Self { template, value })
     }
 
+    /// See [`Value::literal`].
+    pub(crate) fn literal(&self) -> Option<&[u8]> {
+        self.value.literal()
+    }
+
     /// The text for a request.
     pub(crate) fn evaluate<'r>(&'r self, request: Request<'r>) -> Result<&'r [u8], OutOfMemory> {
         self.value.evaluate(request).ok_or(OutOfMemory)
