@@ -9,8 +9,8 @@ use std::rc::Rc;
 use sts_core::error::Failure;
 use sts_core::life::{self, Doubt, LifePolicy};
 use sts_core::now::UnixTime;
-use sts_core::profile::{Incoming, Names, Parameter, Subject};
-use sts_core::secret::{Secret, SharedSecret};
+use sts_core::profile::{Incoming, Names, Subject};
+use sts_core::secret::SharedSecret;
 use sts_core::source::Claims;
 use sts_core::target::Target;
 use sts_flight::failed::{Exceeded, Failed};
@@ -22,6 +22,7 @@ use crate::http::{self, Message};
 use crate::nginx::clock;
 use crate::nginx::log::{self, Level};
 use crate::nginx::timer::Hold;
+use crate::parameters::Parameters;
 use crate::report;
 
 /// What a request asks an STS for.
@@ -29,8 +30,7 @@ pub(crate) struct Ask {
     pub(crate) callee: Rc<Callee>,
     /// The source token, decoded.
     pub(crate) token: SharedSecret,
-    /// Names and evaluated values.
-    pub(crate) parameters: Vec<(String, Secret)>,
+    pub(crate) parameters: Parameters,
     pub(crate) client_id: Option<Rc<[u8]>>,
     pub(crate) username: Option<Rc<[u8]>>,
     /// What the source token says of itself.
@@ -79,11 +79,7 @@ impl host::Ask for Ask {
 impl Ask {
     /// Calls `use_it` with what the protocol needs of the request.
     fn with_subject<R>(&self, use_it: impl FnOnce(&Subject<'_>, &Names<'_>) -> R) -> R {
-        let parameters: Vec<_> = self
-            .parameters
-            .iter()
-            .map(|(name, value)| Parameter { name, value: value.expose() })
-            .collect();
+        let parameters = self.parameters.list();
         let subject = Subject { source: self.token.expose(), parameters: &parameters };
         let names =
             Names { client_id: self.client_id.as_deref(), username: self.username.as_deref() };

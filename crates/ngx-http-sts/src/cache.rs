@@ -117,14 +117,14 @@ impl SharedZone {
         })
     }
 
-    fn key_material(&self) -> Result<Zeroizing<Vec<u8>>, NoKeyMaterial> {
+    fn key_material(&self) -> Result<Zeroizing<[u8; 32]>, NoKeyMaterial> {
         self.with(|zone| zone.key_material()).flatten().ok_or(NoKeyMaterial)
     }
 
     /// The key of tags that are not made with a passphrase. Not kept: the zone may come to have
     /// another one.
     fn own_tag_key(&self) -> Option<TagKey> {
-        self.key_material().ok().map(|secret| TagKey::from_secret(&secret))
+        self.key_material().ok().map(|secret| TagKey::from_secret(&*secret))
     }
 }
 
@@ -151,7 +151,7 @@ impl Cache {
                 Some(seal) => Ok(Some(seal)),
                 None => {
                     let own = self.zone.key_material()?;
-                    Ok(Some(key.get_or_init(|| Seal::from_secret(&own))))
+                    Ok(Some(key.get_or_init(|| Seal::from_secret(&*own))))
                 }
             },
         }

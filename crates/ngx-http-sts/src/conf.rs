@@ -38,7 +38,7 @@ mod grant_options;
 mod keys;
 pub(crate) mod main;
 mod outgoing_proxy;
-mod parameter;
+pub(crate) mod parameter;
 pub(crate) mod place;
 mod ropc_directive;
 pub(crate) mod settings;

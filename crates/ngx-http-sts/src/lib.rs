@@ -44,6 +44,7 @@ mod handler;
 mod http;
 mod module;
 mod origin;
+mod parameters;
 mod purge;
 mod refusal;
 mod report;

@@ -35,7 +35,7 @@ fn challenge_text(
         Challenge::Custom(value) => {
             let value = value.evaluate(request).ok_or(OutOfMemory)?;
             // What a variable brings must not become a header of its own.
-            match std::str::from_utf8(&value) {
+            match std::str::from_utf8(value) {
                 Ok(text) if !text.chars().any(char::is_control) && !text.trim().is_empty() => {
                     text.trim().to_owned()
                 }

@@ -1,13 +1,12 @@
 //! What a request brings to its exchange, and how it comes to a token with that.
 
-use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
 use sts_core::cache_key::CacheKey;
 use sts_core::error::{Failure, FailureKind};
 use sts_core::profile::{Names, Parameter, Subject};
-use sts_core::secret::{Secret, SharedSecret};
+use sts_core::secret::SharedSecret;
 use sts_core::source;
 use sts_flight::flights::{self, Lookup};
 use sts_flight::waiting::Waiting;
@@ -17,14 +16,14 @@ use crate::conf::Exchange;
 use crate::conf::settings::BoundTokens;
 use crate::conf::text::Text;
 use crate::nginx::request::{OutOfMemory, Request};
+use crate::parameters::Parameters;
 use crate::worker::Nginx;
 
 /// What a request brings to the exchange besides its token.
 pub(crate) struct Values<'e> {
-    /// Extra parameters by name.
-    parameters: Vec<(&'e str, Cow<'e, [u8]>)>,
-    client_id: Option<Cow<'e, [u8]>>,
-    username: Option<Cow<'e, [u8]>>,
+    /// Extra parameters.
+    parameters: Vec<Parameter<'e>>,
+    names: Names<'e>,
 }
 
 impl<'e> Values<'e> {
@@ -33,20 +32,22 @@ impl<'e> Values<'e> {
         let mut parameters = Vec::with_capacity(exchange.parameters.len());
         for parameter in exchange.parameters.iter() {
             if let Some(value) = parameter.evaluate(request)? {
-                parameters.push((parameter.name.as_str(), value));
+                parameters.push(Parameter { name: &parameter.name, value });
             }
         }
         let evaluate = |text: Option<&'e Text>| text.map(|text| text.evaluate(request)).transpose();
         Ok(Self {
             parameters,
-            client_id: evaluate(exchange.client_id.as_deref())?,
-            username: evaluate(exchange.username.as_deref().map(|username| &username.text))?,
+            names: Names {
+                client_id: evaluate(exchange.client_id.as_deref())?,
+                username: evaluate(exchange.username.as_deref().map(|username| &username.text))?,
+            },
         })
     }
 
     /// The name of what is asked for.
     pub(crate) fn key(&self, exchange: &Exchange, token: &[u8]) -> CacheKey {
-        self.with_subject(token, |subject, names| exchange.callee.key.of_names(subject, names))
+        exchange.callee.key.of_names(&self.subject(token), &self.names)
     }
 
     /// Compares what was issued for a source with what the location expects (`STSExpect`).
@@ -60,22 +61,11 @@ impl<'e> Values<'e> {
         target: &[u8],
     ) -> Result<(), Failure> {
         let callee = &exchange.callee;
-        self.with_subject(source, |subject, names| {
-            callee.expect.check(&callee.profile, target, subject, names)
-        })
+        callee.expect.check(&callee.profile, target, &self.subject(source), &self.names)
     }
 
-    fn with_subject<R>(
-        &self,
-        token: &[u8],
-        use_it: impl FnOnce(&Subject<'_>, &Names<'_>) -> R,
-    ) -> R {
-        let parameters: Vec<_> =
-            self.parameters.iter().map(|(name, value)| Parameter { name, value }).collect();
-        let subject = Subject { source: token, parameters: &parameters };
-        let names =
-            Names { client_id: self.client_id.as_deref(), username: self.username.as_deref() };
-        use_it(&subject, &names)
+    fn subject<'s>(&'s self, source: &'s [u8]) -> Subject<'s> {
+        Subject { source, parameters: &self.parameters }
     }
 }
 
@@ -95,7 +85,7 @@ pub(crate) fn start(
     if exchange.has_source() && token.expose().is_empty() {
         return missing("no source token");
     }
-    if values.username.as_ref().is_some_and(|name| name.is_empty()) {
+    if values.names.username.is_some_and(<[u8]>::is_empty) {
         return missing("no user is named whose password the source token could be");
     }
     let looked = OnceCell::new();
@@ -105,13 +95,9 @@ pub(crate) fn start(
     let ask = || Ask {
         callee: exchange.callee.clone(),
         token: token.clone(),
-        parameters: values
-            .parameters
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), Secret::new(&**value)))
-            .collect(),
-        client_id: values.client_id.as_deref().map(Rc::from),
-        username: values.username.as_deref().map(Rc::from),
+        parameters: Parameters::new(&exchange.parameters, &values.parameters),
+        client_id: values.names.client_id.map(Rc::from),
+        username: values.names.username.map(Rc::from),
         claims: claims(),
         unbound: exchange.has_source() && exchange.bound_tokens == BoundTokens::Refuse,
     };

@@ -13,6 +13,7 @@ use crate::cache::Cache;
 use crate::context::Source;
 use crate::nginx::clock;
 use crate::nginx::guard::guard;
+use crate::nginx::memory::Surplus;
 use crate::nginx::suspend::{Resumer, Waits};
 use crate::nginx::task::{self, Task};
 use crate::nginx::timer::{self, Hold, Timer};
@@ -30,6 +31,7 @@ impl Host for Nginx {
     type Cache = Cache;
     type Ask = Ask;
     type Request = Resumer;
+    type Surplus = Surplus;
 
     fn spawn(task: impl Future<Output = ()> + 'static) -> Task {
         task::spawn(task)
@@ -65,6 +67,10 @@ impl Host for Nginx {
 
     fn guard(work: impl FnOnce()) {
         guard((), work);
+    }
+
+    fn give_back_some(surplus: &mut Surplus) -> bool {
+        surplus.give_back_some()
     }
 
     fn flights<R>(use_them: impl FnOnce(&Flights<Self>) -> R) -> R {

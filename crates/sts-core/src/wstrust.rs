@@ -26,8 +26,10 @@ pub const APPLIES_TO: &str = "applies_to";
 /// A parameter of a request that is the type of a claim which is asked for.
 pub const CLAIM: &str = "claim";
 
+use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use memchr::memmem;
+use zeroize::Zeroizing;
 
 use crate::about::About;
 use crate::encoding;
@@ -98,11 +100,7 @@ pub fn assertion_expiry(token: &[u8]) -> Expiry {
 
 /// What is in a token that by its beginning is XML in base64.
 fn decoded(token: &[u8]) -> Option<Secret> {
-    let mut start = Secret::with_capacity(START);
-    for byte in token.iter().filter(|byte| !byte.is_ascii_whitespace()).take(START) {
-        start.append(&[*byte]);
-    }
-    if !decode(start.expose()).is_some_and(|start| begins_as_xml(start.expose())) {
+    if !begins_as_encoded_xml(token) {
         return None;
     }
     let mut text = Secret::with_capacity(token.len());
@@ -112,9 +110,28 @@ fn decoded(token: &[u8]) -> Option<Secret> {
     decode(text.expose())
 }
 
+/// Most tokens are not, and end here, at each call twice: so this takes no block of memory.
+fn begins_as_encoded_xml(token: &[u8]) -> bool {
+    let mut letters = Zeroizing::new([0; START]);
+    let mut length = 0;
+    let found = token.iter().filter(|byte| !byte.is_ascii_whitespace());
+    for (letter, byte) in letters.iter_mut().zip(found) {
+        *letter = *byte;
+        length += 1;
+    }
+    let letters = letters.get(..length).unwrap_or_default();
+    let mut start = Zeroizing::new([0; START]);
+    let decoded = alphabet_of(letters).decode_slice(letters, start.as_mut_slice());
+    decoded.is_ok_and(|length| begins_as_xml(start.get(..length).unwrap_or_default()))
+}
+
 fn decode(text: &[u8]) -> Option<Secret> {
+    encoding::decode(alphabet_of(text), text)
+}
+
+fn alphabet_of(text: &[u8]) -> &'static GeneralPurpose {
     let is_of_urls = text.iter().any(|byte| matches!(byte, b'-' | b'_'));
-    encoding::decode(if is_of_urls { &BASE64_URL } else { &BASE64 }, text)
+    if is_of_urls { &BASE64_URL } else { &BASE64 }
 }
 
 fn begins_as_xml(token: &[u8]) -> bool {

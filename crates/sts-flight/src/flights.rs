@@ -14,6 +14,7 @@ use crate::flight::{Flight, Step};
 use crate::granted::{CacheStatus, Granted};
 use crate::host::Host;
 use crate::lease::Lease;
+use crate::rush::Rush;
 use crate::token::Validity;
 use crate::waiting::Waiting;
 
@@ -22,11 +23,12 @@ pub struct Flights<H: Host> {
     pub(crate) table: RefCell<HashMap<Name<H>, Rc<Flight<H>>>>,
     /// There is a heartbeat.
     pub(crate) beats: Cell<bool>,
+    pub(crate) rush: Rc<Rush>,
 }
 
 impl<H: Host> Default for Flights<H> {
     fn default() -> Self {
-        Self { table: RefCell::default(), beats: Cell::new(false) }
+        Self { table: RefCell::default(), beats: Cell::new(false), rush: Rc::default() }
     }
 }
 

@@ -24,6 +24,9 @@ pub trait Host: Sized + 'static {
     type Ask: Ask<Hold = Self::Hold>;
     /// A request that is suspended while it waits.
     type Request: 'static;
+    /// Memory that the worker has and nothing uses, on its way back to the system. Dropping this lets the
+    /// worker keep the rest.
+    type Surplus: Default + 'static;
 
     /// Starts a task. It runs later, never within this call.
     fn spawn(task: impl Future<Output = ()> + 'static) -> Self::Task;
@@ -51,6 +54,9 @@ pub trait Host: Sized + 'static {
 
     /// Runs something the panic of which must not end what calls it.
     fn guard(work: impl FnOnce());
+
+    /// Gives a piece of the memory back to the system that nothing uses. Returns whether there is more.
+    fn give_back_some(surplus: &mut Self::Surplus) -> bool;
 
     /// The flights of this worker.
     fn flights<R>(use_them: impl FnOnce(&Flights<Self>) -> R) -> R;

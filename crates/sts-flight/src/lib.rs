@@ -32,6 +32,7 @@ pub mod granted;
 mod heartbeat;
 pub mod host;
 pub mod lease;
+mod rush;
 pub mod token;
 pub mod waiting;
 

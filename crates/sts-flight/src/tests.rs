@@ -5,6 +5,7 @@ mod deadlines;
 mod leaving;
 mod limits;
 mod policies;
+mod rushes;
 mod unshared;
 mod workers;
 mod world;

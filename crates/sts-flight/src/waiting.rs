@@ -8,6 +8,7 @@ use sts_core::error::{Failure, FailureKind};
 use crate::flight::Flight;
 use crate::granted::{CacheStatus, Granted};
 use crate::host::{Ask, Host};
+use crate::rush::{self, Counted};
 
 /// What a request waits for, and how it ended. The request and the call hold it together; either may
 /// go first.
@@ -22,6 +23,7 @@ pub struct Waiting<H: Host> {
     /// What the request waits for, which is told when it goes.
     call: RefCell<Option<Call<H>>>,
     deadline: RefCell<Option<H::Task>>,
+    _counted: Counted,
 }
 
 /// The call that a request waits for.
@@ -68,6 +70,7 @@ impl<H: Host> Waiting<H> {
             has_left: Cell::new(false),
             call: RefCell::default(),
             deadline: RefCell::default(),
+            _counted: rush::count::<H>(),
         })
     }
 

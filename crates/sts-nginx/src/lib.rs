@@ -14,6 +14,7 @@ pub mod fields;
 pub mod framing;
 pub mod guard;
 pub mod log;
+pub mod memory;
 pub mod module;
 pub mod peer;
 pub mod phase;

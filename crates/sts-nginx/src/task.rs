@@ -114,6 +114,15 @@ pub fn shutdown() {
     });
 }
 
+/// Frees what is kept for more tasks than there are now.
+pub fn shrink() {
+    EXECUTOR.with(|executor| {
+        executor.tasks.borrow_mut().shrink_to_fit();
+        executor.queue.borrow_mut().shrink_to_fit();
+        executor.spare.take();
+    });
+}
+
 impl Task {
     /// Destroys the future now, or, if it is running at this moment, as soon as it returns.
     pub fn cancel(&self) {

@@ -1,6 +1,5 @@
 //! Values with variables.
 
-use std::borrow::Cow;
 use std::mem;
 use std::ptr::NonNull;
 
@@ -54,16 +53,27 @@ impl Value {
         Ok(Self { parts })
     }
 
+    /// The value, where it is the same for all requests and lies here in one piece.
+    pub fn literal(&self) -> Option<&[u8]> {
+        match self.parts.as_slice() {
+            [] => Some(&[]),
+            [Part::Literal(literal)] => Some(literal),
+            _ => None,
+        }
+    }
+
     /// The value for a request; `None` when NGINX has no memory left.
-    pub fn evaluate<'r>(&'r self, request: Request<'r>) -> Option<Cow<'r, [u8]>> {
-        if let [part] = self.parts.as_slice() {
-            return part.evaluate(request).map(Cow::Borrowed);
+    pub fn evaluate<'r>(&'r self, request: Request<'r>) -> Option<&'r [u8]> {
+        match self.parts.as_slice() {
+            [] => return Some(&[]),
+            [part] => return part.evaluate(request),
+            _ => {}
         }
         let mut whole = Vec::new();
         for part in &self.parts {
             whole.extend_from_slice(part.evaluate(request)?);
         }
-        Some(Cow::Owned(whole))
+        request.bytes(&whole).ok()
     }
 }
 

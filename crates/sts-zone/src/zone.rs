@@ -273,13 +273,17 @@ impl<'a> Zone<'a> {
 
     /// Random bytes that belong to the zone: made with it, and kept for as long as it is. A zone in
     /// which they are damaged is emptied and gets others; `None` when there are none to be had.
-    pub fn key_material(&mut self) -> Option<Zeroizing<Vec<u8>>> {
+    pub fn key_material(&mut self) -> Option<Zeroizing<[u8; 32]>> {
         let whole = self.region.key_material().or_else(|Broken| {
             self.empty();
             self.region.key_material()
         });
         let words = whole.ok()?;
-        Some(Zeroizing::new(words.iter().flat_map(|word| word.to_ne_bytes()).collect()))
+        let mut bytes = Zeroizing::new([0; 32]);
+        for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(words.iter()) {
+            *bytes = word.to_ne_bytes();
+        }
+        Some(bytes)
     }
 
     /// How much stands in the zone, and what happened in it.

@@ -108,13 +108,13 @@ fn find(
     }
     let token = match &carrier.variables {
         Some(variables) => variables.source.evaluate(request).ok_or(OutOfMemory)?,
-        None => Cow::Borrowed(&[][..]),
+        None => &[],
     };
     if token.is_empty() && names_dpop(request) {
         return Ok(not_anonymous(carrier));
     }
-    let with_dpop = came_with_dpop(request, &token);
-    Ok(Source { with_dpop, ..Source::new(carrier, &token) })
+    let with_dpop = came_with_dpop(request, token);
+    Ok(Source { with_dpop, ..Source::new(carrier, token) })
 }
 
 /// What was found in a place before. A subrequest has its parent's fields and its parent's form, of
@@ -155,7 +155,7 @@ fn look(request: Request<'_>, accepted: &Accepted, body: &[u8]) -> Result<Look, 
     let found = match accepted.place.kind {
         Kind::Environment => {
             let value = accepted.value.as_ref().map(|value| value.evaluate(request));
-            Found::Once(value.unwrap_or(Some(Cow::Borrowed(&[]))).ok_or(OutOfMemory)?)
+            Found::Once(Cow::Borrowed(value.unwrap_or(Some(&[])).ok_or(OutOfMemory)?))
         }
         Kind::Header => {
             let named = request.fields().filter(|field| field.is(name));

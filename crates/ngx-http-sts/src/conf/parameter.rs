@@ -1,7 +1,6 @@
 //! `STSRequestParameter`, `params` of `STSExchange` and the parameters that it has by themselves: extra
 //! parameters of the request to the STS.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 
 use sts_core::options::Template;
@@ -33,13 +32,13 @@ impl Parameter {
     pub(crate) fn evaluate<'r>(
         &'r self,
         request: Request<'r>,
-    ) -> Result<Option<Cow<'r, [u8]>>, OutOfMemory> {
+    ) -> Result<Option<&'r [u8]>, OutOfMemory> {
         let value = self.text.evaluate(request)?;
         if !self.text.template.has_variables() {
             return Ok(Some(value));
         }
-        Ok(match parameters::token_type(&self.name, &value) {
-            Some(identifier) => Some(Cow::Borrowed(identifier.as_bytes())),
+        Ok(match parameters::token_type(&self.name, value) {
+            Some(identifier) => Some(identifier.as_bytes()),
             None => (!value.is_empty()).then_some(value),
         })
     }

@@ -1,6 +1,5 @@
 //! Settings whose value may hold variables.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use sts_core::options::Template;
@@ -21,11 +20,13 @@ impl Text {
         Ok(Self { template, value })
     }
 
+    /// See [`Value::literal`].
+    pub(crate) fn literal(&self) -> Option<&[u8]> {
+        self.value.literal()
+    }
+
     /// The text for a request.
-    pub(crate) fn evaluate<'r>(
-        &'r self,
-        request: Request<'r>,
-    ) -> Result<Cow<'r, [u8]>, OutOfMemory> {
+    pub(crate) fn evaluate<'r>(&'r self, request: Request<'r>) -> Result<&'r [u8], OutOfMemory> {
         self.value.evaluate(request).ok_or(OutOfMemory)
     }
 }

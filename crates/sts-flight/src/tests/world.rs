@@ -16,7 +16,9 @@ use sts_core::target::Target;
 use sts_net::calls::CallLimits;
 
 pub(super) use self::cache::{LEASE, ModelCache};
-pub(super) use self::executor::{Virtual, advance, in_worker, kill, settle, shut_down, tasks_of};
+pub(super) use self::executor::{
+    PIECES, Virtual, advance, given_back, in_worker, kill, settle, shut_down, tasks_of,
+};
 pub(super) use self::sts::{LEFT, Wants, answer, calls, fail, running, send, sent_flag};
 use crate::failed::{Exceeded, Failed};
 use crate::flights::{Lookup, lookup};

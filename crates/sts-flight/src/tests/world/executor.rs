@@ -31,6 +31,15 @@ impl Default for Hold {
     }
 }
 
+/// Memory that can be given back.
+#[derive(Default)]
+pub(in crate::tests) struct Surplus {
+    pieces: u32,
+}
+
+/// In how many pieces it goes.
+pub(in crate::tests) const PIECES: u32 = 3;
+
 struct Entry {
     worker: usize,
     /// `None` while it runs, and when it has ended.
@@ -49,6 +58,7 @@ thread_local! {
         const { ManuallyDrop::new(RefCell::new(Vec::new())) };
     /// Counts what may let another task go on.
     static EVENTS: Cell<u64> = const { Cell::new(0) };
+    static GIVEN_BACK: Cell<u32> = const { Cell::new(0) };
     static FLIGHTS: ManuallyDrop<[Flights<Virtual>; WORKERS]> = ManuallyDrop::default();
 }
 
@@ -85,6 +95,11 @@ impl Drop for Armed {
 /// Milliseconds since the test began.
 pub(super) fn now() -> u64 {
     NOW.get()
+}
+
+/// How many pieces of memory went back.
+pub(in crate::tests) fn given_back() -> u32 {
+    GIVEN_BACK.get()
 }
 
 /// Something happened that a task may wait for.
@@ -192,6 +207,7 @@ impl Host for Virtual {
     type Cache = ModelCache;
     type Ask = Wants;
     type Request = Rc<Cell<u32>>;
+    type Surplus = Surplus;
 
     fn spawn(task: impl Future<Output = ()> + 'static) -> Task {
         let entry = Entry { worker: worker(), future: Some(Box::pin(task)), is_over: false };
@@ -246,6 +262,12 @@ impl Host for Virtual {
 
     fn guard(work: impl FnOnce()) {
         work();
+    }
+
+    fn give_back_some(surplus: &mut Surplus) -> bool {
+        GIVEN_BACK.set(GIVEN_BACK.get() + 1);
+        surplus.pieces += 1;
+        surplus.pieces < PIECES
     }
 
     fn flights<R>(use_them: impl FnOnce(&Flights<Self>) -> R) -> R {
