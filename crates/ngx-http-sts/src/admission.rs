@@ -4,12 +4,14 @@
 //! of an error page's backend leads. It reaches a backend there only where the configuration says in
 //! so many words that it may, or with the token of another exchange.
 
-use crate::conf::LocationConf;
-use crate::course::Course;
-use crate::module::Served;
+use sts_core::error::FailureKind;
+
+use crate::conf::{LocationConf, OnFailure};
+use crate::course::{Course, Refusal};
 use crate::nginx::log::Level;
 use crate::nginx::phase::Next;
 use crate::nginx::request::{OutOfMemory, Request};
+use crate::served::Served;
 
 /// Judges whether a request may go on to what makes its answer, before it does.
 pub(crate) fn judge(request: Request<'_>, location: &LocationConf) -> Result<Next, OutOfMemory> {
@@ -23,7 +25,7 @@ pub(crate) fn judge(request: Request<'_>, location: &LocationConf) -> Result<Nex
         let ended = course.ended_in(request.visit()).filter(|_| course.id() == request.id());
         ended.and_then(|number| context.granted(context.ended(number)?)).is_some()
     };
-    if serves_files || location.admits(refusal) || has_token() {
+    if serves_files || admits(location, refusal) || has_token() {
         return Ok(Next::GoOn);
     }
     Ok(answer_again(request, location, course, refusal.status))
@@ -48,4 +50,16 @@ fn answer_again(
         ),
     );
     Next::Answer(status)
+}
+
+/// Whether the configuration says in so many words that a request which was refused so may go on:
+/// by `STSType disabled`, or by a policy that lets it through.
+fn admits(location: &LocationConf, refusal: Refusal) -> bool {
+    let Some(settings) = location.settings() else { return false };
+    let policy = match refusal.kind() {
+        _ if refusal.is_final() => None,
+        Some(FailureKind::MissingToken) => settings.on_missing.or(settings.on_error),
+        _ => settings.on_error,
+    };
+    location.is_disabled() || policy == Some(OnFailure::Pass)
 }

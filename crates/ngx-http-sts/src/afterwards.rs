@@ -4,9 +4,9 @@
 
 use crate::conf::Carrier;
 use crate::context::Ended;
-use crate::module::Served;
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
+use crate::served::Served;
 
 /// Looks at a request in the log phase. What is told is told once for each location and worker, since
 /// it is the same for all requests to it.

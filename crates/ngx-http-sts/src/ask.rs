@@ -17,7 +17,7 @@ use sts_flight::failed::{Exceeded, Failed};
 use sts_flight::host;
 use sts_flight::token::{About, Token, Validity};
 
-use crate::conf::exchange::Callee;
+use crate::callee::Callee;
 use crate::http::{self, Message};
 use crate::nginx::clock;
 use crate::nginx::log::{self, Level};

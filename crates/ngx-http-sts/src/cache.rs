@@ -23,7 +23,7 @@ use sts_zone::zone::{self, Capacity, Claim, Digest, HEARTBEAT, Hit, Tags, Value,
 use zeroize::Zeroizing;
 
 use crate::ask::Ask;
-use crate::conf::exchange::Callee;
+use crate::callee::Callee;
 use crate::nginx::clock;
 use crate::nginx::log::{self, Level};
 use crate::nginx::process;

@@ -10,6 +10,8 @@
 //! | [`argument`] | the forms that arguments have: switches, numbers, sizes, times |
 //! | [`written`] | what was written in one block, and how blocks inherit |
 //! | [`settings`] | the settings that both syntaxes fill |
+//! | [`kind`] | what an exchange speaks |
+//! | [`policy`] | when it is made, and what happens when it fails |
 //! | [`grant`], [`wstrust`] | those of one protocol |
 //! | [`place`] | where directives stand, and what is wrong there |
 //! | [`unmade`] | what is written of exchanges that are never made |
@@ -36,10 +38,12 @@ mod exchange_directive;
 mod grant;
 mod grant_options;
 mod keys;
+mod kind;
 pub(crate) mod main;
 mod outgoing_proxy;
 pub(crate) mod parameter;
 pub(crate) mod place;
+pub(crate) mod policy;
 mod ropc_directive;
 pub(crate) mod settings;
 mod targets;
@@ -53,14 +57,14 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 pub(crate) use carrier::Carrier;
-pub(crate) use exchange::{Challenge, Exchange, ExchangeId, OnFailure};
+pub(crate) use exchange::{Exchange, ExchangeId};
+use kind::Kind;
 pub(crate) use main::MainConf;
-use settings::{Kind, Settings};
-use sts_core::error::FailureKind;
+pub(crate) use policy::{Challenge, OnFailure};
+use settings::Settings;
 use written::{InForce, Written};
 
 use crate::cache::Cache;
-use crate::course::Refusal;
 
 /// What one block (`http`, `server`, `location`, `if`) has of this module.
 #[derive(Default)]
@@ -104,18 +108,6 @@ impl LocationConf {
     /// What holds in a block below `http`.
     pub(crate) fn settings(&self) -> Option<&Settings> {
         self.in_force.as_ref().map(|in_force| &in_force.settings)
-    }
-
-    /// Whether the configuration says in so many words that a request which was refused so may go on:
-    /// by `STSType disabled`, or by a policy that lets it through.
-    pub(crate) fn admits(&self, refusal: Refusal) -> bool {
-        let Some(settings) = self.settings() else { return false };
-        let policy = match refusal.kind() {
-            _ if refusal.is_final() => None,
-            Some(FailureKind::MissingToken) => settings.on_missing.or(settings.on_error),
-            _ => settings.on_error,
-        };
-        self.is_disabled() || policy == Some(OnFailure::Pass)
     }
 
     /// Whether `STSType disabled` is in force, which is more than to have no exchange.

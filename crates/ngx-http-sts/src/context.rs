@@ -4,15 +4,14 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use sts_core::cache_key::CacheKey;
-use sts_core::encoding::Encoding;
 use sts_core::error::{Failure, FailureKind};
-use sts_core::secret::SharedSecret;
 use sts_flight::granted::Granted;
 
 use crate::conf::{Carrier, ExchangeId};
 use crate::course::Course;
 use crate::nginx::request::{Request, RequestId};
-use crate::purge::Purging;
+use crate::purge::purging::Purging;
+use crate::source::Source;
 
 /// Belongs to one request of a client and ends with it: a token that is held here can be seen by no
 /// other request.
@@ -61,39 +60,6 @@ pub(crate) enum Verdict {
     Passed(FailureKind),
     /// It failed, and the request is refused.
     Refused(FailureKind),
-}
-
-/// A source token as it was found, with the expression that gave it. A later visit may see a request
-/// from which it has been removed.
-#[derive(Clone)]
-pub(crate) struct Source {
-    pub(crate) text: Rc<str>,
-    pub(crate) token: SharedSecret,
-    pub(crate) encoding: Option<Encoding>,
-    /// It was found by `STSAcceptSourceTokenIn`.
-    pub(crate) accepted: bool,
-    /// It came with the scheme DPoP.
-    pub(crate) with_dpop: bool,
-    /// Why there is none that could be used, although there is something.
-    pub(crate) fault: Option<Failure>,
-}
-
-impl Source {
-    /// A token that was found, or is empty.
-    pub(crate) fn new(carrier: &Carrier, token: &[u8]) -> Self {
-        Self {
-            text: carrier.source_text.clone(),
-            token: SharedSecret::new(token),
-            encoding: carrier.source_encoding,
-            accepted: false,
-            with_dpop: false,
-            fault: None,
-        }
-    }
-
-    pub(crate) fn unusable(carrier: &Carrier, fault: Failure) -> Self {
-        Self { fault: Some(fault), ..Self::new(carrier, &[]) }
-    }
 }
 
 impl Context {

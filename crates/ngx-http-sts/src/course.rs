@@ -9,12 +9,12 @@ use std::rc::Rc;
 
 use sts_core::error::{Failure, FailureKind};
 
-use crate::carry::accept::Look;
-use crate::carry::pass::Applied;
+use crate::applied::Applied;
 use crate::conf::{Exchange, ExchangeId, LocationConf};
-use crate::module::Sts;
 use crate::nginx::body::Reading;
 use crate::nginx::request::{Request, RequestId};
+use crate::source::Look;
+use crate::sts::Sts;
 use crate::worker::Waited;
 
 /// Where a request's exchange stands in one visit.

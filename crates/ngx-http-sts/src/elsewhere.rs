@@ -8,10 +8,10 @@ use crate::carry::form::{self, Form};
 use crate::carry::pass;
 use crate::conf::LocationConf;
 use crate::course::{Course, Refusal, Stage};
-use crate::module::Served;
 use crate::nginx::log::Level;
 use crate::nginx::phase::Next;
 use crate::nginx::request::{OutOfMemory, Request};
+use crate::served::Served;
 
 const BAD_GATEWAY: u16 = 502;
 

@@ -3,10 +3,10 @@
 use crate::admission;
 use crate::conf::State;
 use crate::course::Refusal;
-use crate::module::Served;
 use crate::nginx::log::Level;
 use crate::nginx::phase::{Next, Phase};
 use crate::nginx::request::{OutOfMemory, Request};
+use crate::served::Served;
 use crate::{elsewhere, visit};
 
 const INTERNAL_SERVER_ERROR: u16 = 500;

@@ -2,6 +2,7 @@
 
 mod destination;
 mod error;
+mod limit;
 
 use std::cell::Cell;
 use std::future::Future;
@@ -12,30 +13,18 @@ use ::http::header::PROXY_AUTHORIZATION;
 use sts_core::error::Failure;
 use sts_core::profile::{ANSWER_HEADERS, Outgoing};
 use sts_core::secret::Secret;
-use sts_net::calls::CallLimits;
 use sts_net::http1::answer::{Answer, Asked, Limits, Reader};
 use sts_net::http1::request;
 use sts_net::idle::Limits as IdleLimits;
 
 pub(crate) use crate::http::destination::{Destination, Destinations};
 pub(crate) use crate::http::error::CallError;
+pub(crate) use crate::http::limit::Limit;
 use crate::nginx::timer::{self, Hold, Timer};
-use crate::origin::{self, Connection, Origin, Received, Retries, SendError};
+use crate::origin::{self, Connection, Origin, Received, SendError};
 
 /// Bytes that the status line and the headers of an answer may have.
 const MAX_HEAD: usize = 64 * 1024;
-
-/// What a call may cost.
-#[derive(Clone, Copy)]
-pub(crate) struct Limit {
-    /// Milliseconds for everything, waiting for a turn included.
-    pub(crate) timeout: u64,
-    /// Bytes of the body of an answer.
-    pub(crate) response: usize,
-    pub(crate) keepalive: IdleLimits,
-    pub(crate) retries: Retries,
-    pub(crate) calls: CallLimits,
-}
 
 /// A request as it goes to a destination.
 pub(crate) struct Message(Secret);

@@ -32,8 +32,10 @@
 
 mod admission;
 mod afterwards;
+mod applied;
 mod ask;
 mod cache;
+mod callee;
 mod carry;
 mod conf;
 mod context;
@@ -41,6 +43,7 @@ mod course;
 mod credentials;
 mod elsewhere;
 mod handler;
+mod history;
 mod http;
 mod module;
 mod origin;
@@ -48,6 +51,9 @@ mod parameters;
 mod purge;
 mod refusal;
 mod report;
+mod served;
+mod source;
+mod sts;
 mod values;
 mod variables;
 mod visit;

@@ -6,15 +6,16 @@ use crate::conf::place::Fault;
 use crate::conf::{LocationConf, MainConf};
 use crate::context::Context;
 use crate::nginx::conf::Conf;
+use crate::nginx::content;
 use crate::nginx::module::{Command, Levels, Module};
 use crate::nginx::phase::{Next, Phase};
-use crate::nginx::request::{OutOfMemory, Request};
+use crate::nginx::request::Request;
 use crate::nginx::value::Reported;
 use crate::nginx::worker::WorkerUser;
+use crate::purge::Purge;
+use crate::served::Served;
+use crate::sts::Sts;
 use crate::{afterwards, handler, origin, report, variables};
-
-/// The module.
-pub(crate) struct Sts;
 
 /// The table of directives, as far as NGINX has to know it.
 const COMMANDS_OF_NGINX: [Command; DIRECTIVES.len()] = commands();
@@ -32,32 +33,6 @@ const fn commands() -> [Command; DIRECTIVES.len()] {
         number += 1;
     }
     commands
-}
-
-/// What this module has with a request.
-pub(crate) trait Served<'r>: Sized {
-    /// What is configured where the request is now.
-    fn location(self) -> Option<&'r LocationConf>;
-
-    /// What is known of the client's request, over internal redirects too.
-    fn context(self) -> Option<&'r Context>;
-
-    /// As [`Self::context`], made when there is none.
-    fn context_or_new(self) -> Result<&'r Context, OutOfMemory>;
-}
-
-impl<'r> Served<'r> for Request<'r> {
-    fn location(self) -> Option<&'r LocationConf> {
-        self.location_of::<Sts>()
-    }
-
-    fn context(self) -> Option<&'r Context> {
-        self.context_of::<Sts>()
-    }
-
-    fn context_or_new(self) -> Result<&'r Context, OutOfMemory> {
-        self.context_of_or_new::<Sts>()
-    }
 }
 
 impl Module for Sts {
@@ -83,7 +58,12 @@ impl Module for Sts {
         };
         let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
         match location.written.take(directive, conf, main, &words) {
-            Ok(()) => return Ok(()),
+            Ok(()) => {
+                if directive.is("STSCachePurge") {
+                    content::answer_by::<Purge>(conf);
+                }
+                return Ok(());
+            }
             Err(Refusal::Reported) => {
                 conf.error(format_args!("\"{name}\" is not accepted, for the reason above"));
             }
@@ -116,7 +96,10 @@ impl Module for Sts {
     }
 
     fn finish(conf: &Conf<'_>, main: &mut MainConf) -> Result<Vec<Phase>, Reported> {
-        if let Err(Fault { problem, place }) = main.finish(conf) {
+        if main.accepts_tokens() {
+            variables::define_source(conf)?;
+        }
+        if let Err(Fault { problem, place }) = main.finish::<variables::Target>(conf) {
             match place {
                 Some(place) => conf.error_at(&place, format_args!("{problem}")),
                 None => conf.error(format_args!("{problem}")),

@@ -3,19 +3,20 @@
 //! It takes a while when the zone is large. So it goes in steps, one in each iteration of the event
 //! loop, and the answer is sent at the end.
 
+pub(crate) mod purging;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use sts_zone::zone::{self, tag};
+use sts_zone::zone::tag;
 
-use crate::cache::{Cache, SourceTags};
-use crate::module::Served;
 use crate::nginx::content::{Answer, Content, Made};
 use crate::nginx::log::Level;
 use crate::nginx::request::{OutOfMemory, Request};
-use crate::nginx::suspend::{Resumer, suspend};
+use crate::nginx::suspend::suspend;
 use crate::nginx::task;
-use crate::nginx::timer::{Hold, Timer};
+use crate::purge::purging::{Ending, Purging, What};
+use crate::served::Served;
 
 /// The header that names one source token: a query would end up in logs.
 const SOURCE: &str = "STS-Source-Token";
@@ -27,25 +28,6 @@ impl Content for Purge {
     fn make(request: Request<'_>) -> Result<Made, OutOfMemory> {
         handle(request)
     }
-}
-
-/// What is to be forgotten.
-enum What {
-    All,
-    /// What was issued by some exchanges, by their tags.
-    Exchanges(Vec<u64>),
-    /// What was issued for one source token.
-    Source(SourceTags),
-}
-
-/// A purge that is under way.
-pub(crate) struct Purging {
-    cache: Rc<Cache>,
-    what: What,
-    /// Where its next step begins; `None` when it is over.
-    from: Cell<Option<usize>>,
-    removed: Cell<usize>,
-    waiter: RefCell<Option<Resumer>>,
 }
 
 /// Forgets what the request names: everything; with `exchange=URL` in the query what was issued at
@@ -120,42 +102,6 @@ fn purge(request: Request<'_>) -> Result<Purging, Answer> {
         removed: Cell::new(0),
         waiter: RefCell::default(),
     })
-}
-
-impl Purging {
-    async fn run(&self) {
-        while self.from.get().is_some() {
-            // It is over in the next iteration of the event loop, and meanwhile holds a worker that
-            // shuts down.
-            Timer::new(0, Hold::default()).await;
-            self.step();
-        }
-    }
-
-    fn step(&self) {
-        let Some(from) = self.from.get() else { return };
-        let what = match &self.what {
-            What::All => zone::Purge::All,
-            What::Exchanges(tags) => zone::Purge::Exchanges(tags),
-            What::Source(SourceTags { sources, exchanges }) => {
-                zone::Purge::Sources { sources, exchanges }
-            }
-        };
-        let (removed, next) = self.cache.purge(what, from);
-        self.removed.set(self.removed.get() + removed);
-        self.from.set(next);
-    }
-}
-
-/// The end of a purge, however it comes: its client must not wait for ever.
-struct Ending(Rc<Purging>);
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        if let Some(waiter) = &*self.0.waiter.borrow() {
-            waiter.resume();
-        }
-    }
 }
 
 fn done(request: Request<'_>, purging: &Purging) -> Answer {

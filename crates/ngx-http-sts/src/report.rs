@@ -1,7 +1,5 @@
 //! What the error log says of failures: one line each, and the same cause once a second.
 
-mod history;
-
 use std::cell::{Cell, RefCell};
 
 use sts_core::error::Failure;
@@ -9,12 +7,11 @@ use sts_core::report::limiter::{Cause, LeftOut, Limiter};
 use sts_core::report::line::{Line, Subject};
 use sts_core::report::{Severity, gist, severity};
 
-use crate::conf::exchange::Callee;
+use crate::callee::Callee;
 use crate::nginx::log::{self, Level};
 use crate::nginx::request::Request;
 use crate::nginx::task;
 use crate::nginx::timer::{self, Hold, Timer};
-pub(crate) use history::{Histories, History};
 
 thread_local! {
     static LIMITER: RefCell<Limiter> = RefCell::default();

@@ -13,7 +13,7 @@ use sts_flight::waiting::Waiting;
 
 use crate::ask::Ask;
 use crate::conf::Exchange;
-use crate::conf::settings::BoundTokens;
+use crate::conf::policy::BoundTokens;
 use crate::conf::text::Text;
 use crate::nginx::request::{OutOfMemory, Request};
 use crate::parameters::Parameters;

@@ -4,13 +4,13 @@ use sts_core::carry::place::Kind;
 
 use crate::carry::pass::written;
 use crate::context::{Context, Ended, Verdict};
-use crate::module::Served;
 use crate::nginx::clock;
 use crate::nginx::conf::Conf;
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
 use crate::nginx::value::Reported;
 use crate::nginx::variable::{self, Guard, Reader};
+use crate::served::Served;
 
 /// What a variable tells of the last exchange of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,17 +17,18 @@ use sts_flight::waiting::Waiting;
 
 use crate::carry::accept::{self, Taken};
 use crate::carry::{form, pass};
-use crate::conf::settings::BoundTokens;
+use crate::conf::policy::BoundTokens;
 use crate::conf::{Exchange, OnFailure};
-use crate::context::{Context, Ended, Outcome, Source, Verdict};
+use crate::context::{Context, Ended, Outcome, Verdict};
 use crate::course::{Course, Refusal, Stage};
-use crate::module::Served;
 use crate::nginx::body::Reading;
 use crate::nginx::phase::Next;
 use crate::nginx::request::{OutOfMemory, Request};
 use crate::nginx::suspend::suspend;
 use crate::refusal;
 use crate::report;
+use crate::served::Served;
+use crate::source::Source;
 use crate::values::{self, Values};
 use crate::worker::{Nginx, Waited};
 

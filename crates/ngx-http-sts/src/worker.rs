@@ -10,13 +10,13 @@ use sts_flight::waiting::Waiting;
 
 use crate::ask::Ask;
 use crate::cache::Cache;
-use crate::context::Source;
 use crate::nginx::clock;
 use crate::nginx::guard::guard;
 use crate::nginx::memory::Surplus;
 use crate::nginx::suspend::{Resumer, Waits};
 use crate::nginx::task::{self, Task};
 use crate::nginx::timer::{self, Hold, Timer};
+use crate::source::Source;
 
 /// NGINX, as what flights run on.
 pub(crate) struct Nginx;

@@ -11,10 +11,11 @@ use sts_core::secret::{Secret, SharedSecret};
 use crate::carry::form::{self, Form};
 use crate::conf::Carrier;
 use crate::conf::carrier::Accepted;
-use crate::context::{Context, Ended, Source};
+use crate::context::{Context, Ended};
 use crate::course::Course;
 use crate::nginx::fields::{Change, Field};
 use crate::nginx::request::{OutOfMemory, Request};
+use crate::source::{Look, Source};
 
 /// The scheme of tokens that are bound to a key (RFC 9449, section 7.1).
 const DPOP: &str = "DPoP";
@@ -26,14 +27,6 @@ pub(crate) enum Taken {
     Waits,
     /// NGINX answers with this status.
     Refused(u16),
-}
-
-/// What was found in one place.
-#[derive(Clone)]
-pub(crate) enum Look {
-    Nothing,
-    Token { token: SharedSecret, with_dpop: bool },
-    Unusable(Failure),
 }
 
 /// The source token of a request: what the same places gave before, else what they give now. What is

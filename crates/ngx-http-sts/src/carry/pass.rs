@@ -10,6 +10,7 @@ use sts_core::error::{Failure, FailureKind};
 use sts_core::issued::TokenType;
 use sts_core::secret::Secret;
 
+use crate::applied::Applied;
 use crate::carry::{form, parameters};
 use crate::conf::Carrier;
 use crate::conf::carrier::{self, Passed};
@@ -17,25 +18,6 @@ use crate::course::Course;
 use crate::nginx::fields::{Change, Field};
 use crate::nginx::request::{OutOfMemory, Request};
 use sts_flight::granted::Granted;
-
-/// What a location has put into a request.
-pub(crate) struct Applied {
-    /// The visit of the request in which it did.
-    visit: u32,
-    carrier: Rc<Carrier>,
-    with_token: bool,
-}
-
-impl Applied {
-    /// Whether this is what a location does in a visit: it has nothing more to do then.
-    pub(crate) fn is(&self, visit: u32, carrier: &Rc<Carrier>) -> bool {
-        self.visit == visit && Rc::ptr_eq(&self.carrier, carrier)
-    }
-
-    fn places(&self) -> &[Passed] {
-        if self.with_token { &self.carrier.pass } else { &[] }
-    }
-}
 
 /// Whether a token can be passed on in all the ways that a location has.
 pub(crate) fn check(carrier: &Carrier, granted: &Granted) -> Result<(), Failure> {

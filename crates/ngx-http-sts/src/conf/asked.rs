@@ -9,12 +9,13 @@ use sts_core::profile::Protocol;
 
 use crate::conf::argument::Problem;
 use crate::conf::grant::{Calls, Username};
-use crate::conf::parameter::Parameter;
+use crate::conf::kind::Kind;
 use crate::conf::ropc_directive;
-use crate::conf::settings::{Kind, Settings};
+use crate::conf::settings::Settings;
 use crate::conf::text::Text;
 use crate::conf::wstrust;
 use crate::nginx::phase::Phase;
+use crate::parameters::Parameter;
 
 /// The settings of the protocol in force, whatever it is.
 pub(super) struct Asked {

@@ -10,9 +10,9 @@ use sts_zone::zone::Capacity;
 
 use crate::cache::{Cache, Encryption, Seal, Secrets, SharedZone};
 use crate::conf::argument::{self, Problem};
-use crate::module::Sts;
 use crate::nginx::conf::Conf;
 use crate::nginx::zone::SharedMemory;
+use crate::sts::Sts;
 
 /// The name of the cache of those that name none.
 pub(crate) const DEFAULT_NAME: &str = "default";

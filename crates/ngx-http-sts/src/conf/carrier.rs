@@ -277,7 +277,7 @@ pub(super) fn accept(block: &mut Block<'_>, arguments: &[&str]) -> directive::Ac
         }
         _ => None,
     };
-    block.main.define_source(block.conf)?;
+    block.main.accept_tokens();
     let accepted = Accepted {
         strip,
         text: in_words(&place).into(),

@@ -5,8 +5,9 @@ use std::ffi::CStr;
 use crate::conf::MainConf;
 use crate::conf::argument::Problem;
 use crate::conf::keys::Key;
+use crate::conf::kind::Kind;
 use crate::conf::place::Place;
-use crate::conf::settings::{Kind, Settings};
+use crate::conf::settings::Settings;
 use crate::conf::written::Whole;
 use crate::nginx::conf::Conf;
 use crate::nginx::module::Levels;
@@ -98,7 +99,7 @@ pub(super) const fn directive(
 
 impl Directive {
     /// Whether this is its name.
-    pub(super) fn is(&self, name: &str) -> bool {
+    pub(crate) fn is(&self, name: &str) -> bool {
         self.name.to_bytes() == name.as_bytes()
     }
 

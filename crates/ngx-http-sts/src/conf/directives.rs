@@ -22,20 +22,19 @@ use crate::conf::argument::{self, Problem};
 use crate::conf::carrier;
 use crate::conf::directive::{Accepted, Block, Directive, Refusal, directive};
 use crate::conf::error_status;
-use crate::conf::exchange::{Challenge, OnFailure, PHASES};
 use crate::conf::exchange_directive;
 use crate::conf::grant::{AnyAuth, Username};
+use crate::conf::kind::Kind;
 use crate::conf::outgoing_proxy;
 use crate::conf::parameter;
+use crate::conf::policy::BoundTokens;
+use crate::conf::policy::{Challenge, OnFailure, PHASES};
 use crate::conf::ropc_directive;
-use crate::conf::settings::{BoundTokens, Kind};
 use crate::conf::text::Text;
 use crate::conf::wstrust::{self, TokenType};
 use crate::nginx::conf::Conf;
-use crate::nginx::content;
 use crate::nginx::module::Levels;
 use crate::nginx::tls::Protocols;
-use crate::purge::Purge;
 
 /// All of them, in the order of the manual.
 pub(crate) static DIRECTIVES: [Directive; 65] = [
@@ -267,7 +266,6 @@ pub(crate) static DIRECTIVES: [Directive; 65] = [
                 return Err(Refusal::Duplicate);
             }
             b.settings.purge = true;
-            content::answer_by::<Purge>(b.conf);
             Ok(())
         })
     },

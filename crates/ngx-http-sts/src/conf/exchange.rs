@@ -9,7 +9,6 @@ use sts_core::encoding::Encoding;
 use sts_core::endpoint::{Endpoint, Host, Scheme};
 use sts_core::error::{Failure, FailureKind};
 use sts_core::expect::Expect;
-use sts_core::issued::TokenTypes;
 use sts_core::life::LifePolicy;
 use sts_core::options::Template;
 use sts_core::parameters;
@@ -19,28 +18,28 @@ use sts_net::idle::Limits;
 use sts_zone::zone::tag;
 
 use crate::cache::Cache;
-use crate::conf::argument::{self, Problem};
+use crate::callee::Callee;
+use crate::conf::argument::Problem;
 use crate::conf::asked::Asked;
 use crate::conf::cache;
 use crate::conf::error_status::ErrorStatuses;
 use crate::conf::grant::Username;
+use crate::conf::kind::Kind;
 use crate::conf::main::MainConf;
 use crate::conf::outgoing_proxy;
-use crate::conf::parameter::Parameter;
 use crate::conf::place::Fault;
-use crate::conf::settings::{BoundTokens, Kind, Settings};
+use crate::conf::policy::{BoundTokens, Challenge, OnFailure};
+use crate::conf::settings::Settings;
 use crate::conf::text::Text;
 use crate::conf::upstreams;
 use crate::conf::written::InForce;
 use crate::conf::{Carrier, LocationConf, State};
-use crate::credentials::Credential;
-use crate::http::{Destination, Limit};
+use crate::http::Limit;
 use crate::nginx::conf::{Block, Conf};
 use crate::nginx::phase::Phase;
 use crate::nginx::tls::{Protocols, TlsSettings};
-use crate::nginx::value::Value;
 use crate::origin::Retries;
-use crate::report::History;
+use crate::parameters::Parameter;
 
 /// Milliseconds that a call may take in all.
 const TIMEOUT: u64 = 20_000;
@@ -97,24 +96,6 @@ impl Exchange {
     }
 }
 
-/// What a call needs, which may outlive the request that started it.
-pub(crate) struct Callee {
-    pub(crate) profile: Profile,
-    pub(crate) credential: Rc<Credential>,
-    pub(crate) proxy_credential: Option<Rc<Credential>>,
-    pub(crate) destination: Rc<Destination>,
-    pub(crate) limit: Limit,
-    pub(crate) key: ExchangeKey,
-    pub(crate) life: LifePolicy,
-    /// Which types of token are taken.
-    pub(crate) token_types: Rc<TokenTypes>,
-    /// What else of a token has to be as it was asked for.
-    pub(crate) expect: Expect,
-    /// The second in which it was told that an expiry cannot be read.
-    pub(crate) doubted: Cell<u64>,
-    pub(crate) history: Rc<History>,
-}
-
 /// Two locations have the same exchange when they ask the same STS for the same, with a source token
 /// from the same place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,40 +114,6 @@ pub(crate) struct Identity {
     contact: [u8; 32],
     source: Rc<str>,
     source_encoding: Option<Encoding>,
-}
-
-/// The words of `STSPhase`.
-pub(crate) const PHASES: [(&str, Phase); 3] =
-    [("precontent", Phase::PreContent), ("access", Phase::Access), ("rewrite", Phase::Rewrite)];
-
-/// `STSOnError`, `STSOnMissing`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OnFailure {
-    Pass,
-    Return,
-}
-
-/// `STSChallenge`.
-pub(crate) enum Challenge {
-    Off,
-    On,
-    Custom(Value),
-}
-
-impl Challenge {
-    pub(crate) fn parse(conf: &Conf<'_>, text: &str) -> Result<Self, Problem> {
-        match argument::switch(text) {
-            Ok(true) => Ok(Self::On),
-            Ok(false) => Ok(Self::Off),
-            Err(_) if text.trim().is_empty() => {
-                Err("the value must be \"on\", \"off\" or a challenge".into())
-            }
-            Err(_) => {
-                let value = Value::compile(conf, text);
-                value.map(Self::Custom).map_err(|_| "the value cannot be compiled".into())
-            }
-        }
-    }
 }
 
 impl LocationConf {

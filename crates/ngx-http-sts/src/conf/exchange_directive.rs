@@ -11,8 +11,9 @@ use crate::conf::argument::{self, Problem};
 use crate::conf::directive::{Accepted, Block, Directive, Part, Refusal};
 use crate::conf::grant_options::{self, AUTH, CLIENT_ID, GrantReader, USERNAME, in_option};
 use crate::conf::keys;
+use crate::conf::kind::Kind;
 use crate::conf::parameter;
-use crate::conf::settings::{Kind, Settings};
+use crate::conf::settings::Settings;
 use crate::conf::written::Whole;
 
 const CACHE_NAME: &str = "cache.name";

@@ -128,28 +128,43 @@ impl Grants {
     }
 
     /// Takes from the block around what is not written here. What is written for any type replaces what
-    /// is written around for one.
+    /// is written around for one. Every field is named, here and below, so that the compiler tells of
+    /// one that is not inherited.
     pub(super) fn inherit(&mut self, outer: &Self) {
-        for (name, around) in &outer.own {
-            let (any, own) = (&self.any, self.own.entry(name).or_default());
-            let is_replaced = around.calls.is_some() && any.endpoint.is_some();
-            if own.calls.is_some() || is_replaced {
-                continue;
-            }
-            own.calls = around.calls;
-            if any.endpoint.is_none() {
-                inherit(&mut own.endpoint, &around.endpoint);
-            }
-            if any.auth.is_none() {
-                inherit(&mut own.auth, &around.auth);
-            }
-            if any.client_id.is_none() {
-                inherit(&mut own.client_id, &around.client_id);
-            }
-            inherit(&mut own.username, &around.username);
+        let Self { any, own } = outer;
+        for (name, around) in own {
+            self.own.entry(name).or_default().inherit(around, &self.any);
         }
-        inherit(&mut self.any.endpoint, &outer.any.endpoint);
-        inherit(&mut self.any.auth, &outer.any.auth);
-        inherit(&mut self.any.client_id, &outer.any.client_id);
+        self.any.inherit(any);
+    }
+}
+
+impl GrantSettings {
+    fn inherit(&mut self, outer: &Self, any: &AnyType) {
+        let Self { endpoint, auth, client_id, username, calls } = outer;
+        let is_replaced = calls.is_some() && any.endpoint.is_some();
+        if self.calls.is_some() || is_replaced {
+            return;
+        }
+        self.calls = *calls;
+        if any.endpoint.is_none() {
+            inherit(&mut self.endpoint, endpoint);
+        }
+        if any.auth.is_none() {
+            inherit(&mut self.auth, auth);
+        }
+        if any.client_id.is_none() {
+            inherit(&mut self.client_id, client_id);
+        }
+        inherit(&mut self.username, username);
+    }
+}
+
+impl AnyType {
+    fn inherit(&mut self, outer: &Self) {
+        let Self { endpoint, auth, client_id } = outer;
+        inherit(&mut self.endpoint, endpoint);
+        inherit(&mut self.auth, auth);
+        inherit(&mut self.client_id, client_id);
     }
 }

@@ -3,7 +3,7 @@
 use crate::conf::argument::Problem;
 use crate::conf::directive::{Block, Directive, Refusal};
 use crate::conf::directives::DIRECTIVES;
-use crate::conf::settings::Kind;
+use crate::conf::kind::Kind;
 
 /// The option that a directive can be written as.
 #[derive(Clone, Copy)]

@@ -7,12 +7,11 @@ use crate::conf::place::{Fault, Files};
 use crate::conf::targets::Targets;
 use crate::conf::unmade::Unmade;
 use crate::credentials::Credentials;
+use crate::history::Histories;
 use crate::http::Destinations;
 use crate::nginx::conf::Conf;
 use crate::nginx::phase::Phase;
-use crate::nginx::value::Reported;
-use crate::report::Histories;
-use crate::variables;
+use crate::nginx::variable::Guard;
 
 /// Shared by all blocks of a configuration.
 #[derive(Default)]
@@ -26,7 +25,7 @@ pub(crate) struct MainConf {
     pub(crate) unmade: Unmade,
     pub(crate) histories: Histories,
     exchanges: Vec<Identity>,
-    has_source_variable: bool,
+    accepts_tokens: bool,
     phases: Vec<Phase>,
 }
 
@@ -40,14 +39,15 @@ impl MainConf {
         (self.exchanges.len() - 1, true)
     }
 
-    /// Defines `$sts_source_token`, which only configurations have that accept tokens: in others the
+    /// Notes that tokens are accepted, which `$sts_source_token` tells: in other configurations the
     /// name is for `map` and `set`.
-    pub(crate) fn define_source(&mut self, conf: &Conf<'_>) -> Result<(), Reported> {
-        if !self.has_source_variable {
-            variables::define_source(conf)?;
-            self.has_source_variable = true;
-        }
-        Ok(())
+    pub(crate) fn accept_tokens(&mut self) {
+        self.accepts_tokens = true;
+    }
+
+    /// Whether some location accepts tokens.
+    pub(crate) fn accepts_tokens(&self) -> bool {
+        self.accepts_tokens
     }
 
     /// Notes that some location is exchanged in a phase: the others cost nothing.
@@ -57,13 +57,13 @@ impl MainConf {
         }
     }
 
-    /// Looks at what shows only when all blocks are merged.
+    /// Looks at what shows only when all blocks are merged, and lets `R` read the target variables.
     ///
     /// # Errors
     /// Something cannot be meant as it is written.
-    pub(crate) fn finish(&self, conf: &Conf<'_>) -> Result<(), Fault> {
+    pub(crate) fn finish<R: Guard>(&self, conf: &Conf<'_>) -> Result<(), Fault> {
         self.unmade.check(conf)?;
-        self.targets.finish(conf)
+        self.targets.finish::<R>(conf)
     }
 
     pub(crate) fn phases(&self) -> &[Phase] {

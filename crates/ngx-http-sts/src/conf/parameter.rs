@@ -11,38 +11,7 @@ use crate::conf::directive::Accepted;
 use crate::conf::place::Place;
 use crate::conf::text::Text;
 use crate::nginx::conf::Conf;
-use crate::nginx::request::{OutOfMemory, Request};
-
-/// An extra parameter. One without variables is sent even when it is empty. The short name of a token
-/// type stands for its identifier, whether it is written or comes from a variable.
-pub(crate) struct Parameter {
-    pub(crate) name: String,
-    pub(crate) text: Rc<Text>,
-    /// Where it stands; `None` for what has a directive of its own.
-    pub(crate) place: Option<Place>,
-}
-
-impl Parameter {
-    /// What has a directive of its own.
-    pub(super) fn new(name: &str, text: Rc<Text>) -> Self {
-        Self { name: name.to_owned(), text, place: None }
-    }
-
-    /// The value for a request; `None` where a variable comes out empty: there is no such parameter then.
-    pub(crate) fn evaluate<'r>(
-        &'r self,
-        request: Request<'r>,
-    ) -> Result<Option<&'r [u8]>, OutOfMemory> {
-        let value = self.text.evaluate(request)?;
-        if !self.text.template.has_variables() {
-            return Ok(Some(value));
-        }
-        Ok(match parameters::token_type(&self.name, value) {
-            Some(identifier) => Some(identifier.as_bytes()),
-            None => (!value.is_empty()).then_some(value),
-        })
-    }
-}
+use crate::parameters::Parameter;
 
 /// Adds one to a list that is being written.
 pub(super) fn add(

@@ -6,8 +6,6 @@ use sts_core::encoding::Encoding;
 use sts_core::endpoint::HostField;
 use sts_core::expect::Expect;
 use sts_core::issued::TokenTypes;
-use sts_core::oauth;
-use sts_core::oauth::grant::Grant;
 use sts_core::secret::Secret;
 use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
@@ -15,14 +13,15 @@ use sts_net::idle::Limits;
 use crate::conf::carrier::{Accepted, Passed, Variables};
 use crate::conf::directive::Part;
 use crate::conf::error_status::ErrorStatuses;
-use crate::conf::exchange::{Challenge, OnFailure};
 use crate::conf::grant::Grants;
-use crate::conf::parameter::Parameter;
+use crate::conf::kind::Kind;
 use crate::conf::place::Places;
+use crate::conf::policy::{BoundTokens, Challenge, OnFailure};
 use crate::conf::wstrust::WsTrustSettings;
 use crate::nginx::phase::Phase;
 use crate::nginx::tls::Protocols;
 use crate::origin::Proxy;
+use crate::parameters::Parameter;
 
 /// Each directive's own value; `None` where it was not written.
 #[derive(Clone, Default)]
@@ -76,58 +75,15 @@ pub(crate) struct Settings {
     pub(crate) expiry_leeway: Option<u64>,
 }
 
-/// `STSType`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Disabled,
-    OAuth(&'static Grant),
-    WsTrust,
-}
-
-impl Kind {
-    /// The word of `STSType`.
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::Disabled => "disabled",
-            Self::OAuth(grant) => grant.name,
-            Self::WsTrust => "wstrust",
-        }
-    }
-
-    /// The words of `STSType` and `STSExchange`.
-    pub(crate) fn words() -> Vec<(&'static str, Self)> {
-        let grants = oauth::ALL.into_iter().map(Self::OAuth);
-        let kinds = [Self::WsTrust].into_iter().chain(grants).chain([Self::Disabled]);
-        kinds.map(|kind| (kind.word(), kind)).collect()
-    }
-
-    /// How the directives begin that only this type has; those without have only what is for any.
-    pub(crate) const fn prefix(self) -> &'static str {
-        match self {
-            Self::OAuth(grant) => match grant.name.as_bytes() {
-                b"cc" => "STSCC",
-                b"otx" => "STSOTX",
-                b"ropc" => "STSROPC",
-                _ => "STS",
-            },
-            Self::WsTrust => "STSWSTrust",
-            Self::Disabled => "STS",
-        }
-    }
-}
-
-/// `STSBoundTokens`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BoundTokens {
-    Allow,
-    Refuse,
-}
-
 impl Settings {
     /// Takes from `outer` what was not written here. Lists are replaced as a whole.
     pub(crate) fn inherit(&mut self, outer: &Self) {
-        self.inherit_exchange(outer);
-        self.inherit_common(outer);
+        self.inherit_from(outer, true);
+    }
+
+    /// Takes only what goes with either syntax, and not what `STSExchange` takes the place of.
+    pub(crate) fn inherit_common(&mut self, outer: &Self) {
+        self.inherit_from(outer, false);
     }
 
     /// Whether a type is in force that is none of nothing.
@@ -135,58 +91,92 @@ impl Settings {
         self.kind.is_some_and(|kind| kind != Kind::Disabled)
     }
 
-    /// What `STSExchange` takes the place of.
-    fn inherit_exchange(&mut self, outer: &Self) {
-        self.places.inherit(&outer.places, Part::Exchange);
-        inherit(&mut self.kind, &outer.kind);
-        if self.grants.any.endpoint.is_none() {
-            inherit(&mut self.wstrust.endpoint, &outer.wstrust.endpoint);
+    /// Every field is named, so that the compiler tells of one that is not inherited.
+    fn inherit_from(&mut self, outer: &Self, with_exchange: bool) {
+        let Self {
+            places,
+            kind,
+            grants,
+            wstrust,
+            parameters,
+            variables,
+            accept,
+            pass,
+            max_form,
+            source_encoding,
+            target_encoding,
+            token_types,
+            expect,
+            verify,
+            trusted_certificate,
+            crl,
+            protocols,
+            ciphers,
+            timeout,
+            phase,
+            after_body,
+            on_error,
+            on_missing,
+            error_status,
+            max_response,
+            keepalive,
+            max_calls,
+            bound_tokens,
+            ignore_client_abort,
+            challenge,
+            outgoing_proxy,
+            host,
+            retries,
+            retry_interval,
+            cache,
+            // A location inside answers otherwise.
+            purge: _,
+            crypto_passphrase,
+            cache_expires_in,
+            expiry_leeway,
+        } = outer;
+        // Before `any` is inherited.
+        self.wstrust.inherit(wstrust, with_exchange, &self.grants.any);
+        if with_exchange {
+            self.places.inherit(places, Part::Exchange);
+            inherit(&mut self.kind, kind);
+            self.grants.inherit(grants);
+            inherit(&mut self.parameters, parameters);
+            inherit(&mut self.verify, verify);
+            inherit(&mut self.timeout, timeout);
+            inherit(&mut self.cache_expires_in, cache_expires_in);
         }
-        if self.grants.any.auth.is_none() {
-            inherit(&mut self.wstrust.auth, &outer.wstrust.auth);
-        }
-        self.grants.inherit(&outer.grants);
-        self.wstrust.inherit_exchange(&outer.wstrust);
-        inherit(&mut self.parameters, &outer.parameters);
-        inherit(&mut self.verify, &outer.verify);
-        inherit(&mut self.timeout, &outer.timeout);
-        inherit(&mut self.cache_expires_in, &outer.cache_expires_in);
-    }
-
-    /// What goes with either syntax.
-    pub(crate) fn inherit_common(&mut self, outer: &Self) {
-        self.places.inherit(&outer.places, Part::Common);
-        self.wstrust.inherit_common(&outer.wstrust);
-        inherit(&mut self.variables, &outer.variables);
-        inherit(&mut self.accept, &outer.accept);
-        inherit(&mut self.pass, &outer.pass);
-        inherit(&mut self.max_form, &outer.max_form);
-        inherit(&mut self.source_encoding, &outer.source_encoding);
-        inherit(&mut self.target_encoding, &outer.target_encoding);
-        inherit(&mut self.token_types, &outer.token_types);
-        inherit(&mut self.expect, &outer.expect);
-        inherit(&mut self.trusted_certificate, &outer.trusted_certificate);
-        inherit(&mut self.crl, &outer.crl);
-        inherit(&mut self.protocols, &outer.protocols);
-        inherit(&mut self.ciphers, &outer.ciphers);
-        inherit(&mut self.phase, &outer.phase);
-        inherit(&mut self.after_body, &outer.after_body);
-        inherit(&mut self.on_error, &outer.on_error);
-        inherit(&mut self.on_missing, &outer.on_missing);
-        inherit(&mut self.error_status, &outer.error_status);
-        inherit(&mut self.max_response, &outer.max_response);
-        inherit(&mut self.keepalive, &outer.keepalive);
-        inherit(&mut self.max_calls, &outer.max_calls);
-        inherit(&mut self.bound_tokens, &outer.bound_tokens);
-        inherit(&mut self.ignore_client_abort, &outer.ignore_client_abort);
-        inherit(&mut self.challenge, &outer.challenge);
-        inherit(&mut self.outgoing_proxy, &outer.outgoing_proxy);
-        inherit(&mut self.host, &outer.host);
-        inherit(&mut self.retries, &outer.retries);
-        inherit(&mut self.retry_interval, &outer.retry_interval);
-        inherit(&mut self.cache, &outer.cache);
-        inherit(&mut self.crypto_passphrase, &outer.crypto_passphrase);
-        inherit(&mut self.expiry_leeway, &outer.expiry_leeway);
+        self.places.inherit(places, Part::Common);
+        inherit(&mut self.variables, variables);
+        inherit(&mut self.accept, accept);
+        inherit(&mut self.pass, pass);
+        inherit(&mut self.max_form, max_form);
+        inherit(&mut self.source_encoding, source_encoding);
+        inherit(&mut self.target_encoding, target_encoding);
+        inherit(&mut self.token_types, token_types);
+        inherit(&mut self.expect, expect);
+        inherit(&mut self.trusted_certificate, trusted_certificate);
+        inherit(&mut self.crl, crl);
+        inherit(&mut self.protocols, protocols);
+        inherit(&mut self.ciphers, ciphers);
+        inherit(&mut self.phase, phase);
+        inherit(&mut self.after_body, after_body);
+        inherit(&mut self.on_error, on_error);
+        inherit(&mut self.on_missing, on_missing);
+        inherit(&mut self.error_status, error_status);
+        inherit(&mut self.max_response, max_response);
+        inherit(&mut self.keepalive, keepalive);
+        inherit(&mut self.max_calls, max_calls);
+        inherit(&mut self.bound_tokens, bound_tokens);
+        inherit(&mut self.ignore_client_abort, ignore_client_abort);
+        inherit(&mut self.challenge, challenge);
+        inherit(&mut self.outgoing_proxy, outgoing_proxy);
+        inherit(&mut self.host, host);
+        inherit(&mut self.retries, retries);
+        inherit(&mut self.retry_interval, retry_interval);
+        inherit(&mut self.cache, cache);
+        inherit(&mut self.crypto_passphrase, crypto_passphrase);
+        inherit(&mut self.expiry_leeway, expiry_leeway);
     }
 }
 

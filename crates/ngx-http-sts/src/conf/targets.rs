@@ -5,8 +5,7 @@ use crate::conf::carrier::Carrier;
 use crate::conf::directive::Refusal;
 use crate::conf::place::{Fault, Place};
 use crate::nginx::conf::Conf;
-use crate::nginx::variable::{self, LateVariable};
-use crate::variables;
+use crate::nginx::variable::{self, Guard, LateVariable};
 
 /// The names of target variables.
 #[derive(Default)]
@@ -83,10 +82,10 @@ impl Targets {
 
     /// When all is merged: puts our readers in place, and fails for a name that another directive gives a
     /// value to, and for one that is used and never gets one.
-    pub(crate) fn finish(&self, conf: &Conf<'_>) -> Result<(), Fault> {
+    pub(crate) fn finish<R: Guard>(&self, conf: &Conf<'_>) -> Result<(), Fault> {
         for (index, target) in self.0.iter().enumerate() {
             let Target { name, place, whereabouts, .. } = target;
-            if !target.variable.install::<variables::Target>(index) {
+            if !target.variable.install::<R>(index) {
                 let problem = format!("\"STSVariables\": {}{whereabouts}", taken(name));
                 return Err(Fault::at(place, problem));
             }

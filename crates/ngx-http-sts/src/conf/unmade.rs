@@ -3,8 +3,9 @@
 //! It shows when all blocks are merged. A block may have a part of an exchange for the blocks inside
 //! of it, so what counts is whether any exchange uses what it says.
 
+use crate::conf::kind::Kind;
 use crate::conf::place::{Fault, Place};
-use crate::conf::settings::{Kind, Settings};
+use crate::conf::settings::Settings;
 use crate::nginx::conf::{Block, Conf};
 
 /// What was found while blocks were merged.

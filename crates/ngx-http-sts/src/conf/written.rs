@@ -6,9 +6,10 @@
 
 use crate::conf::argument::Problem;
 use crate::conf::directive::{Accepted, Block, Directive, Part};
+use crate::conf::kind::Kind;
 use crate::conf::main::MainConf;
 use crate::conf::ropc_directive;
-use crate::conf::settings::{Kind, Settings};
+use crate::conf::settings::Settings;
 use crate::nginx::conf::Conf;
 
 /// What was written in one block.

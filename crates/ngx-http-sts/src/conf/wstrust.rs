@@ -14,10 +14,10 @@ use sts_core::wstrust::{APPLIES_TO, CLAIM};
 use crate::conf::argument::Problem;
 use crate::conf::directive::Refusal;
 use crate::conf::grant::AnyType;
-use crate::conf::parameter::Parameter;
 use crate::conf::settings::inherit;
 use crate::conf::text::Text;
 use crate::nginx::conf::Conf;
+use crate::parameters::Parameter;
 
 /// Each directive's own value; `None` where it was not written.
 #[derive(Clone, Default)]
@@ -69,24 +69,46 @@ pub(crate) struct Exchange {
 }
 
 impl WsTrustSettings {
-    /// What `STSExchange` takes the place of, but for endpoint and authentication.
-    pub(crate) fn inherit_exchange(&mut self, outer: &Self) {
-        inherit(&mut self.applies_to, &outer.applies_to);
-        inherit(&mut self.token_type, &outer.token_type);
-        inherit(&mut self.value_type, &outer.value_type);
-    }
-
-    /// What goes with either syntax.
-    pub(crate) fn inherit_common(&mut self, outer: &Self) {
-        inherit(&mut self.version, &outer.version);
-        inherit(&mut self.soap_version, &outer.soap_version);
-        inherit(&mut self.key_type, &outer.key_type);
-        inherit(&mut self.token_as, &outer.token_as);
-        inherit(&mut self.source_as, &outer.source_as);
-        inherit(&mut self.source_elements, &outer.source_elements);
-        inherit(&mut self.token_wrapper, &outer.token_wrapper);
-        inherit(&mut self.to, &outer.to);
-        inherit(&mut self.claims, &outer.claims);
+    /// Takes from `outer` what was not written here; `with_exchange` also what `STSExchange` takes the
+    /// place of. Every field is named, so that the compiler tells of one that is not inherited.
+    pub(crate) fn inherit(&mut self, outer: &Self, with_exchange: bool, any: &AnyType) {
+        let Self {
+            endpoint,
+            auth,
+            applies_to,
+            token_type,
+            value_type,
+            version,
+            soap_version,
+            key_type,
+            token_as,
+            source_as,
+            source_elements,
+            token_wrapper,
+            to,
+            claims,
+        } = outer;
+        if with_exchange {
+            // What is written for any type replaces what is written around for this one.
+            if any.endpoint.is_none() {
+                inherit(&mut self.endpoint, endpoint);
+            }
+            if any.auth.is_none() {
+                inherit(&mut self.auth, auth);
+            }
+            inherit(&mut self.applies_to, applies_to);
+            inherit(&mut self.token_type, token_type);
+            inherit(&mut self.value_type, value_type);
+        }
+        inherit(&mut self.version, version);
+        inherit(&mut self.soap_version, soap_version);
+        inherit(&mut self.key_type, key_type);
+        inherit(&mut self.token_as, token_as);
+        inherit(&mut self.source_as, source_as);
+        inherit(&mut self.source_elements, source_elements);
+        inherit(&mut self.token_wrapper, token_wrapper);
+        inherit(&mut self.to, to);
+        inherit(&mut self.claims, claims);
     }
 
     /// The protocol, and how the gateway authenticates. `any` is what is written for any type.

@@ -5,7 +5,7 @@ use sts_flight::failed::{Exceeded, Failed};
 use sts_net::calls::Full as QueueFull;
 use sts_net::http1::answer::AnswerError;
 
-use crate::http::Limit;
+use crate::http::limit::Limit;
 use crate::nginx::peer::ConnectError;
 use crate::origin::{OpenError, TalkError};
 

@@ -9,10 +9,10 @@ use sts_core::report::gist;
 use sts_core::report::record::Record;
 use sts_zone::ledger;
 
-use crate::module::Sts;
 use crate::nginx::conf::Conf;
 use crate::nginx::value::Reported;
 use crate::nginx::zone::SharedMemory;
+use crate::sts::Sts;
 
 /// The zone in which the workers tell each other which exchanges have succeeded. It outlives a reload: an
 /// exchange that is configured as before is not new.

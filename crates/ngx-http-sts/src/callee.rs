@@ -1,0 +1,32 @@
+//! What a call needs, which may outlive the request that started it.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use sts_core::cache_key::ExchangeKey;
+use sts_core::expect::Expect;
+use sts_core::issued::TokenTypes;
+use sts_core::life::LifePolicy;
+use sts_core::profile::Profile;
+
+use crate::credentials::Credential;
+use crate::history::History;
+use crate::http::{Destination, Limit};
+
+/// What a call needs, which may outlive the request that started it.
+pub(crate) struct Callee {
+    pub(crate) profile: Profile,
+    pub(crate) credential: Rc<Credential>,
+    pub(crate) proxy_credential: Option<Rc<Credential>>,
+    pub(crate) destination: Rc<Destination>,
+    pub(crate) limit: Limit,
+    pub(crate) key: ExchangeKey,
+    pub(crate) life: LifePolicy,
+    /// Which types of token are taken.
+    pub(crate) token_types: Rc<TokenTypes>,
+    /// What else of a token has to be as it was asked for.
+    pub(crate) expect: Expect,
+    /// The second in which it was told that an expiry cannot be read.
+    pub(crate) doubted: Cell<u64>,
+    pub(crate) history: Rc<History>,
+}

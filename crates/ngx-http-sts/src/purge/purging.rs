@@ -1,0 +1,65 @@
+//! A purge, which takes several steps.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use sts_zone::zone;
+
+use crate::cache::{Cache, SourceTags};
+use crate::nginx::suspend::Resumer;
+use crate::nginx::timer::{Hold, Timer};
+
+/// What is to be forgotten.
+pub(super) enum What {
+    All,
+    /// What was issued by some exchanges, by their tags.
+    Exchanges(Vec<u64>),
+    /// What was issued for one source token.
+    Source(SourceTags),
+}
+
+/// A purge that is under way.
+pub(crate) struct Purging {
+    pub(super) cache: Rc<Cache>,
+    pub(super) what: What,
+    /// Where its next step begins; `None` when it is over.
+    pub(super) from: Cell<Option<usize>>,
+    pub(super) removed: Cell<usize>,
+    pub(super) waiter: RefCell<Option<Resumer>>,
+}
+
+impl Purging {
+    pub(super) async fn run(&self) {
+        while self.from.get().is_some() {
+            // It is over in the next iteration of the event loop, and meanwhile holds a worker that
+            // shuts down.
+            Timer::new(0, Hold::default()).await;
+            self.step();
+        }
+    }
+
+    pub(super) fn step(&self) {
+        let Some(from) = self.from.get() else { return };
+        let what = match &self.what {
+            What::All => zone::Purge::All,
+            What::Exchanges(tags) => zone::Purge::Exchanges(tags),
+            What::Source(SourceTags { sources, exchanges }) => {
+                zone::Purge::Sources { sources, exchanges }
+            }
+        };
+        let (removed, next) = self.cache.purge(what, from);
+        self.removed.set(self.removed.get() + removed);
+        self.from.set(next);
+    }
+}
+
+/// The end of a purge, however it comes: its client must not wait for ever.
+pub(super) struct Ending(pub(super) Rc<Purging>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if let Some(waiter) = &*self.0.waiter.borrow() {
+            waiter.resume();
+        }
+    }
+}

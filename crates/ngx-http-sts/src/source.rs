@@ -1,0 +1,50 @@
+//! The source token of a request, and what was found where it may stand.
+
+use std::rc::Rc;
+
+use sts_core::encoding::Encoding;
+use sts_core::error::Failure;
+use sts_core::secret::SharedSecret;
+
+use crate::conf::Carrier;
+
+/// A source token as it was found, with the expression that gave it. A later visit may see a request
+/// from which it has been removed.
+#[derive(Clone)]
+pub(crate) struct Source {
+    pub(crate) text: Rc<str>,
+    pub(crate) token: SharedSecret,
+    pub(crate) encoding: Option<Encoding>,
+    /// It was found by `STSAcceptSourceTokenIn`.
+    pub(crate) accepted: bool,
+    /// It came with the scheme DPoP.
+    pub(crate) with_dpop: bool,
+    /// Why there is none that could be used, although there is something.
+    pub(crate) fault: Option<Failure>,
+}
+
+impl Source {
+    /// A token that was found, or is empty.
+    pub(crate) fn new(carrier: &Carrier, token: &[u8]) -> Self {
+        Self {
+            text: carrier.source_text.clone(),
+            token: SharedSecret::new(token),
+            encoding: carrier.source_encoding,
+            accepted: false,
+            with_dpop: false,
+            fault: None,
+        }
+    }
+
+    pub(crate) fn unusable(carrier: &Carrier, fault: Failure) -> Self {
+        Self { fault: Some(fault), ..Self::new(carrier, &[]) }
+    }
+}
+
+/// What was found in one place.
+#[derive(Clone)]
+pub(crate) enum Look {
+    Nothing,
+    Token { token: SharedSecret, with_dpop: bool },
+    Unusable(Failure),
+}
