@@ -13,6 +13,7 @@
 //! | [`context`] | what is known of a client's request, over internal redirects too |
 //! | [`course`] | how far one request, or one subrequest, has come |
 //! | [`values`] | what a request brings to its exchange |
+//! | [`parameters`] | the extra parameters of a call |
 //! | [`ask`] | what a request asks an STS for, and the call that gets it |
 //! | [`carry`] | how tokens get out of a request and into it |
 //! | [`cache`] | the tokens that all workers share |
