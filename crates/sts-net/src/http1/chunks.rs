@@ -6,7 +6,7 @@ use memchr::memchr;
 use crate::http1::answer::AnswerError;
 use crate::http1::body::Body;
 
-/// Bytes of the line with the size of a chunk. What it has beyond the size is of no use to anybody.
+/// Bytes of the line with the size of a chunk. What it has beyond the size has no use.
 const MAX_LINE: usize = 1024;
 
 /// Bytes that all these lines may have beyond the longest size, together.
