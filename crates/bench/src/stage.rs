@@ -67,7 +67,7 @@ impl Stage {
         })
     }
 
-    /// Nobody is measured who does not do what is asked for.
+    /// Checks that each gateway does what is asked for before it is measured.
     fn check(&self, length: usize) -> Result<()> {
         for gateway in &self.gateways {
             let source = Tokens::source(length).numbered(0);
@@ -96,7 +96,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Says who does not do what, with what its NGINX has logged.
+    /// Says which gateway does not do what, with what its NGINX has logged.
     pub(crate) fn blame(&self, gateway: &Gateway, what: &str) -> String {
         format!(
             "{} with {} workers: {what}\n{}",
