@@ -422,7 +422,7 @@ fn for_others(path: &str, more: &str) -> String {
 
 #[test]
 fn the_gateways_own_token_does_not_pass_for_that_of_its_users() {
-    let scene = sts(|sts| sts.requestor(gateway()).ignoring_for_whom());
+    let scene = sts(|sts| sts.requestor(gateway()).ignoring_subject());
     let server = for_others("/default", "")
         + &for_others("/actas", "STSWSTrustVersion 1.4;").replace("onbehalfof", "actas")
         + &for_others("/off", "STSExpect off;")

@@ -1,5 +1,5 @@
-//! Client assertions: JWTs by which a client proves who it is (RFC 7521 section 4.2, RFC 7523 section
-//! 3), checked without leniency. Nothing here is shared with what makes them.
+//! Client assertions: JWTs by which a client proves its identity (RFC 7521 section 4.2, RFC 7523
+//! section 3), checked without leniency. Nothing here is shared with what makes them.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
