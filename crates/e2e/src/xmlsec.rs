@@ -6,7 +6,7 @@ use std::process::Command;
 use devsts::pki::Identity;
 use tempfile::TempDir;
 
-/// Who is believed to have signed.
+/// Checks signatures with the key of one signer, by xmlsec1.
 pub struct Verifier {
     directory: TempDir,
 }

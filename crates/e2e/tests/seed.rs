@@ -44,7 +44,7 @@ const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 fn keycloak() -> devsts::sts::Builder {
-    // Nobody vouches for it: the location does not validate the server.
+    // No CA vouches for it: the location does not validate the server.
     let identity = Identity::self_signed(&Leaf::server().dns("keycloak"));
     Sts::builder().tls(Tls::new(identity)).path("/auth/realms/master/protocol/openid-connect/token")
 }
