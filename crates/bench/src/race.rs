@@ -221,11 +221,11 @@ pub(crate) fn measure(
         let after = gateway.map_or(Ok(0), |gateway| gateway.time())?;
         Ok((after - before, outcome))
     })?;
-    let blame = |what: &str| match gateway {
-        Some(gateway) => stage.blame(gateway, what),
+    let failure = |what: &str| match gateway {
+        Some(gateway) => stage.failure(gateway, what),
         None => format!("the STS: {what}"),
     };
-    let outcome = outcome.all_well().map_err(|error| blame(&error.to_string()))?;
+    let outcome = outcome.all_well().map_err(|error| failure(&error.to_string()))?;
     let calls = stage.sts.calls() - calls;
     let expected = match scenario.tokens {
         Which::New if entrant.exchanges() => outcome.answers,
@@ -233,7 +233,7 @@ pub(crate) fn measure(
     };
     if calls != expected {
         let answers = outcome.answers;
-        return Err(blame(&format!("{calls} calls for {answers} requests")).into());
+        return Err(failure(&format!("{calls} calls for {answers} requests")).into());
     }
     Ok(Sample {
         rate: outcome.rate(),
