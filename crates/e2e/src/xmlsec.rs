@@ -12,7 +12,7 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Believes in the key of this certificate.
+    /// Trusts the key of this certificate.
     ///
     /// # Panics
     /// When there is no directory for it.

@@ -41,12 +41,12 @@ fn the_star_is_the_user_that_nginx_has_authenticated() {
     let scene = scene();
     let nginx = behind_auth_basic(&scene);
 
-    let request = nginx.get("/").header("Authorization", ALICE).header("X-Token", "her-token");
-    assert_exchanged(request.send(), "her-token");
+    let request = nginx.get("/").header("Authorization", ALICE).header("X-Token", "alices-token");
+    assert_exchanged(request.send(), "alices-token");
 
     let call = scene.only_call();
     assert_eq!(call.parameter("username"), Some("alice"));
-    assert_eq!(call.parameter("password"), Some("her-token"));
+    assert_eq!(call.parameter("password"), Some("alices-token"));
     assert_eq!(call.parameter("client_id"), Some("public"));
 }
 

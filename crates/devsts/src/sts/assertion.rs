@@ -34,7 +34,7 @@ const MAX_LIFE: u64 = 600;
 #[derive(Debug, Default)]
 pub(super) struct Seen(Mutex<HashMap<(String, String), u64>>);
 
-/// An assertion, decoded and not yet believed.
+/// An assertion, decoded and not yet verified.
 struct Jwt<'a> {
     header: Map<String, Value>,
     claims: Map<String, Value>,

@@ -1,4 +1,4 @@
-//! Which client assertions the token endpoint believes (RFC 7521, RFC 7523), and the grants that
+//! Which client assertions the token endpoint accepts (RFC 7521, RFC 7523), and the grants that
 //! depend on the client's identity.
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -123,12 +123,12 @@ fn what_is_wrong_with_an_assertion_is_refused() {
     let good = |jti: &str| Assertion::new(&sts, jti).header("kid", "k1");
     assert_eq!(wire.ask(&at(&sts, request(&good("good").sign(&key)))).status, 200);
 
-    let stranger = PKey::generate_ed25519().unwrap();
+    let other_key = PKey::generate_ed25519().unwrap();
     let signed = good("signed").sign(&key);
     let tampered = format!("{}.{}", good("other").input(), signed.rsplit('.').next().unwrap());
     let hmac = PKey::hmac(public_pem(&key).as_bytes()).unwrap();
     let rows = [
-        ("another key", good("1").sign(&stranger)),
+        ("another key", good("1").sign(&other_key)),
         ("other claims than were signed", tampered),
         ("another audience", good("2").claim("aud", "https://elsewhere").sign(&key)),
         ("an audience of another path", good("3").claim("aud", sts.url("/other")).sign(&key)),
