@@ -7,7 +7,7 @@ help: ## say what can be made
 	@echo "  Everything installs what it lacks (Debian: apt-get, as root or with sudo). Settings:"
 	@echo "  WITH_NGINX=debian|vendored   Debian's NGINX (default), or the newest of the nginx-src crate"
 	@echo "  NGINX_BUILD_DIR=.../objs     any other, configured --with-compat and built there"
-	@echo "  TEST=name                    only the tests whose name holds this"
+	@echo "  TEST=name                    only the tests with this in their name"
 
 .PHONY: build
 build: ## build/ngx_http_sts_module.so and build/nginx, the NGINX it is for

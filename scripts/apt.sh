@@ -26,7 +26,7 @@ options=(-q -y --no-install-recommends
     -o DPkg::Lock::Timeout=600
     -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold)
 
-# A source list of somebody else's that does not answer need not stop us.
+# A package source of another vendor that does not answer need not stop us.
 apt-get "${options[@]}" update || echo "apt-get update failed; trying with the lists there are"
 apt-get "${options[@]}" install "$@"
 

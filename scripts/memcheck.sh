@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Runs a short soak and a set of tests under valgrind: on an NGINX whose pools are no more than a list
-# of single blocks, and with a module that keeps no blocks for later, so that a use of what is gone
-# shows. Fails when valgrind reports anything, but for what is known of others (valgrind.supp).
+# Runs a short soak and a set of tests under valgrind: on an NGINX with pools that are no more than
+# a list of single blocks, and with a module that keeps no blocks for later, so that a use of what
+# is gone shows. Fails when valgrind reports anything, but for what is known of others
+# (valgrind.supp).
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -51,7 +51,7 @@ memcheck() {
 }
 
 # The newest NGINX that a crate carries, with all that the tests use. Its paths are relative to the
-# prefix (-p), so that it runs anywhere, as anybody.
+# prefix (-p), so that it runs anywhere, as any user.
 # usage: newest <options of the compiler>
 newest() {
     local source inputs flags=(

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests: the crates' own (no NGINX needed), or those on a real NGINX.
 # usage: test.sh unit|e2e|soak|doors (WITH_NGINX, NGINX_BUILD_DIR: on which NGINX; TEST: only tests
-#                                     whose name holds this; STS_SOAK: how many exchanges; STS_DOORS:
-#                                     how many configurations)
+#                                     with this in their name; STS_SOAK: how many exchanges;
+#                                     STS_DOORS: how many configurations)
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -14,7 +14,7 @@ const GAP: f64 = 16.0;
 /// What of the picture is above the bars.
 const TOP: f64 = 62.0;
 
-/// Where each of them has its colour; they differ for who sees no red or no green, too.
+/// The colour of each; readers who see no red or no green can tell them apart, too.
 const COLOURS: [(Contestant, &str); 4] = [
     (Contestant::Module, "#0a7d4f"),
     (Contestant::AuthRequest, "#8fb8de"),

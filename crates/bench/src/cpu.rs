@@ -22,7 +22,7 @@ pub(crate) fn own_memory(process: u32) -> Result<u64> {
     Ok(number.parse()?)
 }
 
-/// The children of a process whose command line begins like this.
+/// The children of a process with a command line that begins like this.
 pub(crate) fn children(parent: u32, title: &str) -> Result<Vec<u32>> {
     let mut children = Vec::new();
     for entry in fs::read_dir("/proc")?.flatten() {

@@ -21,7 +21,7 @@ mod token;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// What stops the benchmark. It is a tool: nobody handles one error otherwise than another.
+/// What stops the benchmark. It is a tool: all errors are handled alike.
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 

@@ -135,7 +135,7 @@ fn compete(
     }
     let mut samples = vec![Vec::new(); scenario.entrants.len()];
     for round in 0..rounds {
-        // Nobody is always behind the same one.
+        // None always runs behind the same one.
         for turn in 0..samples.len() {
             let number = (turn + round) % scenario.entrants.len();
             if let (Some(entrant), Some(of)) =
@@ -177,13 +177,13 @@ fn warm_up(stage: &Stage, entrant: Entrant, scenario: &Scenario) -> Result<()> {
     let mut numbers = 0..count;
     let requests =
         || numbers.next().map(|number| request(scenario.location, &tokens.numbered(number)));
-    // No two of them are the same, so nobody coalesces.
+    // No two of them are the same, so none are coalesced.
     let connections = scenario.connections.min(16);
     Load::connect(port(stage, entrant)?, connections)?.run(Duration::MAX, requests)?.all_well()?;
     Ok(())
 }
 
-/// The next number of a token that nobody has had.
+/// The next number of a token that was not used yet.
 static NEW: AtomicU64 = AtomicU64::new(1_000_000_000);
 
 pub(crate) fn measure(
@@ -221,11 +221,11 @@ pub(crate) fn measure(
         let after = gateway.map_or(Ok(0), |gateway| gateway.time())?;
         Ok((after - before, outcome))
     })?;
-    let blame = |what: &str| match gateway {
-        Some(gateway) => stage.blame(gateway, what),
+    let failure = |what: &str| match gateway {
+        Some(gateway) => stage.failure(gateway, what),
         None => format!("the STS: {what}"),
     };
-    let outcome = outcome.all_well().map_err(|error| blame(&error.to_string()))?;
+    let outcome = outcome.all_well().map_err(|error| failure(&error.to_string()))?;
     let calls = stage.sts.calls() - calls;
     let expected = match scenario.tokens {
         Which::New if entrant.exchanges() => outcome.answers,
@@ -233,7 +233,7 @@ pub(crate) fn measure(
     };
     if calls != expected {
         let answers = outcome.answers;
-        return Err(blame(&format!("{calls} calls for {answers} requests")).into());
+        return Err(failure(&format!("{calls} calls for {answers} requests")).into());
     }
     Ok(Sample {
         rate: outcome.rate(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::contestant::Contestant;
 
-/// One race: everybody gets the same load, in turns.
+/// One race: all entrants get the same load, in turns.
 #[derive(Clone, Copy)]
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
@@ -29,7 +29,7 @@ pub(crate) enum Tokens {
     New,
 }
 
-/// Who is asked. The first of a race is what the others are compared with.
+/// What serves the requests. The first of a race is what the others are compared with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entrant {
     Gateway(Contestant),
@@ -135,7 +135,7 @@ impl Entrant {
         }
     }
 
-    /// Whose NGINX takes part.
+    /// The contestant, when NGINX takes part.
     pub(crate) const fn contestant(self) -> Option<Contestant> {
         match self {
             Self::Gateway(contestant) => Some(contestant),

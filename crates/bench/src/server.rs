@@ -43,7 +43,7 @@ pub(crate) struct Seen {
     answered: AtomicU64,
     start: Instant,
     watching: AtomicBool,
-    /// What stood in `Authorization`, while somebody watches.
+    /// What stood in `Authorization`, while the benchmark watches.
     authorization: Mutex<Vec<u8>>,
 }
 
@@ -66,7 +66,7 @@ impl Server {
         thread::spawn(move || {
             let run = cpu::leave_to_workers(workers)
                 .and_then(|()| Serving::new(role, listener, theirs))
-                // Nobody waits for it any more if this fails.
+                // If this fails, the other side does not wait any more.
                 .inspect(|_| _ = started.send(()))
                 .and_then(Serving::run);
             if let Err(error) = run {
@@ -202,7 +202,7 @@ impl Serving {
                 *place = Some(connection);
             }
         } else {
-            // What was due here later goes to nobody.
+            // What was due here later is dropped.
             self.later.retain(|Reverse((_, of, _))| *of != number);
             self.free.push(number);
         }
@@ -222,8 +222,8 @@ impl Serving {
     }
 
     fn note_answer(&self) {
-        let passed = self.seen.start.elapsed().as_nanos() as u64;
-        self.seen.answered.store(passed, Ordering::Relaxed);
+        let elapsed = self.seen.start.elapsed().as_nanos() as u64;
+        self.seen.answered.store(elapsed, Ordering::Relaxed);
     }
 
     fn answer(&mut self, request: &[u8], extent: Extent) -> (When, Vec<u8>) {

@@ -67,7 +67,7 @@ impl Stage {
         })
     }
 
-    /// Nobody is measured who does not do what is asked for.
+    /// Checks that each gateway does what is asked for before it is measured.
     fn check(&self, length: usize) -> Result<()> {
         for gateway in &self.gateways {
             let source = Tokens::source(length).numbered(0);
@@ -81,7 +81,7 @@ impl Stage {
                 let (outcome, seen) = self.backend.watch(|| {
                     Load::connect(gateway.port, 1)?.run(Duration::ZERO, || once.take())?.all_well()
                 });
-                outcome.map_err(|error| self.blame(gateway, &error.to_string()))?;
+                outcome.map_err(|error| self.failure(gateway, &error.to_string()))?;
                 let calls = self.sts.calls() - calls;
                 let wanted = u64::from(turn == "miss" && gateway.contestant != Contestant::Limit);
                 if seen != [b"Bearer ", expected.as_slice()].concat() || calls != wanted {
@@ -89,15 +89,15 @@ impl Stage {
                         "a {turn} makes {calls} calls and gives the backend \"…{}\"",
                         String::from_utf8_lossy(seen.rchunks(40).next().unwrap_or_default())
                     );
-                    return Err(self.blame(gateway, &what).into());
+                    return Err(self.failure(gateway, &what).into());
                 }
             }
         }
         Ok(())
     }
 
-    /// Says who does not do what, with what its NGINX has logged.
-    pub(crate) fn blame(&self, gateway: &Gateway, what: &str) -> String {
+    /// Says which gateway does not do what, with what its NGINX has logged.
+    pub(crate) fn failure(&self, gateway: &Gateway, what: &str) -> String {
         format!(
             "{} with {} workers: {what}\n{}",
             gateway.contestant.name(),

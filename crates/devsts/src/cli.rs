@@ -15,10 +15,11 @@ devsts sts [OPTION]...          an STS with an OAuth 2.0 token endpoint
   --client ID[:SECRET]          a client, a public one without secret; repeatable
   --client-key ID=FILE          a client that signs: PEM with its public key or certificate
   --client-cert ID=NAME         a client with a certificate for this common name
-  --anonymous                   answer also to clients that do not say who they are
+  --anonymous                   answer also to clients that send no client_id
   --path PATH                   where the token endpoint is (/token); repeatable
   --wstrust PATH                speak WS-Trust at this path; repeatable
-  --wstrust-user NAME:PASSWORD  who may ask there, by HTTP Basic or a UsernameToken; without, all
+  --wstrust-user NAME:PASSWORD  a user that may ask there, by HTTP Basic or a UsernameToken;
+                                without, all clients may
   --tokens digest|source|jwt    what target tokens are made of (digest)
   --expires-in SECONDS|none     the lifetime that is told (3600)
   --manners NAME                refuse in the words of a real server: keycloak, dex,
@@ -282,7 +283,7 @@ mod tests {
             "sts --listen nowhere",
             "sts --client :secret",
             "sts --latency fast",
-            "sts --manners nobody",
+            "sts --manners unknown",
             "sts --wstrust-user :password",
             "sts --tls-cert a.crt",
             "backend --client a:b",

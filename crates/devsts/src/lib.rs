@@ -1,6 +1,6 @@
 //! A development STS and an echo backend, as libraries for tests and as processes.
 //!
-//! The STS checks what it is sent as strictly as the standards allow, so that a test that passes
+//! The STS checks what it is sent as strictly as the standards allow, so that a test that succeeds
 //! here says something about real ones. What it does wrong, it does on request: see [`Script`].
 //!
 //! | module | what it is |

@@ -105,7 +105,7 @@ fn run_backend(options: BackendOptions) -> io::Result<()> {
 fn serve(server: &Server, url: &str, common: &Common) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        // Before anybody is told that the server is ready: a signal may be the answer to that.
+        // Before the server says that it is ready: a signal may be the answer to that.
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         say(&format!("listening on {url}"));
@@ -146,7 +146,7 @@ fn write_pki(options: &PkiOptions) -> io::Result<()> {
     std::fs::write(file("server.key"), server.key_pem())
 }
 
-/// Whoever waits for the file to appear finds it complete.
+/// A process that waits for the file to appear finds it complete.
 fn write_whole(file: &Path, text: &str) -> io::Result<()> {
     let unfinished = file.with_extension("unfinished");
     std::fs::write(&unfinished, text)?;
@@ -154,7 +154,7 @@ fn write_whole(file: &Path, text: &str) -> io::Result<()> {
 }
 
 fn say(line: &str) {
-    // Nobody may be reading, which is no reason to stop.
+    // A closed standard output is no reason to stop.
     let _ = writeln!(io::stdout(), "{line}");
 }
 

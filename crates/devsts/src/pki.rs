@@ -121,7 +121,7 @@ impl Identity {
         make(leaf, Some(self)).expect("a certificate")
     }
 
-    /// A certificate by nobody but itself.
+    /// A certificate that its own key has signed.
     pub fn self_signed(leaf: &Leaf) -> Self {
         make(leaf, None).expect("a self-signed certificate")
     }
@@ -209,7 +209,7 @@ fn make(leaf: &Leaf, issuer: Option<&Identity>) -> Result<Identity, openssl::err
     extend(&mut builder, leaf, issuer)?;
     builder.sign(issuer.map_or(&*key, Identity::key), MessageDigest::sha256())?;
     let chain = match issuer {
-        // A root is not sent: who trusts it has it.
+        // A root is not sent: a peer that trusts it has it.
         Some(issuer) if !is_root(&issuer.certificate) => {
             let mut chain = vec![issuer.certificate.clone()];
             chain.extend(issuer.chain.iter().cloned());

@@ -203,7 +203,7 @@ impl When {
         Self::matching(move |call| call.path() == path)
     }
 
-    /// The calls that pass the test.
+    /// The calls for which the test is true.
     pub fn matching(test: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Self {
         Self { test: Arc::new(test), skip: 0, times: usize::MAX }
     }

@@ -225,7 +225,7 @@ impl Drop for Server {
             && thread.join().is_err()
             && !thread::panicking()
         {
-            // A broken server would make its tests pass for the wrong reason.
+            // A broken server would make its tests succeed for the wrong reason.
             std::panic::resume_unwind(Box::new("the server's thread panicked"));
         }
         if let Listen::Unix(path) = &self.local {

@@ -91,12 +91,12 @@ impl Deref for Sts {
 }
 
 /// A note about a call that was answered by the token endpoint itself, for a log. The tokens are
-/// whole: whoever prints them decides.
+/// whole: what is printed of them is up to the caller.
 #[derive(Clone, Debug)]
 pub struct Noted {
     /// The call's number.
     pub call: u64,
-    /// Which client proved who it is.
+    /// The client that authenticated.
     pub client: Option<String>,
     /// The source token.
     pub source: Option<String>,
@@ -167,7 +167,7 @@ impl Builder {
         self
     }
 
-    /// Answers also to clients that do not say who they are.
+    /// Answers also to clients that send no `client_id`.
     #[must_use]
     pub fn anonymous(mut self) -> Self {
         self.anonymous = true;
@@ -218,7 +218,7 @@ impl Builder {
 
     /// Starts it.
     pub fn start(mut self) -> io::Result<Sts> {
-        // Who speaks nothing but WS-Trust has its endpoint there.
+        // An STS that speaks nothing but WS-Trust has its endpoint there.
         if self.paths.is_empty() && !self.wstrust.is_empty() {
             self.paths.extend(self.wstrust.iter().map(|wstrust| wstrust.path().to_owned()));
         }

@@ -1,4 +1,4 @@
-//! A name server for NGINX's `resolver`: it knows a few names, and counts who asks for them.
+//! A name server for NGINX's `resolver`: it knows a few names, and counts the queries for each.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -87,7 +87,7 @@ impl Dns {
         self.address
     }
 
-    /// From now on the name has these addresses, and whoever asks may remember them for so long.
+    /// From now on the name has these addresses, with a TTL of so many seconds.
     pub fn set(&self, name: &str, seconds: u32, addresses: &[IpAddr]) {
         let entry = Entry { addresses: addresses.to_vec(), seconds };
         lock(&self.zone.names).insert(name.to_owned(), entry);
@@ -98,12 +98,12 @@ impl Dns {
         lock(&self.zone.names).remove(name);
     }
 
-    /// Whether nobody gets an answer.
+    /// Whether no query gets an answer.
     pub fn set_silent(&self, silent: bool) {
         self.zone.silent.store(silent, Ordering::Relaxed);
     }
 
-    /// What everybody gets in place of an answer.
+    /// What each query gets in place of an answer.
     pub fn set_trouble(&self, trouble: Option<Trouble>) {
         self.zone.trouble.store(trouble.map_or(0, |trouble| trouble as u16), Ordering::Relaxed);
     }

@@ -24,7 +24,7 @@ pub struct Connection {
     sender: SendRequest<Bytes>,
 }
 
-/// A request that was sent and whose response was not read yet.
+/// A request that was sent, before its response was read.
 pub struct Stream {
     response: ResponseFuture,
     body: SendStream<Bytes>,

@@ -18,7 +18,7 @@
 //! | [`php`] | a PHP that tells what it received |
 //! | [`parallel`] | many requests at once |
 //! | [`memory`] | the zones in a worker's memory, as a debugger sees them |
-//! | [`ports`] | TCP ports nobody else uses |
+//! | [`ports`] | TCP ports that no other process uses |
 //! | [`proxy`] | an HTTP proxy between NGINX and the STS |
 //! | [`upstream`] | backends that speak SCGI, uwsgi, gRPC |
 //! | [`readers`] | backends in many frameworks that tell what they read |

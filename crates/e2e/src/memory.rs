@@ -27,7 +27,7 @@ pub struct ZoneMemory {
 }
 
 impl ZoneMemory {
-    /// Finds the zone that a worker shares with the others. Somebody has to have used it.
+    /// Finds the zone that a worker shares with the others. A worker has to have used it.
     ///
     /// # Panics
     /// When there is none.
@@ -109,7 +109,7 @@ pub fn kill_while_changing(worker: i32, work: impl FnOnce()) {
     let mut steps = 0;
     while zone.word(CHANGING) == 0 {
         let signal = match waitpid(pid, None) {
-            // Its own signals are passed on.
+            // Its own signals are delivered.
             Ok(WaitStatus::Stopped(_, signal)) if signal != Signal::SIGTRAP => Some(signal),
             Ok(WaitStatus::Stopped(..) | WaitStatus::PtraceEvent(..)) => None,
             other => panic!("the worker ended: {other:?}"),

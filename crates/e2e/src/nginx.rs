@@ -142,8 +142,8 @@ impl Nginx {
         self.children(|title| title.ends_with("is shutting down"), true)
     }
 
-    /// The workers whose title is right. Under valgrind a process cannot set its title; there the log
-    /// says which are workers, and no caches' managers, and whether they have begun to retire.
+    /// The workers with the right title. Under valgrind a process cannot set its title; there the
+    /// log says which are workers, and no caches' managers, and whether they have begun to retire.
     fn children(&self, titled: fn(&str) -> bool, retiring: bool) -> Vec<i32> {
         let children = process::children_of(self.master()).into_iter();
         if !under_valgrind() {
@@ -203,7 +203,7 @@ impl Nginx {
         })
     }
 
-    /// Lets lines pass that would fail the test, if they contain this text.
+    /// Allows lines that would fail the test, if they contain this text.
     pub fn allow_in_log(&self, text: &str) {
         self.builder.expectations().allow(text);
     }

@@ -24,11 +24,11 @@ pub fn in_parallel<T: Send>(
                         return;
                     }
                     let result = work(number);
-                    results.lock().expect("nobody panics in here")[number] = Some(result);
+                    results.lock().expect("nothing panics in here")[number] = Some(result);
                 }
             });
         }
     });
-    let results = results.into_inner().expect("nobody panics in here");
+    let results = results.into_inner().expect("nothing panics in here");
     results.into_iter().map(|result| result.expect("each number was worked on")).collect()
 }

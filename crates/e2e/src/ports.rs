@@ -1,4 +1,4 @@
-//! TCP ports nobody else uses.
+//! TCP ports that no other process uses.
 
 use std::collections::HashMap;
 use std::fs;
@@ -21,7 +21,7 @@ static TAKEN: LazyLock<Mutex<HashMap<u16, UnixListener>>> = LazyLock::new(Mutex:
 /// A port on 127.0.0.1 that is free now and that no test program hands out again while this one runs.
 ///
 /// It is taken from below the range of outgoing connections, where the kernel itself could give it
-/// away before the server is started. A process that is no test may still be quicker: who binds it
+/// away before the server is started. A process that is no test may still be quicker: the caller
 /// has to be ready to try again with another one.
 ///
 /// # Panics
@@ -41,7 +41,7 @@ pub fn free_port() -> u16 {
     panic!("no free TCP port between {LOWEST} and {end}");
 }
 
-/// Tells the other test programs that a port is taken, although nobody listens at it yet: a socket
+/// Tells the other test programs that a port is taken, although nothing listens at it yet: a socket
 /// of that name in the abstract namespace (unix(7)) can be bound once, and ends with its process.
 fn claim(port: u16) -> Option<UnixListener> {
     let name = UnixAddr::from_abstract_name(format!("sts-e2e-port-{port}")).ok()?;
@@ -72,7 +72,7 @@ pub struct FullPort {
 }
 
 impl FullPort {
-    /// Fills the queue of a listener that nobody serves.
+    /// Fills the queue of a listener that is never served.
     ///
     /// # Panics
     /// When there is no port for it.
@@ -83,7 +83,7 @@ impl FullPort {
     /// The same at an address of its own.
     ///
     /// # Panics
-    /// When somebody else has it.
+    /// When another process has it.
     pub fn at(address: SocketAddr) -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         socket.bind(&address.into()).expect("a free port");

@@ -12,7 +12,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Whoever asks for a tunnel gets one to this port of 127.0.0.1, whatever name it asks for.
+    /// Each `CONNECT` gets a tunnel to this port of 127.0.0.1, whatever name it asks for.
     ///
     /// # Panics
     /// When no port can be bound.
@@ -30,7 +30,7 @@ impl Proxy {
         Self::new(Answer::Guarded(authorization.to_owned(), target))
     }
 
-    /// Whoever asks for a tunnel gets these bytes, and the connection is closed.
+    /// Each `CONNECT` gets these bytes, and the connection is closed.
     ///
     /// # Panics
     /// When no port can be bound.
@@ -46,7 +46,7 @@ impl Proxy {
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let (noted, answer) = (Arc::clone(&noted), Arc::clone(&answer));
-                // Whoever leaves early is of no interest.
+                // A client may leave early.
                 thread::spawn(move || drop(answer.give(client, &noted)));
             }
         });
@@ -63,7 +63,7 @@ impl Proxy {
     /// # Panics
     /// When the proxy did.
     pub fn heads(&self) -> Vec<String> {
-        self.heads.lock().expect("nobody panics in here").clone()
+        self.heads.lock().expect("nothing panics in here").clone()
     }
 }
 
@@ -82,7 +82,7 @@ impl Answer {
             head.extend_from_slice(&byte);
         }
         let text = String::from_utf8_lossy(&head).into_owned();
-        heads.lock().expect("nobody panics in here").push(text.clone());
+        heads.lock().expect("nothing panics in here").push(text.clone());
         match self {
             Self::Bytes(bytes) => client.write_all(bytes),
             Self::Guarded(authorization, _)
@@ -96,8 +96,8 @@ impl Answer {
                 let server = TcpStream::connect(target)?;
                 client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
                 let (from, to) = (client.try_clone()?, server.try_clone()?);
-                let back = thread::spawn(move || pass_on(server, client));
-                pass_on(from, to);
+                let back = thread::spawn(move || forward(server, client));
+                forward(from, to);
                 drop(back.join());
                 Ok(())
             }
@@ -105,7 +105,7 @@ impl Answer {
     }
 }
 
-fn pass_on(mut from: TcpStream, mut to: TcpStream) {
+fn forward(mut from: TcpStream, mut to: TcpStream) {
     // Either side may be gone; then the other goes, too.
     let _ = io::copy(&mut from, &mut to);
     let _ = to.shutdown(Shutdown::Write);

@@ -144,8 +144,8 @@ impl Drop for Server {
 }
 
 impl Reader {
-    /// What a location of NGINX needs to pass a request to it, over connections that stay open.
-    pub fn pass(&self) -> String {
+    /// What a location of NGINX needs to proxy a request to it, over connections that stay open.
+    pub fn proxying(&self) -> String {
         match &self.running {
             Running::Php(php) => format!(
                 "{FASTCGI_PARAMS}

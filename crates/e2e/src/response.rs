@@ -14,7 +14,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// The first header field of the name, whose case does not matter.
+    /// The first header field of the name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.all(name).first().copied()
     }

@@ -30,7 +30,7 @@ const OTX: &str = "
         STSVariables $source_token $target_token;
 ";
 
-/// A location's passing on of the target token, for `%%PASS%%`: the backend sees it as a cookie.
+/// How a location passes the target token on, for `%%PASS%%`: the backend sees it as a cookie.
 const PASS: &str = r#"
         proxy_set_header Authorization "";
         proxy_set_header Cookie STS_COOKIE=$target_token;
@@ -94,8 +94,9 @@ impl Scene {
     ///
     /// Beyond the placeholders of [`Builder`]: `%%STS%%` (the token endpoint), `%%BACKEND%%` (without
     /// path), `%%EXCHANGE%%` (the directives of an exchange at this STS), `%%OTX%%` (the same, from
-    /// `$source_token` to `$target_token`), `%%PASS%%` (proxies to the backend with the target token in a cookie, and
-    /// without `Authorization`). `$source_token` is the token of `Authorization: Bearer`.
+    /// `$source_token` to `$target_token`), `%%PASS%%` (proxies to the backend with the target
+    /// token in a cookie, and without `Authorization`). `$source_token` is the token of
+    /// `Authorization: Bearer`.
     pub fn nginx(&self) -> Builder {
         Nginx::builder()
             .set("STS", self.sts.endpoint())

@@ -1,5 +1,5 @@
-//! Backends behind the other protocols that NGINX passes requests on by: SCGI, uwsgi, gRPC. Each answers
-//! with what it received. For FastCGI there is a [PHP](crate::php).
+//! Backends behind the other protocols that NGINX proxies to: SCGI, uwsgi, gRPC. Each answers with
+//! what it received. For FastCGI there is a [PHP](crate::php).
 
 mod grpc;
 mod scgi;
@@ -73,7 +73,7 @@ impl Upstream {
                 if is_stopped.load(Ordering::Acquire) {
                     return;
                 }
-                // Whoever waits for an answer that fails says so.
+                // The test that waits for an answer says when it fails.
                 if let Err(error) = stream.and_then(|stream| {
                     stream.set_read_timeout(Some(DEADLINE))?;
                     serve(stream)
@@ -89,7 +89,7 @@ impl Upstream {
 impl Drop for Upstream {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::Release);
-        // It looks at the flag when somebody comes.
+        // It looks at the flag when a connection comes.
         drop(TcpStream::connect(self.address));
         if let Some(thread) = self.thread.take() {
             // What it died of was printed.

@@ -6,13 +6,13 @@ use std::process::Command;
 use devsts::pki::Identity;
 use tempfile::TempDir;
 
-/// Who is believed to have signed.
+/// Checks signatures with the key of one signer, by xmlsec1.
 pub struct Verifier {
     directory: TempDir,
 }
 
 impl Verifier {
-    /// Believes in the key of this certificate.
+    /// Trusts the key of this certificate.
     ///
     /// # Panics
     /// When there is no directory for it.

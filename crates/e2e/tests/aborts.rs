@@ -26,7 +26,7 @@ fn assert_unharmed(nginx: &Nginx, worker: i32) {
 }
 
 #[test]
-fn fifty_connections_that_are_reset_at_once_harm_nobody() {
+fn fifty_connections_that_are_reset_at_once_harm_no_other() {
     for phase in ["precontent", "access", "rewrite"] {
         let (scene, gate) = held();
         let server = format!("STSPhase {phase}; {SERVER}");
@@ -51,7 +51,7 @@ fn fifty_connections_that_are_reset_at_once_harm_nobody() {
 }
 
 #[test]
-fn clients_that_leave_at_any_moment_harm_nobody() {
+fn clients_that_leave_at_any_moment_harm_no_other() {
     let scene = Scene::with(Sts::builder().latency(Duration::from_millis(2)));
     let nginx = scene.nginx().server(SERVER).start();
     let worker = nginx.worker();
@@ -67,7 +67,7 @@ fn clients_that_leave_at_any_moment_harm_nobody() {
 }
 
 #[test]
-fn clients_that_leave_half_a_body_behind_harm_nobody() {
+fn clients_that_leave_half_a_body_behind_harm_no_other() {
     let (scene, gate) = held();
     let nginx = scene.nginx().server(SERVER).start();
     let worker = nginx.worker();

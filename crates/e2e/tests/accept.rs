@@ -21,7 +21,7 @@ fn start(scene: &Scene, accept: &str) -> Nginx {
     scene.nginx().server(&server).forbid_in_log(TOKEN).start()
 }
 
-/// What the backend saw of a request whose token was exchanged.
+/// What the backend saw of a request after the exchange of its token.
 #[track_caller]
 fn exchanged(response: Response, source: &str) -> Seen {
     let seen = Seen::by_backend(response);
@@ -47,8 +47,8 @@ fn two_lines_are_enough() {
 
     let seen = Seen::by_backend(nginx.get("/").bearer(TOKEN).send());
 
-    let passed = seen.header("Authorization").unwrap_or_default();
-    assert!(is_for(passed.strip_prefix("Bearer ").unwrap_or_default(), TOKEN), "{passed}");
+    let received = seen.header("Authorization").unwrap_or_default();
+    assert!(is_for(received.strip_prefix("Bearer ").unwrap_or_default(), TOKEN), "{received}");
     assert_eq!(scene.only_call().subject(), Some(TOKEN));
     nginx.get("/").send().expect_status(401);
 }
@@ -325,7 +325,7 @@ fn what_is_not_encoded_well_is_refused() {
 }
 
 #[test]
-fn a_refused_token_that_is_let_pass_is_taken_away_all_the_same() {
+fn with_pass_a_refused_token_is_taken_away_all_the_same() {
     let scene = Scene::new();
     let accept = "STSOnError pass; STSAcceptSourceTokenIn header; STSAcceptSourceTokenIn query;";
     let nginx = start(&scene, accept);

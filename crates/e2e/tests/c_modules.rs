@@ -230,12 +230,12 @@ fn the_token_is_the_password_of_http_basic() {
         values[0].clone()
     };
 
-    let passed = authorization("/", &basic("anyone:alice"));
-    let pair = passed.strip_prefix("Basic ").expect("the scheme of what is passed");
+    let sent = authorization("/", &basic("one:alice"));
+    let pair = sent.strip_prefix("Basic ").expect("the scheme of what is passed on");
     let pair = String::from_utf8(STANDARD.decode(pair).expect("base64")).expect("text");
     let target = pair.strip_prefix(':').expect("an empty user name");
     assert!(devsts::is_for(target, "alice"), "{pair}");
-    assert_eq!(authorization("/", &basic("another:alice")), passed, "the user name does not count");
+    assert_eq!(authorization("/", &basic("another:alice")), sent, "the user name does not count");
     let of =
         |call: &std::sync::Arc<devsts::Call>| call.parameter("subject_token").map(str::to_owned);
     assert_eq!(of(&scene.only_call()).as_deref(), Some("alice"));

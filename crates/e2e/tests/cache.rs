@@ -1,4 +1,4 @@
-//! How long a token is kept, for whom, and what makes it forgotten.
+//! How long a token is kept, for which requests, and what makes it forgotten.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -313,10 +313,10 @@ fn what_is_wrong_about_a_cache_is_told() {
         ("STSExpiryLeeway 2d;", &["STSExpiryLeeway"]),
         (
             "location /b {
-                STSExchange otx http://127.0.0.1:9/t cache.name=nobody&cache.expiry=0;
+                STSExchange otx http://127.0.0.1:9/t cache.name=unknown&cache.expiry=0;
                 STSVariables $source_token $target_token;
             }",
-            &["cache.name", "nobody"],
+            &["cache.name", "unknown"],
         ),
         // Another block has it otherwise.
         (

@@ -86,7 +86,7 @@ fn what_means_nothing_is_refused_by_name() {
 }
 
 #[test]
-fn a_variable_that_somebody_else_sets_is_no_environment() {
+fn a_variable_that_another_directive_sets_is_no_environment() {
     let server = "location / { set $mod_sts_target_token x; STSType otx;
         STSOTXEndpoint http://127.0.0.1:9/; STSVariables $http_x $t;
         STSPassTargetTokenIn environment; }";
@@ -161,7 +161,7 @@ fn an_exchange_in_one_directive_goes_with_them() {
 }
 
 #[test]
-fn client_credentials_need_no_source_and_can_be_passed_everywhere() {
+fn client_credentials_need_no_source_and_can_be_passed_on_everywhere() {
     let scene = Scene::new();
     let server = "location / {
         STSType cc;
@@ -177,6 +177,6 @@ fn client_credentials_need_no_source_and_can_be_passed_everywhere() {
     let target = scene.sts.issued()[0].target.clone();
     assert_eq!(seen.header("Authorization"), Some(format!("Bearer {target}")));
     assert_eq!(seen.header("Cookie"), Some(format!("sts_token={target}")));
-    // What is accepted does not go on, although nobody uses it.
+    // What is accepted does not go on, although no exchange uses it.
     assert_eq!(seen.uri(), "/");
 }

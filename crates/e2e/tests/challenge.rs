@@ -1,4 +1,4 @@
-//! The `WWW-Authenticate` of a 401, and which tokens are refused before anybody is asked.
+//! The `WWW-Authenticate` of a 401, and which tokens are refused without a call.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -68,7 +68,7 @@ fn only_a_401_has_a_challenge() {
     }
 }
 
-/// A JWT with these claims that nobody has signed.
+/// An unsigned JWT with these claims.
 fn jwt(claims: &str) -> String {
     let part = |json: &str| URL_SAFE_NO_PAD.encode(json);
     format!("{}.{}.{}", part(r#"{"alg":"ES256"}"#), part(claims), part("no signature"))

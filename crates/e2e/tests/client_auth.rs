@@ -1,4 +1,4 @@
-//! How the gateway proves to the STS who it is: each grant, with each method, with and without TLS.
+//! How the gateway authenticates at the STS: each grant, with each method, with and without TLS.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use devsts::pki::{Identity, Leaf};
@@ -168,10 +168,10 @@ fn each_grant_with_each_way(
     let problems = in_parallel(4, cases.len(), |at| {
         let (grant, way, number) = cases.get(at)?;
         ["directives", "option"].into_iter().find_map(|syntax| {
-            // Nobody waits for the call of another syntax, which is the same one.
+            // The source differs: else the same call of the other syntax would be shared.
             let source = format!("{syntax}-{number}");
             let response = nginx.get(&format!("/{syntax}/{number}")).bearer(&source).send();
-            // Only a client that proves who it is gets a token of its own.
+            // Only a client that authenticates gets a token of its own.
             let expected = if *grant == "cc" && way.name == "none" { 502 } else { 200 };
             if response.status != expected {
                 return Some(format!("{grant} {} {syntax}: {}", way.name, response.status));
@@ -327,7 +327,7 @@ fn an_sts_that_demands_a_certificate_gets_none_from_an_exchange_without() {
 }
 
 #[test]
-fn an_assertion_is_for_whom_the_operator_names() {
+fn an_assertion_is_for_the_audience_that_the_operator_names() {
     let key = PKey::generate_ed25519().unwrap();
     let client = Client::with_key("signer", &public_pem(&key)).unwrap();
     let scene = Scene::with(Sts::builder().client(client));

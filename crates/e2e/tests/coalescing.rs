@@ -121,7 +121,7 @@ fn a_thousand_requests_of_two_workers_share_a_failure() {
         assert_eq!(response.header("Error"), Some("refused"));
     }
     assert_eq!(scene.sts.call_count(), 1);
-    // It was for those that waited: who comes later asks again.
+    // It was for those that waited: a later request makes a new call.
     nginx.get("/status").send().expect_status(200);
     let mut later = Connection::open(nginx.address_of("PORT_HERD"));
     later.send(nginx.get("/").bearer("alice").to_bytes());
@@ -233,7 +233,7 @@ fn when_all_clients_have_left_the_answer_is_kept_for_the_next() {
 }
 
 #[test]
-fn an_answer_that_is_for_one_request_only_is_shared_with_nobody() {
+fn an_answer_that_is_for_one_request_only_is_not_shared() {
     let (scene, gate) = held();
     let server = format!("{STATUS} location / {{ %%OTX%% %%PASS%% }}");
     let nginx = scene.nginx().server(&server).workers(2).start();
@@ -263,7 +263,7 @@ fn different_tokens_never_wait_for_each_other() {
 }
 
 #[test]
-fn who_waits_for_anothers_call_has_a_deadline_of_its_own() {
+fn a_request_that_waits_for_anothers_call_has_a_deadline_of_its_own() {
     let (scene, gate) = held();
     let server = "
         location /slow { %%OTX%% %%PASS%% }
@@ -278,7 +278,7 @@ fn who_waits_for_anothers_call_has_a_deadline_of_its_own() {
 }
 
 #[test]
-fn who_may_wait_longer_than_the_one_that_called_gets_another_call() {
+fn a_request_that_may_wait_longer_than_the_one_that_called_gets_another_call() {
     let server = format!(
         "{STATUS}
         location /slow {{ %%OTX%% %%PASS%% }}
@@ -301,7 +301,7 @@ fn who_may_wait_longer_than_the_one_that_called_gets_another_call() {
 }
 
 #[test]
-fn a_call_that_was_not_answered_is_not_made_again_for_those_whose_time_is_nearly_over() {
+fn a_call_that_was_not_answered_is_not_made_again_for_those_with_little_time_left() {
     let scene = Scene::new();
     scene.sts.script(When::any(), Script::new().hang());
     let server = format!("{STATUS} location / {{ %%OTX%% STSHTTPTimeOut 4; %%PASS%% }}");
@@ -320,7 +320,7 @@ fn a_call_that_was_not_answered_is_not_made_again_for_those_whose_time_is_nearly
 }
 
 #[test]
-fn who_allows_a_larger_answer_than_the_one_that_called_gets_it() {
+fn a_request_that_allows_a_larger_answer_than_the_one_that_called_gets_it() {
     for workers in [1, 2] {
         let (scene, gate) = held();
         let server = format!(
@@ -341,7 +341,7 @@ fn who_allows_a_larger_answer_than_the_one_that_called_gets_it() {
         assert_eq!(first.read_response().expect_status(502).header("Error"), Some("bad_answer"));
         for client in &mut narrow {
             // In the other worker the second call may be there before the failure of the first is
-            // seen, and its token is for everybody.
+            // seen, and its token is for all.
             let status = client.read_response().status;
             assert!(status == 502 || workers == 2 && status == 200, "{status}");
         }
@@ -353,7 +353,7 @@ fn who_allows_a_larger_answer_than_the_one_that_called_gets_it() {
 }
 
 #[test]
-fn who_allows_more_calls_than_the_one_that_called_is_not_refused() {
+fn a_request_that_allows_more_calls_than_the_one_that_called_is_not_refused() {
     let (scene, gate) = held_when(When::subject("bob"));
     let server = "
         location /narrow { %%OTX%% STSMaxCalls 1 queue 0; %%TOLD%% }
@@ -390,7 +390,7 @@ fn who_allows_more_calls_than_the_one_that_called_is_not_refused() {
 }
 
 #[test]
-fn requests_whose_caches_differ_do_not_share_a_call() {
+fn requests_with_different_caches_do_not_share_a_call() {
     let (scene, gate) = held();
     let server = format!(
         "{STATUS}
@@ -402,7 +402,7 @@ fn requests_whose_caches_differ_do_not_share_a_call() {
     wait_until_waiting(&nginx, "/status", 2);
     assert!(
         scene.sts.wait_for_calls(2, DEADLINE),
-        "one waits for a call whose token it never gets"
+        "one waits for a call that never brings it a token"
     );
     gate.open();
     let tokens = clients.each_mut().map(|client| client.read_response().expect_status(200).text());

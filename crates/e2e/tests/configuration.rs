@@ -13,7 +13,7 @@ const EXCHANGE: &str = "
 /// Stands in each row's credentials, and in no message.
 const SECRET: &str = "s3cr3t";
 
-/// Checks a configuration whose server consists of this.
+/// Checks a configuration with a server that consists of this.
 fn check(server: &str) -> Checked {
     Nginx::builder().server(server).check()
 }
@@ -84,10 +84,10 @@ fn a_target_that_a_map_defines_is_refused_and_both_are_named() {
 }
 
 #[test]
-fn a_source_that_nobody_defines_is_refused() {
+fn a_source_that_is_not_defined_is_refused() {
     refused(&[(
-        "STSType otx; STSOTXEndpoint http://127.0.0.1/; STSVariables $nobodys_variable $target;",
-        &["nobodys_variable"],
+        "STSType otx; STSOTXEndpoint http://127.0.0.1/; STSVariables $undefined_variable $target;",
+        &["undefined_variable"],
     )]);
 }
 
@@ -144,7 +144,7 @@ fn what_is_risky_is_warned_of() {
 }
 
 #[test]
-fn credentials_that_somebody_on_the_way_to_the_sts_can_read_are_warned_of() {
+fn credentials_that_can_be_read_on_the_way_to_the_sts_are_warned_of() {
     let exchange = "STSType otx; STSVariables $http_a $target;
         STSOTXEndpointAuth client_secret_basic client_id=a&client_secret=s3cr3t;";
     for (endpoint, proxy, warned) in [

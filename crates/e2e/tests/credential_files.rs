@@ -12,7 +12,7 @@ use e2e::scene::Scene;
 use e2e::wait::wait_for;
 use openssl::pkey::{PKey, Private};
 
-/// A location whose exchange has these options, and no cache.
+/// A location with an exchange that has these options, and no cache.
 fn location(path: &str, options: &str) -> String {
     format!(
         "location {path} {{
@@ -78,7 +78,7 @@ fn a_key_that_changes_is_used_without_a_reload() {
     wait_for("the new key", || status(&nginx) == 200);
 }
 
-/// An assertion that somebody else has signed, as Kubernetes and SPIFFE put it into a file.
+/// An assertion that another program has signed, as Kubernetes and SPIFFE put it into a file.
 fn assertion(key: &PKey<Private>, id: &str, audience: &str) -> String {
     let encode = |text: String| openssl::base64::encode_block(text.as_bytes());
     let encode = |text| encode(text).replace('+', "-").replace('/', "_").replace(['=', '\n'], "");
@@ -96,7 +96,7 @@ fn assertion(key: &PKey<Private>, id: &str, audience: &str) -> String {
 }
 
 #[test]
-fn an_assertion_that_somebody_else_renews_is_used_as_it_is() {
+fn an_assertion_that_another_program_renews_is_used_as_it_is() {
     let (key, _, public) = key();
     let scene = Scene::with(Sts::builder().client(Client::with_key("pod", &public).unwrap()));
     let make = || assertion(&key, "pod", &scene.sts.endpoint());
@@ -148,7 +148,7 @@ fn what_cannot_be_used_leaves_the_old_credential_in_use_and_is_logged_once() {
 }
 
 #[test]
-fn nobody_is_kept_waiting_by_what_is_no_file() {
+fn what_is_no_file_keeps_no_request_waiting() {
     let scene = Scene::with(Sts::builder());
     let options = "auth=client_secret_post&client_id=otxclient&client_secret_file=secret";
     let builder = scene.nginx().file("secret", "2Federate").server(&location("/", options));
@@ -251,7 +251,7 @@ fn a_file_that_cannot_be_used_is_refused() {
 #[test]
 fn a_file_that_the_workers_cannot_read_is_warned_of() {
     if !nix::unistd::geteuid().is_root() {
-        // Then the workers run as whoever reads the configuration.
+        // Then the workers run as the user that reads the configuration.
         return;
     }
     let whole = |user: &str| {

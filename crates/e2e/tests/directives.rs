@@ -13,7 +13,7 @@ const EXCHANGE: &str = "
 /// Stands in each row's credentials, and in no message.
 const SECRET: &str = "s3cr3t";
 
-/// Checks a configuration whose server consists of this.
+/// Checks a configuration with a server that consists of this.
 fn check(server: &str) -> Checked {
     Nginx::builder().server(server).check()
 }

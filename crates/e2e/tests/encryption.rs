@@ -50,7 +50,7 @@ fn tokens_are_sealed_where_that_is_asked_for() {
 }
 
 #[test]
-fn who_seals_with_another_passphrase_shares_nothing() {
+fn a_location_with_another_passphrase_shares_nothing() {
     let scene = Scene::new();
     let server = "
         STSCache shm encrypt=true;

@@ -98,7 +98,7 @@ fn tokens_with_every_printable_character_arrive_as_they_are() {
 }
 
 #[test]
-fn tokens_of_64_kib_pass_in_both_directions() {
+fn tokens_of_64_kib_go_through_in_both_directions() {
     let scene = Scene::new();
     let server = location("");
     let nginx = scene.nginx().server("large_client_header_buffers 4 80k;").server(&server);
@@ -176,16 +176,16 @@ fn basic_sends_user_name_and_password_as_they_are() {
 }
 
 #[test]
-fn a_public_client_says_who_it_is_in_the_body() {
-    let scene = Scene::with(Sts::builder().client(Client::public("everybody")));
+fn a_public_client_sends_its_id_in_the_body() {
+    let scene = Scene::with(Sts::builder().client(Client::public("public")));
     for auth in ["", "STSOTXEndpointAuth none;"] {
-        let nginx = scene.nginx().server(auth).server("STSOTXClientID everybody;");
+        let nginx = scene.nginx().server(auth).server("STSOTXClientID public;");
         let nginx = nginx.server(&location_without_auth()).start();
 
         assert_exchanged(nginx.get("/").bearer("alice").send(), "alice");
     }
     for call in scene.sts.calls() {
-        assert_eq!(call.parameter_values("client_id"), ["everybody"]);
+        assert_eq!(call.parameter_values("client_id"), ["public"]);
         assert_eq!(call.header("Authorization"), None);
     }
 }

@@ -18,7 +18,7 @@ fn scene() -> Scene {
     Scene::with(Sts::builder().client(Client::public("public")).anonymous())
 }
 
-/// A location with one exchange, whose options are appended to the credentials.
+/// A location with one exchange; the options are appended to the credentials.
 fn location(path: &str, kind: &str, options: &str) -> String {
     format!(
         "location {path} {{
@@ -194,7 +194,7 @@ fn the_target_alone_is_refused_where_there_is_a_source() {
 }
 
 #[test]
-fn a_cc_exchange_whose_parameters_differ_gets_another_token() {
+fn a_cc_exchange_with_other_parameters_gets_another_token() {
     let scene = scene();
     let nginx = scene.nginx().server(&location("/", "cc", "&params=scope%3D$arg_scope")).start();
 
@@ -206,7 +206,7 @@ fn a_cc_exchange_whose_parameters_differ_gets_another_token() {
 }
 
 #[test]
-fn a_cc_exchange_authenticates_nobody() {
+fn a_cc_exchange_authenticates_no_client() {
     let scene = scene();
     let server = format!(
         "location / {{
@@ -555,8 +555,8 @@ fn what_does_not_fit_together_is_refused() {
         (&format!("{exchange};"), &["STSVariables", "otx"]),
         (&format!("{exchange}; STSVariables '' $target;"), &["STSVariables", "source"]),
         (
-            &format!("{exchange}&cache.name=nobody; STSVariables $arg_a $target;"),
-            &["STSCache", "nobody"],
+            &format!("{exchange}&cache.name=unknown; STSVariables $arg_a $target;"),
+            &["STSCache", "unknown"],
         ),
         (
             &format!("{exchange}&params=client_id%3Da&client_id=b; STSVariables $arg_a $b;"),

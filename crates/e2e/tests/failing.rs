@@ -19,7 +19,7 @@ fn row(name: &'static str, error: &'static str, status: u16, answer: Answer) -> 
     Row { name, error, status, script: Script::new().answer(answer) }
 }
 
-/// An error of RFC 6749, section 5.2, whose description no client may see.
+/// An error of RFC 6749, section 5.2, with a description that no client may see.
 fn oauth(status: u16, error: &str) -> Answer {
     Answer::oauth_error(status, error, DESCRIPTION)
 }
@@ -282,7 +282,7 @@ fn every_method_is_refused_alike_and_the_connection_stays_usable() {
 }
 
 #[test]
-fn whom_on_missing_lets_in_is_its_own_matter() {
+fn on_missing_decides_on_requests_without_a_token_and_on_no_others() {
     let scene = Scene::new();
     let server = "
         %%OTX%%

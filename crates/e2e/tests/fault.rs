@@ -409,7 +409,7 @@ fn a_failure_after_its_client_has_left_is_told_like_the_others() {
 }
 
 #[test]
-fn real_servers_say_whose_fault_it_is_in_their_own_words() {
+fn real_servers_say_in_their_own_words_which_side_is_at_fault() {
     let rows: [(&str, &str, u16, &str); 9] = [
         ("keycloak", "as-not-enabled.1", 401, "refused"),
         ("keycloak", "as-subject-wrong-audience.1", 403, "denied"),

@@ -55,7 +55,7 @@ fn assert_exchanged(response: Response, source: &str, others: &str) {
     assert_eq!(seen.header("Transfer-Encoding"), None);
 }
 
-/// A request whose body has no known length, in so many chunks.
+/// A request with a body of unknown length, in so many chunks.
 fn chunked(nginx: &Nginx, body: &str, chunk: usize) -> Connection {
     let mut connection = nginx.connect();
     connection.send(format!(
@@ -406,7 +406,7 @@ fn error_pages_have_their_way_with_forms_that_are_refused() {
 }
 
 #[test]
-fn the_usual_variables_tell_of_the_form_as_it_is_passed_on() {
+fn the_usual_variables_tell_of_the_form_as_the_backend_gets_it() {
     let scene = Scene::new();
     let more = "set $before $content_length$request_body;
                 proxy_set_header X-Length $content_length;

@@ -4,7 +4,7 @@ use devsts::{Client, Sts};
 use e2e::nginx::Nginx;
 use e2e::scene::{Scene, Seen, assert_exchanged};
 
-/// The user `alice`, whose password at NGINX is `wonderland`.
+/// The user `alice` with the password `wonderland` at NGINX.
 const USERS: &str = "alice:{PLAIN}wonderland\n";
 
 /// `alice:wonderland`, and `mallory:guess`.
@@ -37,27 +37,27 @@ fn behind_auth_basic(scene: &Scene) -> Nginx {
 }
 
 #[test]
-fn the_star_is_the_user_whom_nginx_has_authenticated() {
+fn the_star_is_the_user_that_nginx_has_authenticated() {
     let scene = scene();
     let nginx = behind_auth_basic(&scene);
 
-    let request = nginx.get("/").header("Authorization", ALICE).header("X-Token", "her-token");
-    assert_exchanged(request.send(), "her-token");
+    let request = nginx.get("/").header("Authorization", ALICE).header("X-Token", "alices-token");
+    assert_exchanged(request.send(), "alices-token");
 
     let call = scene.only_call();
     assert_eq!(call.parameter("username"), Some("alice"));
-    assert_eq!(call.parameter("password"), Some("her-token"));
+    assert_eq!(call.parameter("password"), Some("alices-token"));
     assert_eq!(call.parameter("client_id"), Some("public"));
 }
 
 #[test]
-fn whom_nginx_does_not_authenticate_is_exchanged_nothing() {
+fn a_client_that_nginx_does_not_authenticate_gets_no_exchange() {
     let scene = scene();
     let nginx = behind_auth_basic(&scene);
 
     let mallory = nginx.get("/").header("Authorization", MALLORY).header("X-Token", "stolen");
     mallory.send().expect_status(401);
-    // Where nobody asks who it is, nobody is authenticated.
+    // A location without authentication has no user.
     let response = nginx.get("/open").header("X-Token", "a-token").send().expect_status(401);
     assert_eq!(response.header("WWW-Authenticate"), Some("Bearer"));
 
@@ -106,7 +106,7 @@ fn a_refusal_of_client_credentials_is_the_gateways_trouble() {
 
     let token = Seen::by_backend(nginx.get("/?scope=read").send()).token();
     assert!(devsts::is_for(&token, "otxclient"), "{token}");
-    // A scope that is refused, and a client that has no proof of who it is.
+    // A scope that is refused, and a client that cannot authenticate.
     nginx.get("/?scope=a\"b").send().expect_status(502);
     nginx.get("/public").bearer("alice").send().expect_status(502);
 }

@@ -8,7 +8,7 @@ use e2e::wait::DEADLINE;
 const SERVER: &str = "location / { %%OTX%% %%PASS%% }";
 
 #[test]
-fn requests_whose_bodies_arrive_late_keep_their_own_tokens() {
+fn requests_with_late_bodies_keep_their_own_tokens() {
     const USERS: usize = 400;
     let scene = Scene::new();
     let nginx = scene.nginx().server(SERVER).start();
@@ -44,7 +44,7 @@ fn requests_whose_bodies_arrive_late_keep_their_own_tokens() {
 }
 
 #[test]
-fn requests_whose_bodies_are_passed_on_as_they_come_keep_their_own_tokens() {
+fn requests_with_unbuffered_bodies_keep_their_own_tokens() {
     let scene = Scene::new();
     let server = "
         proxy_request_buffering off;
@@ -72,7 +72,7 @@ fn requests_whose_bodies_are_passed_on_as_they_come_keep_their_own_tokens() {
 }
 
 #[test]
-fn answers_of_the_sts_that_come_in_another_order_go_to_those_who_asked() {
+fn answers_of_the_sts_that_come_in_another_order_go_to_their_own_requests() {
     let scene = Scene::new();
     let gates: Vec<Gate> = (0..20).map(|_| Gate::new()).collect();
     for (number, gate) in gates.iter().enumerate() {

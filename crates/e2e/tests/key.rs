@@ -67,7 +67,7 @@ const KNOWN: &str = "STSType wstrust; STSWSTrustEndpoint %%BEHALF%%; STSWSTrustV
 const TLS: &str = "STSType otx; STSOTXEndpoint %%TLS%%; STSVariables $source_token $target;
     STSSSLTrustedCertificate %%PREFIX%%/ca.pem;";
 const ANY_TLS: &str = "STSType otx; STSOTXEndpoint %%TLS%%; STSVariables $source_token $target;";
-/// At one whose address only a name server knows.
+/// At one with an address that only a name server knows.
 const NAMED: &str = "STSType otx; STSOTXEndpoint %%NAMED%%; STSVariables $source_token $target;";
 /// Nothing at all.
 const NONE: &str = "";

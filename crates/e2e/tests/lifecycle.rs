@@ -35,7 +35,7 @@ fn held() -> (Scene, Gate) {
     (scene, gate)
 }
 
-/// Requests whose exchanges are under way.
+/// Requests with exchanges under way.
 fn start_all(scene: &Scene, nginx: &Nginx) -> Vec<Connection> {
     let before = scene.sts.call_count();
     let clients: Vec<_> = (0..WAITING)
@@ -154,7 +154,7 @@ fn a_reload_does_not_wait_for_idle_connections_to_the_sts() {
 }
 
 #[test]
-fn a_call_whose_client_has_left_does_not_hold_up_a_quit_for_longer_than_it_may_take() {
+fn a_call_without_its_client_does_not_hold_up_a_quit_for_longer_than_it_may_take() {
     let (scene, _gate) = held();
     // All clients have to leave before the first call gives up.
     let time: u64 = if under_valgrind() { 40 } else { 2 };
@@ -185,7 +185,7 @@ fn the_time_to_shut_down_ends_exchanges_that_take_longer() {
     let took = start.elapsed();
     assert!(took >= Duration::from_millis(900) && took < Duration::from_secs(6), "{took:?}");
     for client in &mut clients {
-        // They are let go one way or another, and nobody gets what is no answer to him.
+        // They are let go one way or another, and no client gets an answer that is not its own.
         if let Ok(response) = client.try_read_response() {
             assert!(response.status >= 500, "{response:?}");
         }
@@ -196,7 +196,7 @@ fn the_time_to_shut_down_ends_exchanges_that_take_longer() {
 }
 
 #[test]
-fn who_waits_for_a_worker_whose_time_to_shut_down_is_over_calls_for_itself() {
+fn a_request_that_waits_for_a_worker_past_its_time_to_shut_down_calls_for_itself() {
     let (scene, gate) = held();
     let server = "
         location /pid { return 200 $pid; }
@@ -213,7 +213,7 @@ fn who_waits_for_a_worker_whose_time_to_shut_down_is_over_calls_for_itself() {
         assert_ne!(client.read_response().text(), old.to_string());
         client.send(nginx.get("/").bearer("user-1").to_bytes());
     }
-    assert!(is_running(old), "nobody waited for it");
+    assert!(is_running(old), "no request waited for it");
     assert_eq!(scene.sts.call_count(), 1);
     nginx.wait_until_process_is_gone(old);
 
@@ -373,7 +373,7 @@ fn without_a_master_a_reload_ends_the_calls_of_the_former_configuration() {
     let gone = || nginx.error_log().matches("prematurely closed").count();
     wait_for("NGINX to notice", || gone() == 20);
 
-    // Nobody waits for these calls. They use what the configuration owns.
+    // No request waits for these calls. They use what the configuration owns.
     reload_single(&nginx);
 
     assert!(scene.sts.wait_for_connections(DEADLINE, |connections| connections.open == 0));

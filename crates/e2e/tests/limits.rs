@@ -14,7 +14,7 @@ fn location(more: &str) -> String {
     format!("location / {{ %%OTX%% {more} %%PASS%% }}")
 }
 
-/// An answer whose body has exactly this size.
+/// An answer with a body of exactly this size.
 fn answer_of(size: usize) -> Answer {
     let start = r#"{"access_token":"T","token_type":"Bearer","#;
     let end = r#""x":1}"#;
@@ -205,7 +205,7 @@ fn without_a_queue_calls_beyond_the_limit_are_turned_away() {
 }
 
 #[test]
-fn those_who_wait_get_their_own_tokens() {
+fn requests_that_wait_get_their_own_tokens() {
     let scene = Scene::with(Sts::builder().latency(Duration::from_millis(5)));
     let nginx = scene.nginx().server(&location("STSMaxCalls 3;")).start();
     e2e::parallel::in_parallel(60, 120, |number| {
@@ -256,7 +256,7 @@ fn one_sts_that_is_busy_does_not_hold_up_another() {
 }
 
 #[test]
-fn a_queued_call_whose_client_has_left_is_never_made() {
+fn a_queued_call_is_not_made_after_its_client_has_left() {
     let scene = Scene::new();
     let gate = Gate::new();
     scene.sts.script(When::any(), Script::new().hold(&gate).usual());
@@ -280,7 +280,7 @@ fn a_queued_call_whose_client_has_left_is_never_made() {
 }
 
 #[test]
-fn a_request_whose_client_leaves_is_not_passed_on() {
+fn a_request_does_not_reach_the_backend_after_its_client_has_left() {
     let scene = Scene::new();
     let gate = Gate::new();
     scene.sts.script(When::any(), Script::new().hold(&gate).usual());
@@ -297,7 +297,7 @@ fn a_request_whose_client_leaves_is_not_passed_on() {
 }
 
 #[test]
-fn a_request_whose_client_leaves_is_passed_on_when_that_is_asked_for() {
+fn a_request_reaches_the_backend_without_its_client_when_that_is_asked_for() {
     let scene = Scene::new();
     let gate = Gate::new();
     scene.sts.script(When::any(), Script::new().hold(&gate).usual());

@@ -63,7 +63,7 @@ fn a_missing_token_is_one_line_and_no_error() {
 }
 
 #[test]
-fn a_failure_that_is_passed_is_a_line_as_well() {
+fn with_pass_a_failure_is_a_line_as_well() {
     let scene = Scene::new();
     let nginx = start(&scene, "STSOnError pass;");
     let mark = nginx.mark_log();

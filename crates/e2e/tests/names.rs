@@ -17,12 +17,12 @@ const NAME: &str = "sts.corp.example";
 /// The addresses of this machine, at which the STS of a scene listens, and others.
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const HERE_6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
-const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+const UNUSED: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 const HANGING: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 4));
 
-/// A scene whose STS listens at this address, at a port that no other test uses at any address: to
-/// one that the kernel gives away at another address something else may listen.
+/// A scene with an STS at this address, at a port that no other test uses at any address: at a port
+/// that the kernel gives away something else may listen at another address.
 fn alone_at(address: IpAddr) -> Scene {
     Scene::with(Sts::builder().listen(Listen::tcp(address, free_port())))
 }
@@ -81,7 +81,7 @@ fn a_name_that_comes_to_be_known_during_the_call_is_found_by_its_second_try() {
 
 #[test]
 fn all_addresses_are_tried_until_one_answers() {
-    for addresses in [vec![NOBODY, HERE], vec![HERE_6, HERE], vec![HERE, HERE_6, NOBODY, ELSEWHERE]]
+    for addresses in [vec![UNUSED, HERE], vec![HERE_6, HERE], vec![HERE, HERE_6, UNUSED, ELSEWHERE]]
     {
         let scene = alone_at(HERE);
         let dns = Dns::new();
@@ -300,7 +300,7 @@ fn clients_that_leave_while_the_name_is_looked_up_leave_nothing_behind() {
 }
 
 #[test]
-fn a_worker_that_quits_waits_for_a_client_whose_name_server_is_slow() {
+fn a_worker_that_quits_waits_for_a_request_that_waits_for_a_slow_name_server() {
     let scene = Scene::new();
     let dns = Dns::new();
     dns.set_silent(true);
@@ -336,7 +336,7 @@ fn the_name_is_what_the_certificate_is_compared_with() {
 }
 
 #[test]
-fn of_several_addresses_one_with_another_certificate_is_passed_over() {
+fn of_several_addresses_one_with_another_certificate_is_skipped() {
     let (good, bad) = (Identity::authority("good"), Identity::authority("bad"));
     let leaf = Leaf::server().dns(NAME);
     let right = Scene::with(Sts::builder().tls(Tls::new(good.issue(&leaf))));
@@ -360,7 +360,7 @@ fn a_reload_with_questions_and_calls_under_way_is_survived() {
     let gate = Gate::new();
     scene.sts.script(When::subject_prefix("slow-"), Script::new().hold(&gate).usual());
     let dns = Dns::new();
-    dns.set(NAME, 1, &[NOBODY, HERE]);
+    dns.set(NAME, 1, &[UNUSED, HERE]);
     let nginx = asking(&scene, &dns, "").start();
     let clients: Vec<_> =
         (0..20).map(|number| nginx.get("/").bearer(format!("slow-{number}")).start()).collect();

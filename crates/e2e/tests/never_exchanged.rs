@@ -28,7 +28,7 @@ impl Row {
     }
 }
 
-/// A row whose directives stand in `location /here`.
+/// A row with its directives in `location /here`.
 fn row(location: &str, parts: &[&'static str]) -> Row {
     let mut row = server(&format!("location /here {{\n{location}\n}}"), parts);
     row.parts.push("location \"/here\"");
@@ -41,7 +41,7 @@ fn server(server: &str, parts: &[&'static str]) -> Row {
     Row { server: server.replace("%%STS%%", STS), parts, mark: MARK }
 }
 
-/// Checks a configuration whose server includes this file.
+/// Checks a configuration with a server that includes this file.
 fn check(text: &str) -> Checked {
     let builder = Nginx::builder().file("case.conf", text);
     builder.server("include %%PREFIX%%/case.conf;").check()
@@ -120,7 +120,7 @@ fn an_exchange_without_a_type_is_refused() {
             "STSVariables $http_a $t;\nlocation /here {\nSTSOTXEndpoint http://127.0.0.1:9/; #!\n}",
             &["location \"/here\"", "STSType otx"],
         ),
-        // A server whose locations make no exchange of it.
+        // A server of which the locations make no exchange.
         server(
             "STSOTXEndpoint http://127.0.0.1:9/; #!\nSTSVariables $http_a $t;\nlocation / { }",
             &["STSType otx"],
@@ -302,7 +302,7 @@ fn a_target_that_is_set_is_refused_wherever_the_set_stands() {
 }
 
 #[test]
-fn a_parameter_whose_name_holds_its_value_is_refused() {
+fn a_parameter_with_its_value_in_its_name_is_refused() {
     let otx = "STSType otx; %%STS%% STSVariables $http_a $t;\n";
     let remedy = "\"STSRequestParameter audience orders\"";
     refused(&[

@@ -1,4 +1,4 @@
-//! A worker never waits: while one exchange is under way it serves everybody else.
+//! A worker never waits: while one exchange is under way it serves all other requests.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -63,7 +63,7 @@ fn three_hundred_exchanges_overlap_and_a_static_location_answers_meanwhile() {
 }
 
 #[test]
-fn an_sts_that_never_answers_holds_up_nobody_but_those_who_wait_for_it() {
+fn an_sts_that_never_answers_holds_up_only_the_requests_that_wait_for_it() {
     let scene = Scene::new();
     scene.sts.script(When::subject_prefix("lost-"), Script::new().hang());
     let nginx = scene.nginx().server(SERVER).start();
@@ -85,9 +85,9 @@ fn an_sts_that_never_answers_holds_up_nobody_but_those_who_wait_for_it() {
 }
 
 #[test]
-fn an_sts_that_accepts_no_connection_holds_up_nobody_else() {
+fn an_sts_that_accepts_no_connection_holds_up_no_other_request() {
     let scene = Scene::new();
-    // A listener whose queue is full does not answer at all.
+    // A listener with a full queue does not answer at all.
     let full = FullPort::new();
     let server = "
         location /full { %%OTX_FULL%% STSHTTPTimeOut 10; %%PASS%% }

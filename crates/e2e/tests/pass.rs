@@ -307,7 +307,7 @@ fn a_token_that_is_no_access_token_does_not_go_behind_bearer() {
 }
 
 #[test]
-fn nobody_elses_token_is_passed_on() {
+fn only_a_requests_own_token_is_passed_on() {
     let scene = Scene::new();
     let nginx = start(&scene, EVERYWHERE);
     e2e::parallel::in_parallel(8, 64, |number| {
@@ -324,7 +324,7 @@ fn nobody_elses_token_is_passed_on() {
 }
 
 #[test]
-fn what_is_passed_stays_out_of_the_error_log() {
+fn a_token_that_is_passed_on_stays_out_of_the_error_log() {
     let scene = issuing("the-target-token", "Bearer");
     let nginx = start(&scene, EVERYWHERE);
     nginx.forbid_in_log("the-target-token");

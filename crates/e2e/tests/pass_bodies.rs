@@ -1,4 +1,4 @@
-//! Which bodies go on where a target token is passed in forms: `STSPassTargetTokenIn post`.
+//! Which bodies go on where a target token is passed on in forms: `STSPassTargetTokenIn post`.
 #![expect(clippy::expect_used, reason = "what fails here is a test")]
 
 use devsts::is_for;
@@ -35,7 +35,7 @@ fn post(nginx: &Nginx, body: &str) -> Request {
     nginx.post("/", body).bearer("alice")
 }
 
-/// A request whose head and body are sent as they are.
+/// A request with head and body sent as they are.
 fn send(nginx: &Nginx, head: &[u8], body: &str) -> Response {
     let mut connection = nginx.connect();
     let bytes: &[&[u8]] = &[
@@ -50,7 +50,7 @@ fn send(nginx: &Nginx, head: &[u8], body: &str) -> Response {
 
 /// The backend got the form with the token before all else.
 #[track_caller]
-fn assert_passed(response: Response, others: &str) {
+fn assert_received(response: Response, others: &str) {
     let seen = Seen::by_backend(response);
     let body = seen.body();
     let rest = body.strip_prefix("access_token=").expect("the target first");
@@ -120,7 +120,7 @@ fn a_form_in_a_known_charset_gets_the_token() {
     for parameters in ["", ";charset=UTF-8", "; charset=us-ascii", " ; charset=\"ISO-8859-1\""] {
         let request = post(&nginx, "a=b&access.token=forged&c=%E9");
         let request = request.header("Content-Type", format!("{FORM}{parameters}"));
-        assert_passed(request.send(), "a=b&c=%E9");
+        assert_received(request.send(), "a=b&c=%E9");
     }
 }
 
@@ -147,7 +147,7 @@ fn a_request_without_a_body_goes_on_as_it_is() {
 }
 
 #[test]
-fn a_body_whose_end_comes_late_is_waited_for() {
+fn the_end_of_a_body_is_waited_for() {
     let scene = Scene::new();
     let nginx = start(&scene, "");
     for (rest, status) in [("0\r\n\r\n", 200), ("1\r\nx\r\n0\r\n\r\n", 415)] {
@@ -182,7 +182,7 @@ fn http_2_tells_a_body_of_unknown_length_from_none() {
         stream.send_body(body);
         let response = stream.response().expect_status(status);
         if status == 200 && !body.is_empty() {
-            assert_passed(response, "a=b");
+            assert_received(response, "a=b");
         } else if status == 200 {
             assert_eq!(Seen::by_backend(response).body(), "");
         }
@@ -208,7 +208,7 @@ fn any_body_may_go_on_untouched_where_that_is_asked_for() {
         assert_eq!(seen.header("Content-Length"), Some(MULTIPART.len().to_string()));
     }
     let request = post(&nginx, "access_token=forged&a=b").header("Content-Type", FORM);
-    assert_passed(request.send(), "a=b");
+    assert_received(request.send(), "a=b");
     let request = post(&nginx, "a=b").header("Content-Type", FORM);
     request.header("Content-Encoding", "gzip").send().expect_status(415);
 }
@@ -265,7 +265,7 @@ fn a_target_in_a_form_leaves_a_source_in_the_query_to_a_subrequest() {
         }";
     let nginx = scene.nginx().server(server).start();
     let request = nginx.post("/?access_token=alice", "a=b").header("Content-Type", FORM);
-    assert_passed(request.send(), "a=b");
+    assert_received(request.send(), "a=b");
     let uri = scene.backend.requests()[0].header("X-Request-Uri");
     assert_eq!(uri.as_deref(), Some("/?access_token=alice"));
 }
@@ -280,7 +280,7 @@ fn a_location_without_exchange_refuses_the_same_bodies() {
     post(&nginx, "{}").header("Content-Type", "application/json").send().expect_status(415);
     assert!(scene.backend.requests().is_empty());
     nginx.wait_for_log("the request cannot be passed on: a target token is passed in forms");
-    assert_passed(post(&nginx, "a=b").header("Content-Type", FORM).send(), "a=b");
+    assert_received(post(&nginx, "a=b").header("Content-Type", FORM).send(), "a=b");
 }
 
 #[test]

@@ -10,7 +10,7 @@ const PASSWORDS: &str = "user:{PLAIN}password\n";
 /// `user:password`.
 const GOOD_BASIC: &str = "Basic dXNlcjpwYXNzd29yZA==";
 
-/// A location whose source token is a header of its own, so that `Authorization` is free for others.
+/// A location with the source token in a header of its own: `Authorization` is free for others.
 fn location(scene: &Scene, more: &str) -> Builder {
     let server = format!(
         "location / {{
@@ -42,7 +42,7 @@ fn with_token(nginx: &Nginx, token: &str) -> Response {
 }
 
 #[test]
-fn by_default_nobody_is_exchanged_a_token_whom_an_access_rule_refuses() {
+fn by_default_a_request_that_an_access_rule_refuses_gets_no_exchange() {
     let scene = Scene::new();
     let nginx = location(&scene, "deny all;").start();
     with_token(&nginx, "alice").expect_status(403);
@@ -50,7 +50,7 @@ fn by_default_nobody_is_exchanged_a_token_whom_an_access_rule_refuses() {
 }
 
 #[test]
-fn by_default_nobody_is_exchanged_a_token_who_does_not_know_the_password() {
+fn by_default_a_request_with_a_wrong_password_gets_no_exchange() {
     let scene = Scene::new();
     let nginx = location(&scene, AUTH_BASIC).start();
 
@@ -63,7 +63,7 @@ fn by_default_nobody_is_exchanged_a_token_who_does_not_know_the_password() {
 }
 
 #[test]
-fn by_default_nobody_is_exchanged_a_token_whom_auth_request_refuses() {
+fn by_default_a_request_that_auth_request_refuses_gets_no_exchange() {
     let scene = Scene::new();
     let nginx = location(&scene, "auth_request /auth;").start();
     let ask = |target: &str| nginx.get(target).header("X-Token", "alice").send();

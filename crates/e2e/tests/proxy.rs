@@ -156,7 +156,7 @@ fn a_proxy_that_is_not_there_or_says_nothing_is_given_up_in_time() {
 fn a_location_switches_an_inherited_proxy_off() {
     let scene = Scene::new();
     let server = "
-        STSOutgoingProxy %%NOBODY%%;
+        STSOutgoingProxy %%UNUSED%%;
         location /inherits { %%OTX%% %%PASS%% }
         location /directive { %%OTX%% STSOutgoingProxy off; %%PASS%% }
         location /option {
@@ -164,21 +164,21 @@ fn a_location_switches_an_inherited_proxy_off() {
             STSVariables $source_token $target_token;
             %%PASS%%
         }";
-    let nobody = format!("127.0.0.1:{}", free_port());
-    let nginx = scene.nginx().server(server).set("NOBODY", nobody).start();
+    let unused = format!("127.0.0.1:{}", free_port());
+    let nginx = scene.nginx().server(server).set("UNUSED", unused).start();
     nginx.get("/inherits").bearer("alice").send().expect_status(502);
     assert_exchanged(nginx.get("/directive").bearer("bob").send(), "bob");
     assert_exchanged(nginx.get("/option").bearer("carol").send(), "carol");
 }
 
 #[test]
-fn tokens_that_came_through_one_proxy_are_not_given_to_those_who_ask_another() {
+fn tokens_that_came_through_one_proxy_are_not_used_for_another() {
     let (one, two) = (Scene::new(), Scene::new());
     for (scene, token) in [(&one, "one"), (&two, "two")] {
         let answer = json!({"access_token": token, "token_type": "Bearer", "expires_in": 300});
         scene.sts.script(When::any(), Script::new().answer(Answer::json(200, &answer)));
     }
-    // Each plays a proxy, which decides who the STS is.
+    // Each plays a proxy, which decides where the STS is.
     let proxy = |scene: &Scene| format!("127.0.0.1:{}", scene.sts.port());
     let server = "
         %%OTX%%
@@ -193,7 +193,7 @@ fn tokens_that_came_through_one_proxy_are_not_given_to_those_who_ask_another() {
 }
 
 #[test]
-fn a_connection_through_a_proxy_serves_nobody_who_goes_another_way() {
+fn a_connection_through_a_proxy_serves_no_call_that_goes_another_way() {
     let ca = Identity::authority("the CA");
     let leaf = Leaf::server().dns("localhost");
     let scene = Scene::with(Sts::builder().tls(Tls::new(ca.issue(&leaf))));

@@ -1,4 +1,4 @@
-//! An NGINX whose OpenSSL makes no random bytes.
+//! An NGINX with an OpenSSL that makes no random bytes.
 
 use e2e::nginx::{Builder, Nginx};
 use e2e::scene::{Scene, Seen};

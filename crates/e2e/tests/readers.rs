@@ -40,7 +40,7 @@ const PASSED: &str = "
     STSPassTargetTokenIn cookie;
 ";
 
-/// Locations, what each passes the token in, and where readers then read it.
+/// Locations, in what each passes the token on, and where readers then read it.
 const LOCATIONS: [(&str, &str, &[&str]); 4] = [
     ("/all", PASSED, &PLACES),
     ("/post", "STSPassTargetTokenIn post;", &["query", "form", "both"]),
@@ -86,10 +86,10 @@ impl Stage {
         let scene = Scene::new();
         let mut http = String::new();
         for reader in &readers {
-            let pass = reader.pass();
-            let mut locations = format!("location /bare {{ STSType disabled; {pass} }}");
+            let proxying = reader.proxying();
+            let mut locations = format!("location /bare {{ STSType disabled; {proxying} }}");
             for (path, places, _) in LOCATIONS {
-                write!(locations, "location {path} {{ {places} {pass} }}")
+                write!(locations, "location {path} {{ {places} {proxying} }}")
                     .expect("a String takes all");
             }
             let port = format!("%%PORT_{}%%", reader.name.to_uppercase());
@@ -151,7 +151,7 @@ impl Stage {
                 ));
             }
             if path == "/all" && has_token {
-                // Of several fields FastCGI passes on the last one only, before NGINX 1.23.
+                // Before NGINX 1.23 only the last of several fields goes to FastCGI.
                 let cookies = if hostile.cookie_fields() < 2 { &["cookie"][..] } else { &[] };
                 let has = |place: &&str| read.text(place).contains("target.");
                 let all = ["query", "header"].iter().chain(cookies).all(has);

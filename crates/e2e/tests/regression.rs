@@ -23,7 +23,7 @@ fn a_stream_that_is_reset_at_once_leaves_no_call_behind_that_others_wait_for() {
 }
 
 #[test]
-fn an_if_that_changes_the_phase_lets_nobody_past_the_exchange() {
+fn an_if_that_changes_the_phase_lets_no_request_past_the_exchange() {
     let scene = Scene::new();
     let server = "
         location / { %%OTX%% if ($arg_x) { set $y 1; } %%PASS%% }
@@ -43,7 +43,7 @@ fn an_if_that_changes_the_phase_lets_nobody_past_the_exchange() {
 }
 
 #[test]
-fn what_a_lenient_location_let_pass_is_refused_by_a_strict_one() {
+fn a_request_that_a_location_with_pass_lets_on_is_refused_by_a_strict_one() {
     let scene = Scene::new();
     let server = "
         location /lenient { %%OTX%% STSOnError pass; try_files /none /strict; }

@@ -44,7 +44,7 @@ const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 fn keycloak() -> devsts::sts::Builder {
-    // Nobody vouches for it: the location does not validate the server.
+    // No CA vouches for it: the location does not validate the server.
     let identity = Identity::self_signed(&Leaf::server().dns("keycloak"));
     Sts::builder().tls(Tls::new(identity)).path("/auth/realms/master/protocol/openid-connect/token")
 }
@@ -115,8 +115,8 @@ fn the_location_turns_a_request_without_token_away() {
 
 #[test]
 fn an_sts_that_does_not_know_the_client_is_the_gateways_trouble() {
-    let stranger = Client::new(CLIENT_ID, "another secret");
-    let scene = Scene { sts: keycloak().client(stranger).start().expect("an STS"), ..Scene::new() };
+    let another = Client::new(CLIENT_ID, "another secret");
+    let scene = Scene { sts: keycloak().client(another).start().expect("an STS"), ..Scene::new() };
     let nginx = start(&scene);
 
     nginx.get("/sts/otx").bearer("the-source-token").send().expect_status(502);

@@ -545,7 +545,7 @@ static ROWS: &[Row] = &[
             ("shm passphrase=s3cr3t&passphrase=s3cr3t", &["\"passphrase\""]),
         ],
     ),
-    row("", "cache.name", &["known"], &[("nobody", &["\"nobody\"", "STSCache"])]),
+    row("", "cache.name", &["known"], &[("unknown", &["\"unknown\"", "STSCache"])]),
     row("STSCachePurge", "", &[""], &[("all", &["number of arguments"])]),
     row("STSCryptoPassphrase", "", &["anything"], &[("''", &["empty"])]),
     row(

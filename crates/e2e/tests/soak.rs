@@ -1,5 +1,5 @@
 //! Many exchanges, some of which fail in every way there is, clients that leave, an STS that closes
-//! connections, and reloads: everybody gets his own token, and nothing is left behind.
+//! connections, and reloads: each request gets its own token, and nothing is left behind.
 //!
 //! The short form is one of the tests. `make soak` runs the long one.
 #![expect(
@@ -249,7 +249,7 @@ fn many_exchanges_with_faults_and_reloads_leave_nothing_behind() {
     });
     wait_until_quiet(&scene, &nginx);
 
-    // NGINX sees only a moment later that who asked for its status has left. One may be an event's own.
+    // NGINX sees a moment late that the client of its status has left. One may be an event's own.
     let leaks = || fresh.iter().zip(files(&nginx)).any(|(before, after)| after > before + 1);
     let leaked = !holds_within(QUIET, || !leaks());
     let (master_now, now, files_now) =

@@ -117,7 +117,7 @@ fn a_token_that_was_purged_does_not_come_back_with_its_passphrase() {
     assert_eq!(token(&nginx, "/", "alice"), alice, "it is there as long as it lives");
 
     nginx.reload_with(&with("two"));
-    // Whose tokens those are cannot be told any more.
+    // It cannot be told any more to which source these tokens belong.
     assert_eq!(purge(&nginx, "alice"), "purged 2\n");
     nginx.reload_with(&with("one"));
     assert_ne!(token(&nginx, "/", "alice"), alice);

@@ -1,4 +1,5 @@
-//! TLS towards the STS: who is believed, by which settings, and what a later connection remembers.
+//! TLS towards the STS: which server is trusted, by which settings, and what a later connection
+//! remembers.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -120,7 +121,7 @@ fn a_revoked_certificate_is_not_trusted() {
             ("another is revoked", good.clone(), list.clone(), true),
             ("it is revoked", bad.clone(), list, false),
             ("none is revoked", bad, ca.revocation_list(&[]), true),
-            // Who asks for a list wants one of this authority.
+            // Where a list is configured, it has to be one of this authority.
             (
                 "no list of its authority",
                 good,
@@ -260,7 +261,7 @@ fn a_new_connection_resumes_the_session_of_the_last_one() {
 }
 
 #[test]
-fn a_session_is_resumed_by_nobody_with_other_settings() {
+fn a_session_is_not_resumed_with_other_settings() {
     let ca = Identity::authority("the CA");
     for version in BOTH {
         let leaf = here().dns("localhost");

@@ -98,8 +98,8 @@ fn the_query_of_the_endpoint_is_kept() {
 #[test]
 fn an_sts_that_is_not_there_is_a_bad_gateway() {
     let scene = Scene::new();
-    let nobody = format!("http://127.0.0.1:{}/token", e2e::ports::free_port());
-    let nginx = scene.nginx().server(&location("")).set("STS", nobody).start();
+    let unused = format!("http://127.0.0.1:{}/token", e2e::ports::free_port());
+    let nginx = scene.nginx().server(&location("")).set("STS", unused).start();
 
     nginx.get("/").bearer("alice").send().expect_status(502);
 
@@ -107,7 +107,7 @@ fn an_sts_that_is_not_there_is_a_bad_gateway() {
 }
 
 #[test]
-fn an_sts_whose_name_does_not_resolve_is_a_bad_gateway() {
+fn an_sts_with_a_name_that_does_not_resolve_is_a_bad_gateway() {
     let scene = Scene::new();
     let nginx = scene.nginx().server(&location("STSHTTPTimeOut 10;"));
     let nginx = nginx.set("STS", "http://sts.invalid/token").start();
@@ -374,7 +374,7 @@ fn a_connection_on_which_more_came_than_an_answer_is_not_used_again() {
     let nginx = trusting(&scene, &Identity::authority("any")).start();
 
     assert_exchanged(nginx.get("/").bearer("alice").send(), "alice");
-    // What comes after the next request was sent is its answer, as far as anybody can tell.
+    // What comes after the next request was sent is its answer, as far as can be told.
     assert!(scene.sts.wait_for_connections(DEADLINE, |c| c.idle == 1 || c.open == 0));
     for number in 0..5 {
         let user = format!("user-{number}");

@@ -62,7 +62,7 @@ fn an_upstream_of_the_name_is_told_of_wherever_it_stands() {
     let option = "STSExchange otx https://127.0.0.1/token outgoing_proxy=http://localhost;
         STSVariables $http_x $target;"
         .to_owned();
-    for (location, directive, whose) in [
+    for (location, directive, name) in [
         (http, "STSOTXEndpoint", "the name of the STS"),
         (https, "STSOTXEndpoint", "the name of the STS"),
         (exchange, "STSExchange", "the name of the STS"),
@@ -75,7 +75,7 @@ fn an_upstream_of_the_name_is_told_of_wherever_it_stands() {
             let [warning] = &found[..] else { panic!("{found:?} for {location}") };
             let at = line(before, &location, after, directive);
             for part in
-                ["\"localhost\"", "is not used", "write the name or address", whose, at.as_str()]
+                ["\"localhost\"", "is not used", "write the name or address", name, at.as_str()]
             {
                 assert!(warning.contains(part), "no {part:?} in {warning}");
             }
@@ -92,13 +92,13 @@ fn with_a_port_a_name_that_leads_somewhere_is_meant_as_it_stands() {
 
 #[test]
 fn what_is_no_upstream_of_the_name_is_not_told_of() {
-    let passing = "location /other { proxy_pass http://localhost; }";
+    let elsewhere = "location /other { proxy_pass http://localhost; }";
     let rows = [
         (UPSTREAM, otx("http://127.0.0.1/token")),
         (UPSTREAM, otx("http://unix:/run/sts.sock:/token")),
         // It is the name of a host, and of no upstream.
         (UPSTREAM, otx("http://localhost./token")),
-        ("", format!("{passing} {}", otx("http://localhost/token"))),
+        ("", format!("{elsewhere} {}", otx("http://localhost/token"))),
         ("upstream localhost2 { server 127.0.0.1:9; }", otx("http://localhost/token")),
     ];
     let problems = in_parallel(4, rows.len(), |number| {

@@ -40,7 +40,7 @@ const SAML_1_TOKEN: &str =
     "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV1.1";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
-/// An assertion about somebody. Nobody has signed it.
+/// An unsigned assertion about this subject.
 fn assertion(name: &str) -> String {
     format!(
         "<saml:Assertion xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\" ID=\"a\" \
@@ -49,7 +49,7 @@ fn assertion(name: &str) -> String {
     )
 }
 
-/// As the seed has it: who asks is known by HTTP Basic.
+/// As the seed has it: the requestor is known by HTTP Basic.
 fn pingfed() -> Scene {
     let identity = Identity::self_signed(&Leaf::server().dns("pingfed"));
     let user = Requestor::Basic("wstrust".to_owned(), "2Federate".to_owned());
@@ -222,7 +222,7 @@ fn every_version_of_the_protocol_is_spoken_over_every_version_of_soap() {
     }
 }
 
-/// How the gateway says who it is, the directive for it, and what must not be in the log.
+/// How the gateway authenticates, the directive for it, and what must not be in the log.
 fn credentials() -> Vec<(Requestor, String)> {
     let (name, password) = ("gate<way>".to_owned(), "p\u{e4}ss&\"w<o>rd".to_owned());
     let of = |method: &str, more: &str| {
@@ -239,7 +239,7 @@ fn credentials() -> Vec<(Requestor, String)> {
 }
 
 #[test]
-fn a_gateway_asks_for_somebody_and_says_who_it_is() {
+fn a_gateway_authenticates_and_asks_for_another_subject() {
     for (version, token_as) in
         [("1.2", "onbehalfof"), ("1.3", "onbehalfof"), ("1.4", "onbehalfof"), ("1.4", "actas")]
     {
@@ -267,7 +267,7 @@ fn a_gateway_asks_for_somebody_and_says_who_it_is() {
 }
 
 #[test]
-fn a_gateway_that_shows_a_certificate_asks_for_somebody() {
+fn a_gateway_that_shows_a_certificate_asks_for_another_subject() {
     let ca = Identity::authority("mutual CA");
     let tls = Tls::new(ca.issue(&Leaf::server().ip([127, 0, 0, 1]))).ask_client(&ca);
     let wstrust = WsTrust::at("/trust").requestor(Requestor::Certificate("gateway".to_owned()));
@@ -404,7 +404,7 @@ fn an_assertion_over_several_lines_needs_an_encoding() {
 }
 
 #[test]
-fn tokens_of_64_kib_pass_in_both_directions() {
+fn tokens_of_64_kib_go_through_in_both_directions() {
     let scene = sts(|sts| sts);
     let more = format!("STSWSTrustTokenType urn:any; STSWSTrustValueType {JWT};");
     let server = format!("large_client_header_buffers 4 80k; {}", location("/", &more));

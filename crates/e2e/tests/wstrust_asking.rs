@@ -415,14 +415,14 @@ fn an_assertion_as_samls_own_url_has_it_is_read() {
     assert_eq!(scene.sts.call_count(), 40, "two spellings of one assertion");
 }
 
-/// A location whose gateway asks for other subjects.
+/// A location that asks for other subjects.
 fn for_others(path: &str, more: &str) -> String {
     location(path, &format!("{FOR_OTHERS} {more}"))
 }
 
 #[test]
-fn the_gateways_own_token_does_not_pass_for_that_of_its_users() {
-    let scene = sts(|sts| sts.requestor(gateway()).ignoring_for_whom());
+fn the_gateways_own_token_is_not_taken_for_that_of_its_users() {
+    let scene = sts(|sts| sts.requestor(gateway()).ignoring_subject());
     let server = for_others("/default", "")
         + &for_others("/actas", "STSWSTrustVersion 1.4;").replace("onbehalfof", "actas")
         + &for_others("/off", "STSExpect off;")

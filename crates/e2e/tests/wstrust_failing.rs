@@ -211,14 +211,14 @@ fn what_a_strict_sts_says_of_a_token_is_told_apart_from_what_it_says_of_the_gate
              </a:NameID></a:Subject><a:Conditions NotOnOrAfter=\"{until}\"/></a:Assertion>"
         ))
     };
-    let nobody = STANDARD
+    let no_subject = STANDARD
         .encode("<a:Assertion xmlns:a=\"urn:oasis:names:tc:SAML:2.0:assertion\"></a:Assertion>");
     let future = assertion("2099-01-01T00:00:00Z");
     for (sts, token, status) in [
         (WsTrust::at("/trust"), &future, 200),
         (WsTrust::at("/trust"), &assertion("2020-01-01T00:00:00Z"), 401),
-        (WsTrust::at("/trust"), &nobody, 401),
-        (WsTrust::at("/trust").fault_status(200), &nobody, 401),
+        (WsTrust::at("/trust"), &no_subject, 401),
+        (WsTrust::at("/trust").fault_status(200), &no_subject, 401),
         (WsTrust::at("/trust").applies_to("urn:other"), &future, 502),
         (WsTrust::at("/trust").applies_to("urn:other").fault_status(200), &future, 502),
     ] {
@@ -332,7 +332,7 @@ fn hostile_source_tokens_are_refused_in_time_and_go_nowhere() {
             refused.expect_status(401);
         }
     }
-    // A token that is whole passes, and at every byte where it is cut off it does not.
+    // A token that is whole is accepted, and one that is cut off at any byte is not.
     let token = format!("{start}<a:NameID>j\u{f6}e</a:NameID></a:Assertion>");
     for end in 1..token.len() {
         let cut = STANDARD.encode(&token.as_bytes()[..end]);
@@ -344,7 +344,7 @@ fn hostile_source_tokens_are_refused_in_time_and_go_nowhere() {
 }
 
 #[test]
-fn a_gateway_does_not_ask_for_a_user_of_whom_only_the_name_is_known() {
+fn a_gateway_does_not_ask_for_a_user_by_the_name_alone() {
     let gateway = Requestor::Basic("gateway".to_owned(), "2Federate".to_owned());
     let scene = Scene::with(Sts::builder().wstrust(WsTrust::at("/trust").requestor(gateway)));
     let location = |path: &str, more: &str| {

@@ -39,7 +39,7 @@ fn a_worker_that_dies_while_it_changes_the_zone_leaves_an_empty_one() {
     assert_eq!(ZoneMemory::of(nginx.worker()).word(CHANGING), 1);
 
     let again = token(&nginx, "alice");
-    assert_ne!(again, alice, "nobody knows what is in the zone");
+    assert_ne!(again, alice, "what is in the zone is in doubt");
     assert_eq!(token(&nginx, "alice"), again);
     token(&nginx, "bob");
     assert_eq!(ZoneMemory::of(nginx.worker()).word(CHANGING), 0);
@@ -62,12 +62,12 @@ fn a_zone_of_another_layout_is_not_read() {
 }
 
 #[test]
-fn workers_that_are_killed_at_any_moment_give_nobody_anothers_token() {
+fn workers_that_are_killed_at_any_moment_give_no_request_anothers_token() {
     let scene = Scene::new();
     let nginx = scene.nginx().server(LOCATION).workers(2).start();
     nginx.allow_in_log("exited on signal 9");
     nginx.allow_in_log("was locked by");
-    // A client whose connection a worker had accepted when it was killed, and nothing else.
+    // A client on a connection that a worker had accepted when it was killed, and nothing else.
     let ask = |user: &str| {
         let mut connection = nginx.get("/").bearer(user).start();
         let Ok(response) = connection.try_read_response() else { return };
@@ -126,7 +126,7 @@ fn a_purge_forgets_what_it_names() {
     assert_eq!(all(), (3, 5));
     assert_eq!(purged(nginx.post("/purge", "a body")), "purged 4\n");
     assert_eq!(all(), (5, 7));
-    nginx.post("/purge?exchange=nobody", "").send().expect_status(404);
+    nginx.post("/purge?exchange=unknown", "").send().expect_status(404);
 }
 
 /// An exchange as `%%OTX%%` is, at another STS.
@@ -137,7 +137,7 @@ const OTHER: &str = "
     STSVariables $source_token $target_token;";
 
 #[test]
-fn only_a_post_of_those_who_may_purges() {
+fn only_a_post_from_an_allowed_client_purges() {
     let scene = Scene::new();
     let server = format!(
         "{LOCATION}
@@ -215,7 +215,7 @@ fn a_purge_of_many_tokens_lets_the_worker_serve_others_meanwhile() {
         assert_eq!(purged, format!("purged {}\n", ENTRIES + 1));
         served > 2
     });
-    assert!(served, "the worker served nobody else");
+    assert!(served, "the worker served no other request");
 }
 
 #[test]

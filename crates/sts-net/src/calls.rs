@@ -1,4 +1,4 @@
-//! How many calls run at once, and who waits for a turn.
+//! How many calls run at once, and which wait for a turn.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -33,23 +33,23 @@ pub struct Calls(Rc<RefCell<State>>);
 #[derive(Default)]
 struct State {
     running: usize,
-    /// Who waits, with its own limit of calls at once; who came first stands first. Nobody stands here
-    /// whose limit lets it run: when the number of running calls falls, such get a turn.
+    /// The calls that wait, each with its own limit of calls at once, in the order of arrival. None
+    /// stands here that its limit lets run: it gets a turn when the number of running calls falls.
     waiting: VecDeque<(usize, Rc<RefCell<Waiter>>)>,
 }
 
 #[derive(Default)]
 struct Waiter {
     waker: Option<Waker>,
-    /// A call that ended passed its turn on to this one.
+    /// A call that ended gave its turn to this one.
     granted: bool,
 }
 
-/// The right to run one call; dropping it passes the turn on.
+/// The right to run one call; dropping it gives the turn to the next.
 pub struct Permit(Calls);
 
-/// Waits for a turn: first come, first served among those that may run with as many others. Who may
-/// run with more others does not wait for who may not.
+/// Waits for a turn: first come, first served among those that may run with as many others. A call
+/// that may run with more others does not wait for those that may not.
 pub struct Turn {
     calls: Calls,
     limits: CallLimits,
@@ -112,7 +112,7 @@ impl Future for Turn {
         }
         let calls = self.calls.clone();
         let mut state = calls.0.borrow_mut();
-        // Nobody is overtaken: one that waits and could run has its turn already.
+        // No call is overtaken: one that waits and could run has its turn already.
         if state.running < self.limits.running {
             state.running += 1;
             return Poll::Ready(Ok(Permit(self.calls.clone())));
@@ -132,7 +132,7 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let Some(waiter) = self.waiter.take() else { return };
         if waiter.borrow().granted {
-            // The turn came, and nobody is there to take it.
+            // The turn came, and is not used.
             self.calls.release();
             return;
         }
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn who_stops_waiting_gives_the_place_in_the_queue_back() {
+    fn a_call_that_stops_waiting_gives_its_place_in_the_queue_back() {
         let calls = Calls::default();
         let first = granted(poll(pin!(calls.turn(ONE_AND_ONE))));
         {
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_limit_with_a_queue_does_not_slow_who_has_a_wide_one() {
+    fn a_narrow_limit_with_a_queue_does_not_slow_a_call_with_a_wide_one() {
         let calls = Calls::default();
         let wide = CallLimits { running: 3, queued: 10 };
         let first = granted(poll(pin!(calls.turn(ONE_AND_ONE))));
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn who_came_first_has_its_turn_first() {
+    fn the_first_in_the_queue_has_its_turn_first() {
         let calls = Calls::default();
         let limits = CallLimits { running: 2, queued: 10 };
         let first = granted(poll(pin!(calls.turn(limits))));
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_came_too_late_is_lost_to_nobody_whatever_its_limit() {
+    fn a_turn_that_came_too_late_goes_to_the_next_whatever_its_limit() {
         let calls = Calls::default();
         let (narrow, wide) =
             (CallLimits { running: 1, queued: 10 }, CallLimits { running: 2, queued: 10 });

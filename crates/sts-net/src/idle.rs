@@ -78,7 +78,7 @@ impl<T> Idle<T> {
         evicted
     }
 
-    /// Takes the connection that was used last, of those whose time is not over.
+    /// Takes the most recently used connection of those that may still be used.
     pub fn take(&mut self, destination: u64, now: Millis) -> Option<T> {
         let parked = self.destinations.get_mut(&destination)?;
         let last = parked.iter().rposition(|one| now < one.until)?;
@@ -198,7 +198,7 @@ mod tests {
         let id = idle.next_id();
         assert_eq!(idle.park(1, id, "short", 0, short), None);
         assert_eq!(idle.earliest(), Some(100));
-        // It is over, even when nobody has looked yet.
+        // It is over, even before it was looked at.
         assert_eq!(idle.take(1, 100), Some("long"));
         assert_eq!(idle.expire(100), ["short"]);
         assert_eq!(idle.earliest(), None);

@@ -2,8 +2,8 @@
 
 use crate::idle::Millis;
 
-/// Requests that a connection carries, and milliseconds that it lives: a load balancer's view of who
-/// should get them changes, and so do addresses.
+/// Requests that a connection carries, and milliseconds that it lives: the server to which a load
+/// balancer sends them changes, and so do addresses.
 const MAX_REQUESTS: u32 = 1000;
 const MAX_AGE: Millis = 60 * 60 * 1000;
 

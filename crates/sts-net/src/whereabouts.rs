@@ -28,7 +28,7 @@ pub enum Reply<A> {
 }
 
 /// Several names that are asked for one after the other until one is found, as the C library goes
-/// through a search list: a name server that fails is passed over, one that is silent ends it.
+/// through a search list: one that fails is skipped, a silent name server ends the search.
 #[derive(Debug, Default)]
 pub struct Search {
     failed: Option<String>,
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_no_address_asks_each_time_and_waits_for_as_long_as_it_may() {
+    fn a_call_without_an_address_asks_each_time_and_waits_for_as_long_as_it_may() {
         let mut name = Whereabouts::<u8>::new(Vec::new());
         assert_eq!(name.ask(0, 7_000), Some(7_000));
         assert!(name.learn(silent(), 7_000).is_err());
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn after_silence_nobody_asks_for_a_while() {
+    fn after_silence_no_call_asks_for_a_while() {
         let mut name = Whereabouts::new(vec![1]);
         assert_eq!(name.ask(0, 10_000), Some(PATIENCE));
         assert_eq!(name.learn(silent(), PATIENCE), Ok(&[1][..]));

@@ -1,7 +1,8 @@
 //! A sum over words that tells a damaged value from a whole one.
 //!
-//! Against accidents, not against somebody who can write to the region. It is written out here
-//! because two versions of the module have to agree on it: the zone outlives an upgrade.
+//! It guards against accidents, not against an attacker with write access to the region. It is
+//! written out here because two versions of the module have to agree on it: the zone outlives an
+//! upgrade.
 
 /// Changing one word always changes the sum; changing several does so but for one case in 2^64.
 #[derive(Clone)]

@@ -128,7 +128,7 @@ impl Region<'_> {
 /// What is left of an entry's life, and was never more than all of it; `None`: nothing.
 pub(crate) fn remaining(unit: &Unit, now: Millis) -> Option<Millis> {
     let (sent, expires) = (sent(unit), expires(unit));
-    // Where the clock went back, nobody knows how long the entry has been there.
+    // Where the clock went back, the age of the entry is unknown.
     if now >= expires || sent > now.saturating_add(CLOCK_TOLERANCE) {
         return None;
     }

@@ -61,7 +61,7 @@ pub(crate) mod header {
     pub const LAYOUT: usize = 1;
     /// Words of the region.
     pub const SIZE: usize = 2;
-    /// Not zero while somebody changes the zone.
+    /// Not zero while a process changes the zone.
     pub const CHANGING: usize = 3;
     /// Four words.
     pub const KEY_MATERIAL: usize = 4;
@@ -75,7 +75,7 @@ pub(crate) mod header {
     /// Units beyond [`TOUCHED`] and up to this number hold what stood in the zone before it was
     /// emptied.
     pub(crate) const STALE: usize = 13;
-    /// The latest time at which somebody opened the zone, as far as a second earlier.
+    /// The latest time at which a process opened the zone, as far as a second earlier.
     pub(crate) const LATEST: usize = 14;
 
     pub(crate) const FREE: usize = 16;

@@ -7,11 +7,11 @@
 //! whatever stands in the region, an operation ends, in bounded time, and never answers with another
 //! key's value. Time is an argument, and so is randomness.
 //!
-//! Who reads on: [`zone`] is what others use, in the words of `terms`. The region is laid out by `layout` and seen through
-//! `region`; it is handed out in `unit`s by `pool`, `value` keeps bytes of any length in them, `table`
-//! finds a key, `list` knows what was not used for the longest time and `schedule` what expires first.
-//! `entry` and `node` are what is kept: tokens, and calls that run or have failed. [`ledger`] is by itself,
-//! a set of names in a region of its own.
+//! The modules: [`zone`] is the interface, with the types of `terms`. The region is laid out by
+//! `layout` and seen through `region`; `pool` hands it out in `unit`s, `value` keeps bytes of any
+//! length in them, `table` finds a key, `list` knows the least recently used entry and `schedule`
+//! the one that expires first. `entry` and `node` are what is kept: tokens, and calls that run or
+//! have failed. [`ledger`] is by itself, a set of names in a region of its own.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 

@@ -77,7 +77,7 @@ pub(crate) fn sequence(unit: &Unit) -> u64 {
 
 impl Region<'_> {
     /// Notes a new call. Other calls that were noted earlier are forgotten when there are too many:
-    /// they go on, but nobody waits for them any more.
+    /// they go on, but no request waits for them any more.
     pub(crate) fn insert_node(
         &mut self,
         key: &KeyWords,

@@ -8,7 +8,7 @@ use crate::region::{Broken, Region};
 use crate::unit::{self, At, Kind, Unit};
 use crate::word;
 
-/// Whose units.
+/// What the units are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Share {
     Entries,
@@ -85,7 +85,7 @@ impl Region<'_> {
     }
 }
 
-/// Atomic stores are never left out because nobody reads them.
+/// Atomic stores are never optimised away, although nothing reads them.
 fn wipe(unit: &Unit) {
     for one in unit {
         word::store(one, 0);

@@ -34,7 +34,7 @@ pub(crate) enum Condition {
     /// Nothing was ever written to it.
     Blank,
     Foreign,
-    /// Somebody died while changing it.
+    /// A process died while changing it.
     Changing,
     /// It contradicts itself.
     Broken,
@@ -122,7 +122,7 @@ impl<'a> Region<'a> {
     fn may_hold_anything(&self, condition: Condition) -> usize {
         match condition {
             Condition::Blank => 0,
-            // Somebody who died was right about what had been used.
+            // A process that died was right about what had been used.
             Condition::Sound | Condition::Changing => {
                 self.size_at(header::TOUCHED).max(self.size_at(header::STALE)).min(self.units.len())
             }
@@ -141,20 +141,20 @@ impl<'a> Region<'a> {
         if let Some(units) = self.units.get(from..stale) {
             units.as_flattened().iter().for_each(clear);
         }
-        // Whoever dies before this wipes them again.
+        // If the process dies before this, they are wiped again.
         self.set(header::STALE, if from > touched { from as u64 } else { 0 });
     }
 
-    /// Sets the mark. Until it is taken away, the region is worth nothing to anybody else.
+    /// Sets the mark. Until it is taken away, no other process may use the region.
     pub(crate) fn begin_change(&mut self) {
         self.set(header::CHANGING, 1);
-        // Whoever sees a store that follows sees the mark.
+        // A process that sees a store that follows sees the mark.
         fence(Ordering::Release);
     }
 
     /// Takes the mark away.
     pub(crate) fn end_change(&mut self) {
-        // Whoever sees no mark sees all stores before.
+        // A process that sees no mark sees all stores before.
         fence(Ordering::Release);
         self.set(header::CHANGING, 0);
     }

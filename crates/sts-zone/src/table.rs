@@ -1,8 +1,8 @@
 //! Finds what stands under a key: buckets with chains of units.
 //!
-//! There is a bucket for every two units, so a chain is short whatever the zone holds. Which bucket a
-//! key falls into is decided with a number that only the zone knows: nobody can make up keys that
-//! share one.
+//! There is a bucket for every two units, so a chain is short whatever the zone holds. A number
+//! that only the zone knows decides which bucket a key falls into: an attacker cannot make up keys
+//! that share one.
 
 use crate::layout::header;
 use crate::region::{Broken, Region};

@@ -25,7 +25,7 @@ pub struct Tags {
     pub source: u64,
 }
 
-/// Who asks.
+/// The process that looks a value up, and what it waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// Its process.
@@ -44,7 +44,7 @@ pub struct Value<'v> {
     pub bytes: &'v [u8],
     /// From when its life counts.
     pub sent: Millis,
-    /// Milliseconds for which everybody may use it.
+    /// Milliseconds for which every request may use it.
     pub life: Millis,
 }
 
@@ -107,7 +107,7 @@ pub struct Statistics {
     pub evicted: u64,
     /// Entries that were cleared away after it.
     pub expired: u64,
-    /// How often the zone was emptied because it contradicted itself, or somebody died in it.
+    /// How often the zone was emptied because it contradicted itself, or a process died in it.
     pub emptied: u64,
 }
 

@@ -45,12 +45,11 @@ pub struct Zone<'a> {
 
 impl<'a> Zone<'a> {
     /// Opens the zone in a region, the lock of which is held until this is dropped. A new region
-    /// becomes an empty zone, and so does one with a foreign layout or one in which somebody died
+    /// becomes an empty zone, and so does one with a foreign layout or one in which a process died
     /// while changing it. `seed` is asked for random bytes when a zone is made: its key material.
     ///
-    /// A zone is emptied as well when the clock was set back: nobody knows then how long what stands
-    /// in it has been there. Whether `now` is [behind](Self::is_behind) for another reason is up to
-    /// the caller.
+    /// A zone is emptied as well when the clock was set back: the age of its entries is then
+    /// unknown. Whether `now` is [behind](Self::is_behind) for another reason is up to the caller.
     ///
     /// `None` when the region is too small, or when `seed` has no random bytes for a new zone.
     pub fn open(words: &'a [AtomicU64], now: Millis, seed: Seed) -> Option<Self> {
@@ -74,8 +73,8 @@ impl<'a> Zone<'a> {
         now.saturating_add(entry::CLOCK_TOLERANCE) < latest
     }
 
-    /// Looks for a value that the claimant accepts; where there is none, decides who calls for it.
-    /// `is_alive` tells whether a process still exists.
+    /// Looks for a value that the claimant accepts; where there is none, decides which process
+    /// calls for it. `is_alive` tells whether a process still exists.
     pub fn find(
         &mut self,
         key: &Digest,
@@ -97,12 +96,12 @@ impl<'a> Zone<'a> {
         elected.unwrap_or(Found::Unshared)
     }
 
-    /// Looks for a value that the claimant accepts, and changes nothing about who calls.
+    /// Looks for a value that the claimant accepts, and does not change which process calls.
     pub fn look(&mut self, key: &Digest, accepts: impl FnOnce(&Kept) -> bool) -> Option<Hit> {
         self.read(&words_of(key), accepts)
     }
 
-    /// Forgets a value, which is of no use to anybody.
+    /// Forgets a value that no request can use any more.
     pub fn forget(&mut self, key: &Digest) {
         let words = words_of(key);
         let forgotten = self.change(|region| match region.find(&words, Kind::Entry)? {
@@ -121,7 +120,7 @@ impl<'a> Zone<'a> {
         });
     }
 
-    /// Ends a call with a value that everybody may use. Returns whether it is kept: not when it is too
+    /// Ends a call with a value that all may use. Returns whether it is kept: not when it is too
     /// large, not when a purge came in between, and not when there is one that was asked for later.
     pub fn complete(
         &mut self,
@@ -195,7 +194,7 @@ impl<'a> Zone<'a> {
             }
             if let Some(at) = region.find(&words, Kind::Entry)? {
                 let there = region.unit(at)?;
-                // Who took a call over may have its answer before the first caller has one.
+                // A call that was taken over may have its answer before the first caller has one.
                 let is_newer = entry::sent(there) > stored.sent;
                 if is_newer && entry::remaining(there, now).is_some() {
                     return Ok(false);
@@ -225,7 +224,7 @@ impl<'a> Zone<'a> {
         self.update(key, call, |region, at| region.end_call(at, State::Unshared, now, &[]));
     }
 
-    /// Gives a call up, unless it has ended: whoever asks next makes it.
+    /// Gives a call up, unless it has ended: the next process that looks makes it.
     pub fn release(&mut self, key: &Digest, call: u64) {
         self.update(key, call, |region, at| match node::state(region.unit(at)?)? {
             State::Calling => region.remove_node(at),

@@ -118,7 +118,7 @@ fn processes_that_are_killed_at_any_moment_leave_nothing_wrong() {
         one.wait().unwrap();
         *one = next();
         killed += 1;
-        assert!(killed < 1000, "nobody dies while changing something");
+        assert!(killed < 1000, "no process dies while changing something");
     }
     wait("the workers", &mut workers, || shared.steps() > 10_000);
     finish(&shared, &mut workers);

@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// A head may be this large, in bytes: the tests send header fields beyond what NGINX passes on.
+/// A head may be this large, in bytes: the tests send header fields beyond what NGINX forwards.
 const MAX_HEAD: usize = 1 << 20;
 /// A body may be this large, in bytes.
 const MAX_BODY: usize = 64 << 20;

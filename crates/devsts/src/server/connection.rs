@@ -137,7 +137,7 @@ impl Connection {
         if channel.has_input() {
             return Ok(());
         }
-        // Subscribed before it is counted as idle: who sees the count can end it.
+        // Subscribed before it is counted as idle: a test that sees the count can end it.
         let mut end_idle = self.shared.end_idle();
         let _idle = Idle::new(&self.shared);
         tokio::select! {

@@ -16,7 +16,7 @@ pub struct Connections {
     pub idle: u64,
     /// Closed by the client before its request was answered.
     pub aborted: u64,
-    /// Whose TLS handshake failed.
+    /// Ended by a failed TLS handshake.
     pub tls_failed: u64,
 }
 
@@ -35,7 +35,7 @@ pub struct TlsFailure {
     pub application: u64,
 }
 
-/// The notes themselves. Whoever waits is woken by each change.
+/// The notes themselves. Each change wakes those that wait.
 #[derive(Debug)]
 pub(crate) struct Journal {
     remember: usize,
@@ -124,7 +124,7 @@ impl Journal {
         self.lock().bad_requests.clone()
     }
 
-    /// Waits until the test passes; `false` when it did not in time.
+    /// Waits until the test is true; `false` when it was not in time.
     pub(crate) fn wait(&self, timeout: Duration, test: impl Fn(&Noted) -> bool) -> bool {
         let deadline = Instant::now() + timeout;
         let mut noted = self.lock();

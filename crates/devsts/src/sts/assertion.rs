@@ -1,5 +1,5 @@
-//! Client assertions: JWTs by which a client proves who it is (RFC 7521 section 4.2, RFC 7523 section
-//! 3), checked without leniency. Nothing here is shared with what makes them.
+//! Client assertions: JWTs by which a client proves its identity (RFC 7521 section 4.2, RFC 7523
+//! section 3), checked without leniency. Nothing here is shared with what makes them.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -34,7 +34,7 @@ const MAX_LIFE: u64 = 600;
 #[derive(Debug, Default)]
 pub(super) struct Seen(Mutex<HashMap<(String, String), u64>>);
 
-/// An assertion, decoded and not yet believed.
+/// An assertion, decoded and not yet verified.
 struct Jwt<'a> {
     header: Map<String, Value>,
     claims: Map<String, Value>,

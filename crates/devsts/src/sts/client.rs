@@ -6,7 +6,7 @@ use std::str::FromStr;
 use openssl::pkey::{PKey, Public};
 use openssl::x509::X509;
 
-/// A client and how it may prove who it is.
+/// A client and how it may authenticate.
 #[derive(Clone, Debug)]
 pub struct Client {
     pub(crate) id: String,
@@ -27,7 +27,7 @@ pub(crate) struct Key {
     pub(crate) thumbprint: Option<String>,
 }
 
-/// How a client proves who it is to the token endpoint.
+/// How a client authenticates at the token endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// HTTP Basic authentication (RFC 7617): id and secret as they are.
@@ -98,7 +98,7 @@ impl Client {
         Self { methods: methods.into_iter().collect(), ..self }
     }
 
-    /// Whether it cannot prove who it is.
+    /// Whether it has no means to authenticate.
     pub(crate) fn is_public(&self) -> bool {
         self.methods == [Method::None]
     }

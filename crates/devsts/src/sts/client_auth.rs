@@ -1,4 +1,4 @@
-//! Finding out who the client is: RFC 6749 sections 2.3 and 3.2.1, RFC 7521 section 4.2, RFC 8705
+//! Client authentication: RFC 6749 sections 2.3 and 3.2.1, RFC 7521 section 4.2, RFC 8705
 //! section 2; exactly one method a request.
 
 use base64::Engine;
@@ -46,7 +46,7 @@ pub(super) fn authenticate<'a>(
     }
 }
 
-/// Who sends nothing but an id is known by its certificate, or is a public client.
+/// A client that sends nothing but an id is known by its certificate, or is public.
 fn by_id<'a>(
     call: &Call,
     id: Option<&str>,

@@ -6,10 +6,10 @@ use crate::server::call::Call;
 
 pub(super) const GRANT_TYPE: &str = "client_credentials";
 
-/// `client` is who has proved to be it: RFC 6749 section 4.4 knows no public clients.
+/// `client` has authenticated: RFC 6749 section 4.4 knows no public clients.
 pub(super) fn check<'a>(call: &'a Call, client: Option<&'a str>) -> Result<Grant<'a>, Refusal> {
     let Some(client) = client else {
-        let description = "only a client that proves who it is gets a token of its own";
+        let description = "only a client that authenticates gets a token of its own";
         return Err(Refusal::new(400, "unauthorized_client", description));
     };
     Ok(Grant { source: client, issued_token_type: None, scope: scope(call)? })

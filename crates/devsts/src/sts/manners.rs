@@ -209,6 +209,6 @@ mod tests {
         let answer = dex.asked_for("as-subject-garbage.alice").unwrap();
         assert_eq!(answer.status_code(), 401);
         assert!(dex.asked_for("as-nothing.alice").is_none() && dex.asked_for("alice").is_none());
-        assert!("nobody".parse::<Manners>().unwrap_err().contains("keycloak, dex"));
+        assert!("unknown".parse::<Manners>().unwrap_err().contains("keycloak, dex"));
     }
 }

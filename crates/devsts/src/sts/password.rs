@@ -1,5 +1,5 @@
 //! Resource Owner Password Credentials: the request of RFC 6749 section 4.3.2. The source token is the
-//! password; whoever has the user name is taken to own it.
+//! password; the user name is taken to be its owner's.
 
 use super::token_endpoint::{Grant, Refusal, one_value, scope};
 use crate::server::call::Call;

@@ -1,5 +1,5 @@
-//! What is issued: tokens that show for whom and in which call, so that a test can prove whose a
-//! token is.
+//! What is issued: tokens that show for which source and in which call, so that a test can prove to
+//! which request a token belongs.
 
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -110,7 +110,7 @@ impl Issuer {
         (target, expires_in)
     }
 
-    /// Notes a token that somebody else made.
+    /// Notes a token that was made elsewhere.
     pub(super) fn note(&self, call: u64, source: &str, target: &str) {
         let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
         if issued.len() < self.remember {

@@ -5,7 +5,7 @@
 //! | method, media type, `action` or `SOAPAction` | 405, 415, `wsa:ActionMismatch` |
 //! | the envelope, each header, each element of the request, its namespace and how often it comes | `Sender`, `wsa:…`, `wst:BadRequest` |
 //! | that each message is new: its id, its timestamp, its nonce | `wsse:MessageExpired`, `wsse:InvalidSecurity` |
-//! | who asks: by HTTP Basic, a `UsernameToken`, or a certificate | 401, `wsse:FailedAuthentication` |
+//! | the requestor: by HTTP Basic, a `UsernameToken`, or a certificate | 401, `wsse:FailedAuthentication` |
 //! | the token: its form, its types, its time | `wsse:…`, `wst:…` |
 //!
 //! A source token asks for its answer by the words of [`crate::sts`]: a binary token by itself, an
@@ -65,12 +65,12 @@ pub(super) struct Manners {
     /// Assertions are for the holder of a key, whatever was asked for.
     holder_of_key: bool,
     /// A token is about the requestor, for whichever subject it was asked.
-    ignores_for_whom: bool,
+    ignores_subject: bool,
     /// Signatures are made with inclusive canonicalisation, inside the envelope.
     inclusive: bool,
 }
 
-/// Who may ask, and by what it shows that.
+/// A client that may ask, and what it proves that with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Requestor {
     /// HTTP Basic (RFC 7617): user name and password.
@@ -96,7 +96,7 @@ pub enum Layout {
 }
 
 impl WsTrust {
-    /// Speaks WS-Trust at this path. Whoever has a token may ask.
+    /// Speaks WS-Trust at this path. Any client with a token may ask.
     pub fn at(path: &str) -> Self {
         Self {
             path: path.to_owned(),
@@ -160,8 +160,8 @@ impl WsTrust {
     /// Does not look for which subject a token is asked, as Metro and Rahas (the STS of older WSO2)
     /// do not: a requestor gets a token that is about itself.
     #[must_use]
-    pub fn ignoring_for_whom(self) -> Self {
-        Self { manners: Manners { ignores_for_whom: true, ..self.manners }, ..self }
+    pub fn ignoring_subject(self) -> Self {
+        Self { manners: Manners { ignores_subject: true, ..self.manners }, ..self }
     }
 
     /// Issues assertions for the holder of a key, which no requestor asked for.
@@ -286,7 +286,7 @@ impl Endpoint {
         let security = Security::read(&envelope, now, &self.seen).map_err(to_fault)?;
         outcome.requestor = self.authenticate(call, &security, &envelope)?;
         let mut subject = Subject::find(&request, &security, &self.settings).map_err(to_fault)?;
-        if self.settings.manners.ignores_for_whom && request.for_whom.is_some() {
+        if self.settings.manners.ignores_subject && request.subject.is_some() {
             subject.steering = outcome.requestor.clone().unwrap_or_default();
         }
         outcome.source = Some(subject.source.clone());
@@ -329,7 +329,8 @@ impl Endpoint {
         }
     }
 
-    /// Whoever asks proves it by one of the ways that are known; none is needed where none is known.
+    /// The requestor authenticates by one of the ways that are known; where none is known, it need
+    /// not.
     fn authenticate(
         &self,
         call: &Call,
@@ -348,7 +349,7 @@ impl Endpoint {
                 .header("WWW-Authenticate", "Basic realm=\"devsts\", charset=\"UTF-8\"");
             return Err(Refused::Http(Box::new(answer)));
         }
-        let fault = Fault::wsse("FailedAuthentication", "who asks is not known here");
+        let fault = Fault::wsse("FailedAuthentication", "the requestor is not known here");
         Err(Refused::Fault(fault, Some(envelope.essence())))
     }
 }

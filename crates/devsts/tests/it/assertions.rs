@@ -1,5 +1,5 @@
-//! Which client assertions the token endpoint believes (RFC 7521, RFC 7523), and the grants that
-//! depend on who the client is.
+//! Which client assertions the token endpoint accepts (RFC 7521, RFC 7523), and the grants that
+//! depend on the client's identity.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -123,12 +123,12 @@ fn what_is_wrong_with_an_assertion_is_refused() {
     let good = |jti: &str| Assertion::new(&sts, jti).header("kid", "k1");
     assert_eq!(wire.ask(&at(&sts, request(&good("good").sign(&key)))).status, 200);
 
-    let stranger = PKey::generate_ed25519().unwrap();
+    let other_key = PKey::generate_ed25519().unwrap();
     let signed = good("signed").sign(&key);
     let tampered = format!("{}.{}", good("other").input(), signed.rsplit('.').next().unwrap());
     let hmac = PKey::hmac(public_pem(&key).as_bytes()).unwrap();
     let rows = [
-        ("another key", good("1").sign(&stranger)),
+        ("another key", good("1").sign(&other_key)),
         ("other claims than were signed", tampered),
         ("another audience", good("2").claim("aud", "https://elsewhere").sign(&key)),
         ("an audience of another path", good("3").claim("aud", sts.url("/other")).sign(&key)),
@@ -249,7 +249,7 @@ fn the_password_grant_needs_a_name_and_a_password() {
 }
 
 #[test]
-fn a_token_of_its_own_gets_only_a_client_that_proves_who_it_is() {
+fn only_a_client_that_authenticates_gets_a_token_of_its_own() {
     let sts = Sts::builder()
         .client(Client::new("otxclient", "2Federate"))
         .client(Client::public("public"))
@@ -260,8 +260,8 @@ fn a_token_of_its_own_gets_only_a_client_that_proves_who_it_is() {
     let bare = Request::exchange("x").without("grant_type").without("subject_token");
     let good = bare.without("subject_token_type").with("grant_type", "client_credentials");
     assert!(devsts::is_for(&wire.ask(&good.clone().with("scope", "read")).token(), "otxclient"));
-    let nobody = good.without_header("Authorization");
-    for request in [nobody.clone(), nobody.with("client_id", "public")] {
+    let anonymous = good.without_header("Authorization");
+    for request in [anonymous.clone(), anonymous.with("client_id", "public")] {
         let reply = wire.ask(&request);
         assert_eq!(
             (reply.status, reply.json()["error"].as_str()),

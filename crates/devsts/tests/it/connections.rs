@@ -146,7 +146,7 @@ fn a_request_that_breaks_off_is_no_call() {
 }
 
 #[test]
-fn who_expects_a_continue_gets_it() {
+fn a_client_that_expects_a_continue_gets_it() {
     let sts = sts();
     let request = alice().header("Expect", "100-continue").bytes();
     let body_at = request.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;

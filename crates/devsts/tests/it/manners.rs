@@ -22,7 +22,7 @@ fn each_mistake_is_answered_as_the_server_did() {
     let good = || Request::exchange("alice");
     let garbage = || Request::exchange("refuse.alice");
     let jwt = || good().with("requested_token_type", "urn:ietf:params:oauth:token-type:jwt");
-    let unknown = || good().basic("nobody:2Federate");
+    let unknown = || good().basic("unknown:2Federate");
     let secret = || good().basic("otxclient:wrong");
     let silent = || good().without_header("Authorization");
     let away = || good().target("/elsewhere");

@@ -111,7 +111,7 @@ fn what_a_strict_sts_refuses_is_refused() {
             "invalid_request",
         ),
         ("no authentication", no_auth(), 401, "invalid_client"),
-        ("an unknown client", good().basic("nobody:2Federate"), 401, "invalid_client"),
+        ("an unknown client", good().basic("unknown:2Federate"), 401, "invalid_client"),
         ("a wrong secret", good().basic("otxclient:wrong"), 401, "invalid_client"),
         ("a shorter secret", good().basic("otxclient:2Federat"), 401, "invalid_client"),
         ("no secret", good().basic("otxclient:"), 401, "invalid_client"),
@@ -257,7 +257,7 @@ fn an_anonymous_client_is_answered_only_where_that_is_allowed() {
 }
 
 #[test]
-fn a_token_of_64_kib_passes_in_both_directions() {
+fn a_token_of_64_kib_goes_through_in_both_directions() {
     let sts = sts();
     let source = format!("size-65536.{}", "x".repeat(65536));
     let reply = Wire::connect(&sts).ask(&Request::exchange(&source));

@@ -1,4 +1,4 @@
-//! TLS: who is trusted, what is noted, what a failed handshake leaves.
+//! TLS: which certificates are trusted, what is noted, what a failed handshake leaves.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -208,9 +208,9 @@ fn a_client_is_known_by_its_certificate_only_if_it_is_its_own() {
     }
     let mut wire = connect(&sts, &ca, "localhost", Some(&shop)).unwrap();
     assert_eq!(wire.ask(&bare()).status, 401, "RFC 8705 section 2: client_id has to be there");
-    // A certificate of somebody else's authority does not get as far as that.
-    let stranger = Identity::authority("root").issue(&Leaf::client("the shop"));
-    let refused = match connect(&sts, &ca, "localhost", Some(&stranger)) {
+    // A certificate of another authority does not get as far as that.
+    let foreign = Identity::authority("root").issue(&Leaf::client("the shop"));
+    let refused = match connect(&sts, &ca, "localhost", Some(&foreign)) {
         Err(_) => true,
         Ok(mut wire) => {
             // With TLS 1.3 the server's refusal comes after the client's handshake.

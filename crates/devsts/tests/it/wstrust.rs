@@ -79,7 +79,7 @@ fn message(token: &str) -> String {
          <a:Address>urn:app</a:Address></a:EndpointReference></p:AppliesTo>\
          <t:KeyType>{WST}/Bearer</t:KeyType></t:RequestSecurityToken></e:Body></e:Envelope>",
         moment(0),
-        // A second may pass in between, and 300 are the most.
+        // It may take a second until the check, and 300 are the most.
         moment(290)
     )
 }
@@ -277,7 +277,7 @@ fn username_token(message: &str, kind: &str, password: &str, nonce: &[u8]) -> St
     message.replace("</o:Security>", &format!("{token}</o:Security>"))
 }
 
-/// A message in which the gateway asks for somebody.
+/// A message in which the gateway asks for another subject.
 fn on_behalf_of(token: &str) -> String {
     let token = token.replacen(
         "<o:BinarySecurityToken",
@@ -288,14 +288,14 @@ fn on_behalf_of(token: &str) -> String {
 }
 
 #[test]
-fn who_asks_for_somebody_else_says_who_it_is() {
-    let user = |of: fn(String, String) -> Requestor| of("gateway".to_owned(), "pass".to_owned());
+fn a_requestor_that_asks_for_another_subject_authenticates() {
+    let user = |of: fn(String, String) -> Requestor| of("gateway".to_owned(), "secret".to_owned());
     let token = binary("alice");
     let nonce = || uuid().into_bytes();
 
     let sts = start(wstrust());
-    let nobody = ask(&sts, &on_behalf_of(&token));
-    assert!(text(&nobody).contains("wst:FailedAuthentication"), "{}", text(&nobody));
+    let anonymous = ask(&sts, &on_behalf_of(&token));
+    assert!(text(&anonymous).contains("wst:FailedAuthentication"), "{}", text(&anonymous));
 
     for (requestor, kind) in
         [(user(Requestor::UsernameText), "Text"), (user(Requestor::UsernameDigest), "Digest")]
@@ -304,28 +304,28 @@ fn who_asks_for_somebody_else_says_who_it_is() {
         let with = |kind, password, nonce: &[u8]| {
             username_token(&on_behalf_of(&token), kind, password, nonce)
         };
-        let good = ask(&sts, &with(kind, "pass", &nonce()));
+        let good = ask(&sts, &with(kind, "secret", &nonce()));
         assert_eq!(good.status, 200, "{}", text(&good));
         let other = if kind == "Text" { "Digest" } else { "Text" };
-        for (kind, password) in [(kind, "passe"), (other, "pass")] {
+        for (kind, password) in [(kind, "secrets"), (other, "secret")] {
             let reply = ask(&sts, &with(kind, password, &nonce()));
             assert!(text(&reply).contains("wsse:FailedAuthentication"), "{}", text(&reply));
         }
         let nonce = nonce();
-        assert_eq!(ask(&sts, &with(kind, "pass", &nonce)).status, 200);
-        let again = ask(&sts, &with(kind, "pass", &nonce));
+        assert_eq!(ask(&sts, &with(kind, "secret", &nonce)).status, 200);
+        let again = ask(&sts, &with(kind, "secret", &nonce));
         assert!(text(&again).contains("the nonce has come before"), "{}", text(&again));
-        let short = ask(&sts, &with(kind, "pass", b"short"));
+        let short = ask(&sts, &with(kind, "secret", b"short"));
         assert!(text(&short).contains("InvalidSecurity"), "{}", text(&short));
-        let both = with(kind, "pass", uuid().as_bytes())
+        let both = with(kind, "secret", uuid().as_bytes())
             .replace("</o:Security>", &format!("{token}</o:Security>"));
         assert!(text(&ask(&sts, &both)).contains("there are two tokens"));
     }
 
     let sts = start(wstrust().requestor(user(Requestor::Basic)));
     let basic = |credentials| request(&on_behalf_of(&token)).basic(credentials);
-    assert_eq!(Wire::connect(&sts).ask(&basic("gateway:pass")).status, 200);
-    let wrong = Wire::connect(&sts).ask(&basic("gateway:passe"));
+    assert_eq!(Wire::connect(&sts).ask(&basic("gateway:secret")).status, 200);
+    let wrong = Wire::connect(&sts).ask(&basic("gateway:secrets"));
     assert_eq!(wrong.status, 401);
     assert!(wrong.header("WWW-Authenticate").unwrap().starts_with("Basic "));
 }

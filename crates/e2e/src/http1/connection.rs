@@ -70,7 +70,7 @@ impl Connection {
         }
     }
 
-    /// As [`Connection::read_response`], for a request whose response has no body.
+    /// As [`Connection::read_response`], for a request that has a response without a body.
     ///
     /// # Panics
     /// As there.

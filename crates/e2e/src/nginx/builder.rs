@@ -14,7 +14,7 @@ use crate::nginx::{Group, Nginx, binary, in_own_group};
 use crate::ports::free_port;
 use crate::wait::patience;
 
-/// How often NGINX is started again with other ports when somebody was quicker.
+/// How often NGINX is started again with other ports when another process was quicker.
 const ATTEMPTS: usize = 5;
 
 /// The configuration of an NGINX that is to be started.
@@ -120,7 +120,7 @@ impl Builder {
         self
     }
 
-    /// Lets lines pass that would fail the test, if they contain this text.
+    /// Allows lines that would fail the test, if they contain this text.
     pub fn allow_in_log(self, text: &str) -> Self {
         self.expectations.allow(text);
         self
@@ -157,7 +157,7 @@ impl Builder {
                 return nginx;
             }
         }
-        panic!("somebody else took the port {ATTEMPTS} times");
+        panic!("another process took the port {ATTEMPTS} times");
     }
 
     /// Nothing when a port was taken between being chosen and being bound.

@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 
 use crate::wait::{wait_for, wait_for_some};
 
-/// A process group whose leader was started by the test.
+/// A process group with a leader that the test started.
 pub(crate) struct Group {
     leader: Pid,
     /// The master that gets the signals: another one after an upgrade.
@@ -55,7 +55,7 @@ impl Group {
 
     /// Starts a process that goes into the background and writes its pid there.
     ///
-    /// Nobody tells it to stop when the test process is killed.
+    /// It goes on when the test process is killed.
     #[track_caller]
     pub(super) fn spawn_daemon(command: Command, pid_file: &Path) -> Self {
         let starter = Self::spawn(command);
@@ -101,15 +101,15 @@ impl Group {
         let _ = killpg(self.leader, Signal::SIGKILL);
     }
 
-    /// Whether no process of the group is left, not even one that nobody has waited for.
+    /// Whether no process of the group is left, not even a zombie.
     pub(crate) fn is_empty(&self) -> bool {
         self.reap();
         killpg(self.leader, None) == Err(Errno::ESRCH)
     }
 
-    /// Takes note of the processes that ended and whose parent is the test process.
+    /// Takes note of the children of the test process that ended.
     fn reap(&self) {
-        let mut ends = self.ends.lock().expect("nobody panics in here");
+        let mut ends = self.ends.lock().expect("nothing panics in here");
         let group = Pid::from_raw(-self.leader.as_raw());
         loop {
             match waitpid(group, Some(WaitPidFlag::WNOHANG)) {
@@ -122,7 +122,7 @@ impl Group {
     /// How a process ended, if it did and its parent was the test process.
     pub(super) fn ends(&self) -> Vec<WaitStatus> {
         self.reap();
-        self.ends.lock().expect("nobody panics in here").clone()
+        self.ends.lock().expect("nothing panics in here").clone()
     }
 }
 
@@ -134,7 +134,7 @@ fn spawn(mut command: Command) -> Pid {
         command.pre_exec(|| Ok(prctl::set_pdeathsig(Signal::SIGTERM)?));
     }
     let (answer, answered) = mpsc::channel();
-    let orders = SPAWNER.lock().expect("nobody panics while sending");
+    let orders = SPAWNER.lock().expect("nothing panics while sending");
     orders.send((command, answer)).expect("the spawner runs for ever");
     drop(orders);
     let pid = answered.recv().expect("the spawner answers").expect("the program can be run");
@@ -149,7 +149,7 @@ fn adopt_orphans() {
     });
 }
 
-/// The processes whose parent this one is.
+/// The children of this process.
 pub(super) fn children_of(parent: i32) -> Vec<i32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());

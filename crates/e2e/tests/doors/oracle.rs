@@ -285,8 +285,8 @@ impl Oracle<'_> {
         })
     }
 
-    /// When an STS has refused a source whose exchange no policy lets pass, where all that comes later
-    /// is known to come later.
+    /// When an STS has refused a source that no policy lets through, where all that comes later is
+    /// known to come later.
     fn refusals_of_the_sts(&self) -> BTreeMap<String, Instant> {
         let mut refusals = BTreeMap::new();
         if self.configuration.has_subrequests() {

@@ -48,7 +48,7 @@ pub(crate) enum Fault {
     Missing,
     /// The STS refused it, or failed: `STSOnError` decides.
     Failed,
-    /// The request itself is wrong, which no policy forgives.
+    /// The request itself is wrong, which no policy allows.
     Wrong,
 }
 

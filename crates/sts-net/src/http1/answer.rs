@@ -17,8 +17,8 @@ use crate::http1::head::Head;
 pub enum Asked {
     /// A request that has an answer with a body.
     Answer,
-    /// A request for a tunnel. All that is read is the head: after a success come the bytes of somebody
-    /// else, and after a refusal nothing of interest.
+    /// A request for a tunnel. All that is read is the head: after a success come the bytes of the
+    /// server behind the proxy, and after a refusal nothing of interest.
     Tunnel,
 }
 
@@ -92,7 +92,7 @@ pub enum AnswerError {
     #[error("its body is larger than {0} bytes")]
     TooLarge(usize),
     /// Status 101.
-    #[error("it switches to a protocol that nobody asked for")]
+    #[error("it switches to a protocol that was not asked for")]
     Upgrade,
 }
 
@@ -106,8 +106,8 @@ pub struct Reader {
 
 enum Stage {
     Head {
-        /// Bytes of the interim answers that were passed over.
-        passed: usize,
+        /// Bytes of the interim answers that were skipped.
+        skipped: usize,
         /// What has arrived of a head that is not whole.
         pending: Vec<u8>,
     },
@@ -120,7 +120,7 @@ enum Taken {
     /// All of it, and behind the last head there may be an answer that is whole, too.
     Wholly(Option<Answer>),
     /// So many bytes, of interim answers; the rest is a part of a head.
-    Partly { passed: usize, length: usize },
+    Partly { skipped: usize, length: usize },
 }
 
 impl Taken {
@@ -149,7 +149,7 @@ enum End {
 impl Reader {
     /// For an answer of which nothing has arrived yet, and of whose headers these are wanted.
     pub fn new(asked: Asked, wanted: &'static [HeaderName], limits: Limits) -> Self {
-        let stage = Stage::Head { passed: 0, pending: Vec::new() };
+        let stage = Stage::Head { skipped: 0, pending: Vec::new() };
         Self { asked, wanted, limits, stage }
     }
 
@@ -160,27 +160,27 @@ impl Reader {
     pub fn take(&mut self, arrived: &[u8]) -> Result<Option<Answer>, AnswerError> {
         match &mut self.stage {
             Stage::Body(_) => self.take_body(arrived),
-            Stage::Head { passed, pending } if pending.is_empty() => {
-                let passed = *passed;
-                let taken = self.take_heads(passed, arrived)?;
-                if let Taken::Partly { passed, length } = taken {
+            Stage::Head { skipped, pending } if pending.is_empty() => {
+                let skipped = *skipped;
+                let taken = self.take_heads(skipped, arrived)?;
+                if let Taken::Partly { skipped, length } = taken {
                     let pending = arrived.get(length..).unwrap_or_default().to_vec();
-                    self.stage = Stage::Head { passed, pending };
+                    self.stage = Stage::Head { skipped, pending };
                 }
                 Ok(taken.answer())
             }
-            Stage::Head { passed, pending } => {
+            Stage::Head { skipped, pending } => {
                 // A head that comes byte by byte is read again with each line only.
                 pending.extend_from_slice(arrived);
                 let is_small = pending.len() <= self.limits.head;
                 if is_small && memchr(b'\n', arrived).is_none() {
                     return Ok(None);
                 }
-                let (passed, mut pending) = (*passed, mem::take(pending));
-                let taken = self.take_heads(passed, &pending);
-                if let Ok(Taken::Partly { passed, length }) = taken {
+                let (skipped, mut pending) = (*skipped, mem::take(pending));
+                let taken = self.take_heads(skipped, &pending);
+                if let Ok(Taken::Partly { skipped, length }) = taken {
                     pending.drain(..length);
-                    self.stage = Stage::Head { passed, pending };
+                    self.stage = Stage::Head { skipped, pending };
                 } else {
                     // The beginning of the body has come with it.
                     wipe(&mut pending);
@@ -205,19 +205,19 @@ impl Reader {
     }
 
     /// Takes all heads that are whole, and what follows the last of them.
-    fn take_heads(&mut self, mut passed: usize, bytes: &[u8]) -> Result<Taken, AnswerError> {
+    fn take_heads(&mut self, mut skipped: usize, bytes: &[u8]) -> Result<Taken, AnswerError> {
         let mut taken = 0;
         loop {
             let rest = bytes.get(taken..).unwrap_or_default();
             let Some((head, length)) = Head::parse(rest, self.asked, self.wanted)? else {
-                if passed + rest.len() > self.limits.head {
+                if skipped + rest.len() > self.limits.head {
                     return Err(AnswerError::HeadTooLarge);
                 }
-                return Ok(Taken::Partly { passed, length: taken });
+                return Ok(Taken::Partly { skipped, length: taken });
             };
-            passed += length;
+            skipped += length;
             taken += length;
-            if passed > self.limits.head {
+            if skipped > self.limits.head {
                 return Err(AnswerError::HeadTooLarge);
             }
             if head.status == StatusCode::SWITCHING_PROTOCOLS {

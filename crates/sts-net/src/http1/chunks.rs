@@ -8,7 +8,7 @@ use crate::http1::body::Body;
 use crate::http1::extensions::are_extensions;
 use crate::http1::lines;
 
-/// Bytes of the line with the size of a chunk. What it has beyond the size is of no use to anybody.
+/// Bytes of the line with the size of a chunk. What it has beyond the size has no use.
 const MAX_LINE: usize = 1024;
 
 /// Bytes that all these lines may have beyond the longest size, together.

@@ -23,7 +23,7 @@ impl Framing {
     ///
     /// # Errors
     /// It says more than one thing, or nothing that can be understood. Two readers might then see two
-    /// ends, and what lies between them would be an answer to whoever asks next.
+    /// ends, and what lies between them would be the answer to the next request.
     pub(super) fn of(
         status: StatusCode,
         is_http_1_0: bool,

@@ -21,7 +21,7 @@ const MAX_HEADERS: usize = 100;
 #[derive(Debug)]
 pub(super) struct Head {
     pub(super) status: StatusCode,
-    /// Those that are wanted: most heads have more that nobody looks at.
+    /// Those that are wanted: most heads have more, which is not looked at.
     pub(super) headers: HeaderMap,
     /// What follows it.
     pub(super) framing: Framing,
@@ -41,8 +41,9 @@ impl Head {
         asked: Asked,
         wanted: &[HeaderName],
     ) -> Result<Option<(Self, usize)>, AnswerError> {
-        // A server may pass over empty lines before a request (RFC 9112, section 2.2). Before an answer
-        // they are the rest of something else, and of any number they would be read again and again.
+        // A server may ignore empty lines before a request (RFC 9112, section 2.2). Before an
+        // answer they are the rest of something else, and any number of them would be read again
+        // and again.
         if matches!(bytes.first(), Some(b'\r' | b'\n')) {
             return Err(AnswerError::Head(httparse::Error::Version));
         }

@@ -54,7 +54,7 @@ fn find(zone: &mut Zone<'_>, number: u64) -> Found {
 fn lead(zone: &mut Zone<'_>, number: u64) -> u64 {
     match find(zone, number) {
         Found::Lead(call) => call,
-        _ => panic!("somebody else leads, or there is a value"),
+        _ => panic!("another process leads, or there is a value"),
     }
 }
 
@@ -109,13 +109,13 @@ fn a_life_counts_from_when_the_value_was_asked_for() {
 }
 
 #[test]
-fn who_does_not_accept_a_value_calls_for_another_and_the_others_keep_it_meanwhile() {
+fn a_process_that_does_not_accept_a_value_calls_for_another_and_the_others_keep_it_meanwhile() {
     let memory = Memory::new(MEBIBYTE);
     put(&mut memory.open(1000), 1, b"old", 5000);
     let mut zone = memory.open(2000);
     let young = |kept: &Kept| kept.sent >= 1500;
     let Found::Lead(call) = zone.find(&key(1), claim(1), young, |_| true) else {
-        panic!("nobody calls")
+        panic!("no process calls")
     };
     let waiting = zone.find(&key(1), claim(2), young, |_| true);
     assert!(matches!(waiting, Found::Wait(awaited) if awaited == call));

@@ -11,8 +11,8 @@ pub(crate) const KEYS: usize = 24;
 pub(crate) struct Model<'m> {
     pub(crate) clock: &'m AtomicU64,
     pub(crate) purges: &'m AtomicU64,
-    /// Something may be missing that was put in: there is not enough room, or somebody may have died
-    /// between what it did and what it noted here.
+    /// Something may be missing that was put in: there is not enough room, or a process may have
+    /// died between what it did and what it noted here.
     pub(crate) loses: bool,
     pub(crate) keys: &'m [AtomicU64],
 }
@@ -26,7 +26,7 @@ impl<'m> Model<'m> {
         self.clock.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn pass(&self, milliseconds: u64) {
+    pub(crate) fn advance(&self, milliseconds: u64) {
         self.clock.fetch_add(milliseconds, Ordering::Relaxed);
     }
 
@@ -57,8 +57,8 @@ impl Key<'_> {
     /// The same of one that is just being put there.
     pub(crate) const NEW_VERSION: usize = 2;
     pub(crate) const NEW_UNTIL: usize = 3;
-    /// Who calls, until when it need not show that it is alive, and how often the zone had been
-    /// emptied when it began.
+    /// The process that calls, until when it need not show that it is alive, and how often the zone
+    /// had been emptied when it began.
     pub(crate) const CALLER: usize = 4;
     pub(crate) const LEASE: usize = 5;
     pub(crate) const EMPTIED: usize = 6;

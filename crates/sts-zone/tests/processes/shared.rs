@@ -61,7 +61,7 @@ impl Shared {
         Self { words, file }
     }
 
-    /// Uses the zone and the model while nobody else does.
+    /// Uses the zone and the model while no other process does.
     pub(crate) fn locked<R>(&self, use_it: impl FnOnce(&mut Zone<'_>, Model<'_>) -> R) -> R {
         let file = self.file.try_clone().unwrap();
         let _lock = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error).unwrap();

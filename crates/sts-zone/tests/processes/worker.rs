@@ -1,5 +1,5 @@
 //! What a worker does: it looks for tokens, makes calls that take a while, ends them in every way,
-//! and lets time pass.
+//! and moves the clock on.
 
 use std::collections::HashMap;
 
@@ -50,7 +50,7 @@ impl<'s> Worker<'s> {
             let number = self.choose(KEYS as u64);
             match (self.choose(100), self.calls.get(&number).copied()) {
                 (0, _) => Self::purge(zone, &model, self.choose(4), number),
-                (1..10, _) => model.pass(self.choose(300)),
+                (1..10, _) => model.advance(self.choose(300)),
                 (10..20, Some(call)) => self.renew(zone, &model, number, call),
                 (_, Some(call)) => self.end(zone, &model, number, call),
                 (_, None) => self.find(zone, &model, number),
@@ -147,7 +147,7 @@ impl<'s> Worker<'s> {
         while let Some(at) = from {
             from = zone.purge(what, at).1;
         }
-        // Who dies before this has forgotten more than is expected, and not less.
+        // A process that dies before this has forgotten more than is expected, and not less.
         model.purge(|key| match what {
             Purge::All => true,
             Purge::Exchanges(exchanges) => exchanges.contains(&tags(key).exchange),

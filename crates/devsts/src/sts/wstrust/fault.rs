@@ -15,7 +15,7 @@ pub(super) struct Fault {
     reason: String,
 }
 
-/// Whose code it is.
+/// Which specification defines the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Space {
     Addressing,
@@ -79,7 +79,7 @@ impl Fault {
         Self { space, name: name.to_owned(), reason: reason.to_owned() }
     }
 
-    /// In the version of SOAP that was spoken, or in 1.2 to who spoke none.
+    /// In the version of SOAP that was spoken, or in 1.2 where none was.
     pub(super) fn answer(&self, to: Option<&Essence>, status: Option<u16>) -> Answer {
         let soap = to.map_or(Soap::V1_2, |to| to.soap);
         let known = to.filter(|to| !to.message_id.is_empty());

@@ -18,7 +18,7 @@ pub(super) struct Request<'a> {
     pub(super) claims: Vec<String>,
     key_type: Option<String>,
     /// What stands in `OnBehalfOf` or `ActAs`.
-    pub(super) for_whom: Option<Node<'a, 'a>>,
+    pub(super) subject: Option<Node<'a, 'a>>,
 }
 
 impl<'a> Request<'a> {
@@ -64,19 +64,19 @@ impl<'a> Request<'a> {
         if parts.len() != known {
             return Err(bad("the request has an element that is not known here".to_owned()));
         }
-        let for_whom = match (on_behalf_of, act_as) {
+        let subject = match (on_behalf_of, act_as) {
             (Some(_), Some(_)) => {
                 return Err(bad("OnBehalfOf and ActAs are both there".to_owned()));
             }
             (one, other) => one.or(other),
         };
-        let for_whom = for_whom.map(|node| children(node).map_err(bad)).transpose()?;
-        let for_whom = match for_whom.as_deref() {
+        let subject = subject.map(|node| children(node).map_err(bad)).transpose()?;
+        let subject = match subject.as_deref() {
             None => None,
             Some([token]) => Some(*token),
             Some(_) => return Err(bad("there has to be one token".to_owned())),
         };
-        Ok(Self { namespace, token_type, applies_to, claims, key_type, for_whom })
+        Ok(Self { namespace, token_type, applies_to, claims, key_type, subject })
     }
 
     /// What is asked for is issued here.
@@ -97,7 +97,7 @@ impl<'a> Request<'a> {
         if known.is_empty() || self.applies_to.as_ref().is_some_and(|one| known.contains(one)) {
             return Ok(());
         }
-        Err(Fault::wst("InvalidScope", "AppliesTo is nobody who is known here"))
+        Err(Fault::wst("InvalidScope", "AppliesTo is not known here"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! `wsse:Security`: when the message was made, who made it, and for whom.
+//! `wsse:Security`: when the message was made, by which requestor, and for which subject.
 
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};

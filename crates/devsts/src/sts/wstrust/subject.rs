@@ -18,24 +18,27 @@ use super::xml::{is, text};
 pub(super) struct Subject {
     /// As it came; what is binary is decoded.
     pub(super) source: String,
-    /// What may ask for an answer; the name of the one whom an assertion is about.
+    /// What may ask for an answer; the name of the subject of an assertion.
     pub(super) steering: String,
     not_on_or_after: Option<SystemTime>,
 }
 
 impl Subject {
-    /// It stands in the request where the gateway asks for somebody, and else in `wsse:Security`.
+    /// It stands in the request where the gateway asks for a subject, and else in `wsse:Security`.
     pub(super) fn find(
         request: &Request<'_>,
         security: &Security<'_>,
         settings: &WsTrust,
     ) -> Result<Self, Fault> {
-        let node = match (request.for_whom, &security.tokens[..]) {
+        let node = match (request.subject, &security.tokens[..]) {
             (Some(_), [_, ..]) => {
                 return Err(Fault::wsse("InvalidSecurity", "there are two tokens"));
             }
             (Some(_), []) if settings.requestors.is_empty() => {
-                return Err(Fault::wst("FailedAuthentication", "nobody asks for somebody else"));
+                return Err(Fault::wst(
+                    "FailedAuthentication",
+                    "no client may ask for another subject",
+                ));
             }
             (Some(node), []) => node,
             (None, [node]) => *node,
@@ -73,7 +76,7 @@ impl Subject {
             })
         };
         let name = named("NameID").or_else(|| named("NameIdentifier"));
-        let name = name.ok_or_else(|| invalid("the assertion is about nobody"))?;
+        let name = name.ok_or_else(|| invalid("the assertion has no subject"))?;
         let until = named("Conditions").and_then(|node| node.attribute("NotOnOrAfter"));
         let until =
             until.map(|text| time::parse(text).ok_or_else(|| invalid("it ends at no time")));

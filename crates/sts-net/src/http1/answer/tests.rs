@@ -96,7 +96,7 @@ fn an_answer_ends_with_the_connection_when_nothing_else_tells() {
 }
 
 #[test]
-fn interim_answers_are_passed_over() {
+fn interim_answers_are_skipped() {
     let text = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: a\r\nContent-Length: 9\r\n\r\n\
                 HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx";
     assert_eq!(read(text), kept(200, 0, "x"));

@@ -1,4 +1,4 @@
-//! Who calls, who waits, and what those that wait are told.
+//! Which process calls, which wait, and what those that wait are told.
 
 use super::*;
 
@@ -36,7 +36,7 @@ fn an_answer_that_comes_late_does_not_take_the_place_of_a_newer_one() {
     assert!(complete(4100, second, b"newer", 4000));
     assert!(!complete(4200, first, b"late", 1000));
     assert_eq!(hit(&mut memory.open(4201), 1).unwrap(), b"newer");
-    // What nobody may use any more keeps nothing away.
+    // A value that may not be used any more keeps no other away.
     memory.open(4300).forget(&key(1));
     assert!(complete(4400, first, b"late", 1000));
     assert_eq!(hit(&mut memory.open(4401), 1).unwrap(), b"late");
@@ -67,7 +67,7 @@ fn a_value_may_be_kept_for_others_than_those_that_wait_for_it() {
 }
 
 #[test]
-fn a_value_that_is_over_is_kept_for_nobody() {
+fn a_value_that_has_expired_is_not_kept() {
     let memory = Memory::new(MEBIBYTE);
     let call = lead(&mut memory.open(1000), 1);
     assert!(!memory.open(2000).keep_for_others(&key(1), call, &value(b"old", 1000, 500), ROOMY));
@@ -105,18 +105,18 @@ fn a_failure_is_for_those_that_waited_for_it_and_for_a_second() {
         memory.open(now).find(&key(number), Claim { process: 2, awaits }, |_| true, |_| true)
     };
     assert!(matches!(found(2100, 1, Some(call)), Found::Failed(reason) if *reason == [b'r'; 300]));
-    assert!(matches!(found(1102, 1, None), Found::Lead(_)), "who comes later calls again");
+    assert!(matches!(found(1102, 1, None), Found::Lead(_)), "one that comes later calls again");
     let call = lead(&mut memory.open(3000), 2);
     memory.open(3000).fail(&key(2), call, b"");
     assert!(matches!(found(4001, 2, Some(call)), Found::Lead(_)), "it is not kept for long");
 }
 
 #[test]
-fn the_failure_of_who_took_a_call_over_is_for_those_that_waited_for_the_first() {
+fn the_failure_of_a_call_that_was_taken_over_is_for_those_that_waited_for_the_first() {
     let memory = Memory::new(MEBIBYTE);
     let first = lead(&mut memory.open(1000), 1);
     let found = memory.open(1001).find(&key(1), claim(2), |_| true, |_| false);
-    let Found::Lead(second) = found else { panic!("nobody calls") };
+    let Found::Lead(second) = found else { panic!("no process calls") };
     memory.open(1002).fail(&key(1), second, b"reason");
     let waiting = Claim { process: 3, awaits: Some(first) };
     let found = memory.open(1003).find(&key(1), waiting, |_| true, |_| true);

@@ -1,4 +1,4 @@
-//! What is left when somebody dies, or when the memory is not what it should be.
+//! What is left when a process dies, or when the memory is damaged.
 
 use super::*;
 use crate::layout::LEAST_WORDS;
@@ -13,7 +13,7 @@ const WORK: [(&str, Work); 10] = [
     ("replaces a value", |memory| {
         let Found::Lead(call) = memory.open(2000).find(&key(1), claim(1), |_| false, |_| true)
         else {
-            panic!("nobody calls")
+            panic!("no process calls")
         };
         memory.open(2000).complete(&key(1), call, &value(&[1; 500], 2000, 5000), ROOMY);
     }),
@@ -63,7 +63,7 @@ fn used() -> Memory {
 }
 
 #[test]
-fn who_dies_before_any_store_whatever_it_is_at_leaves_nothing_wrong() {
+fn a_death_before_any_store_of_any_operation_leaves_nothing_wrong() {
     for (what, work) in WORK {
         // One more store happens in each round, until the whole operation fits.
         for stores in 0.. {
@@ -109,7 +109,7 @@ fn a_region_of_another_layout_is_not_read() {
 }
 
 #[test]
-fn what_somebody_else_left_in_a_region_is_not_read() {
+fn a_region_with_foreign_content_is_not_read() {
     let memory = Memory::new(MEBIBYTE);
     for word in &memory.0 {
         word.store(u64::from_ne_bytes(*b"foreign "), Ordering::Relaxed);

@@ -9,7 +9,7 @@ use crate::layout::LEAST_WORDS;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Looks a key up, and puts a value there if it is nobody else's to do.
+    /// Looks a key up, and puts a value there if no other process is to do that.
     Put {
         number: u64,
         length: usize,
@@ -104,7 +104,7 @@ impl Model {
             }
             Found::Wait(call) => {
                 assert_eq!(running.map(|(.., number)| number), Some(call));
-                assert!(is_others, "nobody calls for {number}");
+                assert!(is_others, "no process calls for {number}");
                 None
             }
             Found::Hit(hit) => {

@@ -109,7 +109,7 @@ fn an_x_accel_redirect_goes_on_with_the_token() {
 }
 
 #[test]
-fn many_passes_are_one_exchange() {
+fn many_visits_are_one_exchange() {
     let scene = Scene::new();
     let server = "
         location / { rewrite ^ /second last; }
@@ -123,7 +123,7 @@ fn many_passes_are_one_exchange() {
 }
 
 #[test]
-fn the_token_is_kept_although_a_later_pass_no_longer_shows_its_source() {
+fn the_token_is_kept_although_a_later_visit_no_longer_shows_its_source() {
     let scene = Scene::new();
     let server = "
         location / {
@@ -170,7 +170,7 @@ fn a_location_with_another_exchange_makes_its_own_of_the_same_source() {
 }
 
 #[test]
-fn a_location_whose_exchange_differs_never_sees_the_token_of_the_first() {
+fn a_location_with_another_exchange_never_sees_the_token_of_the_first() {
     let scene = Scene::new();
     let server = "
         location /from { try_files /nothing /to; }
@@ -189,7 +189,7 @@ fn a_location_whose_exchange_differs_never_sees_the_token_of_the_first() {
 }
 
 #[test]
-fn a_failure_in_an_earlier_pass_is_not_repeated() {
+fn a_failure_in_an_earlier_visit_is_not_repeated() {
     let scene = Scene::new();
     let server = "
         STSOnError pass;

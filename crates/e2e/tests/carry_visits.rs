@@ -68,7 +68,7 @@ fn each_way_to_another_location_keeps_the_source_that_was_removed() {
 }
 
 #[test]
-fn a_location_that_passes_nothing_gets_nothing() {
+fn a_location_that_passes_no_token_on_gets_none() {
     let scene = Scene::new();
     let places = "STSPassTargetTokenIn header;
                   STSPassTargetTokenIn query;
@@ -102,7 +102,7 @@ fn a_location_that_passes_nothing_gets_nothing() {
 }
 
 #[test]
-fn a_location_without_exchange_passes_on_what_came_before_it() {
+fn a_location_without_exchange_keeps_the_token_of_the_one_before_it() {
     let scene = Scene::new();
     let server = "
         location / {
@@ -248,8 +248,8 @@ fn auth_request_before_the_exchange_sees_no_target_that_a_client_made() {
 }
 
 #[test]
-fn auth_request_sees_the_target_after_the_exchange_where_it_is_passed() {
-    for (passes, inherited) in [(true, "STSPassTargetTokenIn header;"), (false, "")] {
+fn auth_request_sees_the_target_after_the_exchange_where_it_is_passed_on() {
+    for (passes_on, inherited) in [(true, "STSPassTargetTokenIn header;"), (false, "")] {
         let scene = Scene::new();
         let server = format!(
             "location / {{
@@ -268,7 +268,7 @@ fn auth_request_sees_the_target_after_the_exchange_where_it_is_passed() {
         let target = bearer(&seen).unwrap_or_default();
         assert!(is_for(&target, "alice"));
         let to_auth = scene.backend.requests()[0].header("Authorization");
-        assert_eq!(to_auth, passes.then(|| format!("Bearer {target}")));
+        assert_eq!(to_auth, passes_on.then(|| format!("Bearer {target}")));
     }
 }
 
@@ -357,7 +357,7 @@ fn the_parts_of_a_sliced_answer_are_asked_for_with_the_token() {
 }
 
 #[test]
-fn an_if_may_pass_the_token_elsewhere() {
+fn an_if_may_pass_the_token_on_elsewhere() {
     for phase in ["rewrite", "access", "precontent"] {
         let scene = Scene::new();
         let server = format!(
