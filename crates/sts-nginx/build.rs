@@ -1,4 +1,5 @@
-//! Passes on what the build of NGINX can do, as `cfg(ngx_feature = "…")`, and what its version has.
+//! Tells the crate what the build of NGINX can do, as `cfg(ngx_feature = "…")`, and what its
+//! version has.
 
 fn main() {
     println!("cargo::rerun-if-env-changed=DEP_NGINX_FEATURES_CHECK");

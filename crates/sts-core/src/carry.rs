@@ -27,7 +27,7 @@ pub enum Found<T> {
     Nothing,
     /// Once.
     Once(T),
-    /// More often: nobody knows which one is meant.
+    /// More often: nothing tells which one is meant.
     Repeated,
 }
 

@@ -1,4 +1,4 @@
-//! How a token stands in what it is read from, or passed in.
+//! How a token stands in what it is read from, or put into.
 //!
 //! A token that is XML, or bytes, cannot stand in a header, a cookie or a query as it is. It stands
 //! there encoded, and what is encoded says nothing of itself: both sides have to know.

@@ -139,7 +139,7 @@ impl SigningKey {
         signer.sign_to_vec()
     }
 
-    /// A key whose parts do not belong together signs, but nobody can verify it.
+    /// A key whose parts do not belong together signs, but its signatures do not verify.
     fn prove_itself(&self) -> Result<(), KeyError> {
         const INPUT: &[u8] = b"probe";
         let proved = self.signature(INPUT).and_then(|signature| self.verify(INPUT, &signature));

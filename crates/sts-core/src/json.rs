@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 pub(crate) enum Member<'a> {
     /// As it stands in the body.
     Text(&'a str),
-    /// With its escapes undone. The JSON reader does that in a buffer of its own, which nobody
+    /// With its escapes undone. The JSON reader does that in a buffer of its own, which nothing
     /// wipes; no token in use has a character that must be escaped.
     Unescaped(Zeroizing<String>),
     Integer(u64),

@@ -7,17 +7,17 @@
 //! |---|---|
 //! | [`profile`] | a checked exchange: [`Profile::request`](profile::Profile::request) writes what goes to the STS, [`Profile::response`](profile::Profile::response) reads what comes back |
 //! | [`endpoint`] | the address of an STS |
-//! | [`client_auth`] | how the gateway proves to the STS who it is |
+//! | [`client_auth`] | how the gateway authenticates itself to the STS |
 //! | [`parameters`] | which extra request parameters are allowed |
 //! | [`oauth`] | the OAuth 2.0 grants and their common answer |
 //! | [`wstrust`] | WS-Trust over SOAP |
 //! | [`options`] | the form-encoded option strings of directives |
 //! | [`jose`] | keys, and the signatures made with them |
 //! | [`issued`] | what an STS issued |
-//! | [`error`] | why an exchange failed, and who is at fault |
+//! | [`error`] | why an exchange failed, and which side is at fault |
 //! | [`known`] | secrets that an STS may repeat |
 //! | [`report`] | when and how loudly a failure is reported |
-//! | [`encoding`] | how a token stands in what it is read from, or passed in |
+//! | [`encoding`] | how a token stands in what it is read from, or put into |
 //! | [`cache_key`] | the name that an issued token has in a cache |
 //! | [`expect`] | what of an issued token has to be as it was asked for |
 //! | [`source_tag`] | how all tokens are found that were issued for one source token |
@@ -27,7 +27,7 @@
 //! | [`jwt`] | what a JWT says of itself |
 //! | [`carry`] | where tokens stand in a request, and how they are taken out and put in |
 //! | [`source`] | what a source token says of itself |
-//! | [`target`] | a target token in the forms that it is passed on in |
+//! | [`target`] | a target token in the forms that it goes on in |
 //! | [`secret`] | types that keep tokens and credentials out of logs |
 //! | [`now`] | time and randomness, as arguments |
 #![forbid(unsafe_code)]

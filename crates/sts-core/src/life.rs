@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_operators_cap_holds_when_nobody_says_less() {
+    fn the_operators_cap_holds_when_the_sts_says_no_less() {
         assert_eq!(life(&issued("t", None), b"s", SENT, &NO_LEEWAY), 300_000);
         assert_eq!(life(&issued("t", Some(3600)), b"s", SENT, &NO_LEEWAY), 300_000);
     }

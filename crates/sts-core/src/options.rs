@@ -9,8 +9,8 @@ pub use template::Template;
 use crate::form;
 use crate::secret::Secret;
 
-/// The options of one string. Whoever understands a key takes its value out; what is left at the
-/// end nobody understands.
+/// The options of one string. The code that understands a key takes its value out; a key that is
+/// left at the end is unknown.
 pub struct Options {
     entries: Vec<Entry>,
 }
@@ -72,7 +72,7 @@ impl Options {
         Some(self.entries.remove(index).value)
     }
 
-    /// Whether a key is there that nobody took.
+    /// Whether a key is there that has not been taken.
     pub fn contains(&self, key: &str) -> bool {
         self.entries.iter().any(|entry| entry.key == key)
     }
@@ -241,7 +241,7 @@ pub enum OptionError {
     /// A value that must say something is empty.
     #[error("the value of \"{key}\" must not be empty")]
     Empty {
-        /// Whose value it is.
+        /// The key of the value.
         key: &'static str,
     },
     /// A value that must be a form is none.
@@ -250,7 +250,7 @@ pub enum OptionError {
          once more, so that = is %3D and & is %26"
     )]
     Form {
-        /// Whose value it is.
+        /// The key of the value.
         key: &'static str,
     },
     /// What stands before `=` is no key.
@@ -280,7 +280,7 @@ pub enum OptionError {
     /// A value that must be text is not.
     #[error("the value of \"{key}\" must be UTF-8 text without control characters")]
     NotText {
-        /// Whose value it is.
+        /// The key of the value.
         key: &'static str,
     },
     /// A `%` that starts nothing.
@@ -298,7 +298,7 @@ pub enum OptionError {
          literal one is written %27 (') or %22 (\")"
     )]
     Quote {
-        /// Whose value it is.
+        /// The key of the value.
         key: String,
     },
     /// A key is given more than once.
@@ -321,7 +321,7 @@ pub enum OptionError {
          a literal \"$\" is written %24"
     )]
     Variable {
-        /// Whose value it is.
+        /// The key of the value.
         key: String,
     },
 }

@@ -46,9 +46,9 @@ impl Protocol {
 pub struct Profile {
     /// What is spoken.
     pub protocol: Protocol,
-    /// Whom it is spoken to.
+    /// The STS that it is spoken to.
     pub endpoint: Endpoint,
-    /// How the gateway proves who it is.
+    /// How the gateway authenticates itself.
     pub auth: ClientAuth,
     /// `client_id` parameter, for the methods that do not carry one of their own.
     pub client_id: Option<String>,
@@ -63,7 +63,7 @@ pub struct Subject<'a> {
     pub parameters: &'a [Parameter<'a>],
 }
 
-/// Who is named to the STS, where the configuration leaves that to the request.
+/// The names that the STS is told, where the configuration leaves them to the request.
 #[derive(Clone, Copy, Default)]
 pub struct Names<'a> {
     /// In place of [`Profile::client_id`]. When empty, no `client_id` is sent.
@@ -134,7 +134,8 @@ impl Profile {
     /// Writes the request to the STS.
     ///
     /// # Errors
-    /// The source token cannot be used with this protocol, or the gateway cannot prove who it is.
+    /// The source token cannot be used with this protocol, or the gateway cannot authenticate
+    /// itself.
     pub fn request(&self, subject: &Subject<'_>, now: &Now) -> Result<Outgoing, Failure> {
         self.request_as(subject, &Names::default(), now)
     }

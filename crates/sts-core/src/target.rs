@@ -1,4 +1,4 @@
-//! A target token in the forms that it is passed on in.
+//! A target token in the forms that it goes on in.
 
 use std::cell::OnceCell;
 
@@ -9,7 +9,7 @@ use crate::secret::Secret;
 /// it. All requests that wait for one call share them.
 pub struct Target {
     issued: Secret,
-    /// Whether it can be passed on as it was issued: its readers ask more than once.
+    /// Whether it can go on as it was issued: its readers ask more than once.
     stands_as_it_is: bool,
     /// Elsewhere, so that a token without any is small: it is moved from hand to hand.
     encoded: OnceCell<Box<Encoded>>,
@@ -34,7 +34,7 @@ impl Target {
         &self.issued
     }
 
-    /// The token as it can be passed on; `None` where it cannot.
+    /// The token as it can go on; `None` where it cannot.
     pub fn encoded(&self, encoding: Option<Encoding>) -> Option<&Secret> {
         let Some(encoding) = encoding else {
             return self.stands_as_it_is.then_some(&self.issued);

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`settings`] | a checked configuration |
 //! | [`words`] | the words of its directives |
-//! | [`endpoint_auth`] | how the gateway proves who it is |
+//! | [`endpoint_auth`] | how the gateway authenticates itself |
 //! | [`source`] | which source tokens may go verbatim |
 //! | `request` | what goes to the STS |
 //! | [`response`] | what comes back |

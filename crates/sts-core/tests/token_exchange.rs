@@ -115,7 +115,7 @@ fn requests_with_parameters() {
 }
 
 #[test]
-fn tokens_of_any_size_pass_in_both_directions() {
+fn tokens_of_any_size_go_in_both_directions() {
     let profile = profile("none", "");
     for size in [1, 1024, 64 * 1024, 1024 * 1024] {
         let token = "%".repeat(size);

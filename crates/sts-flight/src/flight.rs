@@ -151,7 +151,7 @@ impl<H: Host> Flight<H> {
         self.close().iter().for_each(|waiting| waiting.call_alone());
     }
 
-    /// Whether it is worth while to call once more for those whose time is not over yet.
+    /// Whether it is worth while to call once more for the requests that have time left.
     fn has_time(&self) -> bool {
         self.most_patient().is_some_and(|waiting| {
             waiting.time_left().saturating_mul(LEAST_TIME_LEFT) >= waiting.ask().timeout()

@@ -29,7 +29,7 @@ pub enum Reading {
 const INTERNAL_SERVER_ERROR: u16 = 500;
 
 impl Request<'_> {
-    /// Whether somebody has read the body, or has begun to.
+    /// Whether a handler has read the body, or has begun to.
     pub fn has_read_body(self) -> bool {
         !self.raw().request_body.is_null()
     }
@@ -177,7 +177,7 @@ impl Request<'_> {
 unsafe extern "C" fn body_is_there<M: Module>(request: *mut ngx_http_request_t) {
     let waited = guard(false, || {
         let Some(valid) = NonNull::new(request) else { return false };
-        // SAFETY: NGINX passes a request that is valid for the call.
+        // SAFETY: NGINX gives a request that is valid for the call.
         let waited = M::body_is_there(unsafe { Request::from_ptr(valid) });
         if !waited {
             // SAFETY: as above; within `read_body` it is counted still.
@@ -188,7 +188,7 @@ unsafe extern "C" fn body_is_there<M: Module>(request: *mut ngx_http_request_t) 
     if !waited {
         return;
     }
-    // SAFETY: NGINX passes a request that is valid for the call.
+    // SAFETY: NGINX gives a request that is valid for the call.
     unsafe { (*request).set_preserve_body(1) };
     // While the body was read, NGINX entered no phase.
     // SAFETY: as above.

@@ -45,7 +45,7 @@ pub fn entropy() -> Result<[u8; 32], NoEntropy> {
     made.map(|()| entropy).map_err(|_| NoEntropy)
 }
 
-/// The current time, as of this iteration of the event loop, with fresh randomness for who asks.
+/// The current time, as of this iteration of the event loop, and a source of fresh randomness.
 pub fn now() -> Now {
     Now { wall: UnixTime(u64::try_from(ngx_time()).unwrap_or(0)), entropy }
 }

@@ -45,7 +45,7 @@ pub fn answer_by<C: Content>(conf: &Conf<'_>) {
 unsafe extern "C" fn handle<C: Content>(request: *mut ngx_http_request_t) -> ngx_int_t {
     guard(INTERNAL_SERVER_ERROR, || {
         let Some(request) = NonNull::new(request) else { return INTERNAL_SERVER_ERROR };
-        // SAFETY: NGINX passes a request that is valid for the call.
+        // SAFETY: NGINX gives a request that is valid for the call.
         let discarded = unsafe { ngx_http_discard_request_body(request.as_ptr()) };
         if discarded != NGX_OK as ngx_int_t {
             return discarded;

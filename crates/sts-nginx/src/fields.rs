@@ -1,8 +1,8 @@
 //! The header fields of a request.
 //!
-//! NGINX keeps them in a list, and has pointers to some of them. The modules that pass a request on
+//! NGINX keeps them in a list, and has pointers to some of them. The modules that send a request on
 //! copy what is in the list, so a field has to be out of it to be gone. The list is never changed in
-//! place, because subrequests share it: who changes a field gets a list of its own.
+//! place, because subrequests share it: a request that changes a field gets a list of its own.
 
 use std::ptr::{self, NonNull};
 use std::slice;
@@ -94,7 +94,7 @@ impl<'r> Request<'r> {
             push(self.element(name, value)?);
         }
         let pool = self.raw().pool;
-        // SAFETY: plain fields of a valid request, to which nobody else refers now.
+        // SAFETY: plain fields of a valid request, to which nothing else refers now.
         let headers_in = unsafe { &mut (*self.as_ptr()).headers_in };
         headers_in.headers = ngx_list_t {
             last: &raw mut headers_in.headers.part,

@@ -419,7 +419,7 @@ impl Peer {
 }
 
 impl Inner {
-    /// Nothing has arrived that nobody asked for, the end of the connection included.
+    /// Nothing has arrived, and the connection has not ended.
     fn is_silent(&self) -> bool {
         // SAFETY: the connection is open.
         let peeked = unsafe { socket(self.connection.get()) }.peek(&mut [0]);
@@ -496,7 +496,7 @@ extern "C" fn readable(event: *mut ngx_event_t) {
             inner.closing.set(true);
         }
         if let Some(on_close) = inner.parked.get() {
-            // Nobody asked for anything: this is the end of the connection, or a spurious wake-up.
+            // No answer is due: this is the end of the connection, or a spurious wake-up.
             if inner.closing.get() || !inner.is_silent() {
                 (on_close.tell)(on_close.destination, on_close.id);
             } else {
@@ -530,7 +530,7 @@ extern "C" fn writable(event: *mut ngx_event_t) {
 /// OpenSSL has a new session; with TLS 1.3 it comes some time after the handshake.
 unsafe extern "C" fn save_session(connection: *mut ngx_connection_t) {
     guard((), || {
-        // SAFETY: NGINX passes the connection, which is a peer's.
+        // SAFETY: NGINX gives the connection, which is a peer's.
         let inner = unsafe { &*(*connection).data.cast::<Inner>() };
         if let Some(tls) = &*inner.tls.borrow() {
             // SAFETY: the connection is secured by it.

@@ -12,7 +12,7 @@ pub enum Phase {
 /// What NGINX does with the request now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// It goes on. Never "OK": an exchange authenticates nobody.
+    /// It goes on. Never "OK": an exchange authenticates no client.
     GoOn,
     /// It waits, and the handler is entered again.
     Wait,

@@ -8,7 +8,7 @@ pub fn id() -> u32 {
     unsafe { ngx_pid }.cast_unsigned()
 }
 
-/// Whether a process exists, whoever it belongs to.
+/// Whether a process exists, whichever user it belongs to.
 pub fn is_alive(process: u32) -> bool {
     // SAFETY: signal 0 is not sent.
     let status = unsafe { kill(process.cast_signed(), 0) };

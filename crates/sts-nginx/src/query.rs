@@ -1,7 +1,7 @@
 //! The query of a request.
 //!
 //! NGINX has it twice: in `args`, which is what it works with, and in the URI as the client sent it
-//! (`$request_uri`), which `proxy_pass` without a URI and the usual FastCGI parameters pass on.
+//! (`$request_uri`), which `proxy_pass` without a URI and the usual FastCGI parameters send on.
 
 use crate::request::{OutOfMemory, Request};
 
@@ -19,7 +19,7 @@ impl<'r> Request<'r> {
     }
 
     /// What stands behind the first `?` of the URI as the client sent it. What the client takes for a
-    /// fragment is in it: NGINX passes it on.
+    /// fragment is in it: NGINX sends it on.
     pub fn sent_query(self) -> &'r [u8] {
         let uri = self.raw().unparsed_uri.as_bytes();
         let mark = uri.iter().position(|byte| *byte == b'?');

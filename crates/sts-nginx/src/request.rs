@@ -110,7 +110,7 @@ impl<'r> Request<'r> {
         // SAFETY: the pool is valid as long as the request.
         let cleanup = unsafe { ngx_pool_cleanup_add(main.raw().pool, size) };
         let mut cleanup = NonNull::new(cleanup).ok_or(OutOfMemory)?;
-        // SAFETY: NGINX has just made it, and nobody else refers to it.
+        // SAFETY: NGINX has just made it, and nothing else refers to it.
         let cleanup = unsafe { cleanup.as_mut() };
         let context = cleanup.data.map_addr(|at| at.next_multiple_of(align)).cast::<M::Context>();
         // SAFETY: NGINX has made room for it, wherever in it the first address is that fits.
@@ -234,7 +234,7 @@ impl<'r> Request<'r> {
         // All zeroes first: newer versions have a link to the next header of the same name.
         // SAFETY: the list has room for one element here.
         unsafe { header.write_bytes(0, 1) };
-        // SAFETY: it was initialised above, and nobody else refers to it.
+        // SAFETY: it was initialised above, and nothing else refers to it.
         let header = unsafe { &mut *header.as_ptr() };
         header.hash = 1;
         header.key = name;
@@ -275,7 +275,7 @@ impl<'r> Request<'r> {
     /// A copy that lives as long as the request.
     pub fn bytes(self, bytes: &[u8]) -> Result<&'r [u8], OutOfMemory> {
         let text = self.text(bytes)?;
-        // SAFETY: it is that long, nobody changes it, and its pool ends with the request.
+        // SAFETY: it is that long, nothing changes it, and its pool ends with the request.
         Ok(unsafe { slice::from_raw_parts(text.data, text.len) })
     }
 

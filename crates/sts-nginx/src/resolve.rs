@@ -170,9 +170,9 @@ impl Drop for Lookup {
 
 unsafe extern "C" fn answered(question: *mut ngx_resolver_ctx_t) {
     guard((), || {
-        // SAFETY: NGINX passes the question, whose `data` is alive: `drop` takes the question back.
+        // SAFETY: NGINX gives the question, whose `data` is alive: `drop` takes the question back.
         let (answer, state) = unsafe { (&*question, &*(*question).data.cast::<State>()) };
-        // SAFETY: NGINX passes what it has filled.
+        // SAFETY: NGINX gives what it has filled.
         let reply = unsafe { reply(answer, state) };
         state.reply.replace(Some(reply));
         state.question.set(ptr::null_mut());
@@ -185,8 +185,8 @@ unsafe extern "C" fn answered(question: *mut ngx_resolver_ctx_t) {
     });
 }
 
-/// What an answer says. The resolver reports an empty answer as a name that does not exist, and passes
-/// over what is no answer, so that it ends with its timeout.
+/// What an answer says. The resolver reports an empty answer as a name that does not exist, and
+/// ignores what is no answer, so that it ends with its timeout.
 ///
 /// # Safety
 /// NGINX has answered the question.

@@ -90,7 +90,7 @@ pub fn suspend(
     // SAFETY: NGINX has made room for it in the request's pool, which aligns as much as it needs.
     unsafe { suspension.write(content) };
     resumer.0.set(Some(suspension));
-    // SAFETY: it was made above, and nobody else refers to it.
+    // SAFETY: it was made above, and nothing else refers to it.
     let event = unsafe { &mut (*suspension.as_ptr()).event };
     event.data = suspension.as_ptr().cast();
     event.handler = Some(resumed);
@@ -134,7 +134,7 @@ unsafe fn end(suspension: NonNull<Suspension>) -> Suspension {
         // SAFETY: a posted event is in one of NGINX's queues.
         unsafe { ngx_delete_posted_event(event) };
     }
-    // SAFETY: the caller's contract: nobody reads it there again.
+    // SAFETY: the caller's contract: nothing reads it there again.
     let suspension = unsafe { suspension.read() };
     suspension.resumer.0.set(None);
     suspension

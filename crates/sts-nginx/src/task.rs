@@ -1,7 +1,7 @@
 //! The executor: futures on NGINX's event loop.
 //!
-//! A woken task is always queued and runs from an event that NGINX posts, never on the stack of who
-//! woke it; a cancelled task is destroyed at once (ADR 2).
+//! A woken task is always queued and runs from an event that NGINX posts, never on the stack of the
+//! code that woke it; a cancelled task is destroyed at once (ADR 2).
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::collections::VecDeque;
@@ -21,7 +21,7 @@ use crate::guard::guard;
 use crate::log::cycle_log;
 
 /// How often in a row the queue may refill itself before the event loop gets its turn: enough for
-/// tasks that pass something on to each other, and no task can starve NGINX.
+/// tasks that hand something on to each other, and no task can starve NGINX.
 const ROUNDS: u32 = 32;
 
 /// Bytes of a task. There may be thousands of them, and each is memory that is cold when it runs.

@@ -22,7 +22,8 @@ pub fn now() -> u64 {
 /// Ends after a time.
 ///
 /// A graceful shutdown of the worker waits for it, unless [`Hold::release`] was called: a client
-/// that waits for an answer must get it, a call that nobody waits for must not delay the worker.
+/// that waits for an answer must get it, a call that no request waits for must not delay the
+/// worker.
 pub struct Timer {
     inner: UnsafeCell<Inner>,
     hold: Hold,
@@ -90,7 +91,7 @@ impl Future for Timer {
             State::Running(waker) => waker.clone_from(context.waker()),
             State::New => {
                 *state = State::Running(context.waker().clone());
-                // SAFETY: it is pinned, and nobody else refers to it.
+                // SAFETY: it is pinned, and nothing else refers to it.
                 let event = unsafe { &mut (*inner).event };
                 event.data = inner.cast();
                 event.log = cycle_log();

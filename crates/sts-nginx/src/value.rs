@@ -152,8 +152,8 @@ fn variable(index: usize, request: Request<'_>) -> &[u8] {
     if value.not_found() != 0 || value.len() == 0 {
         return &[];
     }
-    // SAFETY: it is that long, and stays what it is for as long as nobody changes the request: all that
-    // outlives the callback copies it.
+    // SAFETY: it is that long, and stays what it is for as long as nothing changes the request: all
+    // that outlives the callback copies it.
     unsafe { std::slice::from_raw_parts(value.data, value.len() as usize) }
 }
 

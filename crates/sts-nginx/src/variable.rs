@@ -63,7 +63,7 @@ impl LateVariable {
         // Scripts of other modules can set a variable by its name at run time.
         defined.set_handler = Some(refuse::<R>);
         defined.data = data;
-        // The name may have existed, and then NGINX has ignored the flags that were passed.
+        // The name may have existed, and then NGINX has ignored the flags that it was given.
         defined.flags |= NGX_HTTP_VAR_NOCACHEABLE as usize;
         true
     }
@@ -135,12 +135,12 @@ extern "C" fn read<R: Reader>(
     data: usize,
 ) -> ngx_int_t {
     let found = guard(None, || {
-        // SAFETY: NGINX passes a request that is valid for the call.
+        // SAFETY: NGINX gives a request that is valid for the call.
         let request = unsafe { Request::from_ptr(NonNull::new(request)?) };
         R::read(request, data).map(|found| (found.as_ptr(), found.len()))
     });
-    // SAFETY: NGINX passes a value that is valid for the call. What the reader returns lives as long as
-    // the request's pool.
+    // SAFETY: NGINX gives a value that is valid for the call. What the reader returns lives as long
+    // as the request's pool.
     let value = unsafe { &mut *value };
     value.set_valid(1);
     // The next reader must ask again: the exchange may have run by then.
@@ -160,7 +160,7 @@ extern "C" fn refuse<R: Guard>(
 ) {
     guard((), || {
         let Some(request) = NonNull::new(request) else { return };
-        // SAFETY: NGINX passes a request that is valid for the call.
+        // SAFETY: NGINX gives a request that is valid for the call.
         R::refuse(unsafe { Request::from_ptr(request) });
     });
 }

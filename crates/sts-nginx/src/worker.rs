@@ -1,4 +1,4 @@
-//! Whom the workers run as.
+//! The user that the workers run as.
 
 use std::ffi::CStr;
 use std::ptr::NonNull;
@@ -17,7 +17,7 @@ pub struct WorkerUser {
 }
 
 impl WorkerUser {
-    /// The user of a configuration; `None` where the workers run as whoever reads it.
+    /// The user of a configuration; `None` where the workers run as the user that reads it.
     ///
     /// # Safety
     /// `cycle` is valid and its configuration complete.

@@ -49,7 +49,7 @@ impl SharedMemory {
     }
 }
 
-/// Holds the lock of a zone, also while a panic passes by.
+/// Holds the lock of a zone, also while a panic unwinds.
 struct Lock(*mut ngx_slab_pool_t);
 
 impl Lock {

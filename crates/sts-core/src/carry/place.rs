@@ -40,7 +40,7 @@ pub struct Pass {
     pub bodies: Bodies,
 }
 
-/// Which bodies go on where a target token is passed in forms.
+/// Which bodies go on where a target token is put into forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bodies {
     /// Forms that can be read and changed.

@@ -111,9 +111,9 @@ pub enum VariableError {
     },
     /// Credentials with their scheme.
     #[error(
-        "\"${name}\" holds the scheme and the token, and any text without a scheme would pass for a \
-         token: take the scheme off with a \"map\", or write \"STSAcceptSourceTokenIn header\" in \
-         the place of this source"
+        "\"${name}\" holds the scheme and the token, and any text without a scheme would be taken \
+         for a token: take the scheme off with a \"map\", or write \"STSAcceptSourceTokenIn \
+         header\" in the place of this source"
     )]
     Scheme {
         /// Without `$`.

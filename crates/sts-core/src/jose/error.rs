@@ -37,7 +37,7 @@ pub enum KeyError {
     /// A value that has another form.
     #[error("its \"{member}\" has not the form that it must have")]
     Member {
-        /// Whose value it is.
+        /// Which.
         member: &'static str,
     },
     /// A member that must be there is not.

@@ -117,7 +117,7 @@ impl Jwk<'_> {
         let (x, y) = (number("x", self.x.as_ref())?, number("y", self.y.as_ref())?);
         let mut d = private(number("d", self.d.as_ref()))?;
         let key = elliptic_key(curve, &x, &y, &d);
-        // The key has a copy; nobody wipes this one.
+        // The key has a copy; nothing else wipes this one.
         d.clear();
         Ok((key.map_err(|_| KeyError::Inconsistent)?, curve.algorithms))
     }

@@ -104,7 +104,7 @@ impl WsTrust {
         self.0.source_as == SourceAs::UsernameToken
     }
 
-    /// All that decides what the STS issues, and for whom; secrets only as digests.
+    /// All that decides what the STS issues, and for which user; secrets only as digests.
     pub(crate) fn identify(&self, fields: &mut Fields) {
         let Self(Settings {
             version,
@@ -173,7 +173,7 @@ pub enum SettingsError {
     /// A value that must say something is empty.
     #[error("the value of \"{directive}\" must not be empty")]
     Empty {
-        /// Whose value it is.
+        /// The directive of the value.
         directive: &'static str,
     },
     /// No source token would ever do.
@@ -184,7 +184,7 @@ pub enum SettingsError {
         "the value of \"{directive}\" must be text that XML can hold, without control characters"
     )]
     NotText {
-        /// Whose value it is.
+        /// The directive of the value.
         directive: &'static str,
     },
     /// Credentials of a user where the list of elements has no place for them.
@@ -200,10 +200,10 @@ pub enum SettingsError {
          source token goes in one of the two forms"
     )]
     SourceAsValueType,
-    /// Two proofs of who asks.
+    /// Two proofs of identity.
     #[error(
         "\"username_token\" needs \"STSWSTrustTokenAs onbehalfof\" or \"actas\": with \"security\" \
-         the source token itself says who asks"
+         the source token itself is the proof of identity"
     )]
     TwoCredentials,
     /// Nothing that could be wrapped.

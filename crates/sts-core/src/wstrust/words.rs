@@ -66,12 +66,12 @@ impl SoapVersion {
 /// `STSWSTrustTokenAs`: what the source token is to the STS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TokenAs {
-    /// Proof of who asks: it stands in `wsse:Security`.
+    /// The requestor's proof of identity: it stands in `wsse:Security`.
     #[default]
     Security,
-    /// Whom the gateway asks for (WS-Trust 1.3, section 9.1).
+    /// The identity that the gateway asks for (WS-Trust 1.3, section 9.1).
     OnBehalfOf,
-    /// Whom the gateway acts as (WS-Trust 1.4, section 9.2).
+    /// The identity that the gateway acts as (WS-Trust 1.4, section 9.2).
     ActAs,
 }
 
@@ -127,7 +127,7 @@ impl SourceAs {
 /// gateway would have to show: keys, which the standard has, too, are not supported.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum KeyType {
-    /// Nothing: whoever has the token may use it.
+    /// Nothing: any holder of the token may use it.
     #[default]
     Bearer,
     /// The same, by the name that older servers have for it.

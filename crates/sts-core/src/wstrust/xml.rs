@@ -12,13 +12,13 @@ use thiserror::Error;
 use limits::MAX_NODES;
 use scan::{Event, Scanner, Syntax};
 
-/// Who wrote a document, which decides what it may hold.
+/// Where a document comes from, which decides what it may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// Anybody: it is small, and has no processing instruction, since none can stand in a token that
-    /// goes on as it is.
+    /// Any client: it is small, and has no processing instruction, since none can stand in a token
+    /// that goes on as it is.
     Client,
-    /// Whom the operator chose.
+    /// The STS that the operator chose.
     Sts,
 }
 

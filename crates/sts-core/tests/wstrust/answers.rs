@@ -95,7 +95,7 @@ fn the_right_token_is_taken_among_several() {
         // An operator's own name for what the STS calls the same.
         (response("urn:my:saml", "", &first), "urn:my:saml", &first),
         (response("urn:bogus:token", "", &binary("urn:x", "eA")), "urn:bogus:token", "x"),
-        // Answers without a token are passed over, as are those with an empty one.
+        // Answers without a token are skipped, as are those with an empty one.
         (
             format!(
                 "<wst:RequestSecurityTokenResponse><wst:TokenType>{JWT}</wst:TokenType>\
@@ -340,7 +340,7 @@ fn a_coding_that_was_not_asked_for_is_named() {
 }
 
 #[test]
-fn what_is_encrypted_is_passed_as_it_is() {
+fn what_is_encrypted_stays_as_it_is() {
     let data = "<xenc:EncryptedData xmlns:xenc=\"http://www.w3.org/2001/04/xmlenc#\">\
                 <xenc:CipherData><xenc:CipherValue>AAAA</xenc:CipherValue></xenc:CipherData>\
                 </xenc:EncryptedData>";
@@ -358,7 +358,7 @@ fn what_is_encrypted_is_passed_as_it_is() {
 }
 
 #[test]
-fn a_token_may_need_encoding_before_it_can_be_passed() {
+fn a_token_may_need_encoding_before_it_can_go_on() {
     let pretty = assertion("_a").replace("><", ">\r\n<");
     let body = collection(&response(SAML_2_TOKEN, "", &pretty));
     let issued = issued_as(SAML_2_TOKEN, &body).unwrap_or_else(|failure| panic!("{failure}"));
@@ -647,7 +647,7 @@ fn confirmed_1(statements: &[&[&str]]) -> String {
 }
 
 #[test]
-fn an_assertion_for_the_holder_of_a_key_does_not_pass_for_a_bearers() {
+fn an_assertion_for_the_holder_of_a_key_is_not_taken_for_a_bearers() {
     const SAML_1_TOKEN: &str = "urn:oasis:names:tc:SAML:1.0:assertion";
     let key = "holder-of-key";
     for (token_type, token) in [

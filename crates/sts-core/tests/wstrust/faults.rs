@@ -41,7 +41,7 @@ fn failure(status: u16, body: &str) -> Failure {
     failure_as(TokenAs::Security, status, body)
 }
 
-/// Code, what it means when the source token says who asks, and when the gateway asks.
+/// Code, what it means when the client is the requestor, and when the gateway is.
 const WS_TRUST: [(&str, FailureKind, FailureKind); 11] = [
     ("InvalidRequest", Refused, Refused),
     ("FailedAuthentication", Refused, GatewayRefused),
@@ -94,7 +94,7 @@ fn every_code_has_its_kind_whatever_the_status_and_version() {
 }
 
 #[test]
-fn a_fault_without_a_code_of_ws_trust_is_of_whom_soap_says() {
+fn a_fault_without_a_code_of_ws_trust_is_of_the_side_that_soap_names() {
     for (body, kind) in [
         // It may be the token, which is a part of the message.
         (fault_1_2("Sender", "", "", "no"), Refused),
@@ -128,7 +128,7 @@ fn a_fault_without_a_code_of_ws_trust_is_of_whom_soap_says() {
 }
 
 #[test]
-fn the_http_status_is_heard_where_the_fault_says_no_more_than_whose_it_is() {
+fn the_http_status_counts_where_the_fault_names_no_more_than_a_side() {
     for (status, body, kind) in [
         (401, fault_1_2("Receiver", "", "", "no"), GatewayRefused),
         (401, fault_1_2("Sender", "", "", "no"), GatewayRefused),

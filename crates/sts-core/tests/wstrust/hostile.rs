@@ -321,7 +321,9 @@ proptest! {
     }
 
     #[test]
-    fn what_passes_as_a_source_is_one_element(text in "(<a/>|<b x='1'>|</b>|t|<!---->|<?p?>| |&#10;){0,8}") {
+    fn an_accepted_source_is_one_element(
+        text in "(<a/>|<b x='1'>|</b>|t|<!---->|<?p?>| |&#10;){0,8}",
+    ) {
         for token in [with(&text), format!("{text}{}", assertion("_a")), format!("{}{text}", assertion("_a"))] {
             if let Ok(element) = source::check(token.as_bytes(), &SourceElement::default_list(TokenAs::Security), TokenAs::Security) {
                 let wrapped = format!("<w>{element}</w>");

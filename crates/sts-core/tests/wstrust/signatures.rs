@@ -308,7 +308,7 @@ fn an_inclusive_signature_that_was_made_in_the_envelope_is_refused() {
         ] {
             let signed = signer.sign(&answer(XS, "", SAML_2_TOKEN, &token));
             assert!(signer.verifies(&signed), "in its answer: {signed}");
-            // As it would be passed on.
+            // As it would go on.
             let start = signed.find("<saml2:Assertion").unwrap();
             let end = signed.find("</saml2:Assertion>").unwrap() + "</saml2:Assertion>".len();
             assert!(!signer.verifies(&signed[start..end]), "{algorithm}");

@@ -22,7 +22,7 @@ fn check_as(token: &[u8], place: TokenAs, list: &[SourceElement]) -> Result<Stri
 }
 
 #[test]
-fn the_elements_of_the_default_list_pass() {
+fn the_elements_of_the_default_list_are_accepted() {
     for token in [
         assertion("_a"),
         "<Assertion xmlns='urn:oasis:names:tc:SAML:1.0:assertion' MajorVersion='1'/>".to_owned(),
@@ -55,11 +55,11 @@ fn a_gateway_asks_for_others_by_assertions_only_unless_another_element_is_named(
 }
 
 #[test]
-fn a_name_without_a_password_lets_a_gateway_ask_for_no_one() {
+fn a_name_without_a_password_lets_a_gateway_ask_for_no_user() {
     let word = SourceElement::parse("usernametoken").unwrap();
     let braces = SourceElement::parse(&format!("{{{WSSE}}}UsernameToken")).unwrap();
     let digest = "<w:Password Type='urn:d'>weYI3nXd8LjMNVksCKFV8t3rgHh3Rw==</w:Password>";
-    let passes =
+    let accepted =
         ["<w:Password>secret</w:Password>", digest, "<w:Password><![CDATA[ s ]]></w:Password>"];
     let bare = [
         "",
@@ -77,7 +77,7 @@ fn a_name_without_a_password_lets_a_gateway_ask_for_no_one() {
     ];
     for list in [[word], [braces]] {
         for place in [TokenAs::OnBehalfOf, TokenAs::ActAs] {
-            for more in passes {
+            for more in accepted {
                 let token = username_token(more);
                 assert_eq!(check_as(token.as_bytes(), place, &list).unwrap(), token);
             }
@@ -112,7 +112,7 @@ fn what_is_around_the_element_stays_out() {
 fn the_list_can_be_another() {
     let list =
         [SourceElement::parse("{urn:x}Ticket").unwrap(), SourceElement::parse("{}t").unwrap()];
-    for (token, passes) in [
+    for (token, is_accepted) in [
         ("<x:Ticket xmlns:x='urn:x'/>".to_owned(), true),
         ("<t/>".to_owned(), true),
         ("<Ticket/>".to_owned(), false),
@@ -120,7 +120,7 @@ fn the_list_can_be_another() {
     ] {
         assert_eq!(
             source::check(token.as_bytes(), &list, TokenAs::Security).is_ok(),
-            passes,
+            is_accepted,
             "{token}"
         );
     }

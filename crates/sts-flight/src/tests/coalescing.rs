@@ -60,7 +60,7 @@ fn other_caches_have_calls_of_their_own_for_the_same_key() {
 }
 
 #[test]
-fn a_refusal_is_that_of_all_who_wait_and_is_not_kept() {
+fn a_refusal_is_that_of_all_waiting_requests_and_is_not_kept() {
     let cache = ModelCache::of_one();
     let (mut first, mut second) = (request(&cache, &wants()), request(&cache, &wants()));
     fail(0, refused());

@@ -85,7 +85,7 @@ fn a_lone_call_in_a_queue_is_destroyed_and_one_that_was_sent_goes_on() {
 }
 
 #[test]
-fn a_worker_that_ends_answers_all_who_wait_and_gives_the_lease_up() {
+fn a_worker_that_ends_answers_all_waiting_requests_and_gives_the_lease_up() {
     let cache = ModelCache::of_one();
     let (mut first, mut second) = (request(&cache, &wants()), request(&cache, &wants()));
     let mut alone = request_alone(0, &wants());

@@ -28,9 +28,9 @@ pub(super) extern "C" fn set_directive<M: Module>(
     location: *mut c_void,
 ) -> *mut c_char {
     guard(CONF_ERROR, || {
-        // SAFETY: NGINX passes the entry of the table that it has found.
+        // SAFETY: NGINX gives the entry of the table that it has found.
         let number = unsafe { (*command).offset };
-        // SAFETY: NGINX passes the configuration that it reads.
+        // SAFETY: NGINX gives the configuration that it reads.
         let Some(conf) = (unsafe { conf_of(cf) }) else { return CONF_ERROR };
         // SAFETY: the types are those that `create_main_conf` and `create_loc_conf` make, and
         // nothing else refers to them now.
@@ -43,7 +43,7 @@ pub(super) extern "C" fn set_directive<M: Module>(
 
 pub(super) extern "C" fn preconfiguration<M: Module>(cf: *mut ngx_conf_t) -> ngx_int_t {
     guard(NGX_ERROR as ngx_int_t, || {
-        // SAFETY: NGINX passes the configuration that it reads.
+        // SAFETY: NGINX gives the configuration that it reads.
         let conf = unsafe { conf_of(cf) };
         status(conf.is_some_and(|conf| M::begin(&conf).is_ok()))
     })
@@ -51,11 +51,11 @@ pub(super) extern "C" fn preconfiguration<M: Module>(cf: *mut ngx_conf_t) -> ngx
 
 pub(super) extern "C" fn postconfiguration<M: Module>(cf: *mut ngx_conf_t) -> ngx_int_t {
     guard(NGX_ERROR as ngx_int_t, || {
-        // SAFETY: NGINX passes the configuration that it reads, and nothing else refers to ours.
+        // SAFETY: NGINX gives the configuration that it reads, and nothing else refers to ours.
         let (conf, main) = unsafe { (conf_of(cf), main_conf::<M>(cf)) };
         let (Some(conf), Some(main)) = (conf, main) else { return status(false) };
         let Ok(phases) = M::finish(&conf, main) else { return status(false) };
-        // SAFETY: NGINX passes the configuration that it reads.
+        // SAFETY: NGINX gives the configuration that it reads.
         let are_registered = phases.iter().all(|phase| unsafe { register::<M>(cf, *phase) });
         // SAFETY: as above.
         let is_logged = phases.is_empty() || unsafe { register_log::<M>(cf) };
@@ -108,12 +108,12 @@ unsafe fn push_handler(
 }
 
 pub(super) extern "C" fn create_main_conf<M: Module>(cf: *mut ngx_conf_t) -> *mut c_void {
-    // SAFETY: NGINX passes the configuration that it reads.
+    // SAFETY: NGINX gives the configuration that it reads.
     guard(ptr::null_mut(), || unsafe { create::<M::Main>(cf) })
 }
 
 pub(super) extern "C" fn create_loc_conf<M: Module>(cf: *mut ngx_conf_t) -> *mut c_void {
-    // SAFETY: NGINX passes the configuration that it reads.
+    // SAFETY: NGINX gives the configuration that it reads.
     guard(ptr::null_mut(), || unsafe { create::<M::Location>(cf) })
 }
 
@@ -133,7 +133,7 @@ pub(super) extern "C" fn merge_loc_conf<M: Module>(
     inner: *mut c_void,
 ) -> *mut c_char {
     guard(CONF_ERROR, || {
-        // SAFETY: NGINX passes what `create_main_conf` and `create_loc_conf` made, two different
+        // SAFETY: NGINX gives what `create_main_conf` and `create_loc_conf` made, two different
         // blocks, and nothing else refers to them now.
         let (conf, main, outer, inner) = unsafe {
             (
@@ -180,7 +180,7 @@ fn conf_status(is_good: bool) -> *mut c_char {
 pub(super) extern "C" fn init_module<M: Module>(cycle: *mut ngx_cycle_t) -> ngx_int_t {
     end_all::<M>();
     guard((), || {
-        // SAFETY: NGINX passes the cycle whose configuration it has read.
+        // SAFETY: NGINX gives the cycle whose configuration it has read.
         unsafe { take_effect::<M>(cycle) };
     });
     NGX_OK as ngx_int_t

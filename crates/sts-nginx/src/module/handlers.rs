@@ -25,7 +25,7 @@ pub(super) extern "C" fn precontent<M: Module>(request: *mut ngx_http_request_t)
 fn handle<M: Module>(request: *mut ngx_http_request_t, phase: Phase, wait: ngx_int_t) -> ngx_int_t {
     const INTERNAL_SERVER_ERROR: ngx_int_t = 500;
     let Some(request) = NonNull::new(request) else { return INTERNAL_SERVER_ERROR };
-    // SAFETY: NGINX passes a request that is valid for the call.
+    // SAFETY: NGINX gives a request that is valid for the call.
     let request = unsafe { Request::from_ptr(request) };
     match guard(None, || Some(M::handle(request, phase))) {
         Some(Next::GoOn) => NGX_DECLINED as ngx_int_t,
@@ -42,7 +42,7 @@ fn handle<M: Module>(request: *mut ngx_http_request_t, phase: Phase, wait: ngx_i
 pub(super) extern "C" fn log<M: Module>(request: *mut ngx_http_request_t) -> ngx_int_t {
     guard((), || {
         let Some(request) = NonNull::new(request) else { return };
-        // SAFETY: NGINX passes a request that is valid for the call.
+        // SAFETY: NGINX gives a request that is valid for the call.
         M::look_back(unsafe { Request::from_ptr(request) });
     });
     NGX_OK as ngx_int_t

@@ -45,7 +45,7 @@ pub(super) fn of_handshake(words: String) -> String {
 
 unsafe extern "C" fn take(log: *mut ngx_log_t, level: usize, text: *mut u8, length: usize) {
     guard((), || {
-        // SAFETY: NGINX passes the line that it made.
+        // SAFETY: NGINX gives the line that it made.
         let line = String::from_utf8_lossy(unsafe { std::slice::from_raw_parts(text, length) });
         // The line begins with the time, the level and the process: "… [error] 12#12: *3 ".
         let message = line.split_once("#").and_then(|(_, rest)| rest.split_once(": "));

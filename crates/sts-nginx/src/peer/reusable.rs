@@ -11,7 +11,7 @@ use nginx_sys::{ngx_connection_t, ngx_cycle, ngx_cycle_t};
 /// the list is "Waiting" in `stub_status`. Therefore it is put there as that function does, without
 /// being counted. `ngx_connection_t::reusable` stays 0, so that NGINX does not take it out again.
 pub(super) struct Reusable {
-    /// Whose list it is in; null when it is in none.
+    /// The cycle that has the list; null when it is in none.
     cycle: Cell<*mut ngx_cycle_t>,
 }
 

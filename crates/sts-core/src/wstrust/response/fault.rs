@@ -23,7 +23,7 @@ pub struct Fault {
     reasons: Vec<String>,
 }
 
-/// At whose door a fault is laid.
+/// The side that a fault blames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Blame {
     /// A code says it.
@@ -127,7 +127,7 @@ struct Code {
     name: String,
 }
 
-/// Whose name it is.
+/// The standard that defines a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Space {
     /// WS-Addressing.
@@ -166,7 +166,7 @@ impl Code {
     }
 }
 
-/// WS-Trust 1.3, section 11. Whoever asks is the client when its token stands in `wsse:Security`,
+/// WS-Trust 1.3, section 11. The requestor is the client when its token stands in `wsse:Security`,
 /// and else the gateway.
 fn trust(name: &str, token_as: TokenAs) -> Option<FailureKind> {
     Some(match name {

@@ -33,7 +33,7 @@ impl<'a> Writer<'a> {
         self.parts.push(Part::Text(text.as_bytes()));
     }
 
-    /// Appends text that nobody else may see. It has been checked to be text.
+    /// Appends text that nothing but the STS may see. It has been checked to be text.
     pub(in crate::wstrust) fn secret(&mut self, text: &'a [u8]) {
         self.parts.push(Part::Text(text));
     }

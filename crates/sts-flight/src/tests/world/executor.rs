@@ -153,7 +153,7 @@ fn poll(number: usize) {
     }
 }
 
-/// Lets time pass, and all that happens in it.
+/// Moves the clock on, and runs all that is due until then.
 pub(in crate::tests) fn advance(milliseconds: u64) {
     let end = now() + milliseconds;
     settle();
