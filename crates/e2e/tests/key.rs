@@ -617,6 +617,8 @@ static ROWS: &[Row] = &[
     shares("STSHTTPTimeOut", OTX, ["", "STSHTTPTimeOut 9;"]),
     shares("STSHTTPRetries", OTX, ["", "STSHTTPRetries 2;"]),
     shares("STSHTTPRetryInterval", OTX, ["", "STSHTTPRetryInterval 9;"]),
+    parts("STSDependsOn", OTX, ["", "STSDependsOn @inner;"]),
+    parts("STSDependsOn", OTX, ["STSDependsOn @inner;", "STSDependsOn @other;"]),
     shares("STSPhase", OTX, ["", "STSPhase rewrite;"]),
     shares("STSAcceptTokenType", OTX, ["", "STSAcceptTokenType Bearer N_A other;"]),
     shares("STSErrorStatus", OTX, ["", "STSErrorStatus invalid_grant 403;"]),
@@ -720,7 +722,11 @@ impl World {
 const NAME: &str = "sts.corp.example";
 
 fn server() -> String {
-    let mut server = String::from("add_header X-STS-Status $sts_status always;");
+    let mut server = String::from(
+        "add_header X-STS-Status $sts_status always;
+        location @inner { STSType cc; STSCCEndpoint %%STS%%; STSClientID inner; STSVariables $inner; }
+        location @other { STSType cc; STSCCEndpoint %%STS%%; STSClientID other; STSVariables $other; }",
+    );
     for (number, row) in ROWS.iter().enumerate() {
         for (path, own) in [("one", row.one), ("other", row.other)] {
             // The tokens of `cc` are the same for each source.

@@ -476,6 +476,17 @@ static ROWS: &[Row] = &[
         ],
     ),
     row(
+        "STSDependsOn",
+        "depends_on",
+        &["@inner", "@inner @b"],
+        &[
+            ("inner", &["\"inner\"", "named location"]),
+            ("@", &["named location"]),
+            ("@inner @inner", &["named twice"]),
+            ("@nowhere", &["no location \"@nowhere\" with an exchange"]),
+        ],
+    ),
+    row(
         "STSPhase",
         "phase",
         &["precontent", "access", "rewrite"],
@@ -589,6 +600,11 @@ fn builder() -> Builder {
         .http("STSCache shm name=known&size=1m;")
 }
 
+/// What an exchange may depend on.
+const INNER: &str = "
+    location @inner { STSType cc; STSCCEndpoint http://127.0.0.1:9/t; STSVariables $inner; }
+    location @b { STSType cc; STSCCEndpoint http://127.0.0.1:9/t; STSVariables $inner_b; }";
+
 /// A location in which this directive stands beside a complete exchange.
 fn with_directive(row: &Row, arguments: &str) -> String {
     let name = row.directive;
@@ -668,12 +684,12 @@ fn accepts(row: &Row, written: impl Fn(&Row, &str) -> String, name: &str) -> Opt
             text.replace("$target", &format!("$target_{number}_"))
         })
         .collect();
-    let Checked { ok, output } = builder().server(&locations).check();
+    let Checked { ok, output } = builder().server(&(locations.clone() + INNER)).check();
     (!ok).then(|| format!("{name} is refused:\n{output}\n{locations}"))
 }
 
 fn refuses(text: &str, name: &str, parts: &[&str]) -> Option<String> {
-    let Checked { ok, output } = builder().server(text).check();
+    let Checked { ok, output } = builder().server(&format!("{text}{INNER}")).check();
     if ok {
         return Some(format!("accepted: {text}"));
     }

@@ -33,6 +33,8 @@ pub(crate) struct Ask {
     pub(crate) parameters: Parameters,
     pub(crate) client_id: Option<Rc<[u8]>>,
     pub(crate) username: Option<Rc<[u8]>>,
+    /// Milliseconds that the request waits for it.
+    pub(crate) time: u64,
     /// What the source token says of itself.
     pub(crate) claims: Claims,
     /// The source token was looked at, and is bound to no key of its client.
@@ -43,7 +45,7 @@ impl host::Ask for Ask {
     type Hold = Hold;
 
     fn timeout(&self) -> u64 {
-        self.callee.limit.timeout
+        self.time
     }
 
     fn policy(&self) -> &LifePolicy {

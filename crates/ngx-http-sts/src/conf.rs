@@ -23,12 +23,14 @@
 //! | [`error_status`] | the status of an error of the STS |
 //! | [`carrier`] | how tokens come in and go out |
 //! | [`cache`] | the shared memory zones |
+//! | [`chain`] | exchanges whose results another one needs |
 //! | [`main`] | what all locations share: targets, destinations, phases |
 
 pub(crate) mod argument;
 mod asked;
 pub(crate) mod cache;
 pub(crate) mod carrier;
+pub(crate) mod chain;
 pub(crate) mod directive;
 pub(crate) mod directives;
 pub(crate) mod error_pages;
@@ -101,7 +103,7 @@ pub(crate) enum State {
     /// A server that leaves something to its locations: a request that none of them takes must not
     /// go on without the exchange that was asked for.
     Incomplete(String),
-    Enabled(Box<Exchange>),
+    Enabled(Rc<Exchange>),
 }
 
 impl LocationConf {

@@ -7,6 +7,7 @@ use sts_core::cache_key::CacheKey;
 use sts_core::error::{Failure, FailureKind};
 use sts_flight::granted::Granted;
 
+use crate::chain::Results;
 use crate::conf::{Carrier, ExchangeId};
 use crate::course::Course;
 use crate::nginx::request::{Request, RequestId};
@@ -25,6 +26,8 @@ pub(crate) struct Context {
     /// The courses of its subrequests.
     subrequests: OnceCell<Box<Course>>,
     warned: Cell<bool>,
+    /// What exchanges have brought that others need.
+    pub(crate) results: Results,
     /// The purge that the request asked for.
     purging: RefCell<Option<Rc<Purging>>>,
 }

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use sts_core::error::{Failure, FailureKind};
 
 use crate::applied::Applied;
+use crate::chain::Started;
 use crate::conf::{Exchange, ExchangeId, LocationConf};
 use crate::nginx::body::Reading;
 use crate::nginx::request::{Request, RequestId};
@@ -44,6 +45,8 @@ pub(crate) struct Course {
     seen: RefCell<Vec<(Rc<str>, Look)>>,
     /// What the last location has put into the request.
     applied: RefCell<Option<Rc<Applied>>>,
+    /// When the exchanges that another one needs were begun.
+    pub(crate) chain_started: Started,
     /// The client has sent a form, although it may be empty by now.
     had_form: Cell<bool>,
     next: OnceCell<Box<Self>>,

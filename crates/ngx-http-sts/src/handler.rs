@@ -19,15 +19,22 @@ pub(crate) fn handle(request: Request<'_>, phase: Phase) -> Next {
         // An `if`, or a redirect into the middle of the phases, may bring a request to an exchange
         // whose phase is over: better late than never. NGINX leaves out the access phase for
         // subrequests.
+        State::Enabled(exchange) if exchange.is_step.get() => {
+            request.log(
+                Level::Error,
+                format_args!(
+                    "sts: the location is a part of another exchange (\"STSDependsOn\"), and serves \
+                     no request"
+                ),
+            );
+            refuse(request)
+        }
         State::Enabled(exchange) if exchange.phase <= phase => visit::make(request, exchange),
         State::Disabled if before_content => elsewhere::visit(request, location),
         State::Disabled | State::Enabled(_) => Ok(Next::GoOn),
         State::Incomplete(problem) => {
             request.log(Level::Error, format_args!("sts: no location took the request: {problem}"));
-            request.context_or_new().map(|context| {
-                context.course(request).refuse(Refusal::whatever(INTERNAL_SERVER_ERROR));
-                Next::Answer(INTERNAL_SERVER_ERROR)
-            })
+            refuse(request)
         }
     };
     let next = next.and_then(|next| match next {
@@ -35,6 +42,14 @@ pub(crate) fn handle(request: Request<'_>, phase: Phase) -> Next {
         _ => Ok(next),
     });
     next.unwrap_or_else(|OutOfMemory| give_up(request))
+}
+
+/// The gateway cannot serve the request.
+fn refuse(request: Request<'_>) -> Result<Next, OutOfMemory> {
+    request.context_or_new().map(|context| {
+        context.course(request).refuse(Refusal::whatever(INTERNAL_SERVER_ERROR));
+        Next::Answer(INTERNAL_SERVER_ERROR)
+    })
 }
 
 /// Nothing is known of the request, nor whether it may go where its error page would lead it.

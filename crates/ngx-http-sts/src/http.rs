@@ -69,12 +69,13 @@ fn run(
 ) -> impl Future<Output = Result<Answer, CallError>> {
     let end = timer::now() + time;
     async move {
-        let mut message = write()?;
         let origin = destination.origin();
         let _turn = origin.calls().turn(limit.calls).await?;
         if let Some(look) = origin::look(origin, limit.timeout) {
             look.await;
         }
+        // After the queue: what waits there holds no message, and what is written is fresh.
+        let mut message = write()?;
         let mut may_be_idle = true;
         loop {
             let idle = if may_be_idle { origin::take(origin) } else { None };

@@ -15,6 +15,7 @@
 //! | [`values`] | what a request brings to its exchange |
 //! | [`parameters`] | the extra parameters of a call |
 //! | [`ask`] | what a request asks an STS for, and the call that gets it |
+//! | [`chain`] | exchanges whose results another one needs |
 //! | [`carry`] | how tokens get out of a request and into it |
 //! | [`cache`] | the tokens that all workers share |
 //! | [`worker`] | how flights ([`sts_flight`]) run on NGINX |
@@ -38,6 +39,7 @@ mod ask;
 mod cache;
 mod callee;
 mod carry;
+mod chain;
 mod conf;
 mod context;
 mod course;

@@ -12,6 +12,7 @@ use sts_flight::flights::{self, Lookup};
 use sts_flight::waiting::Waiting;
 
 use crate::ask::Ask;
+use crate::chain::Needed;
 use crate::conf::Exchange;
 use crate::conf::policy::BoundTokens;
 use crate::conf::text::Text;
@@ -45,9 +46,19 @@ impl<'e> Values<'e> {
         })
     }
 
-    /// The name of what is asked for.
-    pub(crate) fn key(&self, exchange: &Exchange, token: &[u8]) -> CacheKey {
-        exchange.callee.key.of_names(&self.subject(token), &self.names)
+    /// The name of what is asked for; `needed` are the results of other exchanges that it is made of.
+    pub(crate) fn key(&self, exchange: &Exchange, token: &[u8], needed: &Needed<'_>) -> CacheKey {
+        let key = &exchange.callee.key;
+        if needed.is_empty() {
+            return key.of_names(&self.subject(token), &self.names);
+        }
+        let source = needed.in_key(token);
+        let values: Vec<_> = self.parameters.iter().map(|one| needed.in_key(one.value)).collect();
+        let parameters = self.parameters.iter().zip(&values);
+        let parameters: Vec<_> =
+            parameters.map(|(one, value)| Parameter { name: one.name, value }).collect();
+        let subject = Subject { source: &source, parameters: &parameters };
+        key.of_chain(&subject, &self.names, &needed.keys())
     }
 
     /// Compares what was issued for a source with what the location expects (`STSExpect`).
@@ -73,12 +84,13 @@ impl<'e> Values<'e> {
 ///
 /// # Errors
 /// There is no token to ask for, or the source fails the `check`, which is told how to look whether it
-/// is bound to a key.
+/// is bound to a key. `time` is for how long the request waits, in milliseconds.
 pub(crate) fn start(
     exchange: &Exchange,
     token: &SharedSecret,
     values: &Values<'_>,
     key: CacheKey,
+    time: u64,
     check: impl Fn(&dyn Fn() -> bool) -> Result<(), Failure>,
 ) -> Result<Lookup<Nginx>, Failure> {
     let missing = |reason| Err(Failure::new(FailureKind::MissingToken, reason));
@@ -98,6 +110,7 @@ pub(crate) fn start(
         parameters: Parameters::new(&exchange.parameters, &values.parameters),
         client_id: values.names.client_id.map(Rc::from),
         username: values.names.username.map(Rc::from),
+        time,
         claims: claims(),
         unbound: exchange.has_source() && exchange.bound_tokens == BoundTokens::Refuse,
     };

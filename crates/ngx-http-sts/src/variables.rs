@@ -106,6 +106,9 @@ impl Guard for Target {
 /// The target token, where it may be seen: in the exchange that it was issued by, and where no
 /// exchange is configured. A location with another exchange must not get it.
 fn target(request: Request<'_>, index: usize) -> Option<&[u8]> {
+    if let Some(token) = result_of_step(request, index) {
+        return Some(token);
+    }
     let in_force = request.location()?.exchange();
     let form_here = in_force.and_then(|exchange| exchange.carrier.form_in(index));
     let context = request.context();
@@ -131,6 +134,14 @@ fn target(request: Request<'_>, index: usize) -> Option<&[u8]> {
         Some(_) => request.bytes(written(granted, form, Kind::Environment)?.expose()).ok()?,
     };
     Some(token).filter(|token| !token.is_empty())
+}
+
+/// The result of an exchange that another one needs, while that one evaluates its values.
+fn result_of_step(request: Request<'_>, index: usize) -> Option<&[u8]> {
+    let mut visible = request.context()?.results.visible();
+    let (result, form) =
+        visible.find_map(|result| Some((result, result.exchange.carrier.form_in(index)?)))?;
+    Some(result.granted.token.encoded(form.encoding)?.expose())
 }
 
 /// How the exchange of this visit has ended. A clone has had no visit of its own: it goes on where the

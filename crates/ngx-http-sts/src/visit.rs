@@ -4,6 +4,8 @@
 //! request waits for its form or for a call; when the exchange has ended, the target is put in, once,
 //! and the request goes on or is refused.
 
+mod steps;
+
 use std::rc::Rc;
 
 use sts_core::cache_key::CacheKey;
@@ -15,8 +17,10 @@ use sts_flight::granted::Granted;
 use sts_flight::token::About;
 use sts_flight::waiting::Waiting;
 
+use crate::callee::Callee;
 use crate::carry::accept::{self, Taken};
 use crate::carry::{form, pass};
+use crate::chain::VisitId;
 use crate::conf::policy::BoundTokens;
 use crate::conf::{Exchange, OnFailure};
 use crate::context::{Context, Ended, Outcome, Verdict};
@@ -73,21 +77,38 @@ impl Visit<'_> {
                 Reading::Refused(status) => return self.refuse_unreadable(status),
             }
         }
-        let source = match accept::take(request, context, course, carrier, exchange.has_source())? {
+        let id = VisitId { request: course.id(), visit: request.visit() };
+        let steps = exchange.chain.steps();
+        for (number, step) in steps.iter().enumerate() {
+            if context.results.number(id, &step.exchange).is_some() {
+                continue;
+            }
+            if let Some(next) = self.make_step(id, number, step)? {
+                return Ok(next);
+            }
+        }
+        let needs = exchange.chain.needs();
+        let taken = context.results.show(id, steps, needs, || {
+            accept::take(request, context, course, carrier, exchange.has_source())
+        })?;
+        let source = match taken {
             Taken::Source(source) => source,
             Taken::Waits => return Ok(Next::Wait),
             Taken::Refused(status) => return self.refuse_unreadable(status),
         };
         let token = decode(exchange, &source);
-        let values = Values::of(request, exchange)?;
+        let values = context.results.show(id, steps, needs, || Values::of(request, exchange))?;
         let decoded = token.as_ref().unwrap_or(&source.token).expose();
-        let key = values.key(exchange, decoded);
+        let key = values.key(exchange, decoded, &context.results.needed(id, steps, needs));
         if let Some(number) = context.same(exchange.id, &key, source.fault.as_ref()) {
             return self.end(source, key, Outcome::Same(number), 0);
         }
         let check = |is_bound: &dyn Fn() -> bool| check_bound(exchange, &source, is_bound);
-        match token.and_then(|token| values::start(exchange, &token, &values, key, check)) {
-            Ok(Lookup::Waits(waiting)) => self.wait(waiting, source, key),
+        let started = token.and_then(|token| {
+            values::start(exchange, &token, &values, key, self.time_for(exchange)?, check)
+        });
+        match started {
+            Ok(Lookup::Waits(waiting)) => self.wait(waiting, source, key, None),
             Ok(Lookup::Hit(granted)) => self.end(source, key, Outcome::Granted(granted), 0),
             Err(failure) => self.end(source, key, Outcome::Failed(failure), 0),
         }
@@ -107,10 +128,20 @@ impl Visit<'_> {
     /// nor what a client sent in the place of a target.
     fn leave_refused(&self) -> Result<Next, OutOfMemory> {
         let Self { request, course, exchange, .. } = *self;
-        let form = form::as_read(request, course, &exchange.carrier);
-        accept::strip(request, &exchange.carrier, form)?;
+        self.strip()?;
         pass::apply(request, course, &exchange.carrier, None)?;
         Ok(Next::GoOn)
+    }
+
+    /// Removes the sources of the exchange, and of those that it needs.
+    fn strip(&self) -> Result<(), OutOfMemory> {
+        let Self { request, course, exchange, .. } = *self;
+        let inner = exchange.chain.steps().iter().map(|step| &step.exchange.carrier);
+        for carrier in inner.chain([&exchange.carrier]) {
+            let form = form::as_read(request, course, carrier);
+            accept::strip(request, carrier, form)?;
+        }
+        Ok(())
     }
 
     fn wait(
@@ -118,9 +149,10 @@ impl Visit<'_> {
         waiting: Rc<Waiting<Nginx>>,
         source: Source,
         key: CacheKey,
+        step: Option<usize>,
     ) -> Result<Next, OutOfMemory> {
         let Self { request, course, exchange, .. } = *self;
-        let waited = Rc::new(Waited { waiting, source, key });
+        let waited = Rc::new(Waited { waiting, source, key, step });
         match suspend(request, !exchange.ignore_client_abort, Some(waited.clone())) {
             Ok(resumer) => waited.waiting.set_request(resumer),
             Err(error) => {
@@ -133,13 +165,19 @@ impl Visit<'_> {
     }
 
     fn go_on(&self, waited: &Waited) -> Result<Next, OutOfMemory> {
-        let Waited { waiting, source, key } = waited;
+        let Waited { waiting, source, key, step } = waited;
         // NGINX enters a waiting phase again whenever the client's connection becomes writable. An
         // outcome that is there already is for when the request is resumed, and only once.
         if waiting.is_suspended() {
             return Ok(Next::Wait);
         }
         let Some(outcome) = waiting.take_outcome() else { return Ok(Next::Wait) };
+        let steps = self.exchange.chain.steps();
+        if let Some(step) = step.and_then(|number| steps.get(number)) {
+            let id = VisitId { request: self.course.id(), visit: self.request.visit() };
+            let ended = self.end_step(id, step, source, *key, outcome, waiting.took())?;
+            return ended.map_or_else(|| self.begin(), Ok);
+        }
         let outcome = match outcome {
             Ok(granted) => Outcome::Granted(granted),
             Err(failure) => Outcome::Failed(failure),
@@ -150,6 +188,18 @@ impl Visit<'_> {
     /// The exchange has ended: the target is put in, and the request goes on or is refused.
     fn end(
         &self,
+        source: Source,
+        key: CacheKey,
+        outcome: Outcome,
+        took: u64,
+    ) -> Result<Next, OutOfMemory> {
+        self.end_by(&self.exchange.callee, source, key, outcome, took)
+    }
+
+    /// [`Self::end`], where the failure is that of a call to this one.
+    fn end_by(
+        &self,
+        callee: &Callee,
         source: Source,
         key: CacheKey,
         outcome: Outcome,
@@ -178,7 +228,7 @@ impl Visit<'_> {
         let granted = context.ended(number).and_then(|ended| context.granted(ended));
         pass::apply(request, course, &exchange.carrier, granted)?;
         let Some(failure) = failure else { return Ok(Next::GoOn) };
-        report::failure(request, &exchange.callee, &failure, took);
+        report::failure(request, callee, &failure, took);
         if !matches!(verdict, Verdict::Refused(_)) {
             return Ok(Next::GoOn);
         }
@@ -205,26 +255,37 @@ impl Visit<'_> {
                 check_bound(exchange, source, &|| source::claims(token.expose()).is_bound)?;
             }
             pass::check(&exchange.carrier, granted)?;
-            self.check_expected(source, granted)
+            let id = VisitId { request: self.course.id(), visit: self.request.visit() };
+            let chain = &exchange.chain;
+            check_expected(self.request, exchange, source, granted, |evaluate| {
+                context.results.show(id, chain.steps(), chain.needs(), evaluate)
+            })
         };
         check().err()
     }
+}
 
-    /// Whether a token has the subject that the location expects. What is known of it already is not
-    /// looked for again: a token that many use is read once.
-    fn check_expected(&self, source: &Source, granted: &Granted) -> Result<(), Failure> {
-        let Self { request, exchange, .. } = *self;
-        let expect = &exchange.callee.expect;
-        let is_known = granted.about == About::Other && expect.is_met_by_others();
-        if is_known || expect.is_off() {
-            return Ok(());
-        }
+/// Whether a token has the subject that the location expects. What is known of it already is not looked
+/// for again: a token that many use is read once. `evaluate` runs what evaluates values.
+fn check_expected(
+    request: Request<'_>,
+    exchange: &Exchange,
+    source: &Source,
+    granted: &Granted,
+    evaluate: impl for<'f> FnOnce(&'f mut dyn FnMut() -> Result<(), Failure>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let expect = &exchange.callee.expect;
+    let is_known = granted.about == About::Other && expect.is_met_by_others();
+    if is_known || expect.is_off() {
+        return Ok(());
+    }
+    let source = decode(exchange, source)?;
+    evaluate(&mut || {
         let values = Values::of(request, exchange).map_err(|OutOfMemory| {
             Failure::new(FailureKind::BadAnswer, "no memory for the values of the request")
         })?;
-        let source = decode(exchange, source)?;
         values.check(exchange, source.expose(), granted.token.issued().expose())
-    }
+    })
 }
 
 /// `is_bound` tells whether the token itself says so.

@@ -83,6 +83,8 @@ pub(crate) struct Waited {
     pub(crate) waiting: Rc<Waiting<Nginx>>,
     pub(crate) source: Source,
     pub(crate) key: CacheKey,
+    /// The number of the step that it waits for; `None` for the exchange itself.
+    pub(crate) step: Option<usize>,
 }
 
 impl Waits for Waited {

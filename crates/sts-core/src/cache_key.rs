@@ -13,6 +13,13 @@ use crate::source_tag::TagKey;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheKey(pub [u8; 32]);
 
+impl CacheKey {
+    /// What stands in another key in the place of the token that has this one.
+    pub fn in_place_of_token(&self) -> Vec<u8> {
+        [&b"sts-result-of:"[..], &self.0].concat()
+    }
+}
+
 /// What all requests of an exchange have in common.
 #[derive(Clone)]
 pub struct ExchangeKey {
@@ -62,6 +69,18 @@ impl ExchangeKey {
 
     /// [`Self::of`], where names depend on the request.
     pub fn of_names(&self, subject: &Subject<'_>, names: &Names<'_>) -> CacheKey {
+        self.of_chain(subject, names, &[])
+    }
+
+    /// [`Self::of_names`], where the results of other exchanges come first: `needed` are their keys. A
+    /// value that is such a result has to be replaced by [`CacheKey::in_place_of_token`], so that the
+    /// key does not change when the result is renewed.
+    pub fn of_chain(
+        &self,
+        subject: &Subject<'_>,
+        names: &Names<'_>,
+        needed: &[CacheKey],
+    ) -> CacheKey {
         let Subject { source, parameters } = subject;
         let Names { client_id, username } = names;
         let mut fields = Fields::behind(&self.begun);
@@ -74,6 +93,9 @@ impl ExchangeKey {
         fields.push_optional(*client_id);
         if self.has_source {
             fields.push_optional(*username);
+        }
+        for key in needed {
+            fields.push(&key.0);
         }
         CacheKey(fields.finish())
     }

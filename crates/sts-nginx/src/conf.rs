@@ -155,6 +155,13 @@ impl Conf<'_> {
         }
     }
 
+    /// Tells the server that the block being merged belongs to from others.
+    pub fn server_id(&self) -> usize {
+        // SAFETY: the constructor's contract.
+        let server = NgxHttpCoreModule::server_conf(unsafe { self.conf.as_ref() });
+        server.map_or(0, |server| std::ptr::from_ref(server).addr())
+    }
+
     /// The location being merged; nothing for another block.
     pub fn site(&self) -> Option<Site> {
         let Block::Location(name) = self.block() else { return None };

@@ -84,7 +84,7 @@ impl Carrier {
         let accept = settings.accept.clone().unwrap_or_default();
         let variables = settings.variables.clone();
         let variable = variables.as_ref().map(|variables| &variables.source_text);
-        let source_text = match (accept.as_slice(), variable) {
+        let source_text: Rc<str> = match (accept.as_slice(), variable) {
             _ if !has_source => "".into(),
             ([], Some(text)) => text.clone(),
             (places, text) => {
@@ -92,6 +92,13 @@ impl Carrier {
                 let texts: Vec<&str> = places.chain(text).map(|text| &**text).collect();
                 texts.join("\n").into()
             }
+        };
+        // The same text may be another source where the results of other exchanges stand in it.
+        let source_text = match &settings.depends_on {
+            Some(names) if has_source => {
+                format!("{source_text}\nSTSDependsOn {}", names.join(" ")).into()
+            }
+            _ => source_text,
         };
         Self {
             accept,

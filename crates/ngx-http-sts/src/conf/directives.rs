@@ -20,6 +20,7 @@ use sts_net::idle::Limits;
 
 use crate::conf::argument::{self, Problem};
 use crate::conf::carrier;
+use crate::conf::chain;
 use crate::conf::directive::{Accepted, Block, Directive, Refusal, directive};
 use crate::conf::error_status;
 use crate::conf::exchange_directive;
@@ -37,7 +38,7 @@ use crate::nginx::module::Levels;
 use crate::nginx::tls::Protocols;
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 65] = [
+pub(crate) static DIRECTIVES: [Directive; 66] = [
     directive(c"STSExchange", (2, 4), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::words()))
@@ -232,6 +233,10 @@ pub(crate) static DIRECTIVES: [Directive; 65] = [
         once(&mut b.settings.host, host.map_err(|error| error.to_string()))
     })
     .key("host"),
+    directive(c"STSDependsOn", (1, 4), |b, a| {
+        once(&mut b.settings.depends_on, chain::names(a).map(Rc::new))
+    })
+    .key("depends_on"),
     directive(c"STSPhase", (1, 1), |b, a| {
         once(&mut b.settings.phase, argument::word(first(a), &PHASES))
     })

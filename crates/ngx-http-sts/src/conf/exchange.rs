@@ -19,6 +19,7 @@ use sts_zone::zone::tag;
 
 use crate::cache::Cache;
 use crate::callee::Callee;
+use crate::chain::Slot;
 use crate::conf::argument::Problem;
 use crate::conf::asked::Asked;
 use crate::conf::cache;
@@ -73,6 +74,10 @@ pub(crate) struct Exchange {
     pub(crate) challenge: Rc<Challenge>,
     /// `None` where nothing is kept.
     pub(crate) cache: Option<Rc<Cache>>,
+    /// The exchanges whose results it needs, once all blocks are merged.
+    pub(crate) chain: Slot,
+    /// Another exchange needs its result: it serves no request itself.
+    pub(crate) is_step: Cell<bool>,
 }
 
 impl Exchange {
@@ -114,6 +119,8 @@ pub(crate) struct Identity {
     contact: [u8; 32],
     source: Rc<str>,
     source_encoding: Option<Encoding>,
+    /// The server, and the names of the locations whose results it needs.
+    needs: Option<(usize, Rc<Vec<String>>)>,
 }
 
 impl LocationConf {
@@ -171,7 +178,10 @@ impl LocationConf {
                     // Where a request comes too late for that, it is exchanged here.
                     main.uses(Phase::PreContent);
                     self.carrier = Some(exchange.carrier.clone());
-                    self.state = State::Enabled(Box::new(exchange));
+                    let exchange = Rc::new(exchange);
+                    let needs = settings.depends_on.as_ref();
+                    main.chains.note(conf, &exchange, needs, settings.places.of("STSDependsOn"));
+                    self.state = State::Enabled(exchange);
                     return Ok(());
                 }
                 Fault::from(Problem::from(
@@ -302,6 +312,7 @@ fn build(
         contact,
         source: carrier.source_text.clone(),
         source_encoding: carrier.source_encoding,
+        needs: settings.depends_on.clone().map(|names| (conf.server_id(), names)),
     };
     let (id, is_new) = main.identify(identity);
     if is_new {
@@ -382,6 +393,8 @@ fn build(
         ignore_client_abort: settings.ignore_client_abort.unwrap_or(false),
         challenge: settings.challenge.clone().unwrap_or_else(|| Rc::new(Challenge::On)),
         cache,
+        chain: Slot::default(),
+        is_step: Cell::new(false),
     }))
 }
 

@@ -1,6 +1,7 @@
 //! What all locations of a configuration share.
 
 use crate::conf::cache::Caches;
+use crate::conf::chain::Chains;
 use crate::conf::error_pages::ErrorPages;
 use crate::conf::exchange::Identity;
 use crate::conf::place::{Fault, Files};
@@ -19,6 +20,7 @@ pub(crate) struct MainConf {
     pub(crate) targets: Targets,
     pub(crate) destinations: Destinations,
     pub(crate) caches: Caches,
+    pub(crate) chains: Chains,
     pub(crate) credentials: Credentials,
     pub(crate) error_pages: ErrorPages,
     pub(crate) files: Files,
@@ -63,6 +65,7 @@ impl MainConf {
     /// Something cannot be meant as it is written.
     pub(crate) fn finish<R: Guard>(&self, conf: &Conf<'_>) -> Result<(), Fault> {
         self.unmade.check(conf)?;
+        self.chains.finish()?;
         self.targets.finish::<R>(conf)
     }
 

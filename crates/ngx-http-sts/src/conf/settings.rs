@@ -61,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) challenge: Option<Rc<Challenge>>,
     pub(crate) outgoing_proxy: Option<Option<Proxy>>,
     pub(crate) host: Option<HostField>,
+    /// `STSDependsOn`: the names of locations.
+    pub(crate) depends_on: Option<Rc<Vec<String>>>,
     pub(crate) retries: Option<u32>,
     /// Milliseconds.
     pub(crate) retry_interval: Option<u64>,
@@ -126,6 +128,7 @@ impl Settings {
             challenge,
             outgoing_proxy,
             host,
+            depends_on,
             retries,
             retry_interval,
             cache,
@@ -172,6 +175,7 @@ impl Settings {
         inherit(&mut self.challenge, challenge);
         inherit(&mut self.outgoing_proxy, outgoing_proxy);
         inherit(&mut self.host, host);
+        inherit(&mut self.depends_on, depends_on);
         inherit(&mut self.retries, retries);
         inherit(&mut self.retry_interval, retry_interval);
         inherit(&mut self.cache, cache);

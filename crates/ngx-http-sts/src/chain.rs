@@ -1,0 +1,176 @@
+//! Exchanges whose results another one needs (`STSDependsOn`): made one after the other for a request,
+//! and their tokens, which only the exchanges that need them see.
+
+use std::borrow::Cow;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
+
+use sts_core::cache_key::CacheKey;
+use sts_flight::granted::Granted;
+
+use crate::conf::Exchange;
+use crate::nginx::request::RequestId;
+
+/// What an exchange needs, each step after those that it needs itself.
+#[derive(Default)]
+pub(crate) struct Chain {
+    pub(crate) steps: Vec<Step>,
+    /// The numbers of the steps that the exchange itself needs.
+    pub(crate) needs: Vec<usize>,
+}
+
+/// An exchange that is made for another one.
+pub(crate) struct Step {
+    /// The name of its location.
+    pub(crate) name: String,
+    pub(crate) exchange: Rc<Exchange>,
+    /// The numbers of the steps that it needs.
+    pub(crate) needs: Vec<usize>,
+}
+
+/// Where an exchange has its chain, which is known when all blocks are merged.
+#[derive(Default)]
+pub(crate) struct Slot(OnceCell<Chain>);
+
+impl Slot {
+    pub(crate) fn set(&self, chain: Chain) {
+        // A block is merged once.
+        let _ = self.0.set(chain);
+    }
+
+    pub(crate) fn steps(&self) -> &[Step] {
+        self.0.get().map_or(&[], |chain| &chain.steps)
+    }
+
+    pub(crate) fn needs(&self) -> &[usize] {
+        self.0.get().map_or(&[], |chain| &chain.needs)
+    }
+}
+
+/// The results of steps that a client's request and its subrequests have, and which of them can be seen.
+#[derive(Default)]
+pub(crate) struct Results {
+    /// None is dropped before the request: NGINX may still refer to its token.
+    first: OnceCell<Box<StepResult>>,
+    visible: RefCell<Vec<usize>>,
+}
+
+/// How a step ended that was made for a visit of a request.
+pub(crate) struct StepResult {
+    pub(crate) visit: VisitId,
+    pub(crate) exchange: Rc<Exchange>,
+    pub(crate) granted: Granted,
+    pub(crate) key: CacheKey,
+    pub(crate) next: OnceCell<Box<Self>>,
+}
+
+/// The results that an exchange is made of, as its key has them.
+pub(crate) struct Needed<'r>(Vec<&'r StepResult>);
+
+impl Needed<'_> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A value as it stands in the key: a token that is renewed makes no other key.
+    pub(crate) fn in_key<'v>(&self, value: &'v [u8]) -> Cow<'v, [u8]> {
+        let is_it = |one: &&&StepResult| one.granted.token.issued().expose() == value;
+        match self.0.iter().find(is_it) {
+            Some(result) => Cow::Owned(result.key.in_place_of_token()),
+            None => Cow::Borrowed(value),
+        }
+    }
+
+    pub(crate) fn keys(&self) -> Vec<CacheKey> {
+        self.0.iter().map(|result| result.key).collect()
+    }
+}
+
+/// A visit of a request, or of a subrequest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct VisitId {
+    pub(crate) request: RequestId,
+    pub(crate) visit: u32,
+}
+
+impl StepResult {
+    fn is_of(&self, visit: VisitId, exchange: &Rc<Exchange>) -> bool {
+        self.visit == visit && Rc::ptr_eq(&self.exchange, exchange)
+    }
+}
+
+/// The time that a chain takes from that of its exchange.
+#[derive(Default)]
+pub(crate) struct Started(Cell<Option<(u32, u64)>>);
+
+impl Started {
+    /// Milliseconds of NGINX's clock at which the chain of a visit began: now, if it had not.
+    pub(crate) fn in_visit(&self, visit: u32, now: u64) -> u64 {
+        match self.0.get() {
+            Some((of, started)) if of == visit => started,
+            _ => {
+                self.0.set(Some((visit, now)));
+                now
+            }
+        }
+    }
+}
+
+impl Results {
+    pub(crate) fn push(&self, result: StepResult) {
+        let last = self.all().last().map_or(&self.first, |last| &last.next);
+        // Nothing is behind the last one.
+        let _ = last.set(Box::new(result));
+    }
+
+    fn all(&self) -> impl Iterator<Item = &StepResult> {
+        let first = self.first.get().map(|first| &**first);
+        std::iter::successors(first, |result| result.next.get().map(|next| &**next))
+    }
+
+    /// The number of a step's result in a visit.
+    pub(crate) fn number(&self, visit: VisitId, exchange: &Rc<Exchange>) -> Option<usize> {
+        self.all().position(|one| one.is_of(visit, exchange))
+    }
+
+    /// What was brought by these steps in a visit.
+    pub(crate) fn needed(&self, visit: VisitId, steps: &[Step], needs: &[usize]) -> Needed<'_> {
+        let exchanges = needs.iter().filter_map(|need| steps.get(*need));
+        let result = |step: &Step| self.all().find(|one| one.is_of(visit, &step.exchange));
+        Needed(exchanges.filter_map(result).collect())
+    }
+
+    /// Lets the results of these steps be seen while something is evaluated.
+    pub(crate) fn show<R>(
+        &self,
+        visit: VisitId,
+        steps: &[Step],
+        needs: &[usize],
+        evaluate: impl FnOnce() -> R,
+    ) -> R {
+        let exchanges = needs.iter().filter_map(|need| steps.get(*need));
+        let numbers = exchanges.filter_map(|step| self.number(visit, &step.exchange)).collect();
+        let shown = Shown { results: self, before: self.visible.replace(numbers) };
+        let result = evaluate();
+        drop(shown);
+        result
+    }
+
+    /// Those that can be seen now.
+    pub(crate) fn visible(&self) -> impl Iterator<Item = &StepResult> {
+        let visible = self.visible.borrow().clone();
+        self.all().enumerate().filter(move |(at, _)| visible.contains(at)).map(|(_, one)| one)
+    }
+}
+
+/// Hides again what was shown, also while a panic unwinds.
+struct Shown<'r> {
+    results: &'r Results,
+    before: Vec<usize>,
+}
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        self.results.visible.replace(std::mem::take(&mut self.before));
+    }
+}

@@ -1,0 +1,161 @@
+//! `STSDependsOn`: exchanges whose results another one needs.
+//!
+//! They are those of named locations of the same server. What a name leads to shows only when all
+//! blocks are merged.
+
+use std::rc::Rc;
+
+use crate::chain::{Chain, Step};
+use crate::conf::Exchange;
+use crate::conf::argument::Problem;
+use crate::conf::place::{Fault, Place};
+use crate::nginx::conf::{Conf, Matching};
+
+/// Exchanges that may follow one another.
+const LONGEST: usize = 4;
+
+/// The exchanges of named locations, and those that need some of them.
+#[derive(Default)]
+pub(crate) struct Chains {
+    named: Vec<Named>,
+    needing: Vec<Needing>,
+}
+
+struct Named {
+    server: usize,
+    name: String,
+    exchange: Rc<Exchange>,
+}
+
+/// An exchange with an `STSDependsOn`.
+struct Needing {
+    server: usize,
+    exchange: Rc<Exchange>,
+    names: Rc<Vec<String>>,
+    place: Option<Place>,
+    whereabouts: String,
+}
+
+/// Reads the names of locations.
+pub(super) fn names(words: &[&str]) -> Result<Vec<String>, Problem> {
+    let mut names: Vec<String> = Vec::new();
+    for word in words {
+        if word.len() < 2 || !word.starts_with('@') {
+            return Err(format!(
+                "invalid name \"{}\": it is that of a named location, as in \"@inner\"",
+                word.escape_debug()
+            ));
+        }
+        if names.iter().any(|known| known == word) {
+            return Err(format!("\"{word}\" is named twice"));
+        }
+        names.push((*word).to_owned());
+    }
+    Ok(names)
+}
+
+impl Chains {
+    /// Notes the exchange of a block once it is made.
+    pub(super) fn note(
+        &mut self,
+        conf: &Conf<'_>,
+        exchange: &Rc<Exchange>,
+        needs: Option<&Rc<Vec<String>>>,
+        place: Option<&Place>,
+    ) {
+        let server = conf.server_id();
+        if let Some(site) = conf.site()
+            && site.matching == Matching::Named
+        {
+            self.named.push(Named { server, name: site.name, exchange: exchange.clone() });
+        }
+        if let Some(names) = needs {
+            self.needing.push(Needing {
+                server,
+                exchange: exchange.clone(),
+                names: names.clone(),
+                place: place.cloned(),
+                whereabouts: conf.whereabouts(),
+            });
+        }
+    }
+
+    /// Leads each name to its exchange, when all blocks are merged.
+    ///
+    /// # Errors
+    /// There is no such exchange, or they need each other in a circle, or too many follow one another.
+    pub(super) fn finish(&self) -> Result<(), Fault> {
+        for needing in &self.needing {
+            let mut steps = Vec::new();
+            let mut way = vec![&needing.exchange];
+            let needs = self
+                .follow(needing, &mut way, &mut steps)
+                .map_err(|problem| needing.fault(&problem))?;
+            needing.exchange.chain.set(Chain { steps, needs });
+        }
+        for needing in &self.needing {
+            for step in needing.exchange.chain.steps() {
+                step.exchange.is_step.set(true);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what an exchange needs, and what that needs, each before what needs it. Returns the numbers
+    /// of the steps that it needs itself.
+    fn follow<'c>(
+        &'c self,
+        needing: &'c Needing,
+        way: &mut Vec<&'c Rc<Exchange>>,
+        steps: &mut Vec<Step>,
+    ) -> Result<Vec<usize>, Problem> {
+        let mut numbers = Vec::new();
+        for name in needing.names.iter() {
+            let found = self
+                .named
+                .iter()
+                .find(|named| named.server == needing.server && named.name == *name)
+                .ok_or_else(|| {
+                    format!(
+                        "there is no location \"{name}\" with an exchange in this server: it is \
+                         written as \"location {name} {{ STSType ...; }}\""
+                    )
+                })?;
+            if way.iter().any(|before| Rc::ptr_eq(before, &found.exchange)) {
+                return Err(format!("\"{name}\" needs a result of itself"));
+            }
+            if way.len() > LONGEST {
+                return Err(format!(
+                    "\"{name}\" is one exchange too many: {LONGEST} may follow one \
+                                    another before the last"
+                ));
+            }
+            let known = steps.iter().position(|step| Rc::ptr_eq(&step.exchange, &found.exchange));
+            if let Some(known) = known {
+                numbers.push(known);
+                continue;
+            }
+            let inner = self.needing.iter().find(|one| Rc::ptr_eq(&one.exchange, &found.exchange));
+            way.push(&found.exchange);
+            let needs = match inner {
+                Some(inner) => self.follow(inner, way, steps)?,
+                None => Vec::new(),
+            };
+            way.pop();
+            steps.push(Step { name: name.clone(), exchange: found.exchange.clone(), needs });
+            numbers.push(steps.len() - 1);
+        }
+        Ok(numbers)
+    }
+}
+
+impl Needing {
+    fn fault(&self, problem: &str) -> Fault {
+        let problem =
+            format!("\"STSDependsOn\" (option \"depends_on\"): {problem}, {}", self.whereabouts);
+        match &self.place {
+            Some(place) => Fault::at(place, problem),
+            None => Fault::from(problem),
+        }
+    }
+}

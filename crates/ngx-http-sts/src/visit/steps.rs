@@ -1,0 +1,109 @@
+//! The exchanges that a visit makes before that of its location, which needs their results.
+
+use sts_core::cache_key::CacheKey;
+use sts_core::error::{Failure, FailureKind};
+use sts_flight::flights::Lookup;
+use sts_flight::granted::Granted;
+
+use super::{Visit, check_bound, check_expected, decode};
+use crate::carry::accept::{self, Taken};
+use crate::chain::{Step, StepResult, VisitId};
+use crate::conf::{Exchange, OnFailure};
+use crate::context::Outcome;
+use crate::nginx::phase::Next;
+use crate::nginx::request::OutOfMemory;
+use crate::nginx::timer;
+use crate::source::Source;
+use crate::values::{self, Values};
+
+impl Visit<'_> {
+    /// Milliseconds that are left for an exchange: its own time, within that of the location's exchange,
+    /// which began with the first step.
+    pub(super) fn time_for(&self, exchange: &Exchange) -> Result<u64, Failure> {
+        let own = exchange.callee.limit.timeout;
+        if self.exchange.chain.steps().is_empty() {
+            return Ok(own);
+        }
+        let now = timer::now();
+        let began = self.course.chain_started.in_visit(self.request.visit(), now);
+        let all = self.exchange.callee.limit.timeout;
+        match all.saturating_sub(now.saturating_sub(began)) {
+            0 => Err(Failure::new(FailureKind::Timeout, format!("no answer within {all} ms"))),
+            left => Ok(own.min(left)),
+        }
+    }
+
+    /// Makes an exchange that the location's one needs. `None` when its result is there.
+    pub(super) fn make_step(
+        &self,
+        id: VisitId,
+        number: usize,
+        step: &Step,
+    ) -> Result<Option<Next>, OutOfMemory> {
+        let Self { request, context, course, exchange } = *self;
+        let (steps, results) = (exchange.chain.steps(), &context.results);
+        let inner = &step.exchange;
+        let taken = results.show(id, steps, &step.needs, || {
+            accept::take(request, context, course, &inner.carrier, inner.has_source())
+        })?;
+        let source = match taken {
+            Taken::Source(source) => source,
+            Taken::Waits => return Ok(Some(Next::Wait)),
+            Taken::Refused(status) => return self.refuse_unreadable(status).map(Some),
+        };
+        let token = decode(inner, &source);
+        let values = results.show(id, steps, &step.needs, || Values::of(request, inner))?;
+        let decoded = token.as_ref().unwrap_or(&source.token).expose();
+        let key = values.key(inner, decoded, &results.needed(id, steps, &step.needs));
+        let check = |is_bound: &dyn Fn() -> bool| check_bound(inner, &source, is_bound);
+        let started = token.and_then(|token| {
+            values::start(inner, &token, &values, key, self.time_for(inner)?, check)
+        });
+        match started {
+            Ok(Lookup::Waits(waiting)) => self.wait(waiting, source, key, Some(number)).map(Some),
+            Ok(Lookup::Hit(granted)) => self.end_step(id, step, &source, key, Ok(granted), 0),
+            Err(failure) => self.end_step(id, step, &source, key, Err(failure), 0),
+        }
+    }
+
+    /// A step has ended. Its failure is that of the location's exchange.
+    pub(super) fn end_step(
+        &self,
+        id: VisitId,
+        step: &Step,
+        source: &Source,
+        key: CacheKey,
+        outcome: Result<Granted, Failure>,
+        took: u64,
+    ) -> Result<Option<Next>, OutOfMemory> {
+        let Self { request, context, exchange, .. } = *self;
+        let inner = &step.exchange;
+        let checked = outcome.and_then(|granted| {
+            let expected = check_expected(request, inner, source, &granted, |evaluate| {
+                let steps = exchange.chain.steps();
+                context.results.show(id, steps, &step.needs, evaluate)
+            });
+            expected.map(|()| granted)
+        });
+        let failure = match checked {
+            Ok(granted) => {
+                let exchange = inner.clone();
+                let next = Default::default();
+                context.results.push(StepResult { visit: id, exchange, granted, key, next });
+                return Ok(None);
+            }
+            Err(failure) => failure,
+        };
+        // Without a result of the step there is nothing to exchange.
+        let kind = match inner.policy(failure.kind) {
+            OnFailure::Pass => FailureKind::MissingToken,
+            OnFailure::Return => failure.kind,
+        };
+        let reason = format!("the exchange of \"{}\" failed: {}", step.name, failure.reason);
+        // Not all sources were taken out yet.
+        self.strip()?;
+        let failure = Failure { kind, reason, ..failure };
+        let own = Source::new(&exchange.carrier, &[]);
+        self.end_by(&inner.callee, own, key, Outcome::Failed(failure), took).map(Some)
+    }
+}
