@@ -1,4 +1,4 @@
-//! The tokens that all workers share, and who calls for one that is not there.
+//! The tokens that all workers share, and which worker calls for one that is not there.
 
 mod failure;
 mod note;

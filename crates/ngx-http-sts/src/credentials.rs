@@ -142,7 +142,7 @@ fn contents(files: &[PathBuf]) -> io::Result<Secret> {
 
 /// Reads as much of a file as there is room, and returns how much it was.
 fn read_into(mut room: &mut [u8], file: &Path) -> io::Result<usize> {
-    // To open a pipe would wait for somebody at its other end.
+    // To open a pipe would wait for a process at its other end.
     let mut file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(file)?;
     if !file.metadata()?.is_file() {
         return Err(ErrorKind::InvalidInput.into());

@@ -59,7 +59,7 @@ pub(crate) struct Contact<'a> {
     pub(crate) host: &'a Host,
     /// To what is connected: itself, or a proxy.
     pub(crate) peer: &'a Endpoint,
-    /// Who looks names up; the servers of the system without one.
+    /// What looks names up; the servers of the system without one.
     pub(crate) resolver: Option<Resolver>,
     pub(crate) tls: Option<&'a TlsSettings>,
     pub(crate) certificate: Option<ClientAuth>,

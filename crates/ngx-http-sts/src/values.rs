@@ -103,7 +103,7 @@ pub(crate) fn start(
     let looked = OnceCell::new();
     let claims = || *looked.get_or_init(|| source::claims(token.expose()));
     let check = |unbound: bool| check(&|| !unbound && claims().is_bound);
-    // Only what has passed the check asks.
+    // A source that fails the check asks for nothing.
     let ask = || Ask {
         callee: exchange.callee.clone(),
         token: token.clone(),

@@ -134,7 +134,7 @@ fn not_anonymous(carrier: &Carrier) -> Source {
 }
 
 /// RFC 9449, section 7.1: a token that came with the scheme DPoP is bound, whatever it looks like. A
-/// later pass may no longer see what it came with.
+/// later visit may no longer see what it came with.
 fn came_with_dpop(request: Request<'_>, source: &[u8]) -> bool {
     let is_so = || {
         let (scheme, credentials) = request.authorization()?.split_at_checked(5)?;

@@ -97,8 +97,8 @@ pub(crate) fn apply(
     Ok(())
 }
 
-/// Takes out of a request what an earlier location put into it: nobody is to find it and take it for
-/// something that the client has sent.
+/// Takes out of a request what an earlier location put into it, so that nothing takes it for something
+/// that the client has sent.
 pub(crate) fn withdraw(request: Request<'_>, course: &Course) -> Result<(), OutOfMemory> {
     if course.applied().is_none_or(|applied| applied.places().is_empty()) {
         return Ok(());

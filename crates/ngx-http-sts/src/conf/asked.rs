@@ -102,7 +102,7 @@ impl Asked {
         if username.authenticated && phase.is_some_and(|phase| phase != Phase::PreContent) {
             return Err(
                 "the user name \"*\" (\"STSROPCUsername\") needs \"STSPhase precontent\": in an \
-                        earlier phase NGINX has authenticated nobody yet"
+                        earlier phase NGINX has authenticated no user yet"
                     .into(),
             );
         }

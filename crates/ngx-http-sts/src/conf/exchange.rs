@@ -137,7 +137,7 @@ impl LocationConf {
         let own_exchange = self.written.changes_exchange();
         let in_force = match &outer.in_force {
             Some(outer) => self.written.inside(outer),
-            // Nobody merges what stands in `http` itself.
+            // NGINX does not merge what stands in `http` itself.
             None => {
                 let http = outer.written.inside(&InForce::default());
                 if main.unmade.is_first_server() && !http.settings.makes_exchange() {
@@ -150,7 +150,7 @@ impl LocationConf {
         if self.written.settings.purge {
             let name = settings.cache.as_deref().unwrap_or(cache::DEFAULT_NAME);
             self.purges = Some(main.caches.named(conf, name, None)?);
-            // Whoever purges needs no token.
+            // A purge needs no token.
             return Ok(());
         }
         let block = conf.block();

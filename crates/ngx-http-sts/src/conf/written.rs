@@ -1,8 +1,8 @@
 //! What was written in one block, in either syntax, and what holds there.
 //!
 //! An exchange can be written in directives that set one thing each, or all in one `STSExchange`; both
-//! fill [`Settings`]. The first are inherited one by one. An `STSExchange` is inherited as a whole: who
-//! replaces it has none of its options, nor has it any of the exchange's directives around it.
+//! fill [`Settings`]. The first are inherited one by one. An `STSExchange` is inherited as a whole: a
+//! block that replaces it has none of its options, nor has it any of the exchange's directives around it.
 
 use crate::conf::argument::Problem;
 use crate::conf::directive::{Accepted, Block, Directive, Part};

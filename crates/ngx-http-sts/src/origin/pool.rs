@@ -67,7 +67,7 @@ pub(crate) fn shutdown() {
     }
 }
 
-/// Sees to it that somebody looks at that time, or before.
+/// Sees to it that a task looks at that time, or before.
 fn sweep_by(at: Millis) {
     let sweep = match SWEEP.take() {
         Some(sweep) if sweep.at <= at => sweep,

@@ -6,7 +6,7 @@ use sts_core::endpoint::Endpoint;
 use sts_core::error::Failure;
 use sts_core::fields::Fields;
 
-/// Where the proxy is, and how the gateway proves who it is to it.
+/// Where the proxy is, and how the gateway authenticates to it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Proxy {
     pub(crate) endpoint: Endpoint,

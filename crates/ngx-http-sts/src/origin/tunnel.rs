@@ -58,6 +58,6 @@ pub(super) async fn open(
     if !answer.status.is_success() {
         return Err(failed(refusal(&answer, authorization.is_some())));
     }
-    // Bytes that came with it would be missing in the tunnel, in which nobody speaks before we do.
+    // Bytes that came with it would be missing in the tunnel, in which the client speaks first.
     if answer.has_more { Err(failed("it sent more than its answer".into())) } else { Ok(()) }
 }
