@@ -344,6 +344,13 @@ fn nginx_does_not_start_with_a_chain_that_leads_nowhere_or_round_or_too_far() {
         ),
         (inner("/", "STSDependsOn a;", "$a", "$t"), "named location"),
         (inner("/", "STSDependsOn @a @a;", "$a", "$t"), "named twice"),
+        (inner("@a", "", "$source_token", "$t") + &outer.replace("$a", "$x"), "a name of its own"),
+        (
+            inner("@a", "", "$source_token", "$a")
+                + &inner("@b", "", "$source_token", "$a")
+                + &inner("/", "STSDependsOn @a @b;", "$a", "$t"),
+            "a name of its own",
+        ),
         (long(5), "too many"),
     ] {
         let (ok, output) = check(&server);

@@ -91,6 +91,8 @@ impl Chains {
             let needs = self
                 .follow(needing, &mut way, &mut steps)
                 .map_err(|problem| needing.fault(&problem))?;
+            check_targets(&needing.exchange, &steps, &needs)
+                .map_err(|problem| needing.fault(&problem))?;
             needing.exchange.chain.set(Chain { steps, needs });
         }
         for needing in &self.needing {
@@ -147,6 +149,23 @@ impl Chains {
         }
         Ok(numbers)
     }
+}
+
+/// Each result has a name of its own, by which it is read.
+fn check_targets(exchange: &Exchange, steps: &[Step], needs: &[usize]) -> Result<(), Problem> {
+    let mut known: Vec<usize> = exchange.carrier.targets().collect();
+    for step in needs.iter().filter_map(|need| steps.get(*need)) {
+        let targets: Vec<usize> = step.exchange.carrier.targets().collect();
+        if targets.iter().any(|target| known.contains(target)) {
+            return Err(format!(
+                "the target variable of \"{}\" is also that of this exchange, or of another one that it \
+                 depends on: each needs a name of its own",
+                step.name
+            ));
+        }
+        known.extend(targets);
+    }
+    Ok(())
 }
 
 impl Needing {
