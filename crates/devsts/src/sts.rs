@@ -23,8 +23,10 @@ mod assertion;
 pub mod client;
 mod client_auth;
 mod client_credentials;
+mod jwt_bearer;
 pub mod manners;
 mod password;
+mod saml_bearer;
 mod steer;
 mod token;
 mod token_endpoint;
@@ -119,6 +121,9 @@ pub struct Builder {
     on_call: Option<OnCall>,
     wstrust: Vec<WsTrust>,
     manners: Option<Manners>,
+    audiences: Vec<String>,
+    on_behalf_of: bool,
+    expected: assertion::Expected,
 }
 
 /// The lifetime that is told; an hour by default.
@@ -202,6 +207,28 @@ impl Builder {
         self
     }
 
+    /// Takes assertions as grants that are for this audience, besides those for the endpoint.
+    #[must_use]
+    pub fn audience(mut self, audience: &str) -> Self {
+        self.audiences.push(audience.to_owned());
+        self
+    }
+
+    /// Takes a JWT as a grant only with `requested_token_use=on_behalf_of`, as Microsoft Entra ID does.
+    #[must_use]
+    pub fn on_behalf_of(mut self) -> Self {
+        self.on_behalf_of = true;
+        self
+    }
+
+    /// Refuses client assertions that are not made as rfc7523bis has it: for this issuer, in one string,
+    /// and with its `typ`.
+    #[must_use]
+    pub fn strict_issuer(mut self, issuer: &str) -> Self {
+        self.expected = assertion::Expected::Issuer(issuer.to_owned());
+        self
+    }
+
     /// Remembers only the first `count` calls and tokens, for long runs.
     #[must_use]
     pub fn remember(mut self, count: usize) -> Self {
@@ -241,6 +268,9 @@ impl Builder {
             latency: self.latency,
             on_call: self.on_call,
             manners: self.manners,
+            audiences: self.audiences,
+            on_behalf_of: self.on_behalf_of,
+            expected: self.expected,
             wstrust: self
                 .wstrust
                 .into_iter()

@@ -91,10 +91,11 @@ impl Call {
         self.parameters().iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
-    /// The source token that the call is about: `subject_token`, or the `password` of RFC 6749
-    /// section 4.3.
+    /// The source token that the call is about: `subject_token`, the `password` of RFC 6749 section
+    /// 4.3, or the `assertion` of RFC 7521 section 4.1, as it was sent.
     pub fn subject(&self) -> Option<&str> {
-        self.parameter("subject_token").or_else(|| self.parameter("password"))
+        let names = ["subject_token", "password", "assertion"];
+        names.into_iter().find_map(|name| self.parameter(name))
     }
 }
 

@@ -34,8 +34,21 @@ const MAX_LIFE: u64 = 600;
 #[derive(Debug, Default)]
 pub(super) struct Seen(Mutex<HashMap<(String, String), u64>>);
 
-/// An assertion, decoded and not yet verified.
-struct Jwt<'a> {
+/// What the assertions of clients have to be like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Expected {
+    /// For the endpoint, of type `JWT` or of none, as before rfc7523bis.
+    #[default]
+    Endpoint,
+    /// For this issuer alone, and of the type that rfc7523bis made for them.
+    Issuer(String),
+}
+
+/// The `typ` that rfc7523bis has for the assertions of clients.
+const TYPE: &str = "client-authentication+jwt";
+
+/// A JWT, decoded and not yet verified.
+pub(super) struct Jwt<'a> {
     header: Map<String, Value>,
     claims: Map<String, Value>,
     signed: &'a str,
@@ -48,10 +61,12 @@ pub(super) fn authenticate<'c>(
     assertion: &str,
     clients: &'c [Client],
     seen: &Seen,
+    expected: &Expected,
 ) -> Result<&'c Client, Refusal> {
     let jwt = Jwt::parse(assertion).ok_or_else(|| invalid("it is no JWT"))?;
-    let subject = jwt.text("sub")?;
-    if jwt.text("iss")? != subject {
+    let text = |name: &str| jwt.text(name).map_err(|problem| invalid(&problem));
+    let subject = text("sub")?;
+    if text("iss")? != subject {
         return Err(invalid("iss and sub differ"));
     }
     if call.parameter("client_id").is_some_and(|id| !id.is_empty() && id != subject) {
@@ -59,18 +74,16 @@ pub(super) fn authenticate<'c>(
     }
     let client = clients.iter().find(|client| client.id == subject);
     let client = client.ok_or_else(|| invalid("unknown client"))?;
+    jwt.check_kind(expected, &audience(call)).map_err(invalid)?;
     jwt.verify(client)?;
-    if !jwt.is_for(&audience(call)) {
-        return Err(invalid("aud is not this endpoint"));
-    }
-    let expiry = jwt.check_times(now())?;
-    let id = jwt.text("jti")?.to_owned();
+    let expiry = jwt.check_times(now(), Some(MAX_LIFE)).map_err(|problem| invalid(&problem))?;
+    let id = text("jti")?.to_owned();
     seen.note(&client.id, id, expiry)?;
     Ok(client)
 }
 
 impl<'a> Jwt<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
+    pub(super) fn parse(text: &'a str) -> Option<Self> {
         let (signed, signature) = text.rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).ok();
@@ -83,21 +96,19 @@ impl<'a> Jwt<'a> {
         })
     }
 
-    fn text(&self, name: &str) -> Result<&str, Refusal> {
+    pub(super) fn text(&self, name: &str) -> Result<&str, String> {
         let text = self.claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-        text.ok_or_else(|| invalid(&format!("{name} is missing")))
+        text.ok_or_else(|| format!("{name} is missing"))
     }
 
-    fn time(&self, name: &str) -> Result<Option<u64>, Refusal> {
+    fn time(&self, name: &str) -> Result<Option<u64>, String> {
         match self.claims.get(name) {
             None => Ok(None),
-            Some(value) => {
-                value.as_u64().map(Some).ok_or_else(|| invalid(&format!("{name} is no time")))
-            }
+            Some(value) => value.as_u64().map(Some).ok_or_else(|| format!("{name} is no time")),
         }
     }
 
-    fn is_for(&self, audience: &str) -> bool {
+    pub(super) fn is_for(&self, audience: &str) -> bool {
         match self.claims.get("aud") {
             Some(Value::String(aud)) => aud == audience,
             Some(Value::Array(all)) => all.iter().any(|aud| aud == audience),
@@ -105,26 +116,42 @@ impl<'a> Jwt<'a> {
         }
     }
 
-    fn check_times(&self, now: u64) -> Result<u64, Refusal> {
-        let expiry = self.time("exp")?.ok_or_else(|| invalid("exp is missing"))?;
+    /// Which kind of assertion it is, and for which server.
+    fn check_kind(&self, expected: &Expected, endpoint: &str) -> Result<(), &'static str> {
+        let kind = self.header.get("typ").and_then(Value::as_str);
+        match expected {
+            Expected::Endpoint if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("JWT")) => {
+                Err("its typ is not JWT")
+            }
+            Expected::Endpoint if !self.is_for(endpoint) => Err("aud is not this endpoint"),
+            Expected::Issuer(_) if kind != Some(TYPE) => Err("its typ is not that of rfc7523bis"),
+            // One string, and no list of one.
+            Expected::Issuer(issuer) if self.claims.get("aud") != Some(&Value::from(&**issuer)) => {
+                Err("aud is not this issuer")
+            }
+            Expected::Endpoint | Expected::Issuer(_) => Ok(()),
+        }
+    }
+
+    /// `longest` is in seconds.
+    pub(super) fn check_times(&self, now: u64, longest: Option<u64>) -> Result<u64, String> {
+        let expiry = self.time("exp")?.ok_or("exp is missing")?;
         if expiry <= now {
-            return Err(invalid("it has expired"));
+            return Err("it has expired".to_owned());
         }
-        if expiry > now + MAX_LIFE {
-            return Err(invalid("exp is too far away"));
+        if longest.is_some_and(|longest| expiry > now + longest) {
+            return Err("exp is too far away".to_owned());
         }
-        let future = |name: &str| Ok(self.time(name)?.is_some_and(|time| time > now + SKEW));
+        let future =
+            |name: &str| Ok::<_, String>(self.time(name)?.is_some_and(|time| time > now + SKEW));
         if future("iat")? || future("nbf")? {
-            return Err(invalid("it is not valid yet"));
+            return Err("it is not valid yet".to_owned());
         }
         Ok(expiry)
     }
 
     fn verify(&self, client: &Client) -> Result<(), Refusal> {
         let header = |name: &str| self.header.get(name).and_then(Value::as_str);
-        if header("typ").is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT")) {
-            return Err(invalid("its typ is not JWT"));
-        }
         let algorithm = header("alg").unwrap_or_default();
         let good = match (algorithm, &client.key) {
             ("HS256", _) if client.allows(Method::ClientSecretJwt) => {
@@ -216,7 +243,7 @@ impl Seen {
 }
 
 /// What an assertion for this endpoint names: its URL, as the client has it.
-fn audience(call: &Call) -> String {
+pub(super) fn audience(call: &Call) -> String {
     let scheme = if call.tls.is_some() { "https" } else { "http" };
     format!("{scheme}://{}{}", call.header("host").unwrap_or_default(), call.path())
 }
@@ -229,6 +256,6 @@ fn invalid(problem: &str) -> Refusal {
     Refusal::invalid_client(&format!("the client assertion is refused: {problem}"))
 }
 
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }

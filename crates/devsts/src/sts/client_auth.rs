@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::assertion::{self, JWT_BEARER, Seen};
+use super::assertion::{self, Expected, JWT_BEARER, Seen};
 use super::client::{Client, Method};
 use super::token_endpoint::Refusal;
 use crate::http::form::decode_value;
@@ -16,6 +16,7 @@ pub(super) fn authenticate<'a>(
     clients: &'a [Client],
     anonymous: bool,
     seen: &Seen,
+    expected: &Expected,
 ) -> Result<Option<&'a Client>, Refusal> {
     let id = present(call, "client_id");
     let secret = present(call, "client_secret");
@@ -40,7 +41,7 @@ pub(super) fn authenticate<'a>(
             find(clients, Method::ClientSecretPost, id, Some(secret)).map(Some)
         }
         (None, None, Some(assertion)) => {
-            assertion::authenticate(call, assertion, clients, seen).map(Some)
+            assertion::authenticate(call, assertion, clients, seen, expected).map(Some)
         }
         _ => Err(Refusal::invalid_request("more than one way of client authentication")),
     }

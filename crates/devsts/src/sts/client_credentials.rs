@@ -1,6 +1,8 @@
 //! Client Credentials: the request of RFC 6749 section 4.4.2. The token is the client's own, so the
 //! client's id takes the place of a source token.
 
+use std::borrow::Cow;
+
 use super::token_endpoint::{Grant, Refusal, scope};
 use crate::server::call::Call;
 
@@ -12,5 +14,10 @@ pub(super) fn check<'a>(call: &'a Call, client: Option<&'a str>) -> Result<Grant
         let description = "only a client that authenticates gets a token of its own";
         return Err(Refusal::new(400, "unauthorized_client", description));
     };
-    Ok(Grant { source: client, issued_token_type: None, scope: scope(call)? })
+    Ok(Grant {
+        source: Cow::Borrowed(client),
+        steering: None,
+        issued_token_type: None,
+        scope: scope(call)?,
+    })
 }

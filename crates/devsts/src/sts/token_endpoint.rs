@@ -1,16 +1,20 @@
 //! The token endpoint: RFC 6749 section 3.2, without leniency.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::assertion::Seen;
+use super::assertion::{Expected, Seen};
 use super::client::Client;
 use super::manners::{Manners, Wrong};
 use super::steer::{self, Steered};
 use super::token::Issuer;
-use super::{Noted, OnCall, client_auth, client_credentials, password, token_exchange, wstrust};
+use super::{
+    Noted, OnCall, client_auth, client_credentials, jwt_bearer, password, saml_bearer,
+    token_exchange, wstrust,
+};
 use crate::http::answer::Answer;
 use crate::script::Script;
 use crate::server::Service;
@@ -26,6 +30,12 @@ pub(super) struct TokenEndpoint {
     pub(super) on_call: Option<OnCall>,
     pub(super) wstrust: Vec<wstrust::Endpoint>,
     pub(super) manners: Option<Manners>,
+    /// What the assertion of a grant may be for, besides the endpoint.
+    pub(super) audiences: Vec<String>,
+    /// A JWT is taken only where the request says that it is on behalf of its subject.
+    pub(super) on_behalf_of: bool,
+    /// What client assertions have to be like.
+    pub(super) expected: Expected,
 }
 
 /// A refusal of RFC 6749 section 5.2, or of HTTP before it came to that.
@@ -38,7 +48,9 @@ pub(super) struct Refusal {
 
 /// A request that is to be granted, were it not for what the subject token asks for.
 pub(super) struct Grant<'a> {
-    pub(super) source: &'a str,
+    pub(super) source: Cow<'a, str>,
+    /// What may ask for an answer, where it is not the source: the subject of an assertion.
+    pub(super) steering: Option<String>,
     /// Told by token exchange alone.
     pub(super) issued_token_type: Option<&'a str>,
     pub(super) scope: Option<&'a str>,
@@ -48,7 +60,8 @@ pub(super) struct Grant<'a> {
 const REPEATABLE: [&str; 2] = ["audience", "resource"];
 /// Parameters that must not stand in the URL: RFC 6749 section 2.3.1 says so of the credentials, and
 /// URLs are logged.
-const NOT_IN_URL: [&str; 7] = [
+const NOT_IN_URL: [&str; 8] = [
+    "assertion",
     "client_assertion",
     "client_id",
     "client_secret",
@@ -113,14 +126,22 @@ impl TokenEndpoint {
         check_form(call)?;
         let grant_type = one_value(call, "grant_type")?
             .ok_or_else(|| Refusal::invalid_request("grant_type is missing"))?;
-        let known = client_auth::authenticate(call, &self.clients, self.anonymous, &self.seen)?;
+        let known = client_auth::authenticate(
+            call,
+            &self.clients,
+            self.anonymous,
+            &self.seen,
+            &self.expected,
+        )?;
         *client = known.map(|client| client.id.clone());
         match grant_type {
             client_credentials::GRANT_TYPE => {
                 let confidential = known.filter(|client| !client.is_public());
                 client_credentials::check(call, confidential.map(|client| client.id.as_str()))
             }
+            jwt_bearer::GRANT_TYPE => jwt_bearer::check(call, &self.audiences, self.on_behalf_of),
             password::GRANT_TYPE => password::check(call),
+            saml_bearer::GRANT_TYPE => saml_bearer::check(call, &self.audiences),
             token_exchange::GRANT_TYPE => token_exchange::check(call),
             _ => Err(Refusal::new(400, "unsupported_grant_type", "not a grant type known here")),
         }
@@ -132,13 +153,13 @@ impl TokenEndpoint {
         grant: &Grant<'_>,
         script: Script,
     ) -> (Script, Result<String, String>) {
-        let steered = match steer::read(grant.source) {
+        let steered = match steer::read(grant.steering.as_deref().unwrap_or(&grant.source)) {
             Ok(steered) => steered,
             Err(other) => return other.into_script(script),
         };
         let Steered { wait, .. } = steered;
         let script = if wait.is_zero() { script } else { script.wait(wait) };
-        let (target, expires_in) = self.issuer.issue(call.number, grant.source, &steered);
+        let (target, expires_in) = self.issuer.issue(call.number, &grant.source, &steered);
         let mut body = serde_json::json!({
             "access_token": target,
             "token_type": "Bearer",
@@ -211,6 +232,15 @@ pub(super) fn one_value<'a>(call: &'a Call, name: &str) -> Result<Option<&'a str
     }
 }
 
+/// The grants of assertions have none of the parameters of token exchange.
+pub(super) fn no_subject_token(call: &Call) -> Result<(), Refusal> {
+    let mut names = call.parameters().iter().map(|(name, _)| name);
+    match names.find(|name| name.starts_with("subject_token") || name.starts_with("actor_token")) {
+        None => Ok(()),
+        Some(name) => Err(Refusal::invalid_request(&format!("{name} is of another grant"))),
+    }
+}
+
 /// The scope that is asked for.
 pub(super) fn scope(call: &Call) -> Result<Option<&str>, Refusal> {
     let scope = one_value(call, "scope")?;
@@ -235,6 +265,10 @@ impl Refusal {
 
     pub(super) fn invalid_request(description: &str) -> Self {
         Self::new(400, "invalid_request", description)
+    }
+
+    pub(super) fn invalid_grant(description: &str) -> Self {
+        Self::new(400, "invalid_grant", description)
     }
 
     pub(super) fn invalid_client(description: &str) -> Self {

@@ -1,5 +1,7 @@
 //! OAuth 2.0 Token Exchange: the request of RFC 8693 section 2.1.
 
+use std::borrow::Cow;
+
 use super::token_endpoint::{Grant, Refusal, one_value, scope};
 use crate::server::call::Call;
 
@@ -44,7 +46,12 @@ pub(super) fn check(call: &Call) -> Result<Grant<'_>, Refusal> {
         let description = "resource is no absolute URI without fragment";
         return Err(Refusal::new(400, "invalid_target", description));
     }
-    Ok(Grant { source, issued_token_type: Some(issued_token_type), scope: scope(call)? })
+    Ok(Grant {
+        source: Cow::Borrowed(source),
+        steering: None,
+        issued_token_type: Some(issued_token_type),
+        scope: scope(call)?,
+    })
 }
 
 fn check_type(name: &str, value: &str) -> Result<(), Refusal> {

@@ -14,6 +14,7 @@
 mod answer;
 mod envelope;
 mod fault;
+mod grant;
 mod names;
 mod replay;
 mod request;
@@ -30,6 +31,7 @@ use openssl::error::ErrorStack;
 use self::answer::Reply;
 use self::envelope::{Envelope, Essence, Soap};
 use self::fault::Fault;
+pub(super) use self::grant::subject_of_grant;
 use self::replay::Seen;
 use self::request::Request;
 use self::saml::Signer;

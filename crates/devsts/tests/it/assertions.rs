@@ -225,6 +225,29 @@ fn the_certificate_of_a_key_has_to_be_named() {
 }
 
 #[test]
+fn a_server_of_rfc7523bis_wants_its_issuer_and_the_type() {
+    const ISSUER: &str = "https://sts.example.com";
+    const TYPE: &str = "client-authentication+jwt";
+    let key = PKey::generate_ed25519().unwrap();
+    let client = || Client::with_key("signer", &public_pem(&key)).unwrap();
+    let strict = Sts::builder().client(client()).strict_issuer(ISSUER).start().unwrap();
+    let old = Sts::builder().client(client()).start().unwrap();
+    let ask = |sts: &Sts, assertion: Assertion| {
+        Wire::connect(sts).ask(&at(sts, request(&assertion.sign(&key)))).status
+    };
+    let new = |sts: &Sts, jti| Assertion::new(sts, jti).claim("aud", ISSUER).header("typ", TYPE);
+    for (sts, number) in [(&strict, "200"), (&old, "401")] {
+        assert_eq!(ask(sts, new(sts, "1")).to_string(), number);
+        // Half of it is no use to either.
+        assert_eq!(ask(sts, new(sts, "2").header("typ", "JWT")), 401);
+        assert_eq!(ask(sts, Assertion::new(sts, "3").header("typ", TYPE)), 401);
+    }
+    assert_eq!(ask(&strict, new(&strict, "4").claim("aud", vec![ISSUER])), 401);
+    assert_eq!(ask(&strict, Assertion::new(&strict, "5")), 401);
+    assert_eq!(ask(&old, Assertion::new(&old, "6")), 200);
+}
+
+#[test]
 fn the_password_grant_needs_a_name_and_a_password() {
     let sts = crate::wire::sts();
     let mut wire = Wire::connect(&sts);

@@ -10,6 +10,7 @@
 mod assertions;
 mod backend;
 mod connections;
+mod grants;
 mod lifecycle;
 mod manners;
 mod process;
