@@ -14,6 +14,7 @@
 //! | [`response`] | what a client got |
 //! | [`dns`] | a name server that knows a few names |
 //! | [`documents`] | the examples of the documents |
+//! | [`faults`] | each row of the table of failures |
 //! | [`hostile`] | requests by which a client tries to have a value of its own read as a token |
 //! | [`php`] | a PHP that tells what it received |
 //! | [`parallel`] | many requests at once |
@@ -34,6 +35,7 @@
 
 pub mod dns;
 pub mod documents;
+pub mod faults;
 pub mod hostile;
 pub mod http1;
 pub mod http2;

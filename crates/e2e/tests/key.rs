@@ -91,6 +91,16 @@ static ROWS: &[Row] = &[
         ],
     ),
     parts(
+        "STSType",
+        "STSEndpoint %%STS%%; STSVariables $source_token $target;",
+        ["STSType otx;", "STSType jwt_bearer;"],
+    ),
+    shares(
+        "STSType",
+        "STSVariables $source_token $target;",
+        ["STSType jwt_bearer; STSEndpoint %%STS%%;", "STSExchange jwt_bearer %%STS%%;"],
+    ),
+    parts(
         "STSEndpoint",
         "STSType otx; STSVariables $source_token $target;",
         ["STSEndpoint %%STS%%;", "STSEndpoint %%STS%%?tenant=b;"],

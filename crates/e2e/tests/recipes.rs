@@ -3,7 +3,9 @@
 
 use std::net::SocketAddr;
 
-use devsts::is_for;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use devsts::{Sts, is_for};
 use e2e::documents::{Example, examples};
 use e2e::http1::Request;
 use e2e::nginx::{Nginx, debian_modules, workspace};
@@ -57,6 +59,8 @@ fn run(scene: &Scene, heading: &str, change: impl Fn(String) -> String) -> Recip
     let Example { context, text, .. } = found.remove(0);
     let text = text
         .replace("https://sts.example.com/token", "%%STS%%")
+        .replace("https://login.microsoftonline.com/TENANT/oauth2/v2.0/token", "%%STS%%")
+        .replace("client_id=535fb089-9ff3-47b6-9bfb-4f1264799865&", "client_id=otxclient&")
         .replace("client_id=gateway&", "client_id=otxclient&")
         .replace("http://127.0.0.1:8081", "%%BACKEND%%")
         .replace("listen 127.0.0.1:8080", "listen 127.0.0.1:%%PORT_RECIPE%%");
@@ -290,6 +294,31 @@ fn a_cached_answer_is_for_one_user() {
     let (alice, bob) = (number("alice"), number("bob"));
     assert_ne!(alice, bob);
     assert_eq!((number("alice"), number("bob")), (alice, bob), "from the cache");
+}
+
+#[test]
+fn entra_issues_a_token_on_behalf_of_the_user() {
+    let scene = Scene::with(Sts::builder().audience("api://gateway").on_behalf_of());
+    let recipe = recipe(&scene, "On behalf of the user at Microsoft Entra ID");
+    let jwt = |audience: &str, until: u64| {
+        let claims = format!(r#"{{"iss":"entra","sub":"alice","aud":"{audience}","exp":{until}}}"#);
+        format!("eyJhbGciOiJSUzI1NiJ9.{}.c2ln", URL_SAFE_NO_PAD.encode(claims))
+    };
+    let source = jwt("api://gateway", 9_999_999_999);
+    let seen = Seen::by_backend(recipe.get("/orders/").bearer(&source).send());
+    assert_bearer(&seen, &source);
+    let call = scene.only_call();
+    let names: Vec<_> = call.parameters().iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["grant_type", "assertion", "requested_token_use", "scope", "client_id", "client_secret"]
+    );
+    assert_eq!(call.parameter("requested_token_use"), Some("on_behalf_of"));
+    assert_eq!(call.parameter("scope"), Some("api://orders/.default"));
+    for refused in [jwt("api://other", 9_999_999_999), jwt("api://gateway", 1_000_000_000)] {
+        recipe.get("/orders/").bearer(&refused).send().expect_status(401);
+    }
+    recipe.get("/orders/").send().expect_status(401);
 }
 
 #[test]

@@ -105,7 +105,13 @@ static ROWS: &[Row] = &[
         "STSType",
         "",
         &["disabled"],
-        &[("bogus", &["\"bogus\"", "\"wstrust\", \"ropc\", \"otx\", \"cc\", \"disabled\""])],
+        &[(
+            "bogus",
+            &[
+                "\"bogus\"",
+                "\"wstrust\", \"ropc\", \"otx\", \"cc\", \"jwt_bearer\", \"saml_bearer\", \"disabled\"",
+            ],
+        )],
     ),
     row(
         "STSExchange",
@@ -115,6 +121,8 @@ static ROWS: &[Row] = &[
             "otx http://127.0.0.1:9/t ''",
             "cc http://127.0.0.1:9/t auth=none",
             "ropc http://127.0.0.1:9/t username=a",
+            "jwt_bearer http://127.0.0.1:9/t client_id=a&params=requested_token_use%3Don_behalf_of",
+            "saml_bearer http://127.0.0.1:9/t scope=a",
             "wstrust http://127.0.0.1:9/t",
             "disabled http://127.0.0.1:9/t",
             "disabled x y",
@@ -130,6 +138,11 @@ static ROWS: &[Row] = &[
             ("otx http://127.0.0.1:9/t auth=none .", &["jq"]),
             ("otx http://127.0.0.1:9/t username=a", &["\"username\""]),
             ("otx http://127.0.0.1:9/t applies_to=a", &["\"applies_to\""]),
+            ("jwt_bearer http://127.0.0.1:9/t username=a", &["\"username\""]),
+            (
+                "saml_bearer http://127.0.0.1:9/t params=assertion%3Ds3cr3t",
+                &["\"assertion\"", "not allowed"],
+            ),
             ("otx http://127.0.0.1:9/t auth=none a b", &["number of arguments"]),
         ],
     ),

@@ -11,8 +11,13 @@ pub(crate) struct Form<'a> {
 
 /// A name or a value, and how many of its bytes do not stand for themselves.
 struct Text<'a> {
-    bytes: &'a [u8],
+    bytes: Bytes<'a>,
     changed: usize,
+}
+
+enum Bytes<'a> {
+    Borrowed(&'a [u8]),
+    Owned(Secret),
 }
 
 impl<'a> Form<'a> {
@@ -24,11 +29,19 @@ impl<'a> Form<'a> {
         self.pairs.push((Text::new(name.as_bytes()), Text::new(value)));
     }
 
+    /// Adds a pair whose value lives no longer than the form.
+    pub(crate) fn push_owned(&mut self, name: &'static str, value: Secret) {
+        let changed = count_changed(value.expose());
+        let value = Text { bytes: Bytes::Owned(value), changed };
+        self.pairs.push((Text::new(name.as_bytes()), value));
+    }
+
     /// Adds a pair that is the same for all requests, given as it stands in a form.
     pub(crate) fn push_encoded(&mut self, name: &'static str, value: &'static str) {
         let is_word = |text: &str| text.bytes().all(|byte| is_unchanged(byte) || byte == b'%');
         debug_assert!(is_word(name) && is_word(value), "{name}={value} is not encoded");
-        let word = |text: &'static str| Text { bytes: text.as_bytes(), changed: 0 };
+        let word =
+            |text: &'static str| Text { bytes: Bytes::Borrowed(text.as_bytes()), changed: 0 };
         self.pairs.push((word(name), word(value)));
     }
 
@@ -52,21 +65,28 @@ impl<'a> Form<'a> {
 
 impl<'a> Text<'a> {
     fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, changed: count_changed(bytes) }
+        Self { bytes: Bytes::Borrowed(bytes), changed: count_changed(bytes) }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match &self.bytes {
+            Bytes::Borrowed(bytes) => bytes,
+            Bytes::Owned(secret) => secret.expose(),
+        }
     }
 
     /// How much room it needs at most when it is encoded.
     fn encoded_len(&self) -> usize {
         // A space takes one byte instead of three; not worth a second look at every byte.
-        self.bytes.len() + 2 * self.changed
+        self.bytes().len() + 2 * self.changed
     }
 
     /// Appends it, encoded.
     fn encode(&self, out: &mut Secret) {
         if self.changed == 0 {
-            return out.append(self.bytes);
+            return out.append(self.bytes());
         }
-        for chunk in byte_serialize(self.bytes) {
+        for chunk in byte_serialize(self.bytes()) {
             out.append(chunk.as_bytes());
         }
     }

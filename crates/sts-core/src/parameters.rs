@@ -120,7 +120,7 @@ const FORBIDDEN: [&str; 7] = [
     "grant_type",
     "subject_token",
     "password",
-    "assertion",
+    ASSERTION,
     "client_secret",
     "client_assertion",
     "client_assertion_type",
@@ -150,6 +150,8 @@ const TOKEN_TYPES: [(&str, &str); 6] = [
     ("saml2", "urn:ietf:params:oauth:token-type:saml2"),
 ];
 
+/// RFC 7521, section 4.1.
+pub(crate) const ASSERTION: &str = "assertion";
 pub(crate) const CLIENT_ID: &str = "client_id";
 pub(crate) const USERNAME: &str = "username";
 

@@ -9,7 +9,7 @@ use sts_core::endpoint::Endpoint;
 use sts_core::error::FailureKind;
 use sts_core::known::Known;
 use sts_core::now::{Now, UnixTime};
-use sts_core::oauth::{ALL, client_credentials, password};
+use sts_core::oauth::{ALL, client_credentials, jwt_bearer, password, saml_bearer};
 use sts_core::profile::{Incoming, Names, Outgoing, Parameter, Profile, Protocol, Subject};
 use sts_core::secret::Secret;
 
@@ -53,6 +53,107 @@ fn requests_of_each_grant_with_each_client_authentication() {
         }
         insta::assert_snapshot!(protocol.name(), shown);
     }
+}
+
+/// An assertion of SAML 2.0, as far as the grant looks at it.
+const SAML: &str = "<s:Assertion xmlns:s=\"urn:oasis:names:tc:SAML:2.0:assertion\" ID=\"?>~\">\n \
+                    <s:Issuer>idp</s:Issuer></s:Assertion>";
+
+#[test]
+fn rfc_7523_section_4_request() {
+    let profile = profile(&Protocol::OAuth(&jwt_bearer::GRANT), "none", "", None);
+    let assertion = "eyJhbGciOiJFUzI1NiIsImtpZCI6IjE2In0.eyJpc3Mi.J9l-ZhwP";
+    let subject = Subject { source: assertion.as_bytes(), parameters: &[] };
+    let outgoing = profile.request(&subject, &NOW).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(
+        text(&outgoing),
+        format!(
+            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={assertion}"
+        )
+    );
+}
+
+#[test]
+fn rfc_7522_section_4_request() {
+    let saml_bearer = profile(&Protocol::OAuth(&saml_bearer::GRANT), "none", "", None);
+    let text_of = |source: &[u8]| {
+        let subject = Subject { source, parameters: &[] };
+        let outgoing = saml_bearer.request(&subject, &NOW).unwrap_or_else(|e| panic!("{e}"));
+        text(&outgoing).to_owned()
+    };
+    let declared = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{SAML}\n");
+    let marked = format!("\u{feff}{SAML}");
+    let older = SAML.replace(":2.0:", ":1.0:");
+    for source in [SAML, &declared, &marked, &older] {
+        let text = text_of(source.as_bytes());
+        let assertion = text
+            .strip_prefix(
+                "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Asaml2-bearer&assertion=",
+            )
+            .unwrap_or_else(|| panic!("{text}"));
+        assert!(!assertion.contains(['%', '=', '+', '/']), "{assertion}");
+        // The strict decoder refuses padding.
+        assert_eq!(URL_SAFE_NO_PAD.decode(assertion).unwrap(), source.as_bytes());
+    }
+}
+
+#[test]
+fn a_source_of_saml_bearer_is_an_assertion_that_stands_alone() {
+    let profile = profile(&Protocol::OAuth(&saml_bearer::GRANT), "none", "", None);
+    let user = "<w:UsernameToken xmlns:w=\"http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-\
+                wssecurity-secext-1.0.xsd\"><w:Username>a</w:Username></w:UsernameToken>";
+    let response = "<p:Response xmlns:p=\"urn:oasis:names:tc:SAML:2.0:protocol\"/>";
+    for source in [
+        "opaque",
+        "eyJhbGciOiJub25lIn0.e30.",
+        user,
+        response,
+        "<Assertion/>",
+        &format!("<a>{SAML}</a>"),
+        &format!("{SAML}{SAML}"),
+        &format!("{SAML}<!-- -->"),
+        &format!("<?a b?>{SAML}"),
+        &format!("<!DOCTYPE a>{SAML}"),
+        &format!("\n<?xml version=\"1.0\"?>{SAML}"),
+        SAML.trim_end_matches('>'),
+        &SAML.replace("xmlns:s=", "xmlns:x="),
+        // As it is sent, but not as it comes: STSSourceEncoding decodes that.
+        &URL_SAFE_NO_PAD.encode(SAML),
+    ] {
+        let subject = Subject { source: source.as_bytes(), parameters: &[] };
+        let failure = profile.request(&subject, &NOW).err().unwrap_or_else(|| panic!("{source}"));
+        assert_eq!(failure.kind, FailureKind::BadToken, "{source}");
+        assert!(!failure.reason.contains("Assertion"), "{failure}");
+    }
+}
+
+#[test]
+fn an_assertion_is_sent_without_the_parameters_of_token_exchange() {
+    for grant in [&jwt_bearer::GRANT, &saml_bearer::GRANT] {
+        let profile = profile(&Protocol::OAuth(grant), "none", "", None);
+        let outgoing = request(&profile, "t", &Names::default());
+        let names: Vec<_> =
+            text(&outgoing).split('&').filter_map(|pair| pair.split('=').next()).collect();
+        assert_eq!(names, ["grant_type", "assertion", "scope"], "{}", grant.name);
+    }
+}
+
+#[test]
+fn an_assertion_that_the_server_repeats_is_not_told() {
+    let profile = profile(&Protocol::OAuth(&saml_bearer::GRANT), "none", "", None);
+    let body = format!(
+        r#"{{"error":"invalid_grant","error_description":"bad: {}"}}"#,
+        URL_SAFE_NO_PAD.encode(SAML)
+    );
+    let subject = Subject { source: SAML.as_bytes(), parameters: &[] };
+    let answer = Incoming {
+        status: StatusCode::BAD_REQUEST,
+        headers: &HeaderMap::new(),
+        body: body.as_bytes(),
+        known: &|| profile.known(&subject),
+    };
+    let failure = profile.response(&answer, &NOW).err().unwrap();
+    assert!(failure.reason.ends_with("\"bad: [source token]\""), "{failure}");
 }
 
 #[test]
@@ -238,6 +339,8 @@ fn profile(protocol: &Protocol, method: &str, options: &str, client_id: Option<&
 
 fn request(profile: &Profile, source: &str, names: &Names<'_>) -> Outgoing {
     let parameters = [Parameter { name: "scope", value: b"a b" }];
+    let takes_saml = profile.protocol == Protocol::OAuth(&saml_bearer::GRANT);
+    let source = if takes_saml { SAML } else { source };
     let subject = Subject { source: source.as_bytes(), parameters: &parameters };
     profile.request_as(&subject, names, &NOW).unwrap_or_else(|e| panic!("{e}"))
 }

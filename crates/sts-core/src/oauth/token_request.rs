@@ -8,6 +8,7 @@ use crate::form::Form;
 use crate::now::Now;
 use crate::parameters::CLIENT_ID;
 use crate::profile::{Names, Outgoing, Profile, Subject};
+use crate::secret::Secret;
 
 /// Collects the parameters of a request: those of the grant, then the extra ones, then those of the
 /// client authentication.
@@ -26,6 +27,11 @@ impl<'a> TokenRequest<'a> {
 
     pub(super) fn push(&mut self, name: &'a str, value: &'a [u8]) {
         self.form.push(name, value);
+    }
+
+    /// A value that is made of the source token.
+    pub(super) fn push_owned(&mut self, name: &'static str, value: Secret) {
+        self.form.push_owned(name, value);
     }
 
     pub(super) fn push_encoded(&mut self, name: &'static str, value: &'static str) {
