@@ -137,7 +137,7 @@ fn a_password_grant_is_not_written_twice_in_one_block() {
     ] {
         for text in [format!("{grant} {other}"), format!("{other} {grant}")] {
             let text = format!("location / {{ STSVariables $http_x $target; {text} }}");
-            let Checked { ok, output } = Nginx::builder().server(&text).check();
+            let Checked { ok, output, .. } = Nginx::builder().server(&text).check();
             assert!(!ok && !output.contains(SECRET), "{text}\n{output}");
             let missing = names.iter().find(|name| !output.contains(**name));
             assert_eq!(missing, None, "{text}\n{output}");
@@ -148,7 +148,7 @@ fn a_password_grant_is_not_written_twice_in_one_block() {
 #[test]
 fn a_password_grant_without_a_type_is_found() {
     let grant = "STSROPC url=http://127.0.0.1:9/t&username=a; STSVariables $http_x $target;";
-    let Checked { ok, output } =
+    let Checked { ok, output, .. } =
         Nginx::builder().server(&format!("location / {{ {grant} }}")).check();
     assert!(!ok && output.contains("\"STSType ropc\""), "{output}");
 }
@@ -189,13 +189,13 @@ fn other_hash_algorithms_are_accepted_without_effect() {
         ("key_hash_algo=sha512&passphrase=s3cr3t", "key_hash_algo"),
         ("passphrase_hash_algo=sha384&passphrase=s3cr3t", "passphrase_hash_algo"),
     ] {
-        let Checked { ok, output } = of(options);
+        let Checked { ok, output, .. } = of(options);
         assert!(ok && !output.contains(SECRET), "{options}: {output}");
         assert!(output.contains("[warn]") && output.contains("has no effect"), "{output}");
         assert!(output.contains(&format!("\"{key}\"")), "{output}");
     }
     for options in ["key_hash_algo=sha256", "passphrase_hash_algo=sha256&encrypt=true"] {
-        let Checked { ok, output } = of(options);
+        let Checked { ok, output, .. } = of(options);
         assert!(ok && !output.contains("[warn]"), "{options}: {output}");
     }
 }

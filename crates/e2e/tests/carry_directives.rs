@@ -36,7 +36,7 @@ fn each_place_and_option_is_accepted() {
         "STSAcceptSourceTokenIn post; STSMaxForm 64m;",
     ];
     let problems = in_parallel(4, rows.len(), |number| {
-        let Checked { ok, output } = check(rows[number]);
+        let Checked { ok, output, .. } = check(rows[number]);
         (!ok).then(|| format!("{}: {output}", rows[number]))
     });
     let problems: Vec<_> = problems.into_iter().flatten().collect();
@@ -77,7 +77,7 @@ fn what_means_nothing_is_refused_by_name() {
     ];
     let problems = in_parallel(4, rows.len(), |number| {
         let (snippet, parts) = rows[number];
-        let Checked { ok, output } = check(snippet);
+        let Checked { ok, output, .. } = check(snippet);
         let missing = parts.iter().chain(&["[emerg]"]).find(|part| !output.contains(**part));
         (ok || missing.is_some()).then(|| format!("{snippet}: no {missing:?} in {output}"))
     });
@@ -90,7 +90,7 @@ fn a_variable_that_another_directive_sets_is_no_environment() {
     let server = "location / { set $mod_sts_target_token x; STSType otx;
         STSOTXEndpoint http://127.0.0.1:9/; STSVariables $http_x $t;
         STSPassTargetTokenIn environment; }";
-    let Checked { ok, output } = Nginx::builder().server(server).check();
+    let Checked { ok, output, .. } = Nginx::builder().server(server).check();
     assert!(!ok && output.contains("$mod_sts_target_token"), "{output}");
 }
 

@@ -21,7 +21,7 @@ fn check(server: &str) -> Checked {
 /// Each snippet stands in a location, alone; the message of its refusal has each of the parts.
 fn refused(rows: &[(&str, &[&str])]) {
     all_hold(rows, |(snippet, parts)| {
-        let Checked { ok, output } = check(&format!("location / {{ {snippet} }}"));
+        let Checked { ok, output, .. } = check(&format!("location / {{ {snippet} }}"));
         if ok {
             return Some(format!("accepted: {snippet}\n{output}"));
         }
@@ -253,7 +253,7 @@ fn error_pages_that_a_refused_request_never_sees_are_named() {
     ];
     all_hold(rows, |(pages, parts)| {
         let server = format!("{pages} location / {{ {EXCHANGE} proxy_pass http://127.0.0.1:9; }}");
-        let Checked { ok, output } = check(&server);
+        let Checked { ok, output, .. } = check(&server);
         let warned = output.contains("is not shown when the exchange fails");
         if !ok || warned == parts.is_empty() {
             return Some(format!("{pages}: {output}"));

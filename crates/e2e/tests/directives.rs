@@ -29,7 +29,7 @@ fn accepted(snippets: &[&str]) {
 /// Each snippet stands in a location, alone; the message of its refusal has each of the parts.
 fn refused(rows: &[(&str, &[&str])]) {
     all_hold(rows, |(snippet, parts)| {
-        let Checked { ok, output } = check(&format!("location / {{ {snippet} }}"));
+        let Checked { ok, output, .. } = check(&format!("location / {{ {snippet} }}"));
         if ok {
             return Some(format!("accepted: {snippet}\n{output}"));
         }

@@ -186,7 +186,7 @@ fn the_target_alone_is_refused_where_there_is_a_source() {
         ),
         (format!("location / {{ {exchange}; STSVariables $from_map; }}"), &forgotten),
     ] {
-        let Checked { ok, output } = of(&directives);
+        let Checked { ok, output, .. } = of(&directives);
         assert!(!ok && output.contains("\"STSVariables\""), "{directives}: {output}");
         let missing = parts.iter().find(|part| !output.contains(**part));
         assert_eq!(missing, None, "{directives}: {output}");
@@ -509,7 +509,7 @@ fn check(snippet: &str) -> Checked {
 fn refused(rows: &[(&str, &[&str])]) {
     let problems = in_parallel(4, rows.len(), |number| {
         let (snippet, parts) = rows.get(number)?;
-        let Checked { ok, output } = check(snippet);
+        let Checked { ok, output, .. } = check(snippet);
         if ok {
             return Some(format!("accepted: {snippet}\n{output}"));
         }
@@ -598,7 +598,7 @@ fn what_is_risky_is_warned_of_in_this_syntax_too() {
         ("https://127.0.0.1:9/t", secret, ""),
     ] {
         let exchange = format!("STSExchange otx {url} {options}; STSVariables $arg_a $target;");
-        let Checked { ok, output } = check(&exchange);
+        let Checked { ok, output, .. } = check(&exchange);
         assert!(ok && !output.contains(SECRET), "{output}");
         assert_eq!(output.contains("[warn]"), !warned.is_empty(), "{output}");
         assert!(output.contains(warned), "{output}");

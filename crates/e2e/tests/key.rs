@@ -413,6 +413,14 @@ static ROWS: &[Row] = &[
         "STSOTXEndpointAuth",
         OTX,
         [
+            "STSOTXEndpointAuth client_secret_jwt client_id=a&client_secret=b&aud=c;",
+            "STSOTXEndpointAuth client_secret_jwt client_id=a&client_secret=b&aud=c&typ=JWT;",
+        ],
+    ),
+    parts(
+        "STSOTXEndpointAuth",
+        OTX,
+        [
             "STSOTXEndpointAuth private_key_jwt client_id=a&jwk_file=key.pem;",
             "STSOTXEndpointAuth private_key_jwt client_id=a&jwk_file=copy.pem;",
         ],

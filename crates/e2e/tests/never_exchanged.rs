@@ -50,7 +50,7 @@ fn check(text: &str) -> Checked {
 /// Each row gets exactly one line of this level, which has all parts and the place of the mark.
 fn said(level: &str, rows: &[Row]) {
     all_hold(rows, |Row { server, parts, mark }| {
-        let Checked { ok, output } = check(server);
+        let Checked { ok, output, .. } = check(server);
         if ok == (level == "[emerg]") {
             return Some(format!("ok: {ok}: {server}\n{output}"));
         }
@@ -84,7 +84,7 @@ fn warned(rows: &[Row]) {
 /// Each loads, and nothing is said of it.
 fn accepted(servers: &[&str]) {
     all_hold(servers, |server| {
-        let Checked { ok, output } = check(&server.replace("%%STS%%", STS));
+        let Checked { ok, output, .. } = check(&server.replace("%%STS%%", STS));
         let quiet = ok && !output.contains("[warn]");
         (!quiet).then(|| format!("not accepted, or not quietly: {server}\n{output}"))
     });
@@ -472,7 +472,7 @@ fn a_source_that_every_exchange_within_replaces_is_warned_of() {
         STSVariables $http_a $t;";
     let builder = Nginx::builder().file("case.conf", server);
     let builder = builder.http("STSOTXEndpoint http://127.0.0.1:9/t;");
-    let Checked { ok, output } = builder.server("include %%PREFIX%%/case.conf;").check();
+    let Checked { ok, output, .. } = builder.server("include %%PREFIX%%/case.conf;").check();
     let line = output.lines().find(|line| line.contains("[warn]")).unwrap_or_default();
     assert!(ok && line.contains("no exchange takes its source from here"), "{output}");
     assert!(line.contains("server \"localhost\"") && line.ends_with("case.conf:4"), "{output}");
@@ -502,7 +502,7 @@ fn a_directive_of_http_has_no_server() {
 fn what_nginx_says_by_itself_is_followed_by_the_place() {
     let text = "STSVariables $http_a $t;\n
         STSExchange otx https://127.0.0.1:9/ ssl_trusted_certificate=/nowhere/ca.pem;";
-    let Checked { ok, output } = check(text);
+    let Checked { ok, output, .. } = check(text);
     let line = output.lines().rfind(|line| line.contains("[emerg]")).unwrap_or_default();
     assert!(!ok && output.contains("/nowhere/ca.pem"), "{output}");
     assert!(line.contains("STSSSLTrustedCertificate") && line.ends_with("case.conf:3"), "{output}");

@@ -78,7 +78,9 @@ const METHODS: &[&str] = &[
     "client_secret_basic client_secret_file=secret&client_id=a",
     "client_secret_post client_id=a&client_secret=b",
     "client_secret_jwt client_id=a&client_secret=b&aud=https%3A%2F%2Fsts",
+    "client_secret_jwt client_id=a&client_secret=b&typ=JWT",
     "private_key_jwt client_id=a&jwk_file=key.pem",
+    "private_key_jwt client_id=a&jwk_file=key.pem&typ=client-authentication+jwt",
     "private_key_jwt client_assertion_file=assertion&client_assertion_type=urn%3Ax",
 ];
 const NO_METHODS: Refused = &[
@@ -93,6 +95,8 @@ const NO_METHODS: Refused = &[
     ("client_secret_post client_id=a&client_id=b&client_secret=s3cr3t", &["more than once"]),
     ("client_secret_post client_id=a&client_secret=s3cr3t&x=s3cr3t", &["\"x\""]),
     ("client_secret_jwt client_id=a&client_secret=s3cr3t%zz", &["%25"]),
+    ("client_secret_jwt client_id=a&client_secret=s3cr3t&typ=%22", &["\"typ\"", "media type"]),
+    ("client_secret_post client_id=a&client_secret=s3cr3t&typ=JWT", &["\"typ\""]),
     ("private_key_jwt client_id=a", &["\"jwk\" is missing", "jwk_file"]),
     ("private_key_jwt client_id=a&jwk=s3cr3t", &["\"jwk\"", "JWK"]),
     ("client_cert cert=a", &["\"key\" is missing"]),
@@ -697,12 +701,12 @@ fn accepts(row: &Row, written: impl Fn(&Row, &str) -> String, name: &str) -> Opt
             text.replace("$target", &format!("$target_{number}_"))
         })
         .collect();
-    let Checked { ok, output } = builder().server(&(locations.clone() + INNER)).check();
+    let Checked { ok, output, .. } = builder().server(&(locations.clone() + INNER)).check();
     (!ok).then(|| format!("{name} is refused:\n{output}\n{locations}"))
 }
 
 fn refuses(text: &str, name: &str, parts: &[&str]) -> Option<String> {
-    let Checked { ok, output } = builder().server(&format!("{text}{INNER}")).check();
+    let Checked { ok, output, .. } = builder().server(&format!("{text}{INNER}")).check();
     if ok {
         return Some(format!("accepted: {text}"));
     }

@@ -26,7 +26,7 @@ const NOWHERE: &str = "upstream nowhere.invalid { server 127.0.0.1:9; }";
 /// The warnings of a configuration that is accepted.
 fn warnings(before: &str, location: &str, after: &str) -> Vec<String> {
     let builder = Nginx::builder().whole(WHOLE).set("BEFORE", before).set("AFTER", after);
-    let Checked { ok, output } = builder.server(location).check();
+    let Checked { ok, output, .. } = builder.server(location).check();
     assert!(ok, "{output}");
     let about = output.lines().filter(|line| line.contains("[warn]") && line.contains("upstream"));
     about.map(str::to_owned).collect()

@@ -1,5 +1,6 @@
 //! How the gateway proves to the STS who it is.
 
+mod addressee;
 mod assertion;
 mod basic;
 mod credential;
@@ -30,6 +31,7 @@ use crate::known::Known;
 use crate::now::UnixTime;
 use crate::options::Options;
 use crate::secret::Secret;
+use addressee::Addressee;
 use credential::{CredentialFile, Slot};
 
 /// A client authentication method with its credentials.
@@ -58,7 +60,7 @@ enum Credentials {
     /// `client_secret_jwt` and `private_key_jwt`.
     Key {
         key: Slot<SigningKey>,
-        audience: Option<String>,
+        addressee: Addressee,
     },
     /// `private_key_jwt`, signed by somebody else.
     Assertion {
@@ -124,6 +126,15 @@ impl ClientAuth {
         match &self.credentials {
             Credentials::Certificate { pair, .. } => Some(pair.value()),
             _ => None,
+        }
+    }
+
+    /// Whether it makes assertions as servers wanted them before rfc7523bis, for the endpoint and without
+    /// a type of their own, and its options do not say that this is meant.
+    pub fn signs_as_of_old(&self) -> bool {
+        match &self.credentials {
+            Credentials::Key { addressee, .. } => addressee.is_of_old(),
+            _ => false,
         }
     }
 

@@ -24,7 +24,8 @@ use crate::secret::Secret;
 pub struct SigningKey {
     key: PKey<Private>,
     algorithm: Algorithm,
-    /// The header of what is signed, encoded.
+    labels: Labels,
+    /// The header of a [`JWT`], encoded.
     header: String,
 }
 
@@ -51,7 +52,7 @@ impl SigningKey {
         // NGINX complains of errors that it finds left behind.
         drop(ErrorStack::get());
         let (key, algorithm, labels) = imported?;
-        let key = Self::new(key, algorithm, &labels);
+        let key = Self::new(key, algorithm, labels);
         key.prove_itself()?;
         Ok(key)
     }
@@ -62,7 +63,7 @@ impl SigningKey {
     /// OpenSSL does not take it.
     pub fn symmetric(secret: &Secret) -> Result<Self, KeyError> {
         let key = PKey::hmac(secret.expose()).map_err(|_| KeyError::Refused)?;
-        Ok(Self::new(key, Algorithm::Hs256, &Labels::default()))
+        Ok(Self::new(key, Algorithm::Hs256, Labels::default()))
     }
 
     /// What the key is used with.
@@ -78,12 +79,16 @@ impl SigningKey {
         (is_rsa && bits > QUICK_RSA_BITS).then_some(bits)
     }
 
-    /// Signs a payload, and writes it all in the compact serialization (RFC 7515, section 7.1).
+    /// Signs a payload, and writes it all in the compact serialization (RFC 7515, section 7.1). Its
+    /// header has this `typ`.
     ///
     /// # Errors
     /// OpenSSL failed.
-    pub fn sign_compact(&self, payload: &[u8]) -> Result<Secret, SigningError> {
-        let mut input = self.header.clone();
+    pub fn sign_compact(&self, kind: &str, payload: &[u8]) -> Result<Secret, SigningError> {
+        let mut input = match kind {
+            JWT => self.header.clone(),
+            kind => self.labels.header(self.algorithm, kind),
+        };
         input.push('.');
         URL_SAFE_NO_PAD.encode_string(payload, &mut input);
         let signature = self.sign(input.as_bytes())?;
@@ -109,19 +114,9 @@ impl SigningKey {
         }
     }
 
-    fn new(key: PKey<Private>, algorithm: Algorithm, labels: &Labels) -> Self {
-        let mut header = Map::new();
-        let mut insert = |name: &str, value: &str| header.insert(name.to_owned(), value.into());
-        insert("alg", algorithm.name());
-        insert("typ", "JWT");
-        if let Some(id) = &labels.id {
-            insert("kid", id);
-        }
-        if let Some(thumbprint) = &labels.thumbprint {
-            insert("x5t#S256", thumbprint);
-        }
-        let header = URL_SAFE_NO_PAD.encode(Value::Object(header).to_string());
-        Self { key, algorithm, header }
+    fn new(key: PKey<Private>, algorithm: Algorithm, labels: Labels) -> Self {
+        let header = labels.header(algorithm, JWT);
+        Self { key, algorithm, labels, header }
     }
 
     /// The signature in OpenSSL's form.
@@ -161,6 +156,26 @@ impl SigningKey {
         verifier.verify(signature)
     }
 }
+
+impl Labels {
+    /// The header of something signed, encoded.
+    fn header(&self, algorithm: Algorithm, kind: &str) -> String {
+        let mut header = Map::new();
+        let mut insert = |name: &str, value: &str| header.insert(name.to_owned(), value.into());
+        insert("alg", algorithm.name());
+        insert("typ", kind);
+        if let Some(id) = &self.id {
+            insert("kid", id);
+        }
+        if let Some(thumbprint) = &self.thumbprint {
+            insert("x5t#S256", thumbprint);
+        }
+        URL_SAFE_NO_PAD.encode(Value::Object(header).to_string())
+    }
+}
+
+/// The `typ` of any JWT (RFC 7519, section 5.1).
+pub const JWT: &str = "JWT";
 
 /// The longest RSA key that signs within a millisecond on a machine of today.
 const QUICK_RSA_BITS: u32 = 2048;

@@ -101,6 +101,7 @@ fn client_authentication() {
         ("basic", "username=a&password=s3cret%0A"),
         ("basic", "username=a"),
         ("client_secret_jwt", "client_id=a&client_secret=s3cret&client_secret_file=b"),
+        ("client_secret_jwt", "client_id=a&client_secret=s3cret&typ=s3cret%22"),
         ("private_key_jwt", "client_id=a"),
         ("private_key_jwt", &broken_key),
         ("private_key_jwt", "client_id=a&jwk=s3cret"),
@@ -109,7 +110,8 @@ fn client_authentication() {
         let error = ClientAuth::parse(method, Some(options)).err().unwrap();
         // When this no longer compiles, the list above lacks a line.
         match error {
-            ClientAuthError::Colon
+            ClientAuthError::AssertionType
+            | ClientAuthError::Colon
             | ClientAuthError::Credential { .. }
             | ClientAuthError::Exclusive { .. }
             | ClientAuthError::Missing { .. }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::mem::MaybeUninit;
 
 use nginx_sys::{
-    NGX_LOG_ALERT, NGX_LOG_DEBUG, NGX_LOG_EMERG, NGX_LOG_ERR, NGX_LOG_INFO, NGX_LOG_WARN,
-    ngx_cycle, ngx_log_t, ngx_uint_t,
+    NGX_LOG_ALERT, NGX_LOG_DEBUG, NGX_LOG_EMERG, NGX_LOG_ERR, NGX_LOG_INFO, NGX_LOG_NOTICE,
+    NGX_LOG_WARN, ngx_cycle, ngx_log_t, ngx_uint_t,
 };
 use ngx::log::{LOG_BUFFER_SIZE, log_error, write_fmt};
 
@@ -16,6 +16,7 @@ pub enum Level {
     Alert,
     Error,
     Warn,
+    Notice,
     Info,
     Debug,
 }
@@ -27,6 +28,7 @@ impl Level {
             Self::Alert => NGX_LOG_ALERT,
             Self::Error => NGX_LOG_ERR,
             Self::Warn => NGX_LOG_WARN,
+            Self::Notice => NGX_LOG_NOTICE,
             Self::Info => NGX_LOG_INFO,
             Self::Debug => NGX_LOG_DEBUG,
         }) as ngx_uint_t

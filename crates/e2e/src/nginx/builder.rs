@@ -37,6 +37,8 @@ pub struct Checked {
     pub ok: bool,
     /// What it printed.
     pub output: String,
+    /// What it wrote into its error log: notices are not printed.
+    pub log: String,
 }
 
 impl Default for Builder {
@@ -143,7 +145,8 @@ impl Builder {
         let mut command = command(prefix.path());
         let output = command.arg("-t").output().expect("NGINX can be run");
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        Checked { ok: output.status.success(), output: text }
+        let log = fs::read_to_string(prefix.path().join("error.log")).unwrap_or_default();
+        Checked { ok: output.status.success(), output: text, log }
     }
 
     /// Starts NGINX and waits until it accepts connections.

@@ -440,6 +440,13 @@ fn warn(conf: &Conf<'_>, at_auth: &Conf<'_>, profile: &Profile, proxy: Option<&E
             "credentials go to the STS \"{name}\" in clear: use https:// in its endpoint"
         ));
     }
+    if profile.auth.signs_as_of_old() {
+        at_auth.notice(format_args!(
+            "the client assertion for the STS \"{name}\" has the endpoint as its \"aud\" and \"JWT\" as \
+             its \"typ\", as older servers want it; newer ones (rfc7523bis) want their issuer: name it \
+             with the option \"aud\"; or write \"typ=JWT\", where this is meant"
+        ));
+    }
     if let Some(bits) = profile.auth.slow_bits() {
         at_auth.warn(format_args!(
             "the RSA key for the STS \"{name}\" has {bits} bits: each signature holds a worker up for \

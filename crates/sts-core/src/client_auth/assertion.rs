@@ -15,6 +15,7 @@ use crate::secret::Secret;
 /// Makes one for a single use.
 pub(super) fn sign(
     key: &SigningKey,
+    kind: &str,
     client_id: &str,
     audience: &str,
     now: &Now,
@@ -28,7 +29,7 @@ pub(super) fn sign(
         "iat": issued,
         "exp": issued.saturating_add(LIFE),
     });
-    let assertion = key.sign_compact(claims.to_string().as_bytes());
+    let assertion = key.sign_compact(kind, claims.to_string().as_bytes());
     assertion.map(Rc::new).map_err(|error| Failure::new(FailureKind::BadAnswer, error.to_string()))
 }
 

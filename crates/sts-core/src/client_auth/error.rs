@@ -12,6 +12,11 @@ use crate::options::OptionError;
 /// Why a client authentication cannot be used. No message holds a credential.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ClientAuthError {
+    /// What cannot be the `typ` of a JWT.
+    #[error(
+        "the value of \"typ\" must be a media type, such as \"client-authentication+jwt\" or \"JWT\""
+    )]
+    AssertionType,
     /// A user name that HTTP Basic cannot carry (RFC 7617, section 2).
     #[error("the value of \"username\" must not hold a colon")]
     Colon,

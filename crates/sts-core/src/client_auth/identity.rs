@@ -4,7 +4,7 @@ use super::{ClientAuth, Credentials};
 use crate::fields::Fields;
 
 /// Changes when the fields do.
-const LAYOUT: &[u8] = b"sts-client-auth-1";
+const LAYOUT: &[u8] = b"sts-client-auth-2";
 
 impl ClientAuth {
     /// Everything that makes this another client: of secrets only their digest, of files their name.
@@ -22,9 +22,9 @@ impl ClientAuth {
             Credentials::None => {}
             Credentials::Header(slot) => slot.identify(&mut fields),
             Credentials::Secret(slot) => slot.identify(&mut fields),
-            Credentials::Key { key, audience } => {
+            Credentials::Key { key, addressee } => {
                 key.identify(&mut fields);
-                fields.push_optional(audience.as_deref().map(str::as_bytes));
+                addressee.identify(&mut fields);
             }
             Credentials::Assertion { assertion, kind } => {
                 assertion.identify(&mut fields);

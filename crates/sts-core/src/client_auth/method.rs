@@ -71,12 +71,15 @@ impl Method {
             Self::ClientSecretBasic | Self::ClientSecretPost => {
                 &["client_id", "client_secret", "client_secret_file"]
             }
-            Self::ClientSecretJwt => &["client_id", "client_secret", "client_secret_file", "aud"],
+            Self::ClientSecretJwt => {
+                &["client_id", "client_secret", "client_secret_file", "aud", "typ"]
+            }
             Self::PrivateKeyJwt => &[
                 "client_id",
                 "jwk",
                 "jwk_file",
                 "aud",
+                "typ",
                 "client_assertion_file",
                 "client_assertion_type",
             ],

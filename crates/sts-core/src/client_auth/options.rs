@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use openssl::sha::sha256;
 
+use super::addressee::{AUDIENCE, Addressee, TYPE};
 use super::assertion::JWT_BEARER;
 use super::credential::Slot;
 use super::error::{ClientAuthError, CredentialError};
@@ -72,7 +73,7 @@ impl ClientAuth {
                 auth.id = Some(options.require_text(CLIENT_ID)?);
                 let source = Source::of_client_secret(options)?;
                 let key = source.slot(|it| auth.key(&it))?;
-                auth.credentials = Credentials::Key { key, audience: options.take_text(AUDIENCE)? };
+                auth.credentials = Credentials::Key { key, addressee: Addressee::take(options)? };
             }
             Method::PrivateKeyJwt => match options.take_text(ASSERTION_FILE)? {
                 Some(path) => auth.take_assertion_file(path, options)?,
@@ -83,8 +84,8 @@ impl ClientAuth {
                     auth.id = Some(options.require_text(CLIENT_ID)?);
                     let source = Source::take(options, JWK, JWK_FILE)?;
                     let key = source.slot(|it| auth.key(&it))?;
-                    let audience = options.take_text(AUDIENCE)?;
-                    auth.credentials = Credentials::Key { key, audience };
+                    let addressee = Addressee::take(options)?;
+                    auth.credentials = Credentials::Key { key, addressee };
                 }
             },
         }
@@ -98,7 +99,7 @@ impl ClientAuth {
         path: String,
         options: &mut Options,
     ) -> Result<(), ClientAuthError> {
-        for second in [JWK, JWK_FILE, AUDIENCE] {
+        for second in [JWK, JWK_FILE, AUDIENCE, TYPE] {
             if options.contains(second) {
                 return Err(ClientAuthError::Exclusive { first: ASSERTION_FILE, second });
             }
@@ -170,7 +171,6 @@ impl Source {
 
 const ASSERTION_FILE: &str = "client_assertion_file";
 const ASSERTION_TYPE: &str = "client_assertion_type";
-const AUDIENCE: &str = "aud";
 const CLIENT_SECRET: &str = "client_secret";
 const JWK: &str = "jwk";
 const JWK_FILE: &str = "jwk_file";

@@ -1,6 +1,5 @@
 //! What one request brings to prove who the gateway is.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 
 use http::header::AUTHORIZATION;
@@ -45,10 +44,10 @@ impl ClientAuth {
             Credentials::Secret(slot) => {
                 Proof::Secret { client_id: id.unwrap_or_default(), secret: slot.value()? }
             }
-            Credentials::Key { key, audience } => {
+            Credentials::Key { key, addressee } => {
                 let client_id = id.unwrap_or_default();
-                let audience = audience.as_deref().map_or_else(|| endpoint.name(), Cow::Borrowed);
-                let assertion = assertion::sign(&*key.value()?, client_id, &audience, now)?;
+                let (audience, kind) = (addressee.audience(endpoint), addressee.kind());
+                let assertion = assertion::sign(&*key.value()?, kind, client_id, &audience, now)?;
                 // RFC 7521, section 4.2 leaves the client id to the assertion, but some servers look
                 // for the client first.
                 Proof::Assertion { client_id: id, kind: JWT_BEARER, assertion }

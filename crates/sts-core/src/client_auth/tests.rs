@@ -247,6 +247,10 @@ fn options_of_the_method_are_needed_and_no_others() {
         ),
         (ClientSecretJwt, "client_id=a&aud=b", missing("client_secret", ClientSecretJwt)),
         (ClientSecretJwt, "client_id=a&client_secret=b&aud=", E::Empty { key: "aud" }.into()),
+        (ClientSecretJwt, "client_id=a&client_secret=b&typ=", E::Empty { key: "typ" }.into()),
+        (ClientSecretJwt, "client_id=a&client_secret=b&typ=%22", ClientAuthError::AssertionType),
+        (ClientSecretJwt, "client_id=a&client_secret=b&typ=a/b/c", ClientAuthError::AssertionType),
+        (ClientSecretPost, "client_id=a&client_secret=b&typ=c", unknown("typ", ClientSecretPost)),
         (PrivateKeyJwt, "client_id=a", missing("jwk", PrivateKeyJwt)),
         (PrivateKeyJwt, "jwk_file=a", missing("client_id", PrivateKeyJwt)),
         (PrivateKeyJwt, "client_id=a&jwk=b&jwk_file=c", exclusive("jwk", "jwk_file")),
@@ -256,6 +260,7 @@ fn options_of_the_method_are_needed_and_no_others() {
             exclusive("client_assertion_file", "jwk_file"),
         ),
         (PrivateKeyJwt, "client_assertion_file=a&aud=b", exclusive("client_assertion_file", "aud")),
+        (PrivateKeyJwt, "client_assertion_file=a&typ=b", exclusive("client_assertion_file", "typ")),
         (
             PrivateKeyJwt,
             "client_id=a&jwk_file=b&client_assertion_type=c",
@@ -302,10 +307,16 @@ fn assertion_in(body: &str) -> (Value, Value) {
 
 #[test]
 fn an_assertion_is_for_the_endpoint_or_whom_the_operator_names() {
-    for (options, audience) in [
-        ("", "https://as.example.com/token"),
-        ("&aud=https://as.example.com/", "https://as.example.com/"),
-        ("&aud=a%22b", "a\"b"),
+    const ENDPOINT: &str = "https://as.example.com/token";
+    const OF_ITS_OWN: &str = "client-authentication+jwt";
+    for (options, audience, kind) in [
+        ("", ENDPOINT, "JWT"),
+        ("&aud=https://as.example.com/", "https://as.example.com/", OF_ITS_OWN),
+        ("&aud=a%22b", "a\"b", OF_ITS_OWN),
+        ("&aud=https://as.example.com/&typ=JWT", "https://as.example.com/", "JWT"),
+        ("&typ=client-authentication%2Bjwt", ENDPOINT, OF_ITS_OWN),
+        ("&typ=client-authentication+jwt", ENDPOINT, OF_ITS_OWN),
+        ("&typ=application/x.y%2Bjwt", ENDPOINT, "application/x.y+jwt"),
     ] {
         for (method, algorithm, credential) in [
             ("client_secret_jwt", "HS256", "client_secret=2Federate"),
@@ -319,13 +330,27 @@ fn an_assertion_is_for_the_endpoint_or_whom_the_operator_names() {
                 format!("client_id=a+b&client_assertion_type={type_of}&client_assertion=ey");
             assert!(body.starts_with(&start), "{body}");
             let (header, claims) = assertion_in(&body);
-            assert_eq!(header, json!({ "alg": algorithm, "typ": "JWT" }));
+            assert_eq!(header, json!({ "alg": algorithm, "typ": kind }));
             let expected = json!({
                 "iss": "a b", "sub": "a b", "aud": audience, "iat": 1_700_000_000,
                 "exp": 1_700_000_060, "jti": URL_SAFE_NO_PAD.encode([7; 32]),
             });
             assert_eq!(claims, expected, "{method}");
         }
+    }
+}
+
+#[test]
+fn only_an_assertion_as_of_old_that_nothing_asks_for_is_remarked() {
+    for (method, options, expected) in [
+        ("client_secret_jwt", "client_id=a&client_secret=b", true),
+        ("client_secret_jwt", "client_id=a&client_secret=b&aud=c", false),
+        ("client_secret_jwt", "client_id=a&client_secret=b&typ=JWT", false),
+        ("private_key_jwt", "client_id=a&jwk_file=b", true),
+        ("private_key_jwt", "client_assertion_file=b", false),
+        ("client_secret_post", "client_id=a&client_secret=b", false),
+    ] {
+        assert_eq!(parse(method, options).signs_as_of_old(), expected, "{options}");
     }
 }
 
@@ -552,6 +577,7 @@ fn two_are_equal_when_they_are_configured_alike() {
         ("client_secret_post", "client_id=a&client_secret=b"),
         ("client_secret_jwt", "client_id=a&client_secret=b"),
         ("client_secret_jwt", "client_id=a&client_secret=b&aud=c"),
+        ("client_secret_jwt", "client_id=a&client_secret=b&typ=c"),
         ("private_key_jwt", &jwk),
         ("private_key_jwt", &jwk_aud),
         ("private_key_jwt", "client_id=a&jwk_file=b"),

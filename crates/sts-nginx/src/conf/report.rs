@@ -6,7 +6,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use nginx_sys::{NGX_HTTP_MAIN_CONF, NGX_LOG_EMERG, NGX_LOG_WARN, ngx_http_server_name_t};
+use nginx_sys::{
+    NGX_HTTP_MAIN_CONF, NGX_LOG_EMERG, NGX_LOG_NOTICE, NGX_LOG_WARN, ngx_http_server_name_t,
+};
 use ngx::http::{HttpModuleServerConf, NgxHttpCoreModule};
 use ngx::ngx_conf_log_error;
 
@@ -41,6 +43,20 @@ impl Conf<'_> {
             None => {
                 let block = self.block_of_directive();
                 ngx_conf_log_error!(NGX_LOG_WARN, self.conf.as_ptr(), "{message}{block}");
+            }
+        }
+    }
+
+    /// Reports what the operator may want to know, and need not change.
+    pub fn notice(&self, message: fmt::Arguments<'_>) {
+        match &self.place {
+            Some(place) => {
+                let whereabouts = self.whereabouts();
+                self.write(Level::Notice, place, format_args!("{message}, {whereabouts}"));
+            }
+            None => {
+                let block = self.block_of_directive();
+                ngx_conf_log_error!(NGX_LOG_NOTICE, self.conf.as_ptr(), "{message}{block}");
             }
         }
     }
