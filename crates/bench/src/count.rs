@@ -8,7 +8,7 @@ use sts_core::cache_key::ExchangeKey;
 use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::Endpoint;
 use sts_core::expiry::Expiry;
-use sts_core::issued::{Issued, TokenType};
+use sts_core::issued::{Issued, TokenType, Told};
 use sts_core::known::Known;
 use sts_core::life::{LifePolicy, good_for};
 use sts_core::now::{Now, UnixTime};
@@ -67,6 +67,8 @@ pub(crate) fn run(name: &str, times: u64) -> Result<()> {
                 expires_in: Some(300),
                 expiry: Expiry::Unsaid,
                 doubt: None,
+                issued_token_type: Told::Nothing,
+                scope: Told::Nothing,
             };
             let policy = LifePolicy { cap: 300, leeway: 15_000 };
             repeat(times, |_| {

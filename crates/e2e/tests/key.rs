@@ -679,7 +679,6 @@ impl World {
         let tls = Scene::with(Sts::builder().tls(Tls::new(here).ask_client(&ca)));
         let issued = json!({
             "access_token": "issued",
-            "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
             "token_type": "Bearer",
             "expires_in": 3600,
         });

@@ -24,15 +24,21 @@ fn token(name: &str, server: &str) -> String {
 
 #[test]
 fn a_token_comes_of_the_answer_of_each_oauth_server() {
-    for (name, expected) in [
-        ("oauth/dex/otx-ok.http", "eyJhbGciOiJSUzI1NiJ9.e30.fake1"),
-        ("oauth/keycloak/otx-ok.http", "eyJhbGciOiJSUzI1NiJ9.e30.fake1"),
-        ("oauth/keycloak-v1/saml.http", "PHNhbWw6QXNzZXJ0aW9uLz4"),
-        ("oauth/nav-mock/otx-ok.http", "eyJhbGciOiJSUzI1NiJ9.e30.fake1"),
-        ("oauth/oidc-provider/otx-opaque.http", "opaque-fake"),
-        ("oauth/zitadel-oidc/otx-requested-id-token.http", "eyJhbGciOiJSUzI1NiJ9.e30.fake1"),
+    let asks = |kind: &str| format!("STSRequestParameter requested_token_type {kind};");
+    for (name, asked, expected) in [
+        ("oauth/dex/otx-ok.http", "", "eyJhbGciOiJSUzI1NiJ9.e30.fake1"),
+        ("oauth/keycloak/otx-ok.http", "", "eyJhbGciOiJSUzI1NiJ9.e30.fake1"),
+        ("oauth/keycloak-v1/saml.http", "saml2", "PHNhbWw6QXNzZXJ0aW9uLz4"),
+        ("oauth/nav-mock/otx-ok.http", "", "eyJhbGciOiJSUzI1NiJ9.e30.fake1"),
+        ("oauth/oidc-provider/otx-opaque.http", "", "opaque-fake"),
+        (
+            "oauth/zitadel-oidc/otx-requested-id-token.http",
+            "id_token",
+            "eyJhbGciOiJSUzI1NiJ9.e30.fake1",
+        ),
     ] {
-        assert_eq!(token(name, "%%OTX%% %%PASS%%"), expected, "{name}");
+        let asked = if asked.is_empty() { String::new() } else { asks(asked) };
+        assert_eq!(token(name, &format!("%%OTX%% {asked} %%PASS%%")), expected, "{name}");
     }
 }
 

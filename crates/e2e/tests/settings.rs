@@ -399,9 +399,17 @@ static ROWS: &[Row] = &[
     row(
         "STSExpect",
         "expect",
-        &["subject", "subject=preferred_username", "off"],
         &[
-            ("audience", &["\"subject\", \"subject=claim\" and \"off\""]),
+            "subject",
+            "subject=preferred_username",
+            "off",
+            "issued_token_type audience scope subject=sub",
+            "scope",
+        ],
+        &[
+            ("claims", &["\"issued_token_type\"", "\"audience\"", "\"subject=claim\" and \"off\""]),
+            ("scope scope", &["twice"]),
+            ("audience off", &["stands alone"]),
             ("subject=", &["name of a claim"]),
             ("subject subject=sub", &["twice"]),
             ("subject off", &["stands alone"]),

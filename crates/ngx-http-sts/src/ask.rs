@@ -15,7 +15,7 @@ use sts_core::source::Claims;
 use sts_core::target::Target;
 use sts_flight::failed::{Exceeded, Failed};
 use sts_flight::host;
-use sts_flight::token::{About, Token, Validity};
+use sts_flight::token::{Token, Validity};
 
 use crate::callee::Callee;
 use crate::http::{self, Message};
@@ -130,31 +130,17 @@ impl Ask {
         if let Some(doubt) = life.doubt {
             callee.tell_of_doubt(doubt);
         }
-        let about = self.look_at(issued.token.expose());
+        let look = self.with_subject(|subject, names| {
+            callee.expect.look(&callee.profile, &issued, subject, names)
+        });
         Ok(Token {
             token: Target::new(issued.token),
             token_type: issued.token_type,
             validity: Validity { sent: started, good_for: life.seconds, at_most: u64::MAX },
             unbound: self.unbound,
             kept: false,
-            about,
+            look,
         })
-    }
-
-    /// Looks at the subject of a token, where this request expects one. What it comes to is said where
-    /// the token is used.
-    fn look_at(&self, token: &[u8]) -> About {
-        let callee = &self.callee;
-        if callee.expect.is_off() {
-            return About::Unknown;
-        }
-        let check = |subject: &Subject<'_>, names: &Names<'_>| {
-            callee.expect.check(&callee.profile, token, subject, names)
-        };
-        match self.with_subject(check) {
-            Ok(()) => About::Other,
-            Err(_) => About::Unexpected,
-        }
     }
 }
 

@@ -244,7 +244,7 @@ impl Cache {
             token_type,
             validity: note::validity(&hit.kept),
             unbound: note::is_unbound(note),
-            about: note::about(note),
+            look: note::look(note),
             kept: true,
         })
     }

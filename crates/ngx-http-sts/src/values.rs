@@ -61,18 +61,19 @@ impl<'e> Values<'e> {
         key.of_chain(&subject, &self.names, &needed.keys())
     }
 
-    /// Compares what was issued for a source with what the location expects (`STSExpect`).
+    /// Compares the subject of what was issued for a source with the one that the location expects
+    /// (`STSExpect`).
     ///
     /// # Errors
     /// It is something else.
-    pub(crate) fn check(
+    pub(crate) fn check_subject(
         &self,
         exchange: &Exchange,
         source: &[u8],
         target: &[u8],
     ) -> Result<(), Failure> {
         let callee = &exchange.callee;
-        callee.expect.check(&callee.profile, target, &self.subject(source), &self.names)
+        callee.expect.check_subject(&callee.profile, target, &self.subject(source), &self.names)
     }
 
     fn subject<'s>(&'s self, source: &'s [u8]) -> Subject<'s> {

@@ -14,7 +14,6 @@ use sts_core::secret::SharedSecret;
 use sts_core::source;
 use sts_flight::flights::Lookup;
 use sts_flight::granted::Granted;
-use sts_flight::token::About;
 use sts_flight::waiting::Waiting;
 
 use crate::callee::Callee;
@@ -265,8 +264,7 @@ impl Visit<'_> {
     }
 }
 
-/// Whether a token has the subject that the location expects. What is known of it already is not looked
-/// for again: a token that many use is read once. `evaluate` runs what evaluates values.
+/// Whether a token is what the location expects. `evaluate` runs what evaluates values.
 fn check_expected(
     request: Request<'_>,
     exchange: &Exchange,
@@ -275,8 +273,8 @@ fn check_expected(
     evaluate: impl for<'f> FnOnce(&'f mut dyn FnMut() -> Result<(), Failure>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let expect = &exchange.callee.expect;
-    let is_known = granted.about == About::Other && expect.is_met_by_others();
-    if is_known || expect.is_off() {
+    expect.judge(granted.findings)?;
+    if !expect.needs_subject(granted.findings) {
         return Ok(());
     }
     let source = decode(exchange, source)?;
@@ -284,7 +282,7 @@ fn check_expected(
         let values = Values::of(request, exchange).map_err(|OutOfMemory| {
             Failure::new(FailureKind::BadAnswer, "no memory for the values of the request")
         })?;
-        values.check(exchange, source.expose(), granted.token.issued().expose())
+        values.check_subject(exchange, source.expose(), granted.token.issued().expose())
     })
 }
 

@@ -1,20 +1,45 @@
 //! `STSExpect`: what of a token has to be as it was asked for.
 
-use std::str;
+mod asked;
+
+use std::{mem, str};
 
 use thiserror::Error;
 
 use crate::about::{self, About};
 use crate::error::{Failure, FailureKind};
+use crate::issued::Issued;
 use crate::oauth::grant::Source;
 use crate::profile::{Names, Profile, Protocol, Subject};
 use crate::wstrust::{self, Writer};
+pub use asked::AsAsked;
 
 /// What is expected of a target token. It is no part of what is asked for, so it is looked at each time
 /// that a token is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expect {
+    /// What has to be true of it.
+    as_asked: AsAsked,
     subject: Option<Rule>,
+}
+
+/// What a look at a token has shown. It is kept with the token, for those that expect something else.
+/// All that it was compared with is a part of the key, so it holds for all that ask for the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// What is as it was asked for.
+    pub as_asked: AsAsked,
+    /// Its subject was looked at, and is not the gateway. Not so where nothing expected that.
+    pub names_another: bool,
+}
+
+/// What is known of a token, and whether it is what its first user expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// What is known.
+    pub findings: Findings,
+    /// Whether that is what is expected here.
+    pub is_expected: bool,
 }
 
 /// Which subject a target token has to have.
@@ -28,7 +53,7 @@ enum Rule {
 
 impl Expect {
     /// Nothing.
-    pub const OFF: Self = Self { subject: None };
+    pub const OFF: Self = Self { as_asked: NOTHING, subject: None };
 
     /// Reads the words of the directive.
     ///
@@ -44,37 +69,81 @@ impl Expect {
                 Some((name, claim)) => (name, Some(claim)),
                 None => (*word, None),
             };
-            let rule = match (name, claim) {
-                (SUBJECT, None) => Rule::NotTheGateway,
-                (SUBJECT, Some(claim)) if is_claim(claim) => Rule::TheSource(claim.to_owned()),
+            let as_asked = &mut expect.as_asked;
+            let is_repeated = match (name, claim) {
+                (ISSUED_TOKEN_TYPE, None) => mem::replace(&mut as_asked.issued_token_type, true),
+                (AUDIENCE, None) => mem::replace(&mut as_asked.audience, true),
+                (SCOPE, None) => mem::replace(&mut as_asked.scope, true),
+                (SUBJECT, None) => expect.subject.replace(Rule::NotTheGateway).is_some(),
+                (SUBJECT, Some(claim)) if is_claim(claim) => {
+                    expect.subject.replace(Rule::TheSource(claim.to_owned())).is_some()
+                }
                 (SUBJECT, Some(_)) => return Err(ExpectError::Claim),
                 _ => return Err(ExpectError::Unknown),
             };
-            if expect.subject.replace(rule).is_some() {
+            if is_repeated {
                 return Err(ExpectError::Repeated);
             }
         }
         Ok(expect)
     }
 
-    /// What is expected where the operator says nothing: a gateway that asks for others is not to get
-    /// a token of its own for them, which STSs give that do not look for which subject it asks.
+    /// What is expected where the operator says nothing: a token of the type that was asked for. And a
+    /// gateway that asks for others is not to get a token of its own for them, which STSs give that do
+    /// not look for which subject it asks.
     pub fn default_of(protocol: &Protocol) -> Self {
         let asks_for_others = match protocol {
             Protocol::WsTrust(exchange) => exchange.asks_for_others(),
             Protocol::OAuth(_) => false,
         };
-        Self { subject: asks_for_others.then_some(Rule::NotTheGateway) }
+        Self {
+            as_asked: AsAsked { issued_token_type: true, ..NOTHING },
+            subject: asks_for_others.then_some(Rule::NotTheGateway),
+        }
     }
 
-    /// Whether a token meets this that is known not to name the gateway.
-    pub fn is_met_by_others(&self) -> bool {
-        !matches!(self.subject, Some(Rule::TheSource(_)))
+    /// Looks at a token that was just issued.
+    pub fn look(
+        &self,
+        profile: &Profile,
+        issued: &Issued,
+        subject: &Subject<'_>,
+        names: &Names<'_>,
+    ) -> Look {
+        let as_asked = AsAsked::of(issued, subject);
+        let token = issued.token.expose();
+        let is_right = self.check_subject(profile, token, subject, names).is_ok();
+        let findings = Findings { as_asked, names_another: self.subject.is_some() && is_right };
+        Look { findings, is_expected: is_right && self.judge(findings).is_ok() }
     }
 
-    /// Whether nothing is expected.
-    pub fn is_off(&self) -> bool {
-        *self == Self::OFF
+    /// Judges a token by what is known of it.
+    ///
+    /// # Errors
+    /// It is not what is expected ([`FailureKind::BadAnswer`]).
+    pub fn judge(&self, findings: Findings) -> Result<(), Failure> {
+        let is = findings.as_asked;
+        let reason = if self.as_asked.issued_token_type && !is.issued_token_type {
+            "the issued_token_type of the answer is not the requested_token_type, or it is that of a \
+             refresh or ID token, which was not asked for (STSExpect)"
+        } else if self.as_asked.audience && !is.audience {
+            "the token does not say that it is for the audience or resource that was asked for \
+             (STSExpect)"
+        } else if self.as_asked.scope && !is.scope {
+            "the token does not have the scope that was asked for (STSExpect)"
+        } else {
+            return Ok(());
+        };
+        Err(Failure::new(FailureKind::BadAnswer, reason))
+    }
+
+    /// Whether the subject of a token is still to be looked at: a token that many use is read once.
+    pub fn needs_subject(&self, findings: Findings) -> bool {
+        match self.subject {
+            None => false,
+            Some(Rule::NotTheGateway) => !findings.names_another,
+            Some(Rule::TheSource(_)) => true,
+        }
     }
 
     /// Whether the gateway has a name that a token could be compared with.
@@ -90,11 +159,11 @@ impl Expect {
         Ok(())
     }
 
-    /// Compares a target token with what it was asked for.
+    /// Compares the subject of a target token with what it was asked for.
     ///
     /// # Errors
     /// It is not what is expected ([`FailureKind::BadAnswer`]).
-    pub fn check(
+    pub fn check_subject(
         &self,
         profile: &Profile,
         target: &[u8],
@@ -205,10 +274,13 @@ pub enum ExpectError {
     #[error("\"off\" stands alone")]
     Off,
     /// A word that comes twice.
-    #[error("\"subject\" is given twice")]
+    #[error("a word is given twice")]
     Repeated,
     /// Another word.
-    #[error("the words that are allowed are \"subject\", \"subject=claim\" and \"off\"")]
+    #[error(
+        "the words that are allowed are \"issued_token_type\", \"audience\", \"scope\", \"subject\", \
+         \"subject=claim\" and \"off\""
+    )]
     Unknown,
 }
 
@@ -221,6 +293,11 @@ pub enum ExpectError {
 )]
 pub struct Nameless;
 
+const NOTHING: AsAsked = AsAsked { issued_token_type: false, audience: false, scope: false };
+
+const ISSUED_TOKEN_TYPE: &str = "issued_token_type";
+const AUDIENCE: &str = "audience";
+const SCOPE: &str = "scope";
 const SUBJECT: &str = "subject";
 const OFF: &str = "off";
 

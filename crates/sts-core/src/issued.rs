@@ -109,6 +109,22 @@ pub struct Issued {
     pub expiry: Expiry,
     /// What of that could not be read.
     pub doubt: Option<Doubt>,
+    /// The `issued_token_type` of an answer of OAuth (RFC 8693, section 2.2.1).
+    pub issued_token_type: Told,
+    /// The `scope` of an answer of OAuth (RFC 6749, section 5.1).
+    pub scope: Told,
+}
+
+/// What an answer says beside its token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Told {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// This.
+    Text(Box<str>),
+    /// Something that is no text.
+    Unreadable,
 }
 
 #[cfg(test)]

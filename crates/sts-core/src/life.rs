@@ -83,7 +83,7 @@ mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     use super::*;
-    use crate::issued::TokenType;
+    use crate::issued::{TokenType, Told};
     use crate::secret::Secret;
     use crate::source::claims;
 
@@ -106,6 +106,8 @@ mod tests {
             expires_in,
             expiry: Expiry::Unsaid,
             doubt: None,
+            issued_token_type: Told::Nothing,
+            scope: Told::Nothing,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::granted::CacheStatus;
 use crate::heartbeat;
 use crate::host::{Ask, Host};
 use crate::lease::Lease;
-use crate::token::{About, Token, Validity};
+use crate::token::{Token, Validity};
 use crate::waiting::{Waiting, lost};
 
 /// Milliseconds between two looks for another worker's answer, at first and at last: all that wait have
@@ -196,10 +196,10 @@ impl<H: Host> Flight<H> {
         self.waiting.borrow_mut().retain(|waiting| !Rc::ptr_eq(waiting, caller));
         match outcome {
             Ok(mut token) => {
-                if token.about == About::Unexpected {
-                    lease.share_nothing();
-                } else {
+                if token.look.is_expected {
                     token.kept = lease.complete(&token, caller.ask());
+                } else {
+                    lease.share_nothing();
                 }
                 let token = Rc::new(token);
                 let granted = token.shared(caller.ask().policy(), CacheStatus::Miss);

@@ -3,10 +3,11 @@
 use std::ops::Deref;
 use std::rc::Rc;
 
+use sts_core::expect::Findings;
 use sts_core::issued::TokenType;
 use sts_core::target::Target;
 
-use crate::token::{About, Token};
+use crate::token::Token;
 
 /// A token that a request may use.
 pub struct Granted {
@@ -18,8 +19,8 @@ pub struct Granted {
     pub status: CacheStatus,
     /// Milliseconds since 1970 up to which others may use it too; 0 where it is kept nowhere.
     pub until: u64,
-    /// What is known of its subject.
-    pub about: About,
+    /// What is known of it besides (`STSExpect`).
+    pub findings: Findings,
 }
 
 /// A token of one request alone, or one that several got from the same call.

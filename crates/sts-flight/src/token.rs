@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use sts_core::expect::Look;
 use sts_core::issued::TokenType;
 use sts_core::life::LifePolicy;
 use sts_core::target::Target;
@@ -20,20 +21,8 @@ pub struct Token {
     pub unbound: bool,
     /// It lies in a cache, where others find it.
     pub kept: bool,
-    /// What is known of its subject.
-    pub about: About,
-}
-
-/// What a look at the subject of a token has shown (`STSExpect`). The name of the gateway is a part of
-/// the key, so what is known of a token holds for all that ask for the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum About {
-    /// It does not name the gateway.
-    Other,
-    /// It is not what the location that called expects: it is not kept.
-    Unexpected,
-    /// No location that expects anything has looked.
-    Unknown,
+    /// What is known of it besides. What its location does not expect is not kept.
+    pub look: Look,
 }
 
 /// For how long a token is good. Times are milliseconds since 1970.
@@ -67,7 +56,7 @@ impl Token {
             until: self.until(policy),
             token_type: self.token_type,
             status,
-            about: self.about,
+            findings: self.look.findings,
             token: Held::Own(self.token),
         }
     }
@@ -78,7 +67,7 @@ impl Token {
             until: self.until(policy),
             token_type: self.token_type.clone(),
             status,
-            about: self.about,
+            findings: self.look.findings,
             token: Held::Shared(self.clone()),
         }
     }

@@ -1,12 +1,13 @@
 //! What is known of a token besides itself, as it lies in the zone: a note of 64 bits, and the word for
 //! its type before the token where that needs one.
 
+use sts_core::expect::{AsAsked, Findings, Look};
 use sts_core::issued::TokenType;
 use sts_core::secret::Secret;
 use sts_zone::zone::Kept;
 
 use crate::nginx::clock;
-use sts_flight::token::{About, Token, Validity};
+use sts_flight::token::{Token, Validity};
 
 /// What a note says of the type of a token. The word for another type stands before the token: its
 /// length in a byte, and itself.
@@ -19,7 +20,12 @@ const TYPES: u64 = NOT_APPLICABLE | TYPE_UNSAID | OTHER_TYPE;
 const UNBOUND: u64 = 2;
 
 /// Set in the note of a token that was looked at, and is not about the gateway.
-const ABOUT_OTHER: u64 = 16;
+const NAMES_ANOTHER: u64 = 16;
+
+/// Set in the note of a token that is in this as it was asked for.
+const OF_TYPE: u64 = 32;
+const OF_AUDIENCE: u64 = 64;
+const OF_SCOPE: u64 = 128;
 
 /// The upper half of a note: seconds for which the token is good, as far as the STS and the tokens
 /// say; all ones when they say nothing.
@@ -36,9 +42,17 @@ pub(super) fn of(token: &Token) -> u64 {
         TokenType::Other(_) => OTHER_TYPE,
         TokenType::Unsaid => TYPE_UNSAID,
     };
-    let bound = if token.unbound { UNBOUND } else { 0 };
-    let about = if token.about == About::Other { ABOUT_OTHER } else { 0 };
-    seconds << GOOD_FOR_SHIFT | kind | bound | about
+    let Findings { as_asked, names_another } = token.look.findings;
+    let AsAsked { issued_token_type, audience, scope } = as_asked;
+    let flags = [
+        (token.unbound, UNBOUND),
+        (names_another, NAMES_ANOTHER),
+        (issued_token_type, OF_TYPE),
+        (audience, OF_AUDIENCE),
+        (scope, OF_SCOPE),
+    ];
+    let flags = flags.iter().filter(|(is_set, _)| *is_set).fold(0, |all, (_, flag)| all | flag);
+    seconds << GOOD_FOR_SHIFT | kind | flags
 }
 
 /// The token with the word for its type before it, where it has one that needs to be remembered.
@@ -74,9 +88,18 @@ pub(super) fn is_unbound(note: u64) -> bool {
     note & UNBOUND != 0
 }
 
-/// What is known of the subject of a token.
-pub(super) fn about(note: u64) -> About {
-    if note & ABOUT_OTHER == 0 { About::Unknown } else { About::Other }
+/// What is known of a token besides. One that is kept was what its first user expected.
+pub(super) fn look(note: u64) -> Look {
+    let is_set = |flag| note & flag != 0;
+    let as_asked = AsAsked {
+        issued_token_type: is_set(OF_TYPE),
+        audience: is_set(OF_AUDIENCE),
+        scope: is_set(OF_SCOPE),
+    };
+    Look {
+        findings: Findings { as_asked, names_another: is_set(NAMES_ANOTHER) },
+        is_expected: true,
+    }
 }
 
 /// For how long a token is good that lies in the zone.

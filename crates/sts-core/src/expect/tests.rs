@@ -44,7 +44,7 @@ fn check(words: &str, protocol: Protocol, target: &str, source: &str) -> Result<
     let expect = Expect::parse(&words).unwrap();
     let subject = Subject { source: source.as_bytes(), parameters: &[] };
     let profile = profile(protocol);
-    let checked = expect.check(&profile, target.as_bytes(), &subject, &Names::default());
+    let checked = expect.check_subject(&profile, target.as_bytes(), &subject, &Names::default());
     checked.map_err(|failure| {
         assert_eq!(failure.kind, FailureKind::BadAnswer);
         failure.reason
@@ -96,7 +96,7 @@ fn each_name_of_the_gateway_counts() {
     profile.client_id = Some("client".to_owned());
     let subject = Subject { source: b"s", parameters: &[] };
     let refused = |name: &str, names: &Names<'_>| {
-        expect.check(&profile, sub(name).as_bytes(), &subject, names).is_err()
+        expect.check_subject(&profile, sub(name).as_bytes(), &subject, names).is_err()
     };
     let names = Names { client_id: Some(b"evaluated"), username: Some(b"user") };
     for name in ["gateway", "client", "evaluated"] {
@@ -159,7 +159,7 @@ fn the_user_of_credentials_is_known() {
     let profile = profile(Protocol::OAuth(&password::GRANT));
     let subject = Subject { source: b"password", parameters: &[] };
     let names = Names { client_id: None, username: Some(b"alice") };
-    let said = |name: &str| expect.check(&profile, sub(name).as_bytes(), &subject, &names);
+    let said = |name: &str| expect.check_subject(&profile, sub(name).as_bytes(), &subject, &names);
     assert!(said("alice").is_ok() && said("bob").is_err());
 }
 
@@ -171,17 +171,18 @@ fn a_gateway_that_asks_for_others_expects_a_token_for_others() {
             s.version = Version::Trust14;
         })
     };
-    let subject = Expect::parse(&["subject"]).unwrap();
+    let subject = Expect::parse(&["subject", "issued_token_type"]).unwrap();
+    let of_type = Expect::parse(&["issued_token_type"]).unwrap();
     for token_as in [TokenAs::OnBehalfOf, TokenAs::ActAs] {
         assert_eq!(Expect::default_of(&asks(token_as)), subject);
     }
-    assert_eq!(Expect::default_of(&asks(TokenAs::Security)), Expect::OFF);
+    assert_eq!(Expect::default_of(&asks(TokenAs::Security)), of_type);
     for protocol in [
         Protocol::OAuth(&token_exchange::GRANT),
         Protocol::OAuth(&password::GRANT),
         Protocol::OAuth(&client_credentials::GRANT),
     ] {
-        assert_eq!(Expect::default_of(&protocol), Expect::OFF);
+        assert_eq!(Expect::default_of(&protocol), of_type);
     }
     // A token of the gateway is about the gateway.
     assert_eq!(
@@ -195,9 +196,12 @@ fn a_gateway_that_asks_for_others_expects_a_token_for_others() {
 fn words_are_strict() {
     for (words, error) in [
         (&["subjects"][..], ExpectError::Unknown),
-        (&["audience"], ExpectError::Unknown),
+        (&["audiences"], ExpectError::Unknown),
+        (&["audience=a"], ExpectError::Unknown),
+        (&["audience", "scope", "audience"], ExpectError::Repeated),
+        (&["issued_token_type", "issued_token_type"], ExpectError::Repeated),
         (&["Subject"], ExpectError::Unknown),
-        (&["subject", "scope"], ExpectError::Unknown),
+        (&["scope", "off"], ExpectError::Off),
         (&["subject="], ExpectError::Claim),
         (&["subject=a b"], ExpectError::Claim),
         (&["subject", "subject=sub"], ExpectError::Repeated),
@@ -206,9 +210,37 @@ fn words_are_strict() {
     ] {
         assert_eq!(Expect::parse(words), Err(error), "{words:?}");
     }
-    assert!(Expect::parse(&["off"]).unwrap().is_off());
-    assert!(Expect::parse(&["subject"]).unwrap().is_met_by_others());
-    assert!(!Expect::parse(&["subject=a=b"]).unwrap().is_met_by_others());
+    assert_eq!(Expect::parse(&["off"]).unwrap(), Expect::OFF);
+}
+
+#[test]
+fn what_is_known_of_a_token_is_judged_without_it() {
+    let as_asked = AsAsked { issued_token_type: true, audience: true, scope: true };
+    let all = Findings { as_asked, names_another: true };
+    let none = Findings::default();
+    for (word, findings) in [
+        (
+            "issued_token_type",
+            Findings { as_asked: AsAsked { issued_token_type: false, ..as_asked }, ..all },
+        ),
+        ("audience", Findings { as_asked: AsAsked { audience: false, ..as_asked }, ..all }),
+        ("scope", Findings { as_asked: AsAsked { scope: false, ..as_asked }, ..all }),
+    ] {
+        let expect = Expect::parse(&[word]).unwrap();
+        assert_eq!(expect.judge(all), Ok(()), "{word}");
+        let failure = expect.judge(findings).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::BadAnswer);
+        assert!(failure.reason.contains(word) && failure.reason.contains("STSExpect"), "{failure}");
+        for other in ["issued_token_type", "audience", "scope", "subject", "subject=sub", "off"] {
+            let judged = Expect::parse(&[other]).unwrap().judge(findings);
+            assert_eq!(judged.is_err(), other == word, "{word} {other}");
+        }
+        assert!(!expect.needs_subject(none));
+    }
+    let needs = |words: &str, findings| Expect::parse(&[words]).unwrap().needs_subject(findings);
+    assert!(needs("subject", none) && !needs("subject", all));
+    assert!(needs("subject=a=b", none) && needs("subject=a=b", all));
+    assert!(!needs("off", none));
 }
 
 #[test]
@@ -236,7 +268,7 @@ proptest! {
         let passes = |name: &str| {
             let token = token(name);
             let subject = Subject { source: token.as_bytes(), parameters: &[] };
-            expect.check(&profile, token.as_bytes(), &subject, &Names::default()).is_ok()
+            expect.check_subject(&profile, token.as_bytes(), &subject, &Names::default()).is_ok()
         };
         let written = if upper { name.to_uppercase() } else { name.clone() };
         prop_assert!(!passes(&written));

@@ -1,10 +1,12 @@
 //! The answers that a token comes of.
 
+use sts_core::expect::Expect;
 use sts_core::expiry::Expiry;
 use sts_core::issued::TokenType;
 use sts_core::life::{Life, good_for};
+use sts_core::profile::{Names, Parameter, Subject};
 
-use crate::vector::{NOW, Vector, all, grant, wstrust};
+use crate::vector::{NOW, Vector, all, grant, profile, wstrust};
 
 /// Name, and seconds that the token is good for.
 const OAUTH: [(&str, Option<u64>); 38] = [
@@ -62,6 +64,52 @@ fn every_answer_of_an_oauth_server_with_a_token_is_taken() {
             _ => TokenType::Bearer,
         };
         assert_eq!(issued.token_type, token_type, "{name}");
+    }
+}
+
+/// The type that a question asked for, where it named one.
+const REQUESTED: [(&str, &str); 8] = [
+    ("dex/requested-id-token", "id_token"),
+    ("keycloak/otx-id-token", "id_token"),
+    ("keycloak/requested-id-token", "id_token"),
+    ("keycloak-v1/refresh-token", "refresh_token"),
+    ("keycloak-v1/saml", "saml2"),
+    ("zitadel-oidc/otx-access-token", "access_token"),
+    ("zitadel-oidc/otx-id-token-source", "access_token"),
+    ("zitadel-oidc/otx-requested-id-token", "id_token"),
+];
+
+/// Servers that issue a refresh token, or say so, where none is named.
+const REFRESH_UNASKED: [&str; 4] = [
+    "keycloak-v1/no-audience-ok",
+    "keycloak-v1/ok",
+    "zitadel-oidc/otx-default-is-refresh-token",
+    "zitadel-oidc/otx-scope-openid",
+];
+
+#[test]
+fn by_default_an_answer_of_another_type_is_refused() {
+    for (name, _) in OAUTH {
+        let file = format!("oauth/{name}");
+        let protocol = grant(&file);
+        let issued = Vector::load(&file).read(protocol.clone());
+        let issued = issued.unwrap_or_else(|failure| panic!("{name}: {failure}"));
+        let requested = REQUESTED.iter().find(|(known, _)| *known == name);
+        let parameters: Vec<_> = requested
+            .iter()
+            .map(|(_, value)| Parameter { name: "requested_token_type", value: value.as_bytes() })
+            .collect();
+        let subject = Subject { source: b"s", parameters: &parameters };
+        let expect = Expect::default_of(&protocol);
+        let look = expect.look(&profile(protocol), &issued, &subject, &Names::default());
+        assert_eq!(look.is_expected, !REFRESH_UNASKED.contains(&name), "{name}");
+        // Of these an answer is what it says when that is asked for.
+        let parameters = [Parameter { name: "requested_token_type", value: b"refresh_token" }];
+        let subject = Subject { parameters: &parameters, ..subject };
+        if REFRESH_UNASKED.contains(&name) {
+            let profile = profile(grant(&file));
+            assert!(expect.look(&profile, &issued, &subject, &Names::default()).is_expected);
+        }
     }
 }
 

@@ -50,19 +50,23 @@ impl Vector {
 
     /// What comes of it.
     pub(crate) fn read(&self, protocol: Protocol) -> Result<Issued, Failure> {
-        let profile = Profile {
-            protocol,
-            endpoint: Endpoint::parse("https://sts.example/token").unwrap(),
-            auth: ClientAuth::none(),
-            client_id: None,
-        };
         let answer = Incoming {
             status: self.status,
             headers: &self.headers,
             body: &self.body,
             known: &Known::nothing,
         };
-        profile.response(&answer, &Now { wall: NOW, entropy: || Ok([0; 32]) })
+        profile(protocol).response(&answer, &Now { wall: NOW, entropy: || Ok([0; 32]) })
+    }
+}
+
+/// A profile with nothing but its protocol.
+pub(crate) fn profile(protocol: Protocol) -> Profile {
+    Profile {
+        protocol,
+        endpoint: Endpoint::parse("https://sts.example/token").unwrap(),
+        auth: ClientAuth::none(),
+        client_id: None,
     }
 }
 

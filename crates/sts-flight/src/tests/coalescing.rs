@@ -6,7 +6,6 @@ use super::world::{
     ModelCache, advance, answer, calls, fail, refused, request, request_alone, request_checked,
     running, tasks_of, token, wants,
 };
-use crate::token::About;
 
 #[test]
 fn the_first_request_is_a_miss_and_those_that_join_are_coalesced() {
@@ -161,7 +160,7 @@ fn a_token_of_an_unexpected_subject_is_shared_with_those_that_wait_but_not_kept(
     let cache = ModelCache::of_one();
     let (mut first, mut second) = (request(&cache, &wants()), request(&cache, &wants()));
     let mut unexpected = token("the gateway's", 60);
-    unexpected.about = About::Unexpected;
+    unexpected.look.is_expected = false;
     answer(0, unexpected);
     // What each location makes of it, it says where the token is used.
     assert_eq!(first.sees(), "MISS the gateway's");

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use sts_core::cache_key::CacheKey;
 use sts_core::error::{Failure, FailureKind};
+use sts_core::expect::{Findings, Look};
 use sts_core::issued::TokenType;
 use sts_core::life::LifePolicy;
 use sts_core::secret::Secret;
@@ -23,7 +24,7 @@ pub(super) use self::sts::{LEFT, Wants, answer, calls, fail, running, send, sent
 use crate::failed::{Exceeded, Failed};
 use crate::flights::{Lookup, lookup};
 use crate::granted::Granted;
-use crate::token::{About, Token, Validity};
+use crate::token::{Token, Validity};
 use crate::waiting::Waiting;
 
 /// The wall clock is ahead of the other one, as it is anywhere.
@@ -142,7 +143,7 @@ pub(super) fn token(text: &str, good_for: u64) -> Token {
         },
         unbound: true,
         kept: false,
-        about: About::Unknown,
+        look: Look { findings: Findings::default(), is_expected: true },
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::error::Category;
 
 use crate::excerpt::{description, excerpt};
 use crate::expiry::Expiry;
-use crate::issued::{Issued, TokenType};
+use crate::issued::{Issued, TokenType, Told};
 use crate::json::Member;
 use crate::known::Known;
 use crate::life::Doubt;
@@ -33,9 +33,17 @@ impl<'a> Body<'a> {
                 Category::Data => "a member of the JSON object is given twice",
                 _ => "the body is no well-formed JSON object",
             })?;
-        let Members { access_token, token_type, expires_in, error, error_description } = members;
+        let Members {
+            access_token,
+            token_type,
+            expires_in,
+            issued_token_type,
+            scope,
+            error,
+            error_description,
+        } = members;
         Ok(Self {
-            token: Token { access_token, token_type, expires_in },
+            token: Token { access_token, token_type, expires_in, issued_token_type, scope },
             error: error.map(|code| OauthError { code, description: error_description }),
         })
     }
@@ -49,6 +57,8 @@ struct Members<'a> {
     access_token: Option<Member<'a>>,
     token_type: Option<Member<'a>>,
     expires_in: Option<Member<'a>>,
+    issued_token_type: Option<Member<'a>>,
+    scope: Option<Member<'a>>,
     error: Option<Member<'a>>,
     error_description: Option<Member<'a>>,
 }
@@ -58,6 +68,8 @@ pub(super) struct Token<'a> {
     access_token: Option<Member<'a>>,
     token_type: Option<Member<'a>>,
     expires_in: Option<Member<'a>>,
+    issued_token_type: Option<Member<'a>>,
+    scope: Option<Member<'a>>,
 }
 
 impl Token<'_> {
@@ -83,6 +95,8 @@ impl Token<'_> {
             expires_in: seconds.map(Option::unwrap_or_default),
             expiry: Expiry::Unsaid,
             doubt: (seconds == Some(None)).then_some(Doubt::ExpiresIn),
+            issued_token_type: told(self.issued_token_type.as_ref()),
+            scope: told(self.scope.as_ref()),
         })
     }
 }
@@ -124,6 +138,14 @@ fn token_type(member: Option<&Member<'_>>, token: &str) -> Result<TokenType, &'s
         return Err("the token_type is longer than any is");
     }
     Ok(TokenType::of(word))
+}
+
+fn told(member: Option<&Member<'_>>) -> Told {
+    match member.map(Member::as_text) {
+        None => Told::Nothing,
+        Some(None) => Told::Unreadable,
+        Some(Some(text)) => Told::Text(text.into()),
+    }
 }
 
 /// A number, or a number in a string; what is negative is over. `None` for anything else.

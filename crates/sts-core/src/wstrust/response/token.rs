@@ -8,7 +8,7 @@ use super::lifetime::Life;
 use super::{confirmation, is_trust_namespace, signature, text, trust_child};
 use crate::encoding;
 use crate::excerpt::excerpt;
-use crate::issued::{Issued, TokenType};
+use crate::issued::{Issued, TokenType, Told};
 use crate::jwt;
 use crate::now::UnixTime;
 use crate::secret::Secret;
@@ -46,7 +46,15 @@ pub(super) fn find(
         return Err("the token is empty".to_owned());
     }
     let Life { expires_in, expiry } = Life::read(best.response, best.token, now);
-    Ok(Issued { token, token_type: TokenType::Unsaid, expires_in, expiry, doubt: None })
+    Ok(Issued {
+        token,
+        token_type: TokenType::Unsaid,
+        expires_in,
+        expiry,
+        doubt: None,
+        issued_token_type: Told::Nothing,
+        scope: Told::Nothing,
+    })
 }
 
 /// A response with a token in it.

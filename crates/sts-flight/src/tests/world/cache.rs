@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use sts_core::cache_key::CacheKey;
+use sts_core::expect::{Findings, Look};
 use sts_core::issued::TokenType;
 use sts_core::secret::Secret;
 use sts_core::target::Target;
@@ -14,7 +15,7 @@ use super::sts::Wants;
 use super::{EPOCH, text};
 use crate::election::{Election, Found};
 use crate::failed::Failed;
-use crate::token::{About, Token, Validity};
+use crate::token::{Token, Validity};
 
 /// Milliseconds without a sign of life after which a call is another worker's.
 pub(in crate::tests) const LEASE: u64 = 2_000;
@@ -154,7 +155,7 @@ impl Election for ModelCache {
             validity: *validity,
             unbound: *unbound,
             kept: true,
-            about: About::Unknown,
+            look: Look { findings: Findings::default(), is_expected: true },
         })
     }
 
