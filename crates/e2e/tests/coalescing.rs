@@ -252,6 +252,37 @@ fn an_answer_that_is_for_one_request_only_is_not_shared() {
 }
 
 #[test]
+fn a_token_that_a_lax_location_asked_for_is_refused_to_a_strict_one_that_waited() {
+    let (scene, gate) = (Scene::new(), Gate::new());
+    let body = r#"{"access_token":"refresh","token_type":"Bearer","expires_in":60,
+        "issued_token_type":"urn:ietf:params:oauth:token-type:refresh_token"}"#;
+    let script = Script::new().hold(&gate).answer(Answer::new(200).body(body));
+    scene.sts.script(When::any(), script);
+    let server = format!(
+        "{STATUS} location /lax {{ %%OTX%% STSExpect off; %%PASS%% }}
+        location /strict {{ %%OTX%% %%PASS%% }}"
+    );
+    let nginx = scene.nginx().server(&server).workers(2).start();
+    let start = |path: &str| nginx.get(path).bearer("alice").start();
+    let mut lax = vec![start("/lax")];
+    assert!(scene.sts.wait_for_calls(1, DEADLINE));
+    lax.extend((1..10).map(|_| start("/lax")));
+    let mut strict: Vec<_> = (0..10).map(|_| start("/strict")).collect();
+    wait_until_waiting(&nginx, "/status", 20);
+
+    gate.open();
+
+    for client in &mut lax {
+        assert_eq!(Seen::by_backend(client.read_response()).token(), "refresh");
+    }
+    for client in &mut strict {
+        client.read_response().expect_status(502);
+    }
+    assert_eq!(scene.sts.call_count(), 1);
+    assert_eq!(scene.backend.requests().len(), 10);
+}
+
+#[test]
 fn different_tokens_never_wait_for_each_other() {
     let (scene, gate) = held_when(When::subject("alice"));
     let nginx = scene.nginx().server("location / { %%OTX%% %%PASS%% }").start();
