@@ -28,8 +28,9 @@ impl AsAsked {
     /// What is as it was asked for.
     pub(super) fn of(issued: &Issued, subject: &Subject<'_>) -> Self {
         let asked = |names: &'static [&str]| {
-            let parameters = subject.parameters.iter();
-            parameters.filter(|it| names.contains(&it.name)).map(|it| it.value)
+            let named = subject.parameters.iter().filter(|it| names.contains(&it.name));
+            // One without a value counts as omitted (RFC 6749, section 3.2).
+            named.map(|it| it.value).filter(|value| !value.is_empty())
         };
         let audiences: Vec<_> = asked(&["audience", "resource"]).collect();
         let scope = asked(&["scope"]).next().unwrap_or_default();
@@ -42,7 +43,7 @@ impl AsAsked {
         };
         Self {
             issued_token_type: is_type(
-                asked(&["requested_token_type"]).next().filter(|value| !value.is_empty()),
+                asked(&["requested_token_type"]).next(),
                 &issued.issued_token_type,
             ),
             audience: audiences.is_empty() || claims.has_audiences(&audiences),

@@ -110,6 +110,8 @@ fn a_token_says_that_it_is_for_each_audience_and_resource() {
         assert_eq!((found(&one), found(&both)), (has_one, has_both), "{claims}");
         assert!(found(&[("scope", "a")]), "nothing is asked");
     }
+    let omitted = [("audience", ""), ("resource", "")];
+    assert!(look(&omitted, "opaque", Told::Nothing, Told::Nothing).audience);
     for opaque in ["opaque", "a.b.c", "<a/>"] {
         assert!(!look(&one, opaque, Told::Nothing, Told::Nothing).audience, "{opaque}");
         assert!(look(&[], opaque, Told::Nothing, Told::Nothing).audience, "{opaque}");
