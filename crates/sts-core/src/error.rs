@@ -3,6 +3,8 @@
 use std::fmt;
 use std::rc::Rc;
 
+use crate::step_up::StepUp;
+
 /// The classes of failure that the client of the gateway can tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailureKind {
@@ -18,6 +20,8 @@ pub enum FailureKind {
     UnsupportedForm,
     /// The STS refused the source token.
     Refused,
+    /// The STS wants the user to prove more of itself before it exchanges the token (RFC 9470).
+    StepUp,
     /// The STS knows the subject and does not allow the exchange.
     Denied,
     /// The STS refused the gateway itself.
@@ -42,6 +46,7 @@ impl FailureKind {
             Self::FormTooLarge => "form_too_large",
             Self::UnsupportedForm => "unsupported_form",
             Self::Refused => "refused",
+            Self::StepUp => "step_up",
             Self::Denied => "denied",
             Self::GatewayRefused => "gateway_refused",
             Self::BadAnswer => "bad_answer",
@@ -56,13 +61,14 @@ impl FailureKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::MissingToken,
         Self::BadToken,
         Self::RepeatedToken,
         Self::FormTooLarge,
         Self::UnsupportedForm,
         Self::Refused,
+        Self::StepUp,
         Self::Denied,
         Self::GatewayRefused,
         Self::BadAnswer,
@@ -79,7 +85,7 @@ impl FailureKind {
     /// The HTTP status that the client gets (RFC 9110, section 15).
     pub const fn status(self) -> u16 {
         match self {
-            Self::MissingToken | Self::BadToken | Self::Refused => 401,
+            Self::MissingToken | Self::BadToken | Self::Refused | Self::StepUp => 401,
             Self::RepeatedToken => 400,
             Self::FormTooLarge => 413,
             Self::UnsupportedForm => 415,
@@ -105,6 +111,9 @@ pub struct Failure {
     pub retry_after: Option<String>,
     /// The codes that the STS gave.
     pub codes: Codes,
+    /// What the client has to do, of a [`FailureKind::StepUp`]; without it, all there is to tell is
+    /// that it has to do something. Behind a pointer, as [`Codes`] are.
+    pub step_up: Option<Rc<StepUp>>,
     /// Why a refusal may be the gateway's own fault.
     pub doubt: Option<Doubt>,
 }
@@ -158,6 +167,7 @@ impl Failure {
             reason: reason.into(),
             retry_after: None,
             codes: Codes::default(),
+            step_up: None,
             doubt: None,
         }
     }

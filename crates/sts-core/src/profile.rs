@@ -182,7 +182,10 @@ impl Profile {
         };
         issued.map_err(|mut failure| {
             // An STS that judges a token is asked at the right place.
-            let has_judged = matches!(failure.kind, FailureKind::Refused | FailureKind::Denied);
+            let has_judged = matches!(
+                failure.kind,
+                FailureKind::Refused | FailureKind::StepUp | FailureKind::Denied
+            );
             let question = advice::of_endpoint(answer, self.endpoint.scheme());
             if let Some(question) = question.filter(|_| !has_judged) {
                 failure.reason.push_str(question);

@@ -31,7 +31,10 @@ pub fn severity(failure: &Failure) -> Severity {
     match failure.kind {
         FailureKind::MissingToken => Severity::Info,
         _ if failure.doubt.is_some() => Severity::Error,
-        FailureKind::BadToken | FailureKind::Refused | FailureKind::Denied => Severity::Warn,
+        FailureKind::BadToken
+        | FailureKind::Refused
+        | FailureKind::StepUp
+        | FailureKind::Denied => Severity::Warn,
         kind if kind.is_of_request() => Severity::Warn,
         _ => Severity::Error,
     }
@@ -69,6 +72,7 @@ mod tests {
             (FailureKind::RepeatedToken, Severity::Warn),
             (FailureKind::UnsupportedForm, Severity::Warn),
             (FailureKind::Refused, Severity::Warn),
+            (FailureKind::StepUp, Severity::Warn),
             (FailureKind::Denied, Severity::Warn),
             (FailureKind::GatewayRefused, Severity::Error),
             (FailureKind::BadAnswer, Severity::Error),
