@@ -46,7 +46,7 @@ fn challenge_text(
         }
     };
     let parameters = match failure.kind {
-        FailureKind::MissingToken => return Ok(Some(text)),
+        FailureKind::MissingToken | FailureKind::MissingActor => return Ok(Some(text)),
         FailureKind::StepUp => StepUp::challenge(failure.step_up.as_deref()),
         _ => "error=\"invalid_token\"".to_owned(),
     };

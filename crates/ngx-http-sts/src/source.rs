@@ -19,6 +19,8 @@ pub(crate) struct Source {
     pub(crate) accepted: bool,
     /// It came with the scheme DPoP.
     pub(crate) with_dpop: bool,
+    /// The token of what acts for the subject, where there is one.
+    pub(crate) actor: Option<SharedSecret>,
     /// Why there is none that could be used, although there is something.
     pub(crate) fault: Option<Failure>,
 }
@@ -32,6 +34,7 @@ impl Source {
             encoding: carrier.source_encoding,
             accepted: false,
             with_dpop: false,
+            actor: None,
             fault: None,
         }
     }

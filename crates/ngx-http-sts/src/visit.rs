@@ -97,7 +97,8 @@ impl Visit<'_> {
             Taken::Refused(status) => return self.refuse_unreadable(status),
         };
         let token = decode(exchange, &source);
-        let values = context.results.show(id, steps, needs, || Values::of(request, exchange))?;
+        let values =
+            context.results.show(id, steps, needs, || Values::of(request, exchange, &source))?;
         let decoded = token.as_ref().unwrap_or(&source.token).expose();
         let key = values.key(exchange, decoded, &context.results.needed(id, steps, needs));
         if let Some(number) = context.same(exchange.id, &key, source.fault.as_ref()) {
@@ -252,7 +253,9 @@ impl Visit<'_> {
         let check = || {
             if matches!(outcome, Outcome::Same(_)) {
                 let token = decode(exchange, source)?;
-                check_bound(exchange, source, &|| source::claims(token.expose()).is_bound)?;
+                let actor = source.actor.as_ref();
+                let is_bound = |token: &SharedSecret| source::claims(token.expose()).is_bound;
+                check_bound(exchange, source, &|| is_bound(&token) || actor.is_some_and(is_bound))?;
             }
             pass::check(&exchange.carrier, granted)?;
             let id = VisitId { request: self.course.id(), visit: self.request.visit() };
@@ -279,12 +282,12 @@ fn check_expected(
     if is_known || expect.is_off() {
         return Ok(());
     }
-    let source = decode(exchange, source)?;
+    let token = decode(exchange, source)?;
     evaluate(&mut || {
-        let values = Values::of(request, exchange).map_err(|OutOfMemory| {
+        let values = Values::of(request, exchange, source).map_err(|OutOfMemory| {
             Failure::new(FailureKind::BadAnswer, "no memory for the values of the request")
         })?;
-        values.check(exchange, source.expose(), granted.token.issued().expose())
+        values.check(exchange, token.expose(), granted.token.issued().expose())
     })
 }
 

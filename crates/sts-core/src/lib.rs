@@ -26,6 +26,7 @@
 //! | [`expiry`] | what a token says of its own end |
 //! | [`jwt`] | what a JWT says of itself |
 //! | [`carry`] | where tokens stand in a request, and how they are taken out and put in |
+//! | [`request_header`] | headers that an operator adds to the calls |
 //! | [`step_up`] | what a client has to do before its token is exchanged |
 //! | [`source`] | what a source token says of itself |
 //! | [`target`] | a target token in the forms that it goes on in |
@@ -60,6 +61,7 @@ pub mod options;
 pub mod parameters;
 pub mod profile;
 pub mod report;
+pub mod request_header;
 mod retry_after;
 pub mod source;
 pub mod source_tag;

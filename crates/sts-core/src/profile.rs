@@ -11,6 +11,7 @@ use crate::issued::Issued;
 use crate::known::Known;
 use crate::now::Now;
 use crate::oauth::grant::{Grant, Source};
+use crate::oauth::token_exchange;
 use crate::secret::Secret;
 use crate::wstrust;
 use crate::wstrust::settings::WsTrust;
@@ -30,6 +31,14 @@ impl Protocol {
         match self {
             Self::OAuth(grant) => grant.name,
             Self::WsTrust(_) => "wstrust",
+        }
+    }
+
+    /// Whether a request can name what acts for the subject (RFC 8693, section 2.1).
+    pub fn takes_actor(&self) -> bool {
+        match self {
+            Self::OAuth(grant) => **grant == token_exchange::GRANT,
+            Self::WsTrust(_) => false,
         }
     }
 

@@ -29,7 +29,7 @@ pub enum Severity {
 /// How much a failure matters.
 pub fn severity(failure: &Failure) -> Severity {
     match failure.kind {
-        FailureKind::MissingToken => Severity::Info,
+        FailureKind::MissingToken | FailureKind::MissingActor => Severity::Info,
         _ if failure.doubt.is_some() => Severity::Error,
         FailureKind::BadToken
         | FailureKind::Refused
@@ -68,6 +68,8 @@ mod tests {
     fn what_is_the_gateways_is_louder_than_what_is_the_clients() {
         for (kind, level) in [
             (FailureKind::MissingToken, Severity::Info),
+            (FailureKind::MissingActor, Severity::Info),
+            (FailureKind::BadHeader, Severity::Warn),
             (FailureKind::BadToken, Severity::Warn),
             (FailureKind::RepeatedToken, Severity::Warn),
             (FailureKind::UnsupportedForm, Severity::Warn),

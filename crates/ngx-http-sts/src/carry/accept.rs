@@ -10,6 +10,7 @@ use sts_core::secret::{Secret, SharedSecret};
 
 use crate::carry::form::{self, Form};
 use crate::conf::Carrier;
+use crate::conf::actor_token::ActorToken;
 use crate::conf::carrier::Accepted;
 use crate::context::{Context, Ended};
 use crate::course::Course;
@@ -54,8 +55,44 @@ pub(crate) fn take(
         Some(ended) => ended.source.clone(),
         None => find(request, context, course, carrier, body.as_ref())?,
     };
+    let source = match &carrier.actor {
+        Some(actor) => with_actor(request, context, course, actor, source)?,
+        None => source,
+    };
     strip(request, carrier, body)?;
     Ok(Taken::Source(source))
+}
+
+/// The source with what acts for it. Without an actor token there is no source that could be used.
+fn with_actor(
+    request: Request<'_>,
+    context: &Context,
+    course: &Course,
+    actor: &ActorToken,
+    source: Source,
+) -> Result<Source, OutOfMemory> {
+    let look = match &actor.place {
+        Some(place) => match seen(request, context, place) {
+            Some(look) => look,
+            None => {
+                let look = look(request, place, &[])?;
+                course.saw(place.text.clone(), look.clone());
+                look
+            }
+        },
+        None => {
+            let value = actor.text.evaluate(request)?;
+            let token = || Look::Token { token: SharedSecret::new(&value), with_dpop: false };
+            if value.is_empty() { Look::Nothing } else { token() }
+        }
+    };
+    let fault = match look {
+        Look::Token { token, .. } => return Ok(Source { actor: Some(token), ..source }),
+        Look::Nothing if actor.is_optional => return Ok(Source { actor: None, ..source }),
+        Look::Nothing => Failure::new(FailureKind::MissingActor, "no actor token"),
+        Look::Unusable(fault) => fault,
+    };
+    Ok(Source { actor: None, fault: source.fault.or(Some(fault)), ..source })
 }
 
 /// The first place that holds a token wins. All are looked at: a token that is there twice is refused
@@ -91,6 +128,7 @@ fn find(
                 accepted: true,
                 with_dpop: with_dpop || came_with_dpop(request, token.expose()),
                 token,
+                actor: None,
                 fault: None,
             },
         };
@@ -209,9 +247,9 @@ pub(crate) fn strip(
     carrier: &Carrier,
     body: Option<Secret>,
 ) -> Result<(), OutOfMemory> {
-    let accept = &carrier.accept;
-    let at = |kind| accept.iter().filter(move |one| one.strip && one.place.kind == kind);
-    let mut changed = strip_fields(request, accept)?;
+    let accept = carrier.taken_from();
+    let at = |kind| accept.clone().filter(move |one| one.strip && one.place.kind == kind);
+    let mut changed = strip_fields(request, carrier)?;
     let without = |text: &[u8], accepted: &Accepted| {
         pairs::remove(text, &accepted.place.name, Likeness::Same)
     };
@@ -237,21 +275,22 @@ pub(crate) fn strip(
         }
     }
     if changed {
-        accept.iter().for_each(|accepted| request.forget_variables(&accepted.tellers));
+        accept.for_each(|accepted| request.forget_variables(&accepted.tellers));
     }
     Ok(())
 }
 
 /// Whether something was there to be removed.
-fn strip_fields(request: Request<'_>, accept: &[Accepted]) -> Result<bool, OutOfMemory> {
+fn strip_fields(request: Request<'_>, carrier: &Carrier) -> Result<bool, OutOfMemory> {
     let strips =
         |one: &&Accepted| one.strip && matches!(one.place.kind, Kind::Header | Kind::Cookie);
-    if !accept.iter().any(|one| strips(&one)) {
+    let stripped = carrier.taken_from().filter(strips);
+    if stripped.clone().next().is_none() {
         return Ok(false);
     }
     let change = |field: Field<'_>| {
         let mut change = Change::Keep;
-        for accepted in accept.iter().filter(strips) {
+        for accepted in stripped.clone() {
             let place = &accepted.place;
             match place.kind {
                 Kind::Header if field.is(&place.name) && carries(accepted, field.value) => {

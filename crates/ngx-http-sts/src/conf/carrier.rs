@@ -8,6 +8,7 @@ use sts_core::carry::{name, variable};
 use sts_core::encoding::Encoding;
 use sts_core::issued::TokenTypes;
 
+use crate::conf::actor_token::ActorToken;
 use crate::conf::argument::Problem;
 use crate::conf::directive::{self, Block, Refusal};
 use crate::conf::settings::Settings;
@@ -20,6 +21,8 @@ pub(crate) struct Carrier {
     pub(crate) accept: Rc<Vec<Accepted>>,
     pub(crate) pass: Rc<Vec<Passed>>,
     pub(crate) variables: Option<Rc<Variables>>,
+    /// What acts for the subject.
+    pub(crate) actor: Option<Rc<ActorToken>>,
     /// What the source comes from: where this is the same, so is the source.
     pub(crate) source_text: Rc<str>,
     /// How a token stands where nothing else is said of it.
@@ -104,6 +107,8 @@ impl Carrier {
             accept,
             pass: settings.pass.clone().unwrap_or_default(),
             variables,
+            // Only a token is acted for.
+            actor: settings.actor_token.clone().filter(|_| has_source),
             source_text,
             source_encoding: settings.source_encoding.flatten(),
             target_encoding: settings.target_encoding.flatten(),
@@ -202,6 +207,19 @@ impl Carrier {
         self.pass.iter().any(|passed| accepts(&passed.place))
     }
 
+    /// The places that tokens are taken from, and removed of: the source's, then the actor's.
+    pub(crate) fn taken_from(&self) -> impl Iterator<Item = &Accepted> + Clone {
+        let actor = self.actor.as_ref().and_then(|actor| actor.place.as_ref());
+        self.accept.iter().chain(actor)
+    }
+
+    /// The names of the target variables.
+    pub(super) fn target_names(&self) -> impl Iterator<Item = &str> {
+        let variables = self.variables.as_ref().map(|variables| variables.target_name.as_str());
+        let passed = self.pass.iter().filter(|passed| passed.target.is_some());
+        variables.into_iter().chain(passed.map(|passed| passed.place.name.as_str()))
+    }
+
     /// The target variables that it names.
     pub(crate) fn targets(&self) -> impl Iterator<Item = usize> {
         let variables = self.variables.as_ref().map(|variables| variables.target);
@@ -215,6 +233,19 @@ impl Carrier {
         }
         let passed = self.pass.iter().find(|passed| passed.target == Some(index))?;
         Some(passed.form(self.target_encoding))
+    }
+}
+
+impl Accepted {
+    /// A place that an actor token stands in.
+    pub(super) fn of_actor(conf: &Conf<'_>, place: Place) -> Result<Self, Reported> {
+        Ok(Self {
+            strip: true,
+            text: format!("actor {}", in_words(&place)).into(),
+            value: None,
+            tellers: tellers(conf, &place)?,
+            place,
+        })
     }
 }
 
@@ -310,7 +341,7 @@ pub(super) fn pass(block: &mut Block<'_>, arguments: &[&str]) -> directive::Acce
     push(&mut block.settings.pass, passed, |known, new| known.place.is_at(&new.place))
 }
 
-fn warn_of_capture(conf: &Conf<'_>, directive: &str, name: &str) {
+pub(super) fn warn_of_capture(conf: &Conf<'_>, directive: &str, name: &str) {
     conf.warn(format_args!(
         "\"{directive}\": \"${name}\" is what the last regular expression has captured, and a \"map\", \
          \"if\" or \"rewrite\" may have another one before the exchange: give the capture a name, as \

@@ -10,6 +10,7 @@ use sts_core::secret::Secret;
 use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
+use crate::conf::actor_token::ActorToken;
 use crate::conf::carrier::{Accepted, Passed, Variables};
 use crate::conf::directive::Part;
 use crate::conf::error_status::ErrorStatuses;
@@ -17,6 +18,7 @@ use crate::conf::grant::Grants;
 use crate::conf::kind::Kind;
 use crate::conf::place::Places;
 use crate::conf::policy::{BoundTokens, Challenge, OnFailure};
+use crate::conf::request_header::RequestHeader;
 use crate::conf::wstrust::WsTrustSettings;
 use crate::nginx::phase::Phase;
 use crate::nginx::tls::Protocols;
@@ -32,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) grants: Grants,
     pub(crate) wstrust: WsTrustSettings,
     pub(crate) parameters: Option<Rc<Vec<Parameter>>>,
+    pub(crate) actor_token: Option<Rc<ActorToken>>,
+    pub(crate) request_headers: Option<Rc<Vec<RequestHeader>>>,
     pub(crate) variables: Option<Rc<Variables>>,
     pub(crate) accept: Option<Rc<Vec<Accepted>>>,
     pub(crate) pass: Option<Rc<Vec<Passed>>>,
@@ -101,6 +105,8 @@ impl Settings {
             grants,
             wstrust,
             parameters,
+            actor_token,
+            request_headers,
             variables,
             accept,
             pass,
@@ -150,6 +156,8 @@ impl Settings {
             inherit(&mut self.cache_expires_in, cache_expires_in);
         }
         self.places.inherit(places, Part::Common);
+        inherit(&mut self.actor_token, actor_token);
+        inherit(&mut self.request_headers, request_headers);
         inherit(&mut self.variables, variables);
         inherit(&mut self.accept, accept);
         inherit(&mut self.pass, pass);
