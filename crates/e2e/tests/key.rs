@@ -674,6 +674,7 @@ static ROWS: &[Row] = &[
     shares("STSAcceptTokenType", OTX, ["", "STSAcceptTokenType Bearer N_A other;"]),
     shares("STSErrorStatus", OTX, ["", "STSErrorStatus invalid_grant 403;"]),
     shares("STSAfterBody", OTX, ["", "STSAfterBody on;"]),
+    shares("STSBypass", OTX, ["", "STSBypass 0;"]),
     shares("STSOnError", OTX, ["", "STSOnError pass;"]),
     shares("STSOnMissing", OTX, ["", "STSOnMissing pass;"]),
     shares("STSMaxResponse", OTX, ["", "STSMaxResponse 9k;"]),

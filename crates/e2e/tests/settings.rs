@@ -536,6 +536,15 @@ static ROWS: &[Row] = &[
     row("STSOnError", "on_error", ON_FAILURE, NO_ON_FAILURE),
     row("STSOnMissing", "on_missing", ON_FAILURE, NO_ON_FAILURE),
     row(
+        "STSBypass",
+        "bypass",
+        &["0", "$host", "$host $arg_a 1", "a b c d e f g"],
+        &[
+            ("", &["number of arguments|must not be empty"]),
+            ("a b c d e f g h", &["number of arguments|1 to 7 words"]),
+        ],
+    ),
+    row(
         "STSErrorStatus",
         "error_status",
         &["invalid_target 401", "RequestFailed 400", "server_error 599"],

@@ -20,6 +20,7 @@
 //! | [`asked`] | what the settings of a protocol ask the STS for |
 //! | [`exchange`] | what a location does with a request, made of its settings |
 //! | [`error_pages`] | error pages that a refused request never gets to see |
+//! | [`bypass`] | requests that are not exchanged |
 //! | [`error_status`] | the status of an error of the STS |
 //! | [`carrier`] | how tokens come in and go out |
 //! | [`cache`] | the shared memory zones |
@@ -29,6 +30,7 @@
 pub(crate) mod actor_token;
 pub(crate) mod argument;
 mod asked;
+pub(crate) mod bypass;
 pub(crate) mod cache;
 pub(crate) mod carrier;
 pub(crate) mod chain;

@@ -4,6 +4,7 @@
 //! request waits for its form or for a call; when the exchange has ended, the target is put in, once,
 //! and the request goes on or is refused.
 
+mod bypass;
 mod steps;
 
 use std::rc::Rc;
@@ -69,6 +70,10 @@ impl Visit<'_> {
         pass::withdraw(request, course)?;
         if course.refusal().is_some_and(|refusal| refusal.binds(exchange)) {
             return self.leave_refused();
+        }
+        // What was refused needs an exchange to go on.
+        if course.refusal().is_none() && exchange.bypass.holds(request)? {
+            return self.bypass();
         }
         if exchange.after_body && request.has_unread_body() {
             match course.read_body(request) {

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use sts_core::carry::place::{Kind, Place};
 use sts_core::carry::variable;
 use sts_core::options::Template;
 use sts_core::parameters::{ACTOR_TOKEN, ACTOR_TOKEN_TYPE, actor_token_type};
@@ -84,47 +83,9 @@ pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> directive::Accep
         carrier::warn_of_capture(block.conf, NAME, capture);
     }
     let text = Text::compile(block.conf, template)?;
-    let place = place(value).map(|place| Accepted::of_actor(block.conf, place)).transpose()?;
+    let place = Accepted::named_by(block.conf, value)?;
+    let place =
+        place.map(|place| Accepted { text: format!("actor {}", place.text).into(), ..place });
     block.settings.actor_token = Some(Rc::new(ActorToken { text, token_type, is_optional, place }));
     Ok(())
-}
-
-/// The place that a value names, where it is one variable that reads a place of the request.
-fn place(value: &str) -> Option<Place> {
-    let name = variable::names(value).next()?;
-    if value != format!("${name}") && value != format!("${{{name}}}") {
-        return None;
-    }
-    let kinds = [("http_", Kind::Header), ("arg_", Kind::Query), ("cookie_", Kind::Cookie)];
-    let (name, kind) = kinds.iter().find_map(|(prefix, kind)| {
-        let (start, rest) = name.split_at_checked(prefix.len())?;
-        (start.eq_ignore_ascii_case(prefix) && !rest.is_empty()).then_some((rest, *kind))
-    })?;
-    let name = if kind == Kind::Header { name.replace('_', "-") } else { name.to_owned() };
-    Some(Place { kind, name, scheme: None, encoding: None })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_variable_of_a_place_is_that_place() {
-        for (value, expected) in [
-            ("$http_x_actor_token", Some((Kind::Header, "x-actor-token"))),
-            ("${http_x_actor}", Some((Kind::Header, "x-actor"))),
-            ("$arg_actor", Some((Kind::Query, "actor"))),
-            ("$cookie_Actor_1", Some((Kind::Cookie, "Actor_1"))),
-            ("$http_", None),
-            ("$actor", None),
-            ("$args", None),
-            ("x$http_x_actor", None),
-            ("$http_x_actor$arg_actor", None),
-            ("literal", None),
-        ] {
-            let found = place(value);
-            let found = found.as_ref().map(|place| (place.kind, place.name.as_str()));
-            assert_eq!(found, expected, "{value}");
-        }
-    }
 }

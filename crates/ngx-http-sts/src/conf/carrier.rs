@@ -43,6 +43,8 @@ pub(crate) struct Variables {
     /// As written.
     pub(crate) source_text: Rc<str>,
     pub(crate) source: Value,
+    /// Where the source stands, if it is nothing but what stands there.
+    pub(crate) place: Option<Accepted>,
     /// Index of the target's name among those of the configuration, and the name.
     pub(crate) target: usize,
     pub(crate) target_name: String,
@@ -209,8 +211,12 @@ impl Carrier {
 
     /// The places that tokens are taken from, and removed of: the source's, then the actor's.
     pub(crate) fn taken_from(&self) -> impl Iterator<Item = &Accepted> + Clone {
-        let actor = self.actor.as_ref().and_then(|actor| actor.place.as_ref());
-        self.accept.iter().chain(actor)
+        self.accept.iter().chain(self.actor_place())
+    }
+
+    /// The place that an actor token is taken from.
+    pub(crate) fn actor_place(&self) -> impl Iterator<Item = &Accepted> + Clone {
+        self.actor.iter().filter_map(|actor| actor.place.as_ref())
     }
 
     /// The names of the target variables.
@@ -237,15 +243,16 @@ impl Carrier {
 }
 
 impl Accepted {
-    /// A place that an actor token stands in.
-    pub(super) fn of_actor(conf: &Conf<'_>, place: Place) -> Result<Self, Reported> {
-        Ok(Self {
+    /// The place that a value names, where it is one variable that reads a place of the request.
+    pub(super) fn named_by(conf: &Conf<'_>, value: &str) -> Result<Option<Self>, Reported> {
+        let Some(place) = place_of(value) else { return Ok(None) };
+        Ok(Some(Self {
             strip: true,
-            text: format!("actor {}", in_words(&place)).into(),
+            text: in_words(&place).into(),
             value: None,
             tellers: tellers(conf, &place)?,
             place,
-        })
+        }))
     }
 }
 
@@ -291,6 +298,7 @@ pub(super) fn variables(block: &mut Block<'_>, arguments: &[&str]) -> directive:
         is_target_alone,
         source_text: source.into(),
         source: Value::compile(block.conf, source)?,
+        place: Accepted::named_by(block.conf, source)?,
         target,
         target_name: name.to_owned(),
     }));
@@ -379,4 +387,44 @@ fn tellers(conf: &Conf<'_>, place: &Place) -> Result<Vec<usize>, Reported> {
         Kind::Cookie => vec!["http_cookie".to_owned(), format!("cookie_{}", place.name)],
     };
     names.iter().map(|name| conf.variable_index(name)).collect()
+}
+
+/// The place that a value names, where it is one variable that reads a place of the request.
+fn place_of(value: &str) -> Option<Place> {
+    let name = variable::names(value).next()?;
+    if value != format!("${name}") && value != format!("${{{name}}}") {
+        return None;
+    }
+    let kinds = [("http_", Kind::Header), ("arg_", Kind::Query), ("cookie_", Kind::Cookie)];
+    let (name, kind) = kinds.iter().find_map(|(prefix, kind)| {
+        let (start, rest) = name.split_at_checked(prefix.len())?;
+        (start.eq_ignore_ascii_case(prefix) && !rest.is_empty()).then_some((rest, *kind))
+    })?;
+    let name = if kind == Kind::Header { name.replace('_', "-") } else { name.to_owned() };
+    Some(Place { kind, name, scheme: None, encoding: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_of_a_place_is_that_place() {
+        for (value, expected) in [
+            ("$http_x_actor_token", Some((Kind::Header, "x-actor-token"))),
+            ("${http_x_actor}", Some((Kind::Header, "x-actor"))),
+            ("$arg_actor", Some((Kind::Query, "actor"))),
+            ("$cookie_Actor_1", Some((Kind::Cookie, "Actor_1"))),
+            ("$http_", None),
+            ("$actor", None),
+            ("$args", None),
+            ("x$http_x_actor", None),
+            ("$http_x_actor$arg_actor", None),
+            ("literal", None),
+        ] {
+            let found = place_of(value);
+            let found = found.as_ref().map(|place| (place.kind, place.name.as_str()));
+            assert_eq!(found, expected, "{value}");
+        }
+    }
 }

@@ -20,6 +20,7 @@ use sts_net::idle::Limits;
 
 use crate::conf::actor_token;
 use crate::conf::argument::{self, Problem};
+use crate::conf::bypass;
 use crate::conf::carrier;
 use crate::conf::chain;
 use crate::conf::directive::{Accepted, Block, Directive, Refusal, directive};
@@ -40,7 +41,7 @@ use crate::nginx::module::Levels;
 use crate::nginx::tls::Protocols;
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 68] = [
+pub(crate) static DIRECTIVES: [Directive; 69] = [
     directive(c"STSExchange", (2, 4), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::words()))
@@ -252,6 +253,7 @@ pub(crate) static DIRECTIVES: [Directive; 68] = [
     .key("phase"),
     directive(c"STSAfterBody", (1, 1), |b, a| once(&mut b.settings.after_body, switch(a)))
         .key("after_body"),
+    directive(c"STSBypass", (1, 7), bypass::add).key("bypass").with_variables(),
     directive(c"STSOnError", (1, 1), |b, a| once(&mut b.settings.on_error, on_failure(a)))
         .key("on_error"),
     directive(c"STSOnMissing", (1, 1), |b, a| once(&mut b.settings.on_missing, on_failure(a)))

@@ -24,6 +24,7 @@ use crate::chain::Slot;
 use crate::conf::actor_token::ActorToken;
 use crate::conf::argument::Problem;
 use crate::conf::asked::Asked;
+use crate::conf::bypass::Bypass;
 use crate::conf::cache;
 use crate::conf::error_status::ErrorStatuses;
 use crate::conf::grant::Username;
@@ -71,6 +72,7 @@ pub(crate) struct Exchange {
     pub(crate) phase: Phase,
     /// The body is read before the exchange is made.
     pub(crate) after_body: bool,
+    pub(crate) bypass: Rc<Bypass>,
     pub(crate) on_error: OnFailure,
     pub(crate) on_missing: OnFailure,
     pub(crate) error_status: Rc<ErrorStatuses>,
@@ -399,6 +401,8 @@ fn build(
     let history = main.histories.of(conf, name_of(&key, parts.chain(actor).chain(headers)));
     let history =
         history.map_err(|_| Problem::from("the zone of what has succeeded cannot be made"))?;
+    let bypass = settings.bypass.clone().unwrap_or_default();
+    bypass.check(&conf.at(settings.places.of("STSBypass")), &carrier);
     let on_error = settings.on_error.unwrap_or(OnFailure::Return);
     Ok(Some(Exchange {
         id: ExchangeId(id),
@@ -423,6 +427,7 @@ fn build(
         username,
         phase: settings.phase.unwrap_or(Phase::PreContent),
         after_body: settings.after_body.unwrap_or(false),
+        bypass,
         on_error,
         on_missing: settings.on_missing.unwrap_or(on_error),
         error_status: settings.error_status.clone().unwrap_or_default(),

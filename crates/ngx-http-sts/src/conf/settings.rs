@@ -11,6 +11,7 @@ use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
 use crate::conf::actor_token::ActorToken;
+use crate::conf::bypass::Bypass;
 use crate::conf::carrier::{Accepted, Passed, Variables};
 use crate::conf::directive::Part;
 use crate::conf::error_status::ErrorStatuses;
@@ -54,6 +55,7 @@ pub(crate) struct Settings {
     pub(crate) timeout: Option<u64>,
     pub(crate) phase: Option<Phase>,
     pub(crate) after_body: Option<bool>,
+    pub(crate) bypass: Option<Rc<Bypass>>,
     pub(crate) on_error: Option<OnFailure>,
     pub(crate) on_missing: Option<OnFailure>,
     pub(crate) error_status: Option<Rc<ErrorStatuses>>,
@@ -123,6 +125,7 @@ impl Settings {
             timeout,
             phase,
             after_body,
+            bypass,
             on_error,
             on_missing,
             error_status,
@@ -172,6 +175,7 @@ impl Settings {
         inherit(&mut self.ciphers, ciphers);
         inherit(&mut self.phase, phase);
         inherit(&mut self.after_body, after_body);
+        inherit(&mut self.bypass, bypass);
         inherit(&mut self.on_error, on_error);
         inherit(&mut self.on_missing, on_missing);
         inherit(&mut self.error_status, error_status);
