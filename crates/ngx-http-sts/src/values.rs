@@ -77,7 +77,7 @@ impl<'e> Values<'e> {
     pub(crate) fn key(&self, exchange: &Exchange, token: &[u8], needed: &Needed<'_>) -> CacheKey {
         let key = &exchange.callee.key;
         let counts = |(header, value): &(&'e RequestHeader, &'e [u8])| {
-            header.is_in_key.then_some(Parameter { name: header.name.as_str(), value: *value })
+            header.is_in_key.then_some(Parameter { name: header.name.as_str(), value })
         };
         let headers: Vec<_> = self.headers.iter().filter_map(counts).collect();
         if needed.is_empty() {

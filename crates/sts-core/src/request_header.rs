@@ -11,6 +11,10 @@ use crate::carry::credentials::is_field_value;
 /// It is no name, or the header is not the operator's to set.
 pub fn check_name(text: &str) -> Result<HeaderName, HeaderError> {
     let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| HeaderError::NotAName)?;
+    // It may stand in a name, where it is meant to start a variable, and names have none.
+    if text.contains('$') {
+        return Err(HeaderError::NotAName);
+    }
     // CGI and its successors read both alike, and a server may be behind one of them.
     let known = name.as_str().replace('_', "-");
     match known.as_str() {
@@ -42,7 +46,9 @@ pub fn is_value(text: &[u8]) -> bool {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum HeaderError {
     /// RFC 9110, section 5.1.
-    #[error("the name of a header is made of letters, digits and some signs, as \"X-Tenant\"")]
+    #[error(
+        "the name of a header is made of letters, digits and some signs, as \"X-Tenant\", and holds no variables"
+    )]
     NotAName,
     /// There is a directive for it.
     #[error("\"Host\" is set by \"STSHost\" (option \"host\")")]

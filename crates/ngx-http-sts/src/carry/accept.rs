@@ -131,7 +131,7 @@ fn with_actor(
         },
         None => {
             let value = actor.text.evaluate(request)?;
-            let token = || Look::Token { token: SharedSecret::new(&value), with_dpop: false };
+            let token = || Look::Token { token: SharedSecret::new(value), with_dpop: false };
             if value.is_empty() { Look::Nothing } else { token() }
         }
     };

@@ -23,7 +23,7 @@ impl Bypass {
     /// Whether a value is neither empty nor `0`, as `proxy_cache_bypass` has it.
     pub(crate) fn holds(&self, request: Request<'_>) -> Result<bool, OutOfMemory> {
         for text in &self.0 {
-            if !matches!(&*text.evaluate(request)?, b"" | b"0") {
+            if !matches!(text.evaluate(request)?, b"" | b"0") {
                 return Ok(true);
             }
         }
