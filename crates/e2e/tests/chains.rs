@@ -362,3 +362,77 @@ fn nginx_does_not_start_with_a_chain_that_leads_nowhere_or_round_or_too_far() {
     let (ok, output) = check(&long(4));
     assert!(ok, "{output}");
 }
+
+/// The gateway's own token acts for the user, and each agent has one of its own.
+const DELEGATION: &str = r#"
+    location @agent {
+        STSExchange cc %%STS%% auth=client_secret_basic&client_id=otxclient&client_secret=2Federate&scope=$arg_agent;
+        STSVariables $agent_token;
+    }
+    location / {
+        %%EXCHANGE%%
+        STSDependsOn @agent;
+        STSVariables $source_token $target_token;
+        STSActorToken $agent_token jwt;
+        STSRequestHeader X-Agent $agent_token;
+        add_header Status $sts_status always;
+        %%PASS%%
+    }
+    location /bypass {
+        %%EXCHANGE%%
+        STSDependsOn @first;
+        STSVariables $first_token $target_token;
+        STSPassTargetTokenIn header;
+        STSBypass 1;
+        add_header Status $sts_status always;
+        proxy_pass %%BACKEND%%;
+    }
+    location @first {
+        %%EXCHANGE%%
+        STSRequestParameter audience first;
+        STSAcceptSourceTokenIn header;
+        STSVariables "" $first_token;
+    }
+"#;
+
+#[test]
+fn the_result_of_one_exchange_acts_for_the_subject_of_the_next() {
+    let scene = Scene::new();
+    let server = DELEGATION.replace("scope=$arg_agent", "params=scope%3D$arg_agent");
+    let nginx = scene.nginx().server(&server).start();
+    let status = |agent: &str| {
+        let response = nginx.get(&format!("/?agent={agent}")).bearer("alice").send();
+        response.expect_status(200).header("Status").map(str::to_owned)
+    };
+    for expected in ["MISS", "HIT"] {
+        for agent in ["a", "b"] {
+            assert_eq!(status(agent).as_deref(), Some(expected), "{agent}");
+        }
+    }
+    let calls = scene.sts.calls();
+    let acting: Vec<_> = calls.iter().filter(|call| call.subject() == Some("alice")).collect();
+    assert_eq!((calls.len(), acting.len()), (4, 2));
+    let actors: BTreeSet<_> = acting.iter().map(|call| call.parameter("actor_token")).collect();
+    assert_eq!(actors.len(), 2);
+    for call in acting {
+        let actor = call.parameter("actor_token").unwrap_or_default();
+        assert!(scene.sts.issued().iter().any(|issued| issued.target == actor), "{actor}");
+        assert_eq!(
+            call.parameter("actor_token_type"),
+            Some("urn:ietf:params:oauth:token-type:jwt")
+        );
+        assert_eq!(call.header("X-Agent").as_deref(), Some(actor));
+    }
+}
+
+#[test]
+fn a_bypass_leaves_out_the_whole_chain_and_keeps_its_source() {
+    let scene = Scene::new();
+    let nginx = scene.nginx().server(DELEGATION.replace("&scope=$arg_agent", "").as_str()).start();
+    let response = nginx.get("/bypass").bearer("alice").send();
+    assert_eq!(response.header("Status"), Some("BYPASS"));
+    let seen = Seen::by_backend(response);
+    assert_eq!(seen.header("Authorization").as_deref(), Some("Bearer alice"));
+    nginx.get("/bypass").header("Authorization", "DPoP alice").send().expect_status(401);
+    assert_eq!(scene.sts.call_count(), 0);
+}

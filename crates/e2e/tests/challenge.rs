@@ -1,9 +1,11 @@
 //! The `WWW-Authenticate` of a 401, and which tokens are refused without a call.
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use devsts::{Answer, Script, When};
 use e2e::nginx::Nginx;
 use e2e::scene::{Scene, Seen, assert_exchanged};
+use serde_json::{Value, json};
 
 fn start(scene: &Scene, more: &str) -> Nginx {
     scene.nginx().server(&format!("location / {{ %%OTX%% {more} %%PASS%% }}")).start()
@@ -55,6 +57,77 @@ fn a_challenge_cannot_be_broken_out_of() {
     let nginx = start(&scene, "STSChallenge 'Bearer realm=\"$arg_realm\"';");
     let response = nginx.get("/?realm=a%0d%0aX-Forged:%20b").send().expect_status(401);
     assert_eq!(response.header("X-Forged"), None);
+}
+
+const CLAIMS: &str = r#"{"access_token":{"polids":{"essential":true,"values":["5"]}}}"#;
+
+/// Has the STS say so of this token.
+fn script(scene: &Scene, token: &str, members: &Value) {
+    let answer = Answer::json(400, members);
+    scene.sts.script(When::subject(token), Script::new().answer(answer));
+}
+
+/// With the words of people, which no client is to see.
+fn script_steps(scene: &Scene) {
+    let description = "AADSTS50079: enroll at <b>evil.example</b>";
+    let authentication = json!({
+        "error": "insufficient_user_authentication", "error_description": description,
+        "acr_values": "urn:mfa urn:pin", "max_age": 300, "error_uri": "https://evil.example/",
+    });
+    script(scene, "stale", &authentication);
+    let claims = json!({
+        "error": "interaction_required", "error_description": description, "claims": CLAIMS,
+        "error_codes": [50079], "suberror": "basic_action",
+    });
+    script(scene, "weak", &claims);
+    let doubtful = json!({
+        "error": "insufficient_user_authentication", "error_description": description,
+        "acr_values": "a\", realm=\"evil", "max_age": 1,
+    });
+    script(scene, "doubtful", &doubtful);
+}
+
+#[test]
+fn a_client_learns_what_it_has_to_do_and_nothing_else_of_what_the_sts_says() {
+    let scene = Scene::new();
+    script_steps(&scene);
+    let more = "error_page 401 = @why;";
+    let why = "location @why { add_header Error $sts_error always; return 401 no; }";
+    let nginx =
+        scene.nginx().server(&format!("location / {{ %%OTX%% {more} %%PASS%% }} {why}")).start();
+    let authentication = "Bearer error=\"insufficient_user_authentication\"";
+    let claims = STANDARD.encode(CLAIMS);
+    for (token, expected) in [
+        ("stale", format!("{authentication}, acr_values=\"urn:mfa urn:pin\", max_age=\"300\"")),
+        ("weak", format!("Bearer error=\"insufficient_claims\", claims=\"{claims}\"")),
+        ("doubtful", authentication.to_owned()),
+    ] {
+        let response = nginx.get("/").bearer(token).send().expect_status(401);
+        assert_eq!(response.all("WWW-Authenticate"), [expected.as_str()], "{token}");
+        assert_eq!(response.header("Error"), Some("step_up"), "{token}");
+        assert!(!format!("{response:?}").contains("evil"), "{token}");
+        assert_eq!(response.text(), "no", "{token}");
+    }
+    assert_eq!(scene.backend.call_count(), 0);
+    let log = nginx.error_log();
+    assert!(log.contains("step_up: HTTP 400, error \"interaction_required\""), "{log}");
+    assert!(!log.contains("has not succeeded since"), "{log}");
+}
+
+#[test]
+fn a_step_up_respects_what_is_said_of_challenges_and_statuses() {
+    let scene = Scene::new();
+    script_steps(&scene);
+    let off = start(&scene, "STSChallenge off;");
+    assert_eq!(challenge(&off, "stale"), None);
+    let own = start(&scene, "STSChallenge 'Bearer realm=\"shop\"';");
+    let expected = "Bearer realm=\"shop\", error=\"insufficient_user_authentication\", \
+                    acr_values=\"urn:mfa urn:pin\", max_age=\"300\"";
+    assert_eq!(challenge(&own, "stale").as_deref(), Some(expected));
+    let statuses = start(&scene, "STSErrorStatus interaction_required 403;");
+    let response = statuses.get("/").bearer("weak").send().expect_status(403);
+    assert_eq!(response.header("WWW-Authenticate"), None);
+    challenge(&statuses, "stale").expect("a challenge, as no status is set for this error");
 }
 
 #[test]

@@ -129,6 +129,33 @@ fn a_thousand_requests_of_two_workers_share_a_failure() {
     assert_eq!(scene.sts.call_count(), 2);
 }
 
+#[test]
+fn what_a_client_has_to_do_reaches_those_that_wait_in_another_worker() {
+    let scene = Scene::new();
+    let gate = Gate::new();
+    let body = r#"{"error":"insufficient_user_authentication","acr_values":"urn:a b","max_age":5}"#;
+    let refusal = Answer::new(400).body(body);
+    scene.sts.script(When::any(), Script::new().hold(&gate).answer(refusal));
+    let nginx = herd(&scene);
+    let mut clients = start_herd(&nginx);
+    wait_until_waiting(&nginx, "/status", HERD);
+
+    gate.open();
+
+    let expected = "Bearer error=\"insufficient_user_authentication\", acr_values=\"urn:a b\", \
+                    max_age=\"5\"";
+    for client in &mut clients {
+        let response = client.read_response().expect_status(401);
+        assert_eq!(response.header("Error"), Some("step_up"));
+        assert_eq!(response.all("WWW-Authenticate"), [expected]);
+    }
+    assert_eq!(scene.sts.call_count(), 1);
+    wait_for("the log", || nginx.read("told.log").lines().count() == HERD);
+    let log = nginx.read("told.log");
+    let workers: BTreeSet<_> = log.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(workers.len(), 2, "one worker served all");
+}
+
 /// Connections to each of two workers, at least so many, by their pids.
 fn connections(nginx: &Nginx, number: usize) -> BTreeMap<i32, Vec<Connection>> {
     let mut connections: BTreeMap<i32, Vec<Connection>> = BTreeMap::new();

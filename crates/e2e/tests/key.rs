@@ -274,6 +274,57 @@ static ROWS: &[Row] = &[
         OTX,
         ["STSRequestParameter x $arg_n;", "STSRequestParameter x $arg_n$arg_none;"],
     ),
+    parts("STSActorToken", OTX, ["", "STSActorToken $http_x_plain;"]),
+    parts("STSActorToken", OTX, ["STSActorToken $http_x_plain;", "STSActorToken $http_x_encoded;"]),
+    parts(
+        "STSActorToken",
+        OTX,
+        ["STSActorToken $http_x_plain;", "STSActorToken $http_x_plain jwt;"],
+    ),
+    shares(
+        "STSActorToken",
+        OTX,
+        ["STSActorToken $http_x_plain;", "STSActorToken $http_x_plain access_token optional;"],
+    ),
+    shares("STSActorToken", OTX, ["", "STSActorToken $http_x_none jwt optional;"]),
+    shares(
+        "STSActorToken",
+        NONE,
+        [
+            "STSType otx; STSOTXEndpoint %%STS%%; STSVariables $source_token $target;
+            STSActorToken $http_x_plain jwt;",
+            "STSExchange otx %%STS%% actor_token=$http_x_plain+jwt;
+            STSVariables $source_token $target;",
+        ],
+    ),
+    parts("STSRequestHeader", OTX, ["", "STSRequestHeader X-Tenant a;"]),
+    parts(
+        "STSRequestHeader",
+        OTX,
+        ["STSRequestHeader X-Tenant a;", "STSRequestHeader X-Tenant b;"],
+    ),
+    parts("STSRequestHeader", OTX, ["STSRequestHeader X-Tenant a;", "STSRequestHeader X-Team a;"]),
+    parts("STSRequestHeader", CC, ["", "STSRequestHeader X-Tenant a;"]),
+    parts("STSRequestHeader", BINARY, ["", "STSRequestHeader X-Tenant a;"]),
+    parts(
+        "STSRequestHeader",
+        OTX,
+        ["STSRequestHeader X-Tenant a;", "STSRequestHeader X-Tenant a key=off;"],
+    ),
+    shares("STSRequestHeader", OTX, ["", "STSRequestHeader X-Tenant a key=off;"]),
+    shares("STSRequestHeader", OTX, ["", "STSRequestHeader X-Tenant '';"]),
+    shares("STSRequestHeader", OTX, ["", "STSRequestHeader X-Tenant $arg_none;"]),
+    shares("STSRequestHeader", OTX, ["", "STSRequestHeader TraceParent $request_id;"]),
+    shares(
+        "STSRequestHeader",
+        NONE,
+        [
+            "STSType otx; STSOTXEndpoint %%STS%%; STSVariables $source_token $target;
+            STSRequestHeader X-Tenant a; STSRequestHeader X-Team $arg_n key=off;",
+            "STSExchange otx %%STS%% request_header=X-Team+$arg_n+key%3Doff+x-tenant+a;
+            STSVariables $source_token $target;",
+        ],
+    ),
     parts("STSOTXClientID", OTX, ["STSOTXClientID a;", "STSOTXClientID b;"]),
     parts("STSOTXClientID", OTX, ["STSOTXClientID a$arg_n;", "STSOTXClientID b$arg_n;"]),
     parts("STSROPC", GRANT, ["STSROPC url=%%STS%%&username=a;", "STSROPC url=%%STS%%&username=b;"]),
@@ -641,6 +692,7 @@ static ROWS: &[Row] = &[
     shares("STSAcceptTokenType", OTX, ["", "STSAcceptTokenType Bearer N_A other;"]),
     shares("STSErrorStatus", OTX, ["", "STSErrorStatus invalid_grant 403;"]),
     shares("STSAfterBody", OTX, ["", "STSAfterBody on;"]),
+    shares("STSBypass", OTX, ["", "STSBypass 0;"]),
     shares("STSOnError", OTX, ["", "STSOnError pass;"]),
     shares("STSOnMissing", OTX, ["", "STSOnMissing pass;"]),
     shares("STSMaxResponse", OTX, ["", "STSMaxResponse 9k;"]),

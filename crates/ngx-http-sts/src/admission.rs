@@ -58,6 +58,8 @@ fn admits(location: &LocationConf, refusal: Refusal) -> bool {
     let Some(settings) = location.settings() else { return false };
     let policy = match refusal.kind() {
         _ if refusal.is_final() => None,
+        // No policy is about requests without an actor.
+        Some(FailureKind::MissingActor) => None,
         Some(FailureKind::MissingToken) => settings.on_missing.or(settings.on_error),
         _ => settings.on_error,
     };

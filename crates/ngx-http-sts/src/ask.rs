@@ -6,18 +6,22 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use sts_core::error::Failure;
+use ::http::{HeaderName, HeaderValue};
+use sts_core::error::{Failure, FailureKind};
+use sts_core::expiry::Expiry;
 use sts_core::life::{self, Doubt, LifePolicy};
 use sts_core::now::UnixTime;
-use sts_core::profile::{Incoming, Names, Subject};
-use sts_core::secret::SharedSecret;
-use sts_core::source::Claims;
+use sts_core::parameters::ACTOR_TOKEN;
+use sts_core::profile::{Incoming, Names, Outgoing, Subject};
+use sts_core::secret::{Secret, SharedSecret};
+use sts_core::source::{self, Claims};
 use sts_core::target::Target;
 use sts_flight::failed::{Exceeded, Failed};
 use sts_flight::host;
 use sts_flight::token::{Token, Validity};
 
 use crate::callee::Callee;
+use crate::conf::request_header::RequestHeader;
 use crate::http::{self, Message};
 use crate::nginx::clock;
 use crate::nginx::log::{self, Level};
@@ -31,6 +35,8 @@ pub(crate) struct Ask {
     /// The source token, decoded.
     pub(crate) token: SharedSecret,
     pub(crate) parameters: Parameters,
+    /// Headers of the call.
+    pub(crate) headers: Vec<Header>,
     pub(crate) client_id: Option<Rc<[u8]>>,
     pub(crate) username: Option<Rc<[u8]>>,
     /// Milliseconds that the request waits for it.
@@ -39,6 +45,21 @@ pub(crate) struct Ask {
     pub(crate) claims: Claims,
     /// The source token was looked at, and is bound to no key of its client.
     pub(crate) unbound: bool,
+}
+
+/// A header of the call, its value evaluated.
+pub(crate) struct Header {
+    pub(crate) name: HeaderName,
+    /// Such as a header can have.
+    pub(crate) value: Secret,
+    pub(crate) may_be_secret: bool,
+}
+
+impl Header {
+    pub(crate) fn new(header: &RequestHeader, value: &[u8]) -> Self {
+        let may_be_secret = header.may_be_secret();
+        Self { name: header.name.clone(), value: Secret::new(value), may_be_secret }
+    }
 }
 
 impl host::Ask for Ask {
@@ -99,7 +120,8 @@ impl Ask {
         let write = || {
             started.set(clock::milliseconds());
             self.with_subject(|subject, names| {
-                let outgoing = callee.profile.request_as(subject, names, &clock::now())?;
+                let mut outgoing = callee.profile.request_as(subject, names, &clock::now())?;
+                self.add_headers(&mut outgoing)?;
                 Message::new(&callee.destination, outgoing)
             })
         };
@@ -113,6 +135,8 @@ impl Ask {
             known: &|| {
                 let mut known = self.with_subject(|subject, _| callee.profile.known(subject));
                 callee.destination.tell(&mut known);
+                let secret = self.headers.iter().filter(|header| header.may_be_secret);
+                secret.for_each(|header| known.add(header.value.expose()));
                 known
             },
         };
@@ -126,7 +150,7 @@ impl Ask {
         }
         callee.history.succeed();
         let sent = UnixTime(started.div_ceil(1000));
-        let life = life::good_for(&issued, self.claims.expiry(self.token.expose()), sent);
+        let life = life::good_for(&issued, self.expiry(), sent);
         if let Some(doubt) = life.doubt {
             callee.tell_of_doubt(doubt);
         }
@@ -141,6 +165,26 @@ impl Ask {
             kept: false,
             look,
         })
+    }
+
+    fn add_headers(&self, outgoing: &mut Outgoing) -> Result<(), Failure> {
+        for Header { name, value, may_be_secret: _ } in &self.headers {
+            let value = HeaderValue::from_bytes(value.expose()).map_err(|_| {
+                Failure::new(FailureKind::BadHeader, format!("the header \"{name}\" has no value"))
+            })?;
+            outgoing.headers.insert(name, value);
+        }
+        Ok(())
+    }
+
+    /// When the source ends, or what acts for it.
+    fn expiry(&self) -> Expiry {
+        let source = self.claims.expiry(self.token.expose());
+        let parameters = self.parameters.list();
+        match parameters.iter().find(|parameter| parameter.name == ACTOR_TOKEN) {
+            Some(actor) => source.and(source::claims(actor.value).expiry(actor.value)),
+            None => source,
+        }
     }
 }
 

@@ -16,18 +16,21 @@
 //! | [`place`] | where directives stand, and what is wrong there |
 //! | [`unmade`] | what is written of exchanges that are never made |
 //! | [`targets`] | the target variables |
-//! | [`parameter`], [`text`] | values that may hold variables |
+//! | [`parameter`], [`request_header`], [`actor_token`], [`text`] | values that may hold variables |
 //! | [`asked`] | what the settings of a protocol ask the STS for |
 //! | [`exchange`] | what a location does with a request, made of its settings |
 //! | [`error_pages`] | error pages that a refused request never gets to see |
+//! | [`bypass`] | requests that are not exchanged |
 //! | [`error_status`] | the status of an error of the STS |
 //! | [`carrier`] | how tokens come in and go out |
 //! | [`cache`] | the shared memory zones |
 //! | [`chain`] | exchanges whose results another one needs |
 //! | [`main`] | what all locations share: targets, destinations, phases |
 
+pub(crate) mod actor_token;
 pub(crate) mod argument;
 mod asked;
+pub(crate) mod bypass;
 pub(crate) mod cache;
 pub(crate) mod carrier;
 pub(crate) mod chain;
@@ -46,6 +49,7 @@ mod outgoing_proxy;
 pub(crate) mod parameter;
 pub(crate) mod place;
 pub(crate) mod policy;
+pub(crate) mod request_header;
 mod ropc_directive;
 pub(crate) mod settings;
 mod targets;

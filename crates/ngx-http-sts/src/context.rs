@@ -53,6 +53,8 @@ pub(crate) enum Outcome {
     Failed(Failure),
     /// As the one of this number.
     Same(usize),
+    /// None was made (`STSBypass`).
+    Bypassed,
 }
 
 /// What its location makes of it. A token that was issued may be one that the location cannot use.
@@ -63,6 +65,8 @@ pub(crate) enum Verdict {
     Passed(FailureKind),
     /// It failed, and the request is refused.
     Refused(FailureKind),
+    /// It was not made, and the request goes on with its source.
+    Bypassed,
 }
 
 impl Context {
@@ -145,7 +149,7 @@ impl Context {
             ended.exchange == exchange
                 && ended.key == *key
                 && ended.source.fault.as_ref() == fault
-                && !matches!(ended.outcome, Outcome::Same(_))
+                && !matches!(ended.outcome, Outcome::Same(_) | Outcome::Bypassed)
         })
     }
 
@@ -157,11 +161,12 @@ impl Context {
         match outcome {
             Outcome::Granted(granted) => Some(Ok(granted)),
             Outcome::Failed(failure) => Some(Err(failure)),
+            Outcome::Bypassed => None,
             // It is of an earlier one, and that is no such itself.
             Outcome::Same(number) => match &self.ended(*number)?.outcome {
                 Outcome::Granted(granted) => Some(Ok(granted)),
                 Outcome::Failed(failure) => Some(Err(failure)),
-                Outcome::Same(_) => None,
+                Outcome::Same(_) | Outcome::Bypassed => None,
             },
         }
     }

@@ -52,7 +52,9 @@ pub(crate) enum Parameters {
 impl Parameters {
     /// `evaluated` is what came of the `configured` ones for a request.
     pub(crate) fn new(configured: &Rc<Vec<Parameter>>, evaluated: &[Evaluated<'_>]) -> Self {
-        if configured.iter().all(|parameter| parameter.text.literal().is_some()) {
+        // More than are configured are those of an actor token.
+        let are_configured = configured.len() == evaluated.len();
+        if are_configured && configured.iter().all(|one| one.text.literal().is_some()) {
             return Self::Fixed(configured.clone());
         }
         let copy = |one: &Evaluated<'_>| (one.name.to_owned(), Secret::new(one.value));

@@ -1,6 +1,8 @@
-//! What the client gets when it does not work: never what the STS said.
+//! What the client gets when it does not work: never what the STS said, but for what [`StepUp`] has
+//! looked at.
 
 use sts_core::error::{Failure, FailureKind};
+use sts_core::step_up::StepUp;
 
 use crate::conf::Challenge;
 use crate::nginx::request::{OutOfMemory, Request};
@@ -13,7 +15,7 @@ pub(crate) fn prepare(
     status: u16,
 ) -> Result<(), OutOfMemory> {
     if status == 401
-        && let Some(text) = challenge_text(request, challenge, failure.kind)?
+        && let Some(text) = challenge_text(request, challenge, failure)?
     {
         request.add_challenge(&text)?;
     }
@@ -27,7 +29,7 @@ pub(crate) fn prepare(
 fn challenge_text(
     request: Request<'_>,
     challenge: &Challenge,
-    kind: FailureKind,
+    failure: &Failure,
 ) -> Result<Option<String>, OutOfMemory> {
     let mut text = match challenge {
         Challenge::Off => return Ok(None),
@@ -43,10 +45,13 @@ fn challenge_text(
             }
         }
     };
-    if kind != FailureKind::MissingToken {
-        // A scheme alone is followed by a space, a parameter by a comma (RFC 9110, section 11.3).
-        text.push_str(if text.contains(' ') { ", " } else { " " });
-        text.push_str("error=\"invalid_token\"");
-    }
+    let parameters = match failure.kind {
+        FailureKind::MissingToken | FailureKind::MissingActor => return Ok(Some(text)),
+        FailureKind::StepUp => StepUp::challenge(failure.step_up.as_deref()),
+        _ => "error=\"invalid_token\"".to_owned(),
+    };
+    // A scheme alone is followed by a space, a parameter by a comma (RFC 9110, section 11.3).
+    text.push_str(if text.contains(' ') { ", " } else { " " });
+    text.push_str(&parameters);
     Ok(Some(text))
 }

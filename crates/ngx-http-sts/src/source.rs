@@ -15,10 +15,12 @@ pub(crate) struct Source {
     pub(crate) text: Rc<str>,
     pub(crate) token: SharedSecret,
     pub(crate) encoding: Option<Encoding>,
-    /// It was found by `STSAcceptSourceTokenIn`.
-    pub(crate) accepted: bool,
+    /// By which `STSAcceptSourceTokenIn` of its location it was found.
+    pub(crate) accepted: Option<usize>,
     /// It came with the scheme DPoP.
     pub(crate) with_dpop: bool,
+    /// The token of what acts for the subject, where there is one.
+    pub(crate) actor: Option<SharedSecret>,
     /// Why there is none that could be used, although there is something.
     pub(crate) fault: Option<Failure>,
 }
@@ -30,8 +32,9 @@ impl Source {
             text: carrier.source_text.clone(),
             token: SharedSecret::new(token),
             encoding: carrier.source_encoding,
-            accepted: false,
+            accepted: None,
             with_dpop: false,
+            actor: None,
             fault: None,
         }
     }

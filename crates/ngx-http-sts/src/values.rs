@@ -5,40 +5,67 @@ use std::rc::Rc;
 
 use sts_core::cache_key::CacheKey;
 use sts_core::error::{Failure, FailureKind};
+use sts_core::parameters::{ACTOR_TOKEN, ACTOR_TOKEN_TYPE};
 use sts_core::profile::{Names, Parameter, Subject};
+use sts_core::request_header::is_value;
 use sts_core::secret::SharedSecret;
 use sts_core::source;
 use sts_flight::flights::{self, Lookup};
 use sts_flight::waiting::Waiting;
 
-use crate::ask::Ask;
+use crate::ask::{Ask, Header};
 use crate::chain::Needed;
 use crate::conf::Exchange;
 use crate::conf::policy::BoundTokens;
+use crate::conf::request_header::RequestHeader;
 use crate::conf::text::Text;
 use crate::nginx::request::{OutOfMemory, Request};
 use crate::parameters::Parameters;
+use crate::source::Source;
 use crate::worker::Nginx;
 
 /// What a request brings to the exchange besides its token.
 pub(crate) struct Values<'e> {
     /// Extra parameters.
     parameters: Vec<Parameter<'e>>,
+    /// Headers of the call.
+    headers: Vec<(&'e RequestHeader, &'e [u8])>,
+    /// The token of what acts for the subject; it is among the parameters.
+    actor: Option<&'e [u8]>,
     names: Names<'e>,
 }
 
 impl<'e> Values<'e> {
-    /// The values as they are for this request.
-    pub(crate) fn of(request: Request<'e>, exchange: &'e Exchange) -> Result<Self, OutOfMemory> {
-        let mut parameters = Vec::with_capacity(exchange.parameters.len());
+    /// The values as they are for this request, the actor token of which was found with its source.
+    pub(crate) fn of(
+        request: Request<'e>,
+        exchange: &'e Exchange,
+        source: &'e Source,
+    ) -> Result<Self, OutOfMemory> {
+        let mut parameters = Vec::with_capacity(OF_ACTOR + exchange.parameters.len());
+        let actor = source.actor.as_ref().map(SharedSecret::expose);
+        let configured = exchange.carrier.actor.as_deref();
+        if let Some((token, actor)) = actor.zip(configured) {
+            parameters.push(Parameter { name: ACTOR_TOKEN, value: token });
+            let value = actor.token_type.as_bytes();
+            parameters.push(Parameter { name: ACTOR_TOKEN_TYPE, value });
+        }
         for parameter in exchange.parameters.iter() {
             if let Some(value) = parameter.evaluate(request)? {
                 parameters.push(Parameter { name: &parameter.name, value });
             }
         }
+        let mut headers = Vec::with_capacity(exchange.request_headers.len());
+        for header in exchange.request_headers.iter() {
+            if let Some(value) = header.evaluate(request)? {
+                headers.push((header, value));
+            }
+        }
         let evaluate = |text: Option<&'e Text>| text.map(|text| text.evaluate(request)).transpose();
         Ok(Self {
             parameters,
+            headers,
+            actor,
             names: Names {
                 client_id: evaluate(exchange.client_id.as_deref())?,
                 username: evaluate(exchange.username.as_deref().map(|username| &username.text))?,
@@ -49,16 +76,22 @@ impl<'e> Values<'e> {
     /// The name of what is asked for; `needed` are the results of other exchanges that it is made of.
     pub(crate) fn key(&self, exchange: &Exchange, token: &[u8], needed: &Needed<'_>) -> CacheKey {
         let key = &exchange.callee.key;
+        let counts = |(header, value): &(&'e RequestHeader, &'e [u8])| {
+            header.is_in_key.then_some(Parameter { name: header.name.as_str(), value })
+        };
+        let headers: Vec<_> = self.headers.iter().filter_map(counts).collect();
         if needed.is_empty() {
-            return key.of_names(&self.subject(token), &self.names);
+            return key.of_request(&self.subject(token), &self.names, &headers, &[]);
         }
         let source = needed.in_key(token);
-        let values: Vec<_> = self.parameters.iter().map(|one| needed.in_key(one.value)).collect();
-        let parameters = self.parameters.iter().zip(&values);
-        let parameters: Vec<_> =
-            parameters.map(|(one, value)| Parameter { name: one.name, value }).collect();
+        let in_key = |all: &[Parameter<'_>]| -> Vec<_> {
+            all.iter().map(|one| needed.in_key(one.value).into_owned()).collect()
+        };
+        let (values, of_headers) = (in_key(&self.parameters), in_key(&headers));
+        let parameters = with_values(&self.parameters, &values);
+        let headers = with_values(&headers, &of_headers);
         let subject = Subject { source: &source, parameters: &parameters };
-        key.of_chain(&subject, &self.names, &needed.keys())
+        key.of_request(&subject, &self.names, &headers, &needed.keys())
     }
 
     /// Compares the subject of what was issued for a source with the one that the location expects
@@ -81,6 +114,14 @@ impl<'e> Values<'e> {
     }
 }
 
+/// The same names with other values.
+fn with_values<'v>(all: &[Parameter<'v>], values: &'v [Vec<u8>]) -> Vec<Parameter<'v>> {
+    all.iter().zip(values).map(|(one, value)| Parameter { name: one.name, value }).collect()
+}
+
+/// The parameters that an actor token is.
+const OF_ACTOR: usize = 2;
+
 /// Takes the token from the cache, or joins a call, or starts one.
 ///
 /// # Errors
@@ -101,14 +142,24 @@ pub(crate) fn start(
     if values.names.username.is_some_and(<[u8]>::is_empty) {
         return missing("no user is named whose password the source token could be");
     }
+    if let Some((header, _)) = values.headers.iter().find(|(_, value)| !is_value(value)) {
+        let reason = format!(
+            "the value of the header \"{}\" holds what no header can (STSRequestHeader)",
+            header.name
+        );
+        return Err(Failure::new(FailureKind::BadHeader, reason));
+    }
     let looked = OnceCell::new();
     let claims = || *looked.get_or_init(|| source::claims(token.expose()));
-    let check = |unbound: bool| check(&|| !unbound && claims().is_bound);
+    let is_bound =
+        || claims().is_bound || values.actor.is_some_and(|it| source::claims(it).is_bound);
+    let check = |unbound: bool| check(&|| !unbound && is_bound());
     // A source that fails the check asks for nothing.
     let ask = || Ask {
         callee: exchange.callee.clone(),
         token: token.clone(),
         parameters: Parameters::new(&exchange.parameters, &values.parameters),
+        headers: values.headers.iter().map(|(header, value)| Header::new(header, value)).collect(),
         client_id: values.names.client_id.map(Rc::from),
         username: values.names.username.map(Rc::from),
         time,

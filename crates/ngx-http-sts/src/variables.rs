@@ -54,6 +54,7 @@ fn fact(request: Request<'_>, fact: usize) -> Option<&[u8]> {
         (Fact::Status, Verdict::Granted) => Some(context.granted(ended)?.status.name().as_bytes()),
         (Fact::Status, Verdict::Passed(_)) => Some(b"PASSED"),
         (Fact::Status, Verdict::Refused(_)) => Some(b"FAILED"),
+        (Fact::Status, Verdict::Bypassed) => Some(b"BYPASS"),
         (Fact::Error, Verdict::Passed(kind) | Verdict::Refused(kind)) => {
             Some(kind.name().as_bytes())
         }
@@ -62,7 +63,7 @@ fn fact(request: Request<'_>, fact: usize) -> Option<&[u8]> {
             let left = until.saturating_sub(clock::milliseconds()) / 1000;
             request.bytes(left.to_string().as_bytes()).ok()
         }
-        (Fact::Error, Verdict::Granted) | (Fact::ExpiresIn, _) => None,
+        (Fact::Error, Verdict::Granted | Verdict::Bypassed) | (Fact::ExpiresIn, _) => None,
     }
 }
 
@@ -81,7 +82,7 @@ impl Reader for Source {
 
 /// `$sts_source_token`: the token that `STSAcceptSourceTokenIn` has found.
 fn source(request: Request<'_>) -> Option<&[u8]> {
-    let ended = request.context()?.last_of(request, |ended| ended.source.accepted)?;
+    let ended = request.context()?.last_of(request, |ended| ended.source.accepted.is_some())?;
     Some(ended.source.token.expose())
 }
 

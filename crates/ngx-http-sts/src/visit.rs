@@ -4,6 +4,7 @@
 //! request waits for its form or for a call; when the exchange has ended, the target is put in, once,
 //! and the request goes on or is refused.
 
+mod bypass;
 mod steps;
 
 use std::rc::Rc;
@@ -69,6 +70,10 @@ impl Visit<'_> {
         if course.refusal().is_some_and(|refusal| refusal.binds(exchange)) {
             return self.leave_refused();
         }
+        // What was refused needs an exchange to go on.
+        if course.refusal().is_none() && exchange.bypass.holds(request)? {
+            return self.bypass();
+        }
         if exchange.after_body && request.has_unread_body() {
             match course.read_body(request) {
                 Reading::Done => {}
@@ -96,7 +101,8 @@ impl Visit<'_> {
             Taken::Refused(status) => return self.refuse_unreadable(status),
         };
         let token = decode(exchange, &source);
-        let values = context.results.show(id, steps, needs, || Values::of(request, exchange))?;
+        let values =
+            context.results.show(id, steps, needs, || Values::of(request, exchange, &source))?;
         let decoded = token.as_ref().unwrap_or(&source.token).expose();
         let key = values.key(exchange, decoded, &context.results.needed(id, steps, needs));
         if let Some(number) = context.same(exchange.id, &key, source.fault.as_ref()) {
@@ -251,7 +257,9 @@ impl Visit<'_> {
         let check = || {
             if matches!(outcome, Outcome::Same(_)) {
                 let token = decode(exchange, source)?;
-                check_bound(exchange, source, &|| source::claims(token.expose()).is_bound)?;
+                let actor = source.actor.as_ref();
+                let is_bound = |token: &SharedSecret| source::claims(token.expose()).is_bound;
+                check_bound(exchange, source, &|| is_bound(&token) || actor.is_some_and(is_bound))?;
             }
             pass::check(&exchange.carrier, granted)?;
             let id = VisitId { request: self.course.id(), visit: self.request.visit() };
@@ -277,12 +285,12 @@ fn check_expected(
     if !expect.needs_subject(granted.findings) {
         return Ok(());
     }
-    let source = decode(exchange, source)?;
+    let token = decode(exchange, source)?;
     evaluate(&mut || {
-        let values = Values::of(request, exchange).map_err(|OutOfMemory| {
+        let values = Values::of(request, exchange, source).map_err(|OutOfMemory| {
             Failure::new(FailureKind::BadAnswer, "no memory for the values of the request")
         })?;
-        values.check_subject(exchange, source.expose(), granted.token.issued().expose())
+        values.check_subject(exchange, token.expose(), granted.token.issued().expose())
     })
 }
 

@@ -69,16 +69,18 @@ impl ExchangeKey {
 
     /// [`Self::of`], where names depend on the request.
     pub fn of_names(&self, subject: &Subject<'_>, names: &Names<'_>) -> CacheKey {
-        self.of_chain(subject, names, &[])
+        self.of_request(subject, names, &[], &[])
     }
 
-    /// [`Self::of_names`], where the results of other exchanges come first: `needed` are their keys. A
+    /// [`Self::of_names`], where more depends on the request: the headers of the call that may change what
+    /// is issued, and the results of other exchanges that come first. `needed` are the keys of those. A
     /// value that is such a result has to be replaced by [`CacheKey::in_place_of_token`], so that the
     /// key does not change when the result is renewed.
-    pub fn of_chain(
+    pub fn of_request(
         &self,
         subject: &Subject<'_>,
         names: &Names<'_>,
+        headers: &[Parameter<'_>],
         needed: &[CacheKey],
     ) -> CacheKey {
         let Subject { source, parameters } = subject;
@@ -96,6 +98,14 @@ impl ExchangeKey {
         }
         for key in needed {
             fields.push(&key.0);
+        }
+        // No key is that short: all that follows is of headers.
+        if !headers.is_empty() {
+            fields.push(b"headers");
+        }
+        for Parameter { name, value } in headers {
+            fields.push(name.as_bytes());
+            fields.push(value);
         }
         CacheKey(fields.finish())
     }
@@ -283,6 +293,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn headers_part_requests_and_are_no_parameters(
+            a in proptest::collection::vec(("[ab]{0,2}", "[ab]{0,2}"), 0..4), at in 0..5_usize,
+            b in proptest::collection::vec(("[ab]{0,2}", "[ab]{0,2}"), 0..4), bt in 0..5_usize,
+        ) {
+            let exchange = of(&profile("http://a/t", "none", "", None));
+            let key = |pairs: &[(String, String)], at: usize| {
+                let all: Vec<_> =
+                    pairs.iter().map(|(name, value)| Parameter { name, value: value.as_bytes() }).collect();
+                let (parameters, headers) = all.split_at(at);
+                exchange.of_request(&Subject { source: b"s", parameters }, &Names::default(), headers, &[])
+            };
+            let (at, bt) = (at.min(a.len()), bt.min(b.len()));
+            prop_assert_eq!(key(&a, at) == key(&b, bt), (&a, at) == (&b, bt));
+        }
+
         #[test]
         fn different_requests_have_different_keys(
             a in proptest::collection::vec(("[ab]{0,2}", "[ab]{0,2}"), 0..4), sa in "[ab]{0,3}",

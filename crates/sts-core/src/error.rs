@@ -3,11 +3,16 @@
 use std::fmt;
 use std::rc::Rc;
 
+use crate::step_up::StepUp;
+
 /// The classes of failure that the client of the gateway can tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailureKind {
     /// The request has no source token.
     MissingToken,
+    /// The request has no actor token. For its client that is a missing token; what is said of requests
+    /// without a source token does not hold for it.
+    MissingActor,
     /// The source token cannot be used: malformed, bound to a key, not what the protocol needs.
     BadToken,
     /// The request has a source token twice in one place: nobody knows which one is meant.
@@ -16,8 +21,12 @@ pub enum FailureKind {
     FormTooLarge,
     /// The request has a form in its body that cannot be read.
     UnsupportedForm,
+    /// The request has a value that cannot stand in a header of the call.
+    BadHeader,
     /// The STS refused the source token.
     Refused,
+    /// The STS wants the user to prove more of itself before it exchanges the token (RFC 9470).
+    StepUp,
     /// The STS knows the subject and does not allow the exchange.
     Denied,
     /// The STS refused the gateway itself.
@@ -36,12 +45,14 @@ impl FailureKind {
     /// The value of `$sts_error`.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::MissingToken => "missing_token",
+            Self::MissingToken | Self::MissingActor => "missing_token",
             Self::BadToken => "bad_token",
             Self::RepeatedToken => "repeated_token",
             Self::FormTooLarge => "form_too_large",
             Self::UnsupportedForm => "unsupported_form",
+            Self::BadHeader => "bad_header",
             Self::Refused => "refused",
+            Self::StepUp => "step_up",
             Self::Denied => "denied",
             Self::GatewayRefused => "gateway_refused",
             Self::BadAnswer => "bad_answer",
@@ -51,18 +62,20 @@ impl FailureKind {
         }
     }
 
-    /// The kind with a name.
+    /// The kind with a name: of two that have the same for a client, the first.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::MissingToken,
         Self::BadToken,
         Self::RepeatedToken,
         Self::FormTooLarge,
         Self::UnsupportedForm,
+        Self::BadHeader,
         Self::Refused,
+        Self::StepUp,
         Self::Denied,
         Self::GatewayRefused,
         Self::BadAnswer,
@@ -73,14 +86,21 @@ impl FailureKind {
 
     /// Whether it is the request that is wrong and not the token: no policy lets it pass.
     pub const fn is_of_request(self) -> bool {
-        matches!(self, Self::RepeatedToken | Self::FormTooLarge | Self::UnsupportedForm)
+        matches!(
+            self,
+            Self::RepeatedToken | Self::FormTooLarge | Self::UnsupportedForm | Self::BadHeader
+        )
     }
 
     /// The HTTP status that the client gets (RFC 9110, section 15).
     pub const fn status(self) -> u16 {
         match self {
-            Self::MissingToken | Self::BadToken | Self::Refused => 401,
-            Self::RepeatedToken => 400,
+            Self::MissingToken
+            | Self::MissingActor
+            | Self::BadToken
+            | Self::Refused
+            | Self::StepUp => 401,
+            Self::RepeatedToken | Self::BadHeader => 400,
             Self::FormTooLarge => 413,
             Self::UnsupportedForm => 415,
             Self::Denied => 403,
@@ -105,6 +125,9 @@ pub struct Failure {
     pub retry_after: Option<String>,
     /// The codes that the STS gave.
     pub codes: Codes,
+    /// What the client has to do, of a [`FailureKind::StepUp`]; without it, all there is to tell is
+    /// that it has to do something. Behind a pointer, as [`Codes`] are.
+    pub step_up: Option<Rc<StepUp>>,
     /// Why a refusal may be the gateway's own fault.
     pub doubt: Option<Doubt>,
 }
@@ -158,6 +181,7 @@ impl Failure {
             reason: reason.into(),
             retry_after: None,
             codes: Codes::default(),
+            step_up: None,
             doubt: None,
         }
     }
@@ -224,5 +248,7 @@ mod tests {
             assert_eq!(FailureKind::from_name(kind.name()), Some(kind));
         }
         assert_eq!(FailureKind::from_name("other"), None);
+        let missing = FailureKind::MissingActor.name();
+        assert_eq!(FailureKind::from_name(missing), Some(FailureKind::MissingToken));
     }
 }

@@ -23,7 +23,7 @@ impl Expiry {
 
     /// The end of what two things must hold for.
     #[must_use]
-    pub(crate) fn and(self, other: Self) -> Self {
+    pub fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::OneUse, _) | (_, Self::OneUse) => Self::OneUse,
             (Self::Unreadable, _) | (_, Self::Unreadable) => Self::Unreadable,

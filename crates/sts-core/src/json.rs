@@ -14,6 +14,8 @@ pub(crate) enum Member<'a> {
     /// wipes; no token in use has a character that must be escaped.
     Unescaped(Zeroizing<String>),
     Integer(u64),
+    /// A whole number below zero.
+    Negative,
     Float(f64),
     /// `true`, `false`, an array or an object.
     Other,
@@ -24,7 +26,7 @@ impl Member<'_> {
         match self {
             Self::Text(text) => Some(text),
             Self::Unescaped(text) => Some(text),
-            Self::Integer(_) | Self::Float(_) | Self::Other => None,
+            Self::Integer(_) | Self::Negative | Self::Float(_) | Self::Other => None,
         }
     }
 }
@@ -58,7 +60,7 @@ impl<'de> Visitor<'de> for MemberVisitor {
 
     fn visit_i64<E>(self, number: i64) -> Result<Member<'de>, E> {
         // The reader hands only negative numbers here.
-        Ok(Member::Integer(number.try_into().unwrap_or(0)))
+        Ok(number.try_into().map_or(Member::Negative, Member::Integer))
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Member<'de>, E> {

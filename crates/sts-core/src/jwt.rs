@@ -89,6 +89,7 @@ fn time(exp: &Member<'_>) -> Option<UnixTime> {
         Member::Integer(seconds) => Some(UnixTime(*seconds)),
         // The cast saturates.
         Member::Float(seconds) => Some(UnixTime(*seconds as u64)),
+        Member::Negative => Some(UnixTime(0)),
         Member::Other => None,
         Member::Text(_) | Member::Unescaped(_) => {
             let digits = exp.as_text().filter(|text| !text.is_empty())?;

@@ -32,7 +32,7 @@ impl Known {
     }
 
     /// This is one as well.
-    pub(crate) fn add(&mut self, secret: &[u8]) {
+    pub fn add(&mut self, secret: &[u8]) {
         self.add_as(secret, OTHER);
     }
 

@@ -26,6 +26,8 @@
 //! | [`expiry`] | what a token says of its own end |
 //! | [`jwt`] | what a JWT says of itself |
 //! | [`carry`] | where tokens stand in a request, and how they are taken out and put in |
+//! | [`request_header`] | headers that an operator adds to the calls |
+//! | [`step_up`] | what a client has to do before its token is exchanged |
 //! | [`source`] | what a source token says of itself |
 //! | [`target`] | a target token in the forms that it goes on in |
 //! | [`secret`] | types that keep tokens and credentials out of logs |
@@ -59,9 +61,11 @@ pub mod options;
 pub mod parameters;
 pub mod profile;
 pub mod report;
+pub mod request_header;
 mod retry_after;
 pub mod source;
 pub mod source_tag;
+pub mod step_up;
 pub mod target;
 pub mod wstrust;
 

@@ -137,8 +137,7 @@ const PUBLIC: [&str; 6] = [
 ];
 
 /// Parameters whose value is the type of a token (RFC 8693, section 2.1).
-const OF_TOKEN_TYPES: [&str; 3] =
-    ["requested_token_type", "subject_token_type", "actor_token_type"];
+const OF_TOKEN_TYPES: [&str; 3] = ["requested_token_type", "subject_token_type", ACTOR_TOKEN_TYPE];
 
 /// RFC 8693, section 3.
 const TOKEN_TYPES: [(&str, &str); 6] = [
@@ -152,6 +151,35 @@ const TOKEN_TYPES: [(&str, &str); 6] = [
 
 /// RFC 7521, section 4.1.
 pub(crate) const ASSERTION: &str = "assertion";
+
+/// What acts for the subject (RFC 8693, section 2.1).
+pub const ACTOR_TOKEN: &str = "actor_token";
+/// Sent with [`ACTOR_TOKEN`], and never without.
+pub const ACTOR_TOKEN_TYPE: &str = "actor_token_type";
+
+/// The type of an actor token as it is written: the short name of one or its identifier. Without one it
+/// is an access token.
+///
+/// # Errors
+/// It is no URI (RFC 8693, section 3), as a lower-case fragment.
+pub fn actor_token_type(word: Option<&str>) -> Result<String, &'static str> {
+    let word = word.unwrap_or("access_token");
+    if let Some(identifier) = token_type(ACTOR_TOKEN_TYPE, word.as_bytes()) {
+        return Ok(identifier.to_owned());
+    }
+    let is_uri = |(scheme, rest): (&str, &str)| {
+        let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.bytes().all(is_scheme)
+            && !rest.is_empty()
+            && rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'$')
+    };
+    if word.split_once(':').is_some_and(is_uri) {
+        return Ok(word.to_owned());
+    }
+    Err("the type must be access_token, refresh_token, id_token, jwt, saml1, saml2 or a URI")
+}
+
 pub(crate) const CLIENT_ID: &str = "client_id";
 pub(crate) const USERNAME: &str = "username";
 
@@ -230,6 +258,21 @@ mod tests {
         }
         for name in ["scope", "audience", "resource", "token_type", "x_requested_token_type"] {
             assert_eq!(token_type(name, b"id_token"), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_type_of_an_actor_token_is_one() {
+        let identifier = |name: &str| Ok(format!("urn:ietf:params:oauth:token-type:{name}"));
+        assert_eq!(actor_token_type(None), identifier("access_token"));
+        for word in ["access_token", "jwt", "id_token", "saml2"] {
+            assert_eq!(actor_token_type(Some(word)), identifier(word));
+        }
+        for word in ["urn:example:agent", "https://example.com/t#a"] {
+            assert_eq!(actor_token_type(Some(word)), Ok(word.to_owned()));
+        }
+        for word in ["", "optional", "JWT", "$type", "urn:$type", ":x", "1:x", "urn:", "urn:a b"] {
+            assert!(actor_token_type(Some(word)).is_err(), "{word}");
         }
     }
 

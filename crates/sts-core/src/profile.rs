@@ -11,6 +11,7 @@ use crate::issued::Issued;
 use crate::known::Known;
 use crate::now::Now;
 use crate::oauth::grant::{Grant, Source};
+use crate::oauth::token_exchange;
 use crate::secret::Secret;
 use crate::wstrust;
 use crate::wstrust::settings::WsTrust;
@@ -30,6 +31,14 @@ impl Protocol {
         match self {
             Self::OAuth(grant) => grant.name,
             Self::WsTrust(_) => "wstrust",
+        }
+    }
+
+    /// Whether a request can name what acts for the subject (RFC 8693, section 2.1).
+    pub fn takes_actor(&self) -> bool {
+        match self {
+            Self::OAuth(grant) => **grant == token_exchange::GRANT,
+            Self::WsTrust(_) => false,
         }
     }
 
@@ -182,7 +191,10 @@ impl Profile {
         };
         issued.map_err(|mut failure| {
             // An STS that judges a token is asked at the right place.
-            let has_judged = matches!(failure.kind, FailureKind::Refused | FailureKind::Denied);
+            let has_judged = matches!(
+                failure.kind,
+                FailureKind::Refused | FailureKind::StepUp | FailureKind::Denied
+            );
             let question = advice::of_endpoint(answer, self.endpoint.scheme());
             if let Some(question) = question.filter(|_| !has_judged) {
                 failure.reason.push_str(question);

@@ -29,9 +29,12 @@ pub enum Severity {
 /// How much a failure matters.
 pub fn severity(failure: &Failure) -> Severity {
     match failure.kind {
-        FailureKind::MissingToken => Severity::Info,
+        FailureKind::MissingToken | FailureKind::MissingActor => Severity::Info,
         _ if failure.doubt.is_some() => Severity::Error,
-        FailureKind::BadToken | FailureKind::Refused | FailureKind::Denied => Severity::Warn,
+        FailureKind::BadToken
+        | FailureKind::Refused
+        | FailureKind::StepUp
+        | FailureKind::Denied => Severity::Warn,
         kind if kind.is_of_request() => Severity::Warn,
         _ => Severity::Error,
     }
@@ -65,10 +68,13 @@ mod tests {
     fn what_is_the_gateways_is_louder_than_what_is_the_clients() {
         for (kind, level) in [
             (FailureKind::MissingToken, Severity::Info),
+            (FailureKind::MissingActor, Severity::Info),
+            (FailureKind::BadHeader, Severity::Warn),
             (FailureKind::BadToken, Severity::Warn),
             (FailureKind::RepeatedToken, Severity::Warn),
             (FailureKind::UnsupportedForm, Severity::Warn),
             (FailureKind::Refused, Severity::Warn),
+            (FailureKind::StepUp, Severity::Warn),
             (FailureKind::Denied, Severity::Warn),
             (FailureKind::GatewayRefused, Severity::Error),
             (FailureKind::BadAnswer, Severity::Error),

@@ -11,6 +11,7 @@ use sts_core::known::Known;
 use sts_core::now::{Now, UnixTime};
 use sts_core::oauth::token_exchange;
 use sts_core::profile::{Incoming, Parameter, Profile, Protocol, Subject};
+use sts_core::step_up::StepUp;
 
 use FailureKind::{BadAnswer, Busy, Denied, GatewayRefused, Refused, Unreachable};
 
@@ -385,5 +386,79 @@ fn a_coding_that_was_not_asked_for_is_named() {
         assert_eq!(failure.kind, kind, "{status}");
         let reason = format!("HTTP {status}: {named} (content type \"application/json\")");
         assert_eq!(failure.reason, reason);
+    }
+}
+
+/// What the client is told of a refusal with these members.
+fn step_up(members: &str) -> Option<String> {
+    let failure = refused(400, &[], &format!("{{{members}}}"));
+    assert!(failure.kind == FailureKind::StepUp || failure.step_up.is_none());
+    let needed = failure.step_up.as_deref();
+    (failure.kind == FailureKind::StepUp).then(|| StepUp::challenge(needed))
+}
+
+#[test]
+fn an_sts_that_wants_another_authentication_says_which() {
+    let plain = "error=\"insufficient_user_authentication\"";
+    for (more, parameters) in [
+        ("", ""),
+        (r#","acr_values":"urn:a b""#, ", acr_values=\"urn:a b\""),
+        (r#","max_age":300"#, ", max_age=\"300\""),
+        (r#","max_age":"300""#, ", max_age=\"300\""),
+        (r#","acr_values":"a","max_age":0"#, ", acr_values=\"a\", max_age=\"0\""),
+        (r#","acr_values":null,"max_age":null"#, ""),
+        // In doubt: not even what is beside it.
+        (r#","acr_values":"a\"","max_age":5"#, ""),
+        (r#","acr_values":"a\r\nSet-Cookie: b""#, ""),
+        (r#","acr_values":["a"]"#, ""),
+        (r#","acr_values":1"#, ""),
+        (r#","acr_values":"a","max_age":-1"#, ""),
+        (r#","acr_values":"a","max_age":1.5"#, ""),
+        (r#","acr_values":"a","max_age":"soon""#, ""),
+        (r#","acr_values":"a","max_age":true"#, ""),
+    ] {
+        let members = format!(r#""error":"insufficient_user_authentication"{more}"#);
+        assert_eq!(step_up(&members), Some(format!("{plain}{parameters}")), "{more}");
+    }
+}
+
+#[test]
+fn a_refusal_with_claims_is_a_claims_challenge() {
+    let claims = r#"{\"access_token\":{\"polids\":{\"essential\":true,\"values\":[\"5\"]}}}"#;
+    let plain = "error=\"insufficient_user_authentication\"";
+    for code in ["interaction_required", "invalid_grant", "login_required", "consent_required"] {
+        let members = format!(r#""error":"{code}","suberror":"basic_action","claims":"{claims}""#);
+        let encoded = "eyJhY2Nlc3NfdG9rZW4iOnsicG9saWRzIjp7ImVzc2VudGlhbCI6dHJ1ZSwidmFsdWVzIjpbIjUi\
+                       XX19fQ==";
+        let expected = format!("error=\"insufficient_claims\", claims=\"{encoded}\"");
+        assert_eq!(step_up(&members), Some(expected), "{code}");
+        for doubtful in [r#""no""#, r#""{""#, "{}", "[]", "1"] {
+            let members = format!(r#""error":"{code}","claims":{doubtful}"#);
+            assert_eq!(step_up(&members).as_deref(), Some(plain), "{code} {doubtful}");
+        }
+        for nothing in ["null", r#""""#] {
+            let members = format!(r#""error":"{code}","claims":{nothing}"#);
+            assert_eq!(step_up(&members), None, "{code} {nothing}");
+        }
+    }
+    for code in ["invalid_client", "invalid_scope", "server_error", "slow_down"] {
+        let members = format!(r#""error":"{code}","claims":"{claims}""#);
+        assert_eq!(step_up(&members), None, "{code} is not about the user");
+    }
+}
+
+#[test]
+fn a_token_that_the_sts_repeats_is_no_part_of_a_challenge() {
+    let profile = profile("https://as.example.com/token", ClientAuth::none());
+    let known = || profile.known(&Subject { source: b"s3cr3t-source", parameters: &[] });
+    for body in [
+        r#"{"error":"insufficient_user_authentication","acr_values":"a s3cr3t-source"}"#,
+        r#"{"error":"invalid_grant","claims":"{\"a\":\"s3cr3t-source\"}"}"#,
+    ] {
+        let (headers, body) = (&HeaderMap::new(), body.as_bytes());
+        let answer = Incoming { status: StatusCode::BAD_REQUEST, headers, body, known: &known };
+        let now = Now { wall: UnixTime(0), entropy: || Ok([0; 32]) };
+        let Err(failure) = profile.response(&answer, &now) else { panic!("a success") };
+        assert_eq!((failure.kind, failure.step_up), (FailureKind::StepUp, None));
     }
 }

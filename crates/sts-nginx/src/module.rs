@@ -125,6 +125,7 @@ impl Command {
             (0, 0) => NGX_CONF_NOARGS,
             (1, 1) => NGX_CONF_TAKE1,
             (2, 2) => NGX_CONF_TAKE2,
+            (2, 3) => NGX_CONF_TAKE2 | NGX_CONF_TAKE3,
             (1, 2) => NGX_CONF_TAKE12,
             (1, 3) => NGX_CONF_TAKE123,
             (1, 4) => NGX_CONF_TAKE123 | NGX_CONF_TAKE4,

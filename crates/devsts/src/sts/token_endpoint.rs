@@ -60,7 +60,8 @@ pub(super) struct Grant<'a> {
 const REPEATABLE: [&str; 2] = ["audience", "resource"];
 /// Parameters that must not stand in the URL: RFC 6749 section 2.3.1 says so of the credentials, and
 /// URLs are logged.
-const NOT_IN_URL: [&str; 8] = [
+const NOT_IN_URL: [&str; 9] = [
+    "actor_token",
     "assertion",
     "client_assertion",
     "client_id",

@@ -74,11 +74,14 @@ fn rules(often: u32) -> impl Strategy<Value = Rules> {
         2 => Just(Some(Phase::Access)),
         1 => Just(Some(Phase::PreContent)),
     ];
-    (kind, policy(), policy(), phase).prop_map(|(kind, on_error, on_missing, phase)| Rules {
+    let bypass = prop_oneof![7 => Just(None), 2 => Just(Some(true)), 1 => Just(Some(false))];
+    let all = (kind, policy(), policy(), phase, bypass);
+    all.prop_map(|(kind, on_error, on_missing, phase, bypass)| Rules {
         kind,
         on_error,
         on_missing,
         phase,
+        bypass,
     })
 }
 
@@ -182,14 +185,17 @@ fn ask() -> impl Strategy<Value = Ask> {
         1 => Just(Body::TooLargeForm),
         1 => Just(Body::Put),
     ];
-    (source, body, 0..12_usize, weighted(0.3), weighted(0.2), weighted(0.6), weighted(0.05))
-        .prop_map(|(source, body, entry, forges, with_if, http2, leaves)| Ask {
+    let has = (weighted(0.3), weighted(0.2), weighted(0.3));
+    (source, body, 0..12_usize, has, weighted(0.6), weighted(0.05)).prop_map(
+        |(source, body, entry, (forges, with_if, bypasses), http2, leaves)| Ask {
             source,
             body,
             entry,
             forges,
             with_if,
+            bypasses,
             http2,
             leaves,
-        })
+        },
+    )
 }

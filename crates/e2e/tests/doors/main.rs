@@ -1,6 +1,7 @@
 //! No side door: over generated configurations and requests, the backend of a location with an
 //! exchange, or of any location after a refusal, is reached only with that exchange's token of this
-//! request's source, or where a policy written there says pass or disabled. Each request is answered,
+//! request's source, or where a policy written there says pass or disabled, or without a refusal a
+//! bypass does. Each request is answered,
 //! no worker dies, nothing alarms, and none is left in the end.
 //!
 //! The short form is one of the tests, and the same each time. `make test-doors` runs the long one, each

@@ -54,6 +54,8 @@ pub(crate) struct Ask {
     pub(crate) forges: bool,
     /// Whether it has the header that an `if` looks for.
     pub(crate) with_if: bool,
+    /// Whether it has the header that an `STSBypass` looks for.
+    pub(crate) bypasses: bool,
     pub(crate) http2: bool,
     /// Whether the client leaves before it is answered.
     pub(crate) leaves: bool,
@@ -103,6 +105,10 @@ impl<'c> Asked<'c> {
 
     pub(crate) fn with_if(&self) -> bool {
         self.ask.with_if
+    }
+
+    pub(crate) fn bypasses(&self) -> bool {
+        self.ask.bypasses
     }
 
     /// Whether it comes by HTTP/2, which has no chunks that could be broken.
@@ -195,6 +201,9 @@ impl<'c> Asked<'c> {
         }
         if self.ask.with_if {
             headers.push(("x-if", "1".to_owned()));
+        }
+        if self.ask.bypasses {
+            headers.push(("x-bypass", "1".to_owned()));
         }
         if self.method() == "POST" {
             headers.push(("content-type", FORM.to_owned()));

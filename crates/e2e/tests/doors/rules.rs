@@ -59,6 +59,8 @@ pub(crate) struct Rules {
     pub(crate) on_error: Option<Policy>,
     pub(crate) on_missing: Option<Policy>,
     pub(crate) phase: Option<Phase>,
+    /// Whether a request with the header `X-Bypass` is not exchanged.
+    pub(crate) bypass: Option<bool>,
 }
 
 impl Rules {
@@ -69,6 +71,7 @@ impl Rules {
             on_error: self.on_error.or(outer.on_error),
             on_missing: self.on_missing.or(outer.on_missing),
             phase: self.phase.or(outer.phase),
+            bypass: self.bypass.or(outer.bypass),
         }
     }
 
@@ -117,6 +120,11 @@ impl Rules {
             Some(Phase::Rewrite) => "STSPhase rewrite; ",
             Some(Phase::Access) => "STSPhase access; ",
             Some(Phase::PreContent) => "STSPhase precontent; ",
+        };
+        text += match self.bypass {
+            None => "",
+            Some(true) => "STSBypass $http_x_bypass; ",
+            Some(false) => "STSBypass 0; ",
         };
         text
     }

@@ -1,7 +1,10 @@
 //! How the failure of a call lies in the zone, for those of other workers that wait for it.
 
+use std::rc::Rc;
+
 use sts_core::error::{Doubt, Failure, FailureKind};
 use sts_core::issued::TokenType;
+use sts_core::step_up::StepUp;
 
 use sts_flight::failed::{Exceeded, Failed};
 
@@ -13,8 +16,8 @@ const TOKEN_TYPE: &str = "type ";
 /// Between two codes, none of which has one in it.
 const BETWEEN: &str = "\"";
 
-/// Lines: the kind, `Retry-After`, the limit that was exceeded, the codes of the STS, the doubt; the rest
-/// is the reason.
+/// Lines: the kind, `Retry-After`, the limit that was exceeded, the codes of the STS, the doubt, what the
+/// client has to do; the rest is the reason.
 pub(super) fn encode(failed: &Failed) -> Vec<u8> {
     let Failed { failure, exceeded } = failed;
     let retry_after = failure.retry_after.as_deref().unwrap_or_default();
@@ -31,14 +34,15 @@ pub(super) fn encode(failed: &Failed) -> Vec<u8> {
     };
     let codes = failure.codes.iter().collect::<Vec<_>>().join(BETWEEN);
     let doubt = failure.doubt.map(Doubt::name).unwrap_or_default();
+    let step_up = failure.step_up.as_deref().map(StepUp::to_line).unwrap_or_default();
     let (kind, reason) = (failure.kind.name(), &failure.reason);
-    format!("{kind}\n{retry_after}\n{exceeded}\n{codes}\n{doubt}\n{reason}").into_bytes()
+    format!("{kind}\n{retry_after}\n{exceeded}\n{codes}\n{doubt}\n{step_up}\n{reason}").into_bytes()
 }
 
 /// What [`encode`] wrote. What cannot be read is a failure all the same.
 pub(super) fn decode(payload: &[u8]) -> Failed {
     let text = String::from_utf8_lossy(payload);
-    let mut parts = text.splitn(6, '\n');
+    let mut parts = text.splitn(7, '\n');
     let kind = FailureKind::from_name(parts.next().unwrap_or_default());
     let retry_after = parts.next().filter(|text| !text.is_empty()).map(str::to_owned);
     let exceeded = match parts.next() {
@@ -55,7 +59,8 @@ pub(super) fn decode(payload: &[u8]) -> Failed {
     let codes = parts.next().unwrap_or_default().split(BETWEEN);
     let codes = codes.collect();
     let doubt = parts.next().and_then(Doubt::from_name);
+    let step_up = parts.next().and_then(StepUp::of_line).map(Rc::new);
     let reason = parts.next().unwrap_or("another worker's call failed").to_owned();
     let kind = kind.unwrap_or(FailureKind::Unreachable);
-    Failed { failure: Failure { kind, reason, retry_after, codes, doubt }, exceeded }
+    Failed { failure: Failure { kind, reason, retry_after, codes, step_up, doubt }, exceeded }
 }

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use sts_core::carry::name::Likeness;
-use sts_core::carry::place::Kind;
+use sts_core::carry::place::{Kind, Place};
 use sts_core::carry::{Found, cookies, credentials, pairs};
 use sts_core::error::{Failure, FailureKind};
 use sts_core::secret::{Secret, SharedSecret};
 
 use crate::carry::form::{self, Form};
 use crate::conf::Carrier;
+use crate::conf::actor_token::ActorToken;
 use crate::conf::carrier::Accepted;
 use crate::context::{Context, Ended};
 use crate::course::Course;
@@ -29,7 +30,8 @@ pub(crate) enum Taken {
     Refused(u16),
 }
 
-/// The source token of a request: what the same places gave before, else what they give now. What is
+/// The source token of a request, with what acts for it: what the same places gave before, else what
+/// they give now. What is
 /// to be removed of it is removed.
 pub(crate) fn take(
     request: Request<'_>,
@@ -38,15 +40,43 @@ pub(crate) fn take(
     carrier: &Carrier,
     has_source: bool,
 ) -> Result<Taken, OutOfMemory> {
+    let (source, body) = match see(request, context, course, carrier, has_source)? {
+        Seen::Source(source, body) => (source, body),
+        Seen::Waits => return Ok(Taken::Waits),
+        Seen::Refused(status) => return Ok(Taken::Refused(status)),
+    };
+    let source = match &carrier.actor {
+        // It cannot be looked for while the request is not what it seems.
+        _ if source.fault.as_ref().is_some_and(|fault| fault.kind.is_of_request()) => source,
+        Some(actor) => with_actor(request, context, course, actor, source)?,
+        None => source,
+    };
+    strip(request, carrier, body)?;
+    Ok(Taken::Source(source))
+}
+
+/// What a request shows.
+pub(crate) enum Seen {
+    /// The source token, and the form that was looked through.
+    Source(Source, Option<Secret>),
+    Waits,
+    Refused(u16),
+}
+
+/// The source token of a request that keeps all that it has.
+pub(crate) fn see(
+    request: Request<'_>,
+    context: &Context,
+    course: &Course,
+    carrier: &Carrier,
+    has_source: bool,
+) -> Result<Seen, OutOfMemory> {
     let body = match form::ready(request, course, carrier) {
         Form::Absent => None,
         Form::Ready(body) => Some(body),
-        Form::Waits => return Ok(Taken::Waits),
-        Form::Refused(status) => return Ok(Taken::Refused(status)),
-        Form::Fault(fault) => {
-            strip(request, carrier, None)?;
-            return Ok(Taken::Source(Source::unusable(carrier, fault)));
-        }
+        Form::Waits => return Ok(Seen::Waits),
+        Form::Refused(status) => return Ok(Seen::Refused(status)),
+        Form::Fault(fault) => return Ok(Seen::Source(Source::unusable(carrier, fault), None)),
     };
     let is_known = |ended: &Ended| ended.source.text == carrier.source_text;
     let source = match context.last_of(request, is_known) {
@@ -54,8 +84,64 @@ pub(crate) fn take(
         Some(ended) => ended.source.clone(),
         None => find(request, context, course, carrier, body.as_ref())?,
     };
-    strip(request, carrier, body)?;
-    Ok(Taken::Source(source))
+    Ok(Seen::Source(source, body))
+}
+
+/// The place that holds a source, if it holds nothing else.
+pub(crate) fn place_of<'c>(
+    request: Request<'_>,
+    carrier: &'c Carrier,
+    source: &Source,
+    body: Option<&Secret>,
+) -> Result<Option<&'c Place>, OutOfMemory> {
+    let accepted = match source.accepted {
+        Some(index) => carrier.accept.get(index),
+        None => carrier.variables.as_ref().and_then(|variables| variables.place.as_ref()),
+    };
+    let Some(accepted) = accepted else { return Ok(None) };
+    let body = body.map_or(&[][..], Secret::expose);
+    let is_it = match look(request, accepted, body)? {
+        Look::Token { token, .. } => token.expose() == source.token.expose(),
+        Look::Nothing | Look::Unusable(_) => false,
+    };
+    Ok(is_it.then_some(&accepted.place))
+}
+
+/// Removes an actor token alone: it is for no backend, whatever becomes of the source.
+pub(crate) fn strip_actor(request: Request<'_>, carrier: &Carrier) -> Result<(), OutOfMemory> {
+    strip_places(request, carrier.actor_place(), None)
+}
+
+/// The source with what acts for it. Without an actor token there is no source that could be used.
+fn with_actor(
+    request: Request<'_>,
+    context: &Context,
+    course: &Course,
+    actor: &ActorToken,
+    source: Source,
+) -> Result<Source, OutOfMemory> {
+    let look = match &actor.place {
+        Some(place) => match seen(request, context, place) {
+            Some(look) => look,
+            None => {
+                let look = look(request, place, &[])?;
+                course.saw(place.text.clone(), look.clone());
+                look
+            }
+        },
+        None => {
+            let value = actor.text.evaluate(request)?;
+            let token = || Look::Token { token: SharedSecret::new(value), with_dpop: false };
+            if value.is_empty() { Look::Nothing } else { token() }
+        }
+    };
+    let fault = match look {
+        Look::Token { token, .. } => return Ok(Source { actor: Some(token), ..source }),
+        Look::Nothing if actor.is_optional => return Ok(Source { actor: None, ..source }),
+        Look::Nothing => Failure::new(FailureKind::MissingActor, "no actor token"),
+        Look::Unusable(fault) => fault,
+    };
+    Ok(Source { actor: None, fault: source.fault.or(Some(fault)), ..source })
 }
 
 /// The first place that holds a token wins. All are looked at: a token that is there twice is refused
@@ -69,7 +155,7 @@ fn find(
 ) -> Result<Source, OutOfMemory> {
     let body = body.map_or(&[][..], Secret::expose);
     let mut winner = None;
-    for accepted in carrier.accept.iter() {
+    for (index, accepted) in carrier.accept.iter().enumerate() {
         // It may have been removed since, or something else may stand there now.
         let look = match seen(request, context, accepted) {
             Some(look) => look,
@@ -88,9 +174,10 @@ fn find(
             Look::Token { token, with_dpop } => Source {
                 text: carrier.source_text.clone(),
                 encoding: accepted.place.encoding.unwrap_or(carrier.source_encoding),
-                accepted: true,
+                accepted: Some(index),
                 with_dpop: with_dpop || came_with_dpop(request, token.expose()),
                 token,
+                actor: None,
                 fault: None,
             },
         };
@@ -209,9 +296,16 @@ pub(crate) fn strip(
     carrier: &Carrier,
     body: Option<Secret>,
 ) -> Result<(), OutOfMemory> {
-    let accept = &carrier.accept;
-    let at = |kind| accept.iter().filter(move |one| one.strip && one.place.kind == kind);
-    let mut changed = strip_fields(request, accept)?;
+    strip_places(request, carrier.taken_from(), body)
+}
+
+fn strip_places<'c>(
+    request: Request<'_>,
+    accept: impl Iterator<Item = &'c Accepted> + Clone,
+    body: Option<Secret>,
+) -> Result<(), OutOfMemory> {
+    let at = |kind| accept.clone().filter(move |one| one.strip && one.place.kind == kind);
+    let mut changed = strip_fields(request, accept.clone())?;
     let without = |text: &[u8], accepted: &Accepted| {
         pairs::remove(text, &accepted.place.name, Likeness::Same)
     };
@@ -237,21 +331,25 @@ pub(crate) fn strip(
         }
     }
     if changed {
-        accept.iter().for_each(|accepted| request.forget_variables(&accepted.tellers));
+        accept.for_each(|accepted| request.forget_variables(&accepted.tellers));
     }
     Ok(())
 }
 
 /// Whether something was there to be removed.
-fn strip_fields(request: Request<'_>, accept: &[Accepted]) -> Result<bool, OutOfMemory> {
+fn strip_fields<'c>(
+    request: Request<'_>,
+    accept: impl Iterator<Item = &'c Accepted> + Clone,
+) -> Result<bool, OutOfMemory> {
     let strips =
         |one: &&Accepted| one.strip && matches!(one.place.kind, Kind::Header | Kind::Cookie);
-    if !accept.iter().any(|one| strips(&one)) {
+    let stripped = accept.filter(strips);
+    if stripped.clone().next().is_none() {
         return Ok(false);
     }
     let change = |field: Field<'_>| {
         let mut change = Change::Keep;
-        for accepted in accept.iter().filter(strips) {
+        for accepted in stripped.clone() {
             let place = &accepted.place;
             match place.kind {
                 Kind::Header if field.is(&place.name) && carries(accepted, field.value) => {

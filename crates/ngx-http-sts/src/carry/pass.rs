@@ -2,8 +2,7 @@
 
 use std::rc::Rc;
 
-use sts_core::carry::name::Likeness;
-use sts_core::carry::place::Kind;
+use sts_core::carry::place::{Kind, Place};
 use sts_core::carry::{cookies, credentials};
 use sts_core::encoding::Encoding;
 use sts_core::error::{Failure, FailureKind};
@@ -74,17 +73,37 @@ pub(crate) fn apply(
     carrier: &Rc<Carrier>,
     granted: Option<&Granted>,
 ) -> Result<(), OutOfMemory> {
+    apply_beside(request, course, carrier, granted, None)
+}
+
+/// Removes what the client sent in the places of a target, but for a source that stands at `kept`.
+pub(crate) fn clean_beside(
+    request: Request<'_>,
+    course: &Course,
+    carrier: &Rc<Carrier>,
+    kept: Option<&Place>,
+) -> Result<(), OutOfMemory> {
+    apply_beside(request, course, carrier, None, kept)
+}
+
+fn apply_beside(
+    request: Request<'_>,
+    course: &Course,
+    carrier: &Rc<Carrier>,
+    granted: Option<&Granted>,
+    kept: Option<&Place>,
+) -> Result<(), OutOfMemory> {
     let applied = course.applied();
     let old = applied.as_ref().map_or(&[][..], |applied| applied.places());
     if old.is_empty() && carrier.pass.is_empty() {
         return Ok(());
     }
     let new = tokens(carrier, granted);
-    set_fields(request, old, &new)?;
-    set_query(request, old, &new)?;
+    set_fields(request, old, &new, kept)?;
+    set_query(request, old, &new, kept)?;
     // What is there of a body that could not be read is no form.
     if !course.has_unreadable_body() {
-        set_form(request, course, old, &new)?;
+        set_form(request, course, old, &new, kept)?;
     }
     for passed in old.iter().chain(carrier.pass.iter()) {
         request.forget_variables(&passed.tellers);
@@ -136,15 +155,22 @@ fn encoded(granted: &Granted, encoding: Option<Encoding>, kind: Kind) -> Option<
     }
 }
 
-fn set_fields(request: Request<'_>, old: &[Passed], new: &[At<'_>]) -> Result<(), OutOfMemory> {
+fn set_fields(
+    request: Request<'_>,
+    old: &[Passed],
+    new: &[At<'_>],
+    kept: Option<&Place>,
+) -> Result<(), OutOfMemory> {
     let mut changes: Vec<Change> = request
         .fields()
         .map(|field| {
             if names(Kind::Header, old, new).any(|name| field.is_like(name)) {
-                return Change::Drop;
+                let is_kept = name_at(Kind::Header, kept).is_some_and(|name| field.is(name));
+                return if is_kept { Change::Keep } else { Change::Drop };
             }
             if field.is("Cookie") {
-                without_cookies(field, names(Kind::Cookie, old, new))
+                let kept = name_at(Kind::Cookie, kept);
+                without_cookies(field, names(Kind::Cookie, old, new), kept)
             } else {
                 Change::Keep
             }
@@ -178,11 +204,15 @@ fn set_fields(request: Request<'_>, old: &[Passed], new: &[At<'_>]) -> Result<()
     request.change_fields(|_| changes.next().unwrap_or(Change::Keep), &added)
 }
 
-fn without_cookies<'n>(field: Field<'_>, names: impl Iterator<Item = &'n str>) -> Change {
+fn without_cookies<'n>(
+    field: Field<'_>,
+    names: impl Iterator<Item = &'n str>,
+    kept: Option<&str>,
+) -> Change {
     let mut left = None;
     for name in names {
         let value = left.as_ref().map_or(field.value, Secret::expose);
-        if let Some(without) = cookies::remove(value, name, Likeness::Alike) {
+        if let Some(without) = cookies::remove_beside(value, name, kept) {
             left = Some(without);
         }
     }
@@ -203,17 +233,23 @@ fn with_cookies(field: &[u8], tokens: &[(&str, &[u8])]) -> Option<Secret> {
     all
 }
 
-fn set_query(request: Request<'_>, old: &[Passed], new: &[At<'_>]) -> Result<(), OutOfMemory> {
+fn set_query(
+    request: Request<'_>,
+    old: &[Passed],
+    new: &[At<'_>],
+    kept: Option<&Place>,
+) -> Result<(), OutOfMemory> {
     // Many backends read query and form alike: a target in a form is not to be in the query as well.
     let of_forms = new.iter().map(|at| at.passed).filter(|passed| passed.place.kind == Kind::Post);
     let names = names(Kind::Query, old, new).chain(of_forms.map(|passed| &*passed.place.name));
     let names: Vec<&str> = names.collect();
     // The URI as the client sent it is in logs and redirects: no target token gets there.
-    if let Some(query) = parameters::without(request.sent_query(), &names) {
+    let kept = name_at(Kind::Query, kept);
+    if let Some(query) = parameters::without(request.sent_query(), &names, kept) {
         request.set_sent_query(query.expose())?;
     }
     let tokens = tokens_in(Kind::Query, new);
-    if let Some(query) = parameters::replaced(request.query(), &names, &tokens) {
+    if let Some(query) = parameters::replaced(request.query(), &names, kept, &tokens) {
         request.set_query(query.expose())?;
     }
     if !tokens.is_empty() {
@@ -227,16 +263,23 @@ fn set_form(
     course: &Course,
     old: &[Passed],
     new: &[At<'_>],
+    kept: Option<&Place>,
 ) -> Result<(), OutOfMemory> {
     let names: Vec<&str> = names(Kind::Post, old, new).collect();
     if names.is_empty() || !form::can_be_changed(request, course) {
         return Ok(());
     }
     let body = request.body().ok_or(OutOfMemory)?;
-    match parameters::replaced(body.expose(), &names, &tokens_in(Kind::Post, new)) {
+    let kept = name_at(Kind::Post, kept);
+    match parameters::replaced(body.expose(), &names, kept, &tokens_in(Kind::Post, new)) {
         Some(changed) => request.set_body(changed.expose()),
         None => Ok(()),
     }
+}
+
+/// The name at a place, if it is of this kind.
+fn name_at(kind: Kind, place: Option<&Place>) -> Option<&str> {
+    place.filter(|place| place.kind == kind).map(|place| &*place.name)
 }
 
 /// The names in places of a kind.

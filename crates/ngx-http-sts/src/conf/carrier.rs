@@ -8,6 +8,7 @@ use sts_core::carry::{name, variable};
 use sts_core::encoding::Encoding;
 use sts_core::issued::TokenTypes;
 
+use crate::conf::actor_token::ActorToken;
 use crate::conf::argument::Problem;
 use crate::conf::directive::{self, Block, Refusal};
 use crate::conf::settings::Settings;
@@ -20,6 +21,8 @@ pub(crate) struct Carrier {
     pub(crate) accept: Rc<Vec<Accepted>>,
     pub(crate) pass: Rc<Vec<Passed>>,
     pub(crate) variables: Option<Rc<Variables>>,
+    /// What acts for the subject.
+    pub(crate) actor: Option<Rc<ActorToken>>,
     /// What the source comes from: where this is the same, so is the source.
     pub(crate) source_text: Rc<str>,
     /// How a token stands where nothing else is said of it.
@@ -40,6 +43,8 @@ pub(crate) struct Variables {
     /// As written.
     pub(crate) source_text: Rc<str>,
     pub(crate) source: Value,
+    /// Where the source stands, if it is nothing but what stands there.
+    pub(crate) place: Option<Accepted>,
     /// Index of the target's name among those of the configuration, and the name.
     pub(crate) target: usize,
     pub(crate) target_name: String,
@@ -104,6 +109,8 @@ impl Carrier {
             accept,
             pass: settings.pass.clone().unwrap_or_default(),
             variables,
+            // Only a token is acted for.
+            actor: settings.actor_token.clone().filter(|_| has_source),
             source_text,
             source_encoding: settings.source_encoding.flatten(),
             target_encoding: settings.target_encoding.flatten(),
@@ -202,6 +209,23 @@ impl Carrier {
         self.pass.iter().any(|passed| accepts(&passed.place))
     }
 
+    /// The places that tokens are taken from, and removed of: the source's, then the actor's.
+    pub(crate) fn taken_from(&self) -> impl Iterator<Item = &Accepted> + Clone {
+        self.accept.iter().chain(self.actor_place())
+    }
+
+    /// The place that an actor token is taken from.
+    pub(crate) fn actor_place(&self) -> impl Iterator<Item = &Accepted> + Clone {
+        self.actor.iter().filter_map(|actor| actor.place.as_ref())
+    }
+
+    /// The names of the target variables.
+    pub(super) fn target_names(&self) -> impl Iterator<Item = &str> {
+        let variables = self.variables.as_ref().map(|variables| variables.target_name.as_str());
+        let passed = self.pass.iter().filter(|passed| passed.target.is_some());
+        variables.into_iter().chain(passed.map(|passed| passed.place.name.as_str()))
+    }
+
     /// The target variables that it names.
     pub(crate) fn targets(&self) -> impl Iterator<Item = usize> {
         let variables = self.variables.as_ref().map(|variables| variables.target);
@@ -215,6 +239,20 @@ impl Carrier {
         }
         let passed = self.pass.iter().find(|passed| passed.target == Some(index))?;
         Some(passed.form(self.target_encoding))
+    }
+}
+
+impl Accepted {
+    /// The place that a value names, where it is one variable that reads a place of the request.
+    pub(super) fn named_by(conf: &Conf<'_>, value: &str) -> Result<Option<Self>, Reported> {
+        let Some(place) = place_of(value) else { return Ok(None) };
+        Ok(Some(Self {
+            strip: true,
+            text: in_words(&place).into(),
+            value: None,
+            tellers: tellers(conf, &place)?,
+            place,
+        }))
     }
 }
 
@@ -260,6 +298,7 @@ pub(super) fn variables(block: &mut Block<'_>, arguments: &[&str]) -> directive:
         is_target_alone,
         source_text: source.into(),
         source: Value::compile(block.conf, source)?,
+        place: Accepted::named_by(block.conf, source)?,
         target,
         target_name: name.to_owned(),
     }));
@@ -310,7 +349,7 @@ pub(super) fn pass(block: &mut Block<'_>, arguments: &[&str]) -> directive::Acce
     push(&mut block.settings.pass, passed, |known, new| known.place.is_at(&new.place))
 }
 
-fn warn_of_capture(conf: &Conf<'_>, directive: &str, name: &str) {
+pub(super) fn warn_of_capture(conf: &Conf<'_>, directive: &str, name: &str) {
     conf.warn(format_args!(
         "\"{directive}\": \"${name}\" is what the last regular expression has captured, and a \"map\", \
          \"if\" or \"rewrite\" may have another one before the exchange: give the capture a name, as \
@@ -348,4 +387,44 @@ fn tellers(conf: &Conf<'_>, place: &Place) -> Result<Vec<usize>, Reported> {
         Kind::Cookie => vec!["http_cookie".to_owned(), format!("cookie_{}", place.name)],
     };
     names.iter().map(|name| conf.variable_index(name)).collect()
+}
+
+/// The place that a value names, where it is one variable that reads a place of the request.
+fn place_of(value: &str) -> Option<Place> {
+    let name = variable::names(value).next()?;
+    if value != format!("${name}") && value != format!("${{{name}}}") {
+        return None;
+    }
+    let kinds = [("http_", Kind::Header), ("arg_", Kind::Query), ("cookie_", Kind::Cookie)];
+    let (name, kind) = kinds.iter().find_map(|(prefix, kind)| {
+        let (start, rest) = name.split_at_checked(prefix.len())?;
+        (start.eq_ignore_ascii_case(prefix) && !rest.is_empty()).then_some((rest, *kind))
+    })?;
+    let name = if kind == Kind::Header { name.replace('_', "-") } else { name.to_owned() };
+    Some(Place { kind, name, scheme: None, encoding: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_of_a_place_is_that_place() {
+        for (value, expected) in [
+            ("$http_x_actor_token", Some((Kind::Header, "x-actor-token"))),
+            ("${http_x_actor}", Some((Kind::Header, "x-actor"))),
+            ("$arg_actor", Some((Kind::Query, "actor"))),
+            ("$cookie_Actor_1", Some((Kind::Cookie, "Actor_1"))),
+            ("$http_", None),
+            ("$actor", None),
+            ("$args", None),
+            ("x$http_x_actor", None),
+            ("$http_x_actor$arg_actor", None),
+            ("literal", None),
+        ] {
+            let found = place_of(value);
+            let found = found.as_ref().map(|place| (place.kind, place.name.as_str()));
+            assert_eq!(found, expected, "{value}");
+        }
+    }
 }

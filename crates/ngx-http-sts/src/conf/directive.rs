@@ -23,6 +23,8 @@ pub(crate) struct Directive {
     pub(crate) part: Part,
     /// Whether it may be repeated within its option.
     pub(crate) is_of_list: bool,
+    /// The word that may stand behind each one of the list.
+    pub(crate) flag: Option<&'static str>,
     /// The option of `STSExchange` that says the same.
     pub(crate) key: Option<Key>,
     pub(crate) set: fn(&mut Block<'_>, &[&str]) -> Accepted,
@@ -94,7 +96,7 @@ pub(super) const fn directive(
     set: fn(&mut Block<'_>, &[&str]) -> Accepted,
 ) -> Directive {
     let (levels, part) = (Levels::All, Part::Common);
-    Directive { name, arguments, levels, part, is_of_list: false, key: None, set }
+    Directive { name, arguments, levels, part, is_of_list: false, flag: None, key: None, set }
 }
 
 impl Directive {
@@ -121,6 +123,11 @@ impl Directive {
     /// It adds to a list, and has one number of arguments. An option has those of several in a row.
     pub(super) const fn of_list(self) -> Self {
         Self { is_of_list: true, ..self }
+    }
+
+    /// The same, where the last argument of each can only be this word.
+    pub(super) const fn of_list_with(self, flag: &'static str) -> Self {
+        Self { is_of_list: true, flag: Some(flag), ..self }
     }
 
     /// One type of `STSExchange` has it as an option.

@@ -18,7 +18,9 @@ use sts_core::wstrust::words::{
 use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
+use crate::conf::actor_token;
 use crate::conf::argument::{self, Problem};
+use crate::conf::bypass;
 use crate::conf::carrier;
 use crate::conf::chain;
 use crate::conf::directive::{Accepted, Block, Directive, Refusal, directive};
@@ -30,6 +32,7 @@ use crate::conf::outgoing_proxy;
 use crate::conf::parameter;
 use crate::conf::policy::BoundTokens;
 use crate::conf::policy::{Challenge, OnFailure, PHASES};
+use crate::conf::request_header;
 use crate::conf::ropc_directive;
 use crate::conf::text::Text;
 use crate::conf::wstrust::{self, TokenType};
@@ -38,7 +41,7 @@ use crate::nginx::module::Levels;
 use crate::nginx::tls::Protocols;
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 66] = [
+pub(crate) static DIRECTIVES: [Directive; 69] = [
     directive(c"STSExchange", (2, 4), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::words()))
@@ -173,6 +176,13 @@ pub(crate) static DIRECTIVES: [Directive; 66] = [
     .key_of(Kind::WsTrust, "wstrust_claims")
     .with_variables(),
     directive(c"STSRequestParameter", (1, 2), request_parameter).of_exchange(),
+    directive(c"STSActorToken", (1, 3), actor_token::set)
+        .key_of(Kind::OAuth(&token_exchange::GRANT), "actor_token")
+        .with_variables(),
+    directive(c"STSRequestHeader", (2, 3), request_header::add)
+        .of_list_with(request_header::NOT_IN_KEY)
+        .key("request_header")
+        .with_variables(),
     directive(c"STSVariables", (1, 2), carrier::variables),
     directive(c"STSAcceptSourceTokenIn", (1, 2), carrier::accept),
     directive(c"STSPassTargetTokenIn", (1, 2), carrier::pass),
@@ -243,6 +253,7 @@ pub(crate) static DIRECTIVES: [Directive; 66] = [
     .key("phase"),
     directive(c"STSAfterBody", (1, 1), |b, a| once(&mut b.settings.after_body, switch(a)))
         .key("after_body"),
+    directive(c"STSBypass", (1, 7), bypass::add).key("bypass").with_variables(),
     directive(c"STSOnError", (1, 1), |b, a| once(&mut b.settings.on_error, on_failure(a)))
         .key("on_error"),
     directive(c"STSOnMissing", (1, 1), |b, a| once(&mut b.settings.on_missing, on_failure(a)))

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use http::HeaderName;
 use sts_core::cache_key::ExchangeKey;
 use sts_core::client_auth::ClientAuth;
 use sts_core::encoding::Encoding;
@@ -20,8 +21,10 @@ use sts_zone::zone::tag;
 use crate::cache::Cache;
 use crate::callee::Callee;
 use crate::chain::Slot;
+use crate::conf::actor_token::ActorToken;
 use crate::conf::argument::Problem;
 use crate::conf::asked::Asked;
+use crate::conf::bypass::Bypass;
 use crate::conf::cache;
 use crate::conf::error_status::ErrorStatuses;
 use crate::conf::grant::Username;
@@ -30,6 +33,7 @@ use crate::conf::main::MainConf;
 use crate::conf::outgoing_proxy;
 use crate::conf::place::Fault;
 use crate::conf::policy::{BoundTokens, Challenge, OnFailure};
+use crate::conf::request_header::RequestHeader;
 use crate::conf::settings::Settings;
 use crate::conf::text::Text;
 use crate::conf::upstreams;
@@ -60,12 +64,15 @@ pub(crate) struct Exchange {
     pub(crate) callee: Rc<Callee>,
     pub(crate) carrier: Rc<Carrier>,
     pub(crate) parameters: Rc<Vec<Parameter>>,
+    /// Headers of the calls.
+    pub(crate) request_headers: Rc<Vec<RequestHeader>>,
     /// Where it depends on the request.
     pub(crate) client_id: Option<Rc<Text>>,
     pub(crate) username: Option<Rc<Username>>,
     pub(crate) phase: Phase,
     /// The body is read before the exchange is made.
     pub(crate) after_body: bool,
+    pub(crate) bypass: Rc<Bypass>,
     pub(crate) on_error: OnFailure,
     pub(crate) on_missing: OnFailure,
     pub(crate) error_status: Rc<ErrorStatuses>,
@@ -95,6 +102,8 @@ impl Exchange {
     pub(crate) fn policy(&self, kind: FailureKind) -> OnFailure {
         match kind {
             kind if kind.is_of_request() => OnFailure::Return,
+            // Whatever is said of requests without a source.
+            FailureKind::MissingActor => OnFailure::Return,
             FailureKind::MissingToken => self.on_missing,
             _ => self.on_error,
         }
@@ -115,6 +124,10 @@ pub(crate) struct Identity {
     client_id: Option<Template>,
     username: Option<Template>,
     parameters: Vec<(String, Template)>,
+    /// Value, type, and whether there may be none.
+    actor: Option<(Template, String, bool)>,
+    /// Those that count.
+    headers: Vec<(HeaderName, Template)>,
     /// How the STS is found, and by what it is known to be the one.
     contact: [u8; 32],
     source: Rc<str>,
@@ -255,6 +268,16 @@ fn build(
     if has_request_parameters {
         check_parameters(&profile, &parameters)?;
     }
+    if settings.actor_token.is_some() && !profile.protocol.takes_actor() {
+        return Err(Problem::from(format!(
+            "\"STSActorToken\" has no place in an exchange of type \"{kind}\", and would have no effect: \
+             it is for the type \"otx\"; write it in the locations of that type"
+        ))
+        .into());
+    }
+    if let Some(actor) = &carrier.actor {
+        actor.check(&parameters, &carrier)?;
+    }
     let expect = settings.expect.clone();
     if let Some(Err(problem)) = expect.as_ref().map(|expect| expect.check_names(&profile)) {
         let at_expect = conf.at(settings.places.of("STSExpect"));
@@ -302,6 +325,16 @@ fn build(
     };
     let parameter_template =
         |Parameter { name, text, place: _ }: &Parameter| (name.clone(), text.template.clone());
+    let request_headers = settings.request_headers.clone().unwrap_or_default();
+    let actor = carrier.actor.as_deref();
+    let actor_template = |actor: &ActorToken| {
+        let ActorToken { text, token_type, is_optional, place: _ } = actor;
+        (text.template.clone(), token_type.clone(), *is_optional)
+    };
+    let headers = request_headers.iter().filter(|header| header.is_in_key);
+    let header_template = |RequestHeader { name, text, is_in_key: _ }: &RequestHeader| {
+        (name.clone(), text.template.clone())
+    };
     let identity = Identity {
         protocol: profile.protocol.clone(),
         endpoint,
@@ -309,6 +342,8 @@ fn build(
         client_id: client_id.as_ref().map(|text| text.template.clone()),
         username: username.as_ref().map(username_template),
         parameters: parameters.iter().map(parameter_template).collect(),
+        actor: actor.map(actor_template),
+        headers: headers.clone().map(header_template).collect(),
         contact,
         source: carrier.source_text.clone(),
         source_encoding: carrier.source_encoding,
@@ -360,9 +395,14 @@ fn build(
     if let Some(cache) = &cache {
         cache.serves(&key, profile.endpoint.url(), cap);
     }
-    let history = main.histories.of(conf, name_of(&key, &parameters));
+    let parts = parameters.iter().map(|one| (one.name.as_str(), one.text.to_string()));
+    let actor = actor.map(|actor| (actor.token_type.as_str(), actor.text.template.to_argument()));
+    let headers = headers.map(|one| (one.name.as_str(), one.text.template.to_argument()));
+    let history = main.histories.of(conf, name_of(&key, parts.chain(actor).chain(headers)));
     let history =
         history.map_err(|_| Problem::from("the zone of what has succeeded cannot be made"))?;
+    let bypass = settings.bypass.clone().unwrap_or_default();
+    bypass.check(&conf.at(settings.places.of("STSBypass")), &carrier);
     let on_error = settings.on_error.unwrap_or(OnFailure::Return);
     Ok(Some(Exchange {
         id: ExchangeId(id),
@@ -381,11 +421,13 @@ fn build(
         }),
         carrier,
         parameters,
+        request_headers,
         // A fixed one is part of the profile.
         client_id: client_id.filter(|text| text.template.has_variables()),
         username,
         phase: settings.phase.unwrap_or(Phase::PreContent),
         after_body: settings.after_body.unwrap_or(false),
+        bypass,
         on_error,
         on_missing: settings.on_missing.unwrap_or(on_error),
         error_status: settings.error_status.clone().unwrap_or_default(),
@@ -411,10 +453,10 @@ fn check_parameters(profile: &Profile, parameters: &[Parameter]) -> Result<(), F
 }
 
 /// Tells exchanges apart that an STS may accept or refuse for their parameters.
-fn name_of(key: &ExchangeKey, parameters: &[Parameter]) -> u64 {
+fn name_of<'p>(key: &ExchangeKey, parts: impl Iterator<Item = (&'p str, String)>) -> u64 {
     let mut text = key.digest().to_vec();
-    for parameter in parameters {
-        for part in [parameter.name.as_str(), &parameter.text.to_string()] {
+    for (name, value) in parts {
+        for part in [name, value.as_str()] {
             text.extend_from_slice(&(part.len() as u64).to_le_bytes());
             text.extend_from_slice(part.as_bytes());
         }

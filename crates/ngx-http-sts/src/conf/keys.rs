@@ -51,13 +51,14 @@ pub(crate) fn set(
     }
     let words: Vec<&str> = value.split_ascii_whitespace().collect();
     if directive.is_of_list {
-        let each = words.chunks_exact(most.into());
-        if words.is_empty() || !each.remainder().is_empty() {
-            return Err(Problem::from(format!(
-                "the value must be {most} words, or a multiple, with spaces (+) between them"
+        let flag = directive.flag.map(|flag| format!(", each with \"{flag}\" behind it or not"));
+        let problem = || {
+            Problem::from(format!(
+                "the value must be {least} words, or a multiple, with spaces (+) between them{}",
+                flag.as_deref().unwrap_or_default()
             ))
-            .into());
-        }
+        };
+        let each = groups(&words, least.into(), directive.flag).ok_or_else(problem)?;
         return each.into_iter().try_for_each(|words| (directive.set)(block, words));
     }
     if !(least.into()..=most.into()).contains(&words.len()) {
@@ -67,4 +68,48 @@ pub(crate) fn set(
         .into());
     }
     (directive.set)(block, &words)
+}
+
+/// The words of several in a row, each of so many words and perhaps the flag.
+fn groups<'w, 'a>(
+    words: &'w [&'a str],
+    each: usize,
+    flag: Option<&str>,
+) -> Option<Vec<&'w [&'a str]>> {
+    let mut groups = Vec::new();
+    let mut rest = words;
+    while !rest.is_empty() || groups.is_empty() {
+        let has_flag = flag.is_some() && rest.get(each).copied() == flag;
+        let (group, behind) = rest.split_at_checked(each + usize::from(has_flag))?;
+        groups.push(group);
+        rest = behind;
+    }
+    Some(groups)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_told_apart_by_their_number_and_the_flag() {
+        let of = |text: &str, flag| {
+            let words: Vec<&str> = text.split_ascii_whitespace().collect();
+            let groups = groups(&words, 2, flag);
+            groups.map(|all| all.iter().map(|one| one.join(" ")).collect::<Vec<_>>().join("; "))
+        };
+        for (text, flag, expected) in [
+            ("a b", None, Some("a b")),
+            ("a b c d", None, Some("a b; c d")),
+            ("a b c", None, None),
+            ("", None, None),
+            ("a b off", Some("off"), Some("a b off")),
+            ("a b off c d", Some("off"), Some("a b off; c d")),
+            ("a b c d off", Some("off"), Some("a b; c d off")),
+            ("a off b", Some("off"), None),
+            ("a b off off", Some("off"), None),
+        ] {
+            assert_eq!(of(text, flag).as_deref(), expected, "{text:?}");
+        }
+    }
 }

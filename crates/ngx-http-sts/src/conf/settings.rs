@@ -10,6 +10,8 @@ use sts_core::secret::Secret;
 use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
+use crate::conf::actor_token::ActorToken;
+use crate::conf::bypass::Bypass;
 use crate::conf::carrier::{Accepted, Passed, Variables};
 use crate::conf::directive::Part;
 use crate::conf::error_status::ErrorStatuses;
@@ -17,6 +19,7 @@ use crate::conf::grant::Grants;
 use crate::conf::kind::Kind;
 use crate::conf::place::Places;
 use crate::conf::policy::{BoundTokens, Challenge, OnFailure};
+use crate::conf::request_header::RequestHeader;
 use crate::conf::wstrust::WsTrustSettings;
 use crate::nginx::phase::Phase;
 use crate::nginx::tls::Protocols;
@@ -32,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) grants: Grants,
     pub(crate) wstrust: WsTrustSettings,
     pub(crate) parameters: Option<Rc<Vec<Parameter>>>,
+    pub(crate) actor_token: Option<Rc<ActorToken>>,
+    pub(crate) request_headers: Option<Rc<Vec<RequestHeader>>>,
     pub(crate) variables: Option<Rc<Variables>>,
     pub(crate) accept: Option<Rc<Vec<Accepted>>>,
     pub(crate) pass: Option<Rc<Vec<Passed>>>,
@@ -50,6 +55,7 @@ pub(crate) struct Settings {
     pub(crate) timeout: Option<u64>,
     pub(crate) phase: Option<Phase>,
     pub(crate) after_body: Option<bool>,
+    pub(crate) bypass: Option<Rc<Bypass>>,
     pub(crate) on_error: Option<OnFailure>,
     pub(crate) on_missing: Option<OnFailure>,
     pub(crate) error_status: Option<Rc<ErrorStatuses>>,
@@ -101,6 +107,8 @@ impl Settings {
             grants,
             wstrust,
             parameters,
+            actor_token,
+            request_headers,
             variables,
             accept,
             pass,
@@ -117,6 +125,7 @@ impl Settings {
             timeout,
             phase,
             after_body,
+            bypass,
             on_error,
             on_missing,
             error_status,
@@ -150,6 +159,8 @@ impl Settings {
             inherit(&mut self.cache_expires_in, cache_expires_in);
         }
         self.places.inherit(places, Part::Common);
+        inherit(&mut self.actor_token, actor_token);
+        inherit(&mut self.request_headers, request_headers);
         inherit(&mut self.variables, variables);
         inherit(&mut self.accept, accept);
         inherit(&mut self.pass, pass);
@@ -164,6 +175,7 @@ impl Settings {
         inherit(&mut self.ciphers, ciphers);
         inherit(&mut self.phase, phase);
         inherit(&mut self.after_body, after_body);
+        inherit(&mut self.bypass, bypass);
         inherit(&mut self.on_error, on_error);
         inherit(&mut self.on_missing, on_missing);
         inherit(&mut self.error_status, error_status);

@@ -84,6 +84,9 @@ impl Written {
     pub(crate) fn changes_exchange(&self) -> bool {
         self.whole.is_some()
             || self.names.iter().any(|directive| directive.part == Part::Exchange)
+            || self.settings.actor_token.is_some()
+            || self.settings.request_headers.is_some()
+            || self.settings.bypass.is_some()
             || self.settings.variables.is_some()
             || self.settings.accept.is_some()
             || self.settings.source_encoding.is_some()

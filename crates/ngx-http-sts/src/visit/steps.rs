@@ -52,7 +52,8 @@ impl Visit<'_> {
             Taken::Refused(status) => return self.refuse_unreadable(status).map(Some),
         };
         let token = decode(inner, &source);
-        let values = results.show(id, steps, &step.needs, || Values::of(request, inner))?;
+        let values =
+            results.show(id, steps, &step.needs, || Values::of(request, inner, &source))?;
         let decoded = token.as_ref().unwrap_or(&source.token).expose();
         let key = values.key(inner, decoded, &results.needed(id, steps, &step.needs));
         let check = |is_bound: &dyn Fn() -> bool| check_bound(inner, &source, is_bound);

@@ -16,6 +16,21 @@ pub fn remove(field: &[u8], name: &str, likeness: Likeness) -> Option<Secret> {
         Likeness::Same => name_of(pair) == name.as_bytes(),
         Likeness::Alike => may_be_found_in(pair, name),
     };
+    without(field, named)
+}
+
+/// A header field without what a backend may take for the name ([`Likeness::Alike`]), but for a cookie
+/// that is `kept`; nothing if there is none. One is kept only where no reader finds the name in its value.
+pub fn remove_beside(field: &[u8], name: &str, kept: Option<&str>) -> Option<Secret> {
+    let stays = |pair: &&[u8]| {
+        let behind = pair.iter().position(|byte| *byte == b'=').and_then(|at| pair.get(at + 1..));
+        let is_one = !behind.is_some_and(|value| may_be_found_in(value, name));
+        is_one && kept.is_some_and(|kept| name_of(pair) == kept.as_bytes())
+    };
+    without(field, |pair| !stays(pair) && may_be_found_in(pair, name))
+}
+
+fn without(field: &[u8], named: impl Fn(&&[u8]) -> bool) -> Option<Secret> {
     let pairs = || field.split(|byte| *byte == b';');
     if !pairs().any(|pair| named(&pair)) {
         return None;
@@ -202,6 +217,24 @@ mod tests {
         let bytes =
             prop::collection::vec(any::<u8>().prop_filter("no ;", |byte| *byte != b';'), 0..12);
         bytes.prop_filter("another name", |pair| name_of(pair) != NAME.as_bytes())
+    }
+
+    #[test]
+    fn a_cookie_that_stays_is_one_for_all_readers() {
+        let beside = |field: &str| {
+            let left = remove_beside(field.as_bytes(), NAME, Some(NAME));
+            left.map(|left| String::from_utf8(left.expose().to_vec()).unwrap())
+        };
+        for (field, expected) in [
+            ("a=b", None),
+            ("a=b;  access_token = \"x\" ;c=d", None),
+            ("access_token=x==", None),
+            ("Access_Token=y; access_token=x", Some("access_token=x")),
+            ("access_token=x; a=b, access_token=y", Some("access_token=x")),
+            ("access_token=x, access_token=y; a=b", Some("a=b")),
+        ] {
+            assert_eq!(beside(field).as_deref(), expected, "{field}");
+        }
     }
 
     proptest! {

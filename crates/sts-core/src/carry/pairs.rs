@@ -28,8 +28,17 @@ pub fn decode(value: &[u8]) -> Option<Secret> {
 
 /// A text without the parameters of a name; nothing if there are none.
 pub fn remove(text: &[u8], name: &str, likeness: Likeness) -> Option<Secret> {
-    let kept = others(text, name, likeness);
-    if let [Kept { range, .. }] = kept.as_slice()
+    joined(text, &others(text, name, likeness, None))
+}
+
+/// A text without what a backend may take for the name ([`Likeness::Alike`]), but for a parameter that is
+/// `kept`: nothing if there is none. One is kept only where all readers see one parameter in it.
+pub fn remove_beside(text: &[u8], name: &str, kept: Option<&str>) -> Option<Secret> {
+    joined(text, &others(text, name, Likeness::Alike, kept))
+}
+
+fn joined(text: &[u8], kept: &[Kept]) -> Option<Secret> {
+    if let [Kept { range, .. }] = kept
         && *range == (0..text.len())
     {
         return None;
@@ -68,15 +77,20 @@ struct Kept {
 
 /// The runs between the parameters of a name. Some readers take `;` for the end of a parameter, too:
 /// what they would find goes, and the rest of what others find stays.
-fn others(text: &[u8], name: &str, likeness: Likeness) -> Vec<Kept> {
+fn others(text: &[u8], name: &str, likeness: Likeness, stays: Option<&str>) -> Vec<Kept> {
     let is_named = |part: &Range<usize>| likeness.holds(slice(text, part), name);
+    let is_one = |part: &[u8]| memchr(b';', part).is_none();
+    let stays = |part: &Range<usize>| {
+        let part = slice(text, part);
+        stays.is_some_and(|name| is_one(part) && Likeness::Same.holds(part, name))
+    };
     let mut kept: Vec<Kept> = Vec::new();
     let mut keep = |range: Range<usize>, separator| match kept.last_mut() {
         Some(last) if last.range.end + 1 == range.start => last.range.end = range.end,
         _ => kept.push(Kept { range, separator }),
     };
-    for part in split(text, 0..text.len(), b'&').filter(|part| !is_named(part)) {
-        if likeness == Likeness::Same {
+    for part in split(text, 0..text.len(), b'&').filter(|part| stays(part) || !is_named(part)) {
+        if likeness == Likeness::Same || stays(&part) {
             keep(part, b'&');
             continue;
         }
@@ -221,6 +235,28 @@ mod tests {
             prop::collection::vec(any::<u8>().prop_filter("no &", |byte| *byte != b'&'), 0..12),
         ];
         bytes.prop_filter("another name", |part| !Likeness::Same.holds(part, NAME))
+    }
+
+    #[test]
+    fn a_parameter_that_stays_is_one_for_all_readers() {
+        let beside = |text: &str| {
+            let left = remove_beside(text.as_bytes(), NAME, Some(NAME));
+            left.map(|left| String::from_utf8(left.expose().to_vec()).unwrap())
+        };
+        for (text, expected) in [
+            ("", None),
+            ("access_token=x", None),
+            ("a=b&access_token=x=%20y&c;d", None),
+            ("acc%65ss_token=x", None),
+            ("access.token=x&access_token=y", Some("access_token=y")),
+            ("access_token=y&Access_Token[]=x&a=b", Some("access_token=y&a=b")),
+            ("access_token=y;access_token=x&a=b", Some("a=b")),
+            ("a=b;access_token=x&c=d", Some("a=b&c=d")),
+        ] {
+            assert_eq!(beside(text).as_deref(), expected, "{text}");
+        }
+        let other = remove_beside(b"t=x&access_token=y", NAME, Some("t"));
+        assert!(other.is_some_and(|left| left.expose() == b"t=x"));
     }
 
     proptest! {

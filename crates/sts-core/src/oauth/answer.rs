@@ -2,6 +2,8 @@
 
 mod body;
 
+use std::rc::Rc;
+
 use http::StatusCode;
 
 use super::grant::Source;
@@ -34,14 +36,25 @@ pub(crate) fn read(answer: &Incoming<'_>, source: Source) -> Result<Issued, Fail
         Err(reason) => Err(reason),
     };
     let code = error.as_ref().ok().and_then(Option::as_ref).and_then(OauthError::code);
-    let kind = kind(answer.status, code, source);
+    let has_claims =
+        error.as_ref().ok().and_then(Option::as_ref).is_some_and(OauthError::has_claims);
+    let kind = match kind(answer.status, code, source) {
+        // Entra says what is missing beside one of several codes.
+        FailureKind::Refused | FailureKind::Denied if has_claims => FailureKind::StepUp,
+        kind => kind,
+    };
+    let known = (answer.known)();
+    let step_up = match &error {
+        Ok(Some(error)) if kind == FailureKind::StepUp => error.step_up(&known).map(Rc::new),
+        _ => None,
+    };
     let retry_after = match kind {
         FailureKind::Busy => retry_after::read(answer.headers),
         _ => None,
     };
     let codes = code.into_iter().collect();
-    let reason = reason(answer, &error, &(answer.known)());
-    Err(Failure { retry_after, codes, ..Failure::new(kind, reason) })
+    let reason = reason(answer, &error, &known);
+    Err(Failure { retry_after, codes, step_up, ..Failure::new(kind, reason) })
 }
 
 fn kind(status: StatusCode, code: Option<&str>, source: Source) -> FailureKind {

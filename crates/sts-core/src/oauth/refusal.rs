@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use super::grant::Source;
 use crate::error::FailureKind;
+use crate::step_up::INSUFFICIENT_USER_AUTHENTICATION;
 
 /// What an `error` code means (RFC 6749, section 5.2; RFC 8693, section 2.2.2), with the status that it
 /// came with.
@@ -15,6 +16,8 @@ pub(crate) fn classify(code: &str, status: StatusCode, source: Source) -> Failur
         // RFC 9110, section 15.5.2: the credentials are not valid, and with others it may go well. Dex
         // says so of a bad token or password. What is bad of the gateway is `invalid_client`.
         "access_denied" if status == StatusCode::UNAUTHORIZED => FailureKind::Refused,
+        // RFC 9470, section 3, which token endpoints use as well.
+        INSUFFICIENT_USER_AUTHENTICATION => FailureKind::StepUp,
         // The last three are of OpenID Connect Core, section 3.1.2.6.
         "access_denied"
         | "invalid_target"
@@ -31,7 +34,9 @@ pub(crate) fn classify(code: &str, status: StatusCode, source: Source) -> Failur
     };
     match (source, kind) {
         // The grant presents nothing of the client: whatever is refused is the gateway's.
-        (Source::None, FailureKind::Refused | FailureKind::Denied) => FailureKind::GatewayRefused,
+        (Source::None, FailureKind::Refused | FailureKind::StepUp | FailureKind::Denied) => {
+            FailureKind::GatewayRefused
+        }
         (Source::None | Source::Token | Source::Password, kind) => kind,
     }
 }

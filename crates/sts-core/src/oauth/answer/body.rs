@@ -1,5 +1,7 @@
 //! The JSON of an answer.
 
+use std::borrow::Cow;
+
 use memchr::memchr3;
 use serde::Deserialize;
 use serde_json::error::Category;
@@ -11,6 +13,7 @@ use crate::json::Member;
 use crate::known::Known;
 use crate::life::Doubt;
 use crate::secret::Secret;
+use crate::step_up::{INSUFFICIENT_USER_AUTHENTICATION, StepUp};
 
 /// What the body of an answer says.
 pub(super) struct Body<'a> {
@@ -41,10 +44,19 @@ impl<'a> Body<'a> {
             scope,
             error,
             error_description,
+            acr_values,
+            max_age,
+            claims,
         } = members;
         Ok(Self {
             token: Token { access_token, token_type, expires_in, issued_token_type, scope },
-            error: error.map(|code| OauthError { code, description: error_description }),
+            error: error.map(|code| OauthError {
+                code,
+                description: error_description,
+                acr_values,
+                max_age,
+                claims,
+            }),
         })
     }
 }
@@ -61,6 +73,9 @@ struct Members<'a> {
     scope: Option<Member<'a>>,
     error: Option<Member<'a>>,
     error_description: Option<Member<'a>>,
+    acr_values: Option<Member<'a>>,
+    max_age: Option<Member<'a>>,
+    claims: Option<Member<'a>>,
 }
 
 /// The part of a success (RFC 6749, section 5.1).
@@ -105,11 +120,38 @@ impl Token<'_> {
 pub(super) struct OauthError<'a> {
     code: Member<'a>,
     description: Option<Member<'a>>,
+    acr_values: Option<Member<'a>>,
+    max_age: Option<Member<'a>>,
+    claims: Option<Member<'a>>,
 }
 
 impl OauthError<'_> {
     pub(super) fn code(&self) -> Option<&str> {
         self.code.as_text()
+    }
+
+    /// Whether it tells what the client has to ask its own server for. An empty text tells nothing.
+    pub(super) fn has_claims(&self) -> bool {
+        self.claims.as_ref().is_some_and(|claims| claims.as_text() != Some(""))
+    }
+
+    /// What the client has to do: nothing where any of it is in doubt. What the STS must not repeat is
+    /// not told either.
+    pub(super) fn step_up(&self, known: &Known) -> Option<StepUp> {
+        let is_clean = |text: &&str| matches!(known.mask(text), Cow::Borrowed(_));
+        if self.code() != Some(INSUFFICIENT_USER_AUTHENTICATION) {
+            return StepUp::claims(self.claims.as_ref()?.as_text().filter(is_clean)?);
+        }
+        let acr_values = match &self.acr_values {
+            None => None,
+            Some(values) => Some(values.as_text().filter(is_clean)?),
+        };
+        let max_age = match &self.max_age {
+            None => None,
+            Some(Member::Integer(seconds)) => Some(*seconds),
+            Some(member) => Some(StepUp::seconds(member.as_text()?)?),
+        };
+        StepUp::authentication(acr_values, max_age)
     }
 
     /// For the log.
@@ -152,6 +194,7 @@ fn told(member: Option<&Member<'_>>) -> Told {
 fn seconds(member: &Member<'_>) -> Option<u64> {
     let seconds = match (member, member.as_text().map(str::trim)) {
         (Member::Integer(seconds), _) => *seconds,
+        (Member::Negative, _) => 0,
         (Member::Float(seconds), _) => round_down(*seconds)?,
         (_, Some(text)) => text.parse().ok().or_else(|| round_down(text.parse().ok()?))?,
         (_, None) => return None,

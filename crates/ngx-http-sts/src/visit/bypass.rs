@@ -1,0 +1,75 @@
+//! A visit of a request that goes on without an exchange (`STSBypass`).
+
+use sts_core::secret::SharedSecret;
+use sts_core::source;
+
+use super::{Visit, check_bound, decode};
+use crate::carry::accept::{self, Seen};
+use crate::carry::pass;
+use crate::chain::VisitId;
+use crate::context::{Ended, Outcome, Verdict};
+use crate::course::Stage;
+use crate::nginx::phase::Next;
+use crate::nginx::request::OutOfMemory;
+use crate::source::Source;
+use crate::values::Values;
+
+impl Visit<'_> {
+    /// The request goes on with its source. It is refused for what refuses it with an exchange, before
+    /// the STS is asked: what cannot be looked at may be bound to a key. The sources of the exchanges
+    /// that this one needs are treated as its own.
+    pub(super) fn bypass(&self) -> Result<Next, OutOfMemory> {
+        let Self { request, context, course, exchange } = *self;
+        let steps = exchange.chain.steps();
+        let (mut own, mut kept) = (Source::new(&exchange.carrier, &[]), None);
+        for one in steps.iter().map(|step| &*step.exchange).chain([exchange]) {
+            let carrier = &one.carrier;
+            let (source, body) =
+                match accept::see(request, context, course, carrier, one.has_source())? {
+                    Seen::Source(source, body) => (source, body),
+                    Seen::Waits => return Ok(Next::Wait),
+                    Seen::Refused(status) => return self.refuse_unreadable(status),
+                };
+            let check = |token: SharedSecret| {
+                check_bound(one, &source, &|| source::claims(token.expose()).is_bound)
+            };
+            if let Err(failure) = decode(one, &source).and_then(check) {
+                self.strip()?;
+                return self.finish(own, Outcome::Failed(failure));
+            }
+            kept = accept::place_of(request, carrier, &source, body.as_ref())?.or(kept);
+            if std::ptr::eq(one, exchange) {
+                own = source;
+            }
+        }
+        for one in steps.iter().map(|step| &*step.exchange).chain([exchange]) {
+            accept::strip_actor(request, &one.carrier)?;
+        }
+        pass::clean_beside(request, course, &exchange.carrier, kept)?;
+        self.finish(own, Outcome::Bypassed)
+    }
+
+    fn finish(&self, source: Source, outcome: Outcome) -> Result<Next, OutOfMemory> {
+        let Self { request, context, course, exchange } = *self;
+        let id = VisitId { request: course.id(), visit: request.visit() };
+        let key = {
+            let needed = context.results.needed(id, &[], &[]);
+            Values::of(request, exchange, &source)?.key(exchange, source.token.expose(), &needed)
+        };
+        if !matches!(outcome, Outcome::Bypassed) {
+            return self.end(source, key, outcome, 0);
+        }
+        let number = context.push(Ended {
+            course: course.id(),
+            exchange: exchange.id,
+            carrier: exchange.carrier.clone(),
+            source,
+            key,
+            outcome,
+            verdict: Verdict::Bypassed,
+            next: Default::default(),
+        });
+        course.set_stage(request.visit(), Stage::Ended(number));
+        Ok(Next::GoOn)
+    }
+}
