@@ -194,6 +194,8 @@ fn what_has_no_use_for_an_actor_token_fails() {
         ("cc", "STSEndpoint %%STS%%;"),
         ("ropc", "STSEndpoint %%STS%%; STSROPCUsername a; STSVariables $source_token $target;"),
         ("wstrust", "STSEndpoint %%STS%%; STSVariables $source_token $target;"),
+        ("jwt_bearer", "STSEndpoint %%STS%%; STSVariables $source_token $target;"),
+        ("saml_bearer", "STSEndpoint %%STS%%; STSVariables $source_token $target;"),
     ] {
         let location = format!("STSType {kind}; {more} STSActorToken $http_x_actor;");
         refused(&location, &["\"STSActorToken\" has no place", kind, "\"otx\""]);

@@ -160,9 +160,9 @@ fn an_assertion_is_for_the_url_of_the_endpoint_unless_aud_names_another() {
     for (method, options) in methods {
         for (host, aud, status) in [
             ("", String::new(), 200),
-            ("", format!("&aud={other}"), 502),
+            ("", format!("&aud={other}&typ=JWT"), 502),
             (PUBLIC, String::new(), 502),
-            (PUBLIC, format!("&aud={other}"), 200),
+            (PUBLIC, format!("&aud={other}&typ=JWT"), 200),
         ] {
             let number = expected.len();
             let (directive, option) = match host {

@@ -247,3 +247,22 @@ fn a_cache_is_brought_up_to_date_with_the_token_of_the_request_that_found_it_sta
         assert!(devsts::is_for(&token(&request), "alice"), "{}", token(&request));
     }
 }
+
+#[test]
+fn the_exchange_of_a_subrequest_takes_nothing_from_a_request_whose_location_has_none() {
+    let scene = Scene::new();
+    let server = "
+        STSAcceptSourceTokenIn header;
+        STSPassTargetTokenIn header;
+        location / { auth_request /auth; proxy_pass %%BACKEND%%; }
+        location = /auth { internal; %%EXCHANGE%% proxy_pass %%BACKEND%%; }
+        location /plain { proxy_pass %%BACKEND%%; }";
+    let nginx = scene.nginx().server(server).start();
+    for path in ["/plain", "/"] {
+        let seen = Seen::by_backend(nginx.get(path).bearer("alice").send());
+        assert_eq!(seen.headers("Authorization"), ["Bearer alice"], "{path}");
+    }
+    let checked = received(&scene, "/auth");
+    assert_eq!(checked.len(), 1);
+    assert!(checked[0].header("Authorization").is_some_and(|field| field != "Bearer alice"));
+}

@@ -7,6 +7,7 @@ use sts_core::error::Failure;
 use crate::carry::form::{self, Form};
 use crate::carry::pass;
 use crate::conf::LocationConf;
+use crate::context::Context;
 use crate::course::{Course, Refusal, Stage};
 use crate::nginx::log::Level;
 use crate::nginx::phase::Next;
@@ -20,17 +21,18 @@ const BAD_GATEWAY: u16 = 502;
 pub(crate) fn visit(request: Request<'_>, location: &LocationConf) -> Result<Next, OutOfMemory> {
     let none = Rc::default();
     let carrier = location.carrier.as_ref().unwrap_or(&none);
-    let context = match request.context() {
-        // A subrequest before the exchange must not show its backend a client's own token as a target.
-        // But what it is about may be the source that stands in the same place.
-        None if request.is_main()
-            || carrier.pass.is_empty()
-            || carrier.passes_where_it_accepts() =>
-        {
-            return Ok(Next::GoOn);
-        }
-        None => request.context_or_new()?,
+    let known = request.context();
+    // A subrequest before the exchange must not show its backend a client's own token as a target. But
+    // what it is about may be the source that stands in the same place. What a subrequest has exchanged
+    // is no business of a request whose own location makes no exchange.
+    let has_nothing_to_take_back =
+        request.is_main() || carrier.pass.is_empty() || carrier.passes_where_it_accepts();
+    if has_nothing_to_take_back && known.is_none_or(|context| !has_been_to_one(context, request)) {
+        return Ok(Next::GoOn);
+    }
+    let context = match known {
         Some(context) => context,
+        None => request.context_or_new()?,
     };
     let course = context.course(request);
     if matches!(course.stage(request), Stage::ReadingBody) {
@@ -56,6 +58,12 @@ pub(crate) fn visit(request: Request<'_>, location: &LocationConf) -> Result<Nex
     }
     pass::apply(request, course, carrier, granted)?;
     Ok(Next::GoOn)
+}
+
+/// Whether a request, or one that it is a subrequest of, has been to a location with an exchange.
+fn has_been_to_one(context: &Context, request: Request<'_>) -> bool {
+    let is_marked = |course: &Course| course.refusal().is_some() || course.applied().is_some();
+    context.last_of(request, |_| true).is_some() || context.line(request).any(is_marked)
 }
 
 fn refuse(request: Request<'_>, course: &Course, failure: &Failure) -> Next {

@@ -149,9 +149,6 @@ const TOKEN_TYPES: [(&str, &str); 6] = [
     ("saml2", "urn:ietf:params:oauth:token-type:saml2"),
 ];
 
-/// RFC 7521, section 4.1.
-pub(crate) const ASSERTION: &str = "assertion";
-
 /// What acts for the subject (RFC 8693, section 2.1).
 pub const ACTOR_TOKEN: &str = "actor_token";
 /// Sent with [`ACTOR_TOKEN`], and never without.
@@ -180,6 +177,8 @@ pub fn actor_token_type(word: Option<&str>) -> Result<String, &'static str> {
     Err("the type must be access_token, refresh_token, id_token, jwt, saml1, saml2 or a URI")
 }
 
+/// RFC 7521, section 4.1.
+pub(crate) const ASSERTION: &str = "assertion";
 pub(crate) const CLIENT_ID: &str = "client_id";
 pub(crate) const USERNAME: &str = "username";
 

@@ -31,8 +31,7 @@ pub(crate) enum Taken {
 }
 
 /// The source token of a request, with what acts for it: what the same places gave before, else what
-/// they give now. What is
-/// to be removed of it is removed.
+/// they give now. What is to be removed of it is removed.
 pub(crate) fn take(
     request: Request<'_>,
     context: &Context,
