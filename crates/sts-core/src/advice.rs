@@ -7,7 +7,7 @@ use http::{StatusCode, Uri};
 use crate::endpoint::Scheme;
 use crate::excerpt::description;
 use crate::known::Known;
-use crate::profile::Incoming;
+use crate::message::Incoming;
 
 /// What a status means whatever the body says.
 pub(crate) fn of_status(answer: &Incoming<'_>, known: &Known) -> Option<String> {

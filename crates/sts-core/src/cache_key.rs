@@ -6,7 +6,8 @@
 use openssl::sha::Sha256;
 
 use crate::fields::{BLOCK, Fields};
-use crate::profile::{Names, Parameter, Profile, Protocol, Subject};
+use crate::message::{Names, Parameter, Subject};
+use crate::profile::{Profile, Protocol};
 use crate::source_tag::TagKey;
 
 /// A digest over all that makes a token what it is.

@@ -9,8 +9,9 @@ use thiserror::Error;
 use crate::about::{self, About};
 use crate::error::{Failure, FailureKind};
 use crate::issued::Issued;
+use crate::message::{Names, Subject};
 use crate::oauth::grant::Source;
-use crate::profile::{Names, Profile, Protocol, Subject};
+use crate::profile::{Profile, Protocol};
 use crate::wstrust::{self, Writer};
 pub use asked::AsAsked;
 

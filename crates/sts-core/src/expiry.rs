@@ -1,5 +1,7 @@
 //! What a token says of its own end, unverified: good for being careful, never for trusting.
 
+use thiserror::Error;
+
 use crate::now::UnixTime;
 
 /// When a token may not be used any more, as far as it says so itself.
@@ -45,6 +47,20 @@ impl Expiry {
             Self::Unreadable | Self::OneUse => Some(0),
         }
     }
+}
+
+/// What gives a token no life, since it cannot be read.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum Doubt {
+    /// The `expires_in` of OAuth.
+    #[error("the expires_in of the answer cannot be read")]
+    ExpiresIn,
+    /// What the issued token says itself, or the `Lifetime` that came with it.
+    #[error("the expiry of the issued token cannot be read")]
+    Issued,
+    /// What the source token says itself.
+    #[error("the expiry of the source token cannot be read")]
+    Source,
 }
 
 #[cfg(test)]

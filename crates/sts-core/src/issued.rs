@@ -2,8 +2,7 @@
 
 use crate::error::{Failure, FailureKind};
 use crate::excerpt::excerpt;
-use crate::expiry::Expiry;
-use crate::life::Doubt;
+use crate::expiry::{Doubt, Expiry};
 use crate::secret::Secret;
 
 /// How the issued token may be used (RFC 6749, section 7.1; RFC 8693, section 2.2.1).

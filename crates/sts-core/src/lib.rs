@@ -6,6 +6,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`profile`] | a checked exchange: [`Profile::request`](profile::Profile::request) writes what goes to the STS, [`Profile::response`](profile::Profile::response) reads what comes back |
+//! | [`message`] | what goes to an STS and comes back, whatever is spoken |
 //! | [`endpoint`] | the address of an STS |
 //! | [`client_auth`] | how the gateway authenticates itself to the STS |
 //! | [`parameters`] | which extra request parameters are allowed |
@@ -49,12 +50,14 @@ pub mod expect;
 pub mod expiry;
 pub mod fields;
 mod form;
+mod gateway;
 pub mod issued;
 pub mod jose;
 mod json;
 pub mod jwt;
 pub mod known;
 pub mod life;
+pub mod message;
 pub mod now;
 pub mod oauth;
 pub mod options;
@@ -66,6 +69,7 @@ mod retry_after;
 pub mod source;
 pub mod source_tag;
 pub mod step_up;
+mod subjects;
 pub mod target;
 pub mod wstrust;
 

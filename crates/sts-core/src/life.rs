@@ -1,7 +1,6 @@
 //! How long an issued token may be used again.
 
-use thiserror::Error;
-
+pub use crate::expiry::Doubt;
 use crate::expiry::Expiry;
 use crate::issued::Issued;
 use crate::jwt;
@@ -27,20 +26,6 @@ pub struct Life {
     pub seconds: Option<u64>,
     /// Why there are none, where the operator should know it.
     pub doubt: Option<Doubt>,
-}
-
-/// What gives a token no life, since it cannot be read.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub enum Doubt {
-    /// The `expires_in` of OAuth.
-    #[error("the expires_in of the answer cannot be read")]
-    ExpiresIn,
-    /// What the issued token says itself, or the `Lifetime` that came with it.
-    #[error("the expiry of the issued token cannot be read")]
-    Issued,
-    /// What the source token says itself.
-    #[error("the expiry of the source token cannot be read")]
-    Source,
 }
 
 /// For how long a token is good, counted from `sent`, when the request for it was sent: the least of

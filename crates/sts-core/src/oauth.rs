@@ -7,6 +7,7 @@ pub mod jwt_bearer;
 pub mod password;
 mod refusal;
 pub mod saml_bearer;
+mod source;
 pub mod token_exchange;
 mod token_request;
 

@@ -2,9 +2,6 @@
 
 use thiserror::Error;
 
-use crate::oauth::grant::{Grant, Source};
-use crate::profile::{Profile, Protocol};
-
 /// Checks the name of an extra request parameter.
 ///
 /// # Errors
@@ -30,25 +27,25 @@ pub fn check_name(name: &str) -> Result<(), ParameterError> {
     }
 }
 
-/// Checks the names of all extra request parameters of an exchange: each by itself, and that none
-/// is sent twice that may not be (RFC 6749, section 3.2).
-///
-/// # Errors
-/// A name is not allowed, repeated, or already sent by the exchange itself.
-pub fn check_all<'a>(
-    profile: &Profile,
+/// What an exchange sends without the operator's doing.
+#[derive(Clone, Copy)]
+pub(crate) struct Sent {
+    pub(crate) client_id: bool,
+    pub(crate) username: bool,
+}
+
+/// See [`Profile::check_parameters`](crate::profile::Profile::check_parameters).
+pub(crate) fn check_all<'a>(
+    sent: Sent,
     names: impl IntoIterator<Item = &'a str>,
 ) -> Result<(), ParameterError> {
     let mut seen: Vec<&str> = Vec::new();
     for name in names {
         check_name(name)?;
-        if name == CLIENT_ID && profile.sends_client_id() {
+        if name == CLIENT_ID && sent.client_id {
             return Err(ParameterError::ClientId);
         }
-        let names_user = |grant: &Grant| grant.source == Source::Password;
-        if name == USERNAME
-            && matches!(profile.protocol, Protocol::OAuth(grant) if names_user(grant))
-        {
+        if name == USERNAME && sent.username {
             return Err(ParameterError::Username);
         }
         if seen.contains(&name) && !may_repeat(name) {
@@ -188,6 +185,7 @@ mod tests {
     use crate::client_auth::ClientAuth;
     use crate::endpoint::Endpoint;
     use crate::oauth::token_exchange;
+    use crate::profile::{Profile, Protocol};
 
     fn profile(auth: ClientAuth, client_id: Option<&str>) -> Profile {
         Profile {
@@ -235,12 +233,12 @@ mod tests {
     fn only_audience_and_resource_may_repeat() {
         let profile = profile(ClientAuth::none(), None);
         let names = ["audience", "resource", "scope", "audience", "resource"];
-        assert_eq!(check_all(&profile, names), Ok(()));
+        assert_eq!(profile.check_parameters(names), Ok(()));
         assert_eq!(
-            check_all(&profile, ["scope", "audience", "scope"]),
+            profile.check_parameters(["scope", "audience", "scope"]),
             Err(ParameterError::Repeated { name: "scope".to_owned() })
         );
-        assert_eq!(check_all(&profile, ["a", ""]), Err(ParameterError::Empty));
+        assert_eq!(profile.check_parameters(["a", ""]), Err(ParameterError::Empty));
     }
 
     #[test]
@@ -287,7 +285,7 @@ mod tests {
             (profile(basic(), None), Ok(())),
             (profile(basic(), Some("a")), Ok(())),
         ] {
-            assert_eq!(check_all(&profile, ["client_id"]), expected);
+            assert_eq!(profile.check_parameters(["client_id"]), expected);
         }
     }
 }

@@ -1,18 +1,17 @@
 //! A checked exchange configuration: a [`Profile`] that exists can be used.
 
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, StatusCode};
-
 use crate::advice;
 use crate::client_auth::ClientAuth;
 use crate::endpoint::Endpoint;
 use crate::error::{Failure, FailureKind};
+use crate::gateway::Gateway;
 use crate::issued::Issued;
 use crate::known::Known;
+pub use crate::message::{ANSWER_HEADERS, Incoming, Names, Outgoing, Parameter, Subject};
 use crate::now::Now;
 use crate::oauth::grant::{Grant, Source};
 use crate::oauth::token_exchange;
-use crate::secret::Secret;
+use crate::parameters::{self, ParameterError, Sent};
 use crate::wstrust;
 use crate::wstrust::settings::WsTrust;
 
@@ -63,71 +62,16 @@ pub struct Profile {
     pub client_id: Option<String>,
 }
 
-/// What a request brings to the exchange.
-pub struct Subject<'a> {
-    /// The token to be exchanged; not looked at by a grant without [`Source`].
-    pub source: &'a [u8],
-    /// What else is asked for, evaluated, in the order of the configuration: extra form parameters, and
-    /// for WS-Trust those that [`crate::wstrust`] names.
-    pub parameters: &'a [Parameter<'a>],
-}
-
-/// The names that the STS is told, where the configuration leaves them to the request.
-#[derive(Clone, Copy, Default)]
-pub struct Names<'a> {
-    /// In place of [`Profile::client_id`]. When empty, no `client_id` is sent.
-    pub client_id: Option<&'a [u8]>,
-    /// The user that a [`Source::Password`] is of; without it, the client id. When empty, there is no
-    /// user to ask a token for.
-    pub username: Option<&'a [u8]>,
-}
-
-/// One evaluated extra parameter.
-pub struct Parameter<'a> {
-    /// Its name, checked by [`crate::parameters::check_name`].
-    pub name: &'a str,
-    /// Its value, not yet encoded.
-    pub value: &'a [u8],
-}
-
-/// A POST to the endpoint of the profile.
-pub struct Outgoing {
-    /// Headers that belong to the body and to the client authentication. The transport adds those that
-    /// belong to the connection, and `Content-Length`.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Secret,
-}
-
-/// The headers of an answer that are looked at.
-pub static ANSWER_HEADERS: [HeaderName; 4] =
-    [CONTENT_TYPE, CONTENT_ENCODING, LOCATION, RETRY_AFTER];
-
-/// What the STS answered, whole.
-pub struct Incoming<'a> {
-    /// The status code.
-    pub status: StatusCode,
-    /// The headers, [`ANSWER_HEADERS`] at least.
-    pub headers: &'a HeaderMap,
-    /// The body, within the configured limit.
-    pub body: &'a [u8],
-    /// What of it must not be repeated; asked for only when it failed. [`Profile::known`] knows.
-    pub known: &'a dyn Fn() -> Known,
-}
-
 impl Profile {
-    /// The client id that goes into the body because the client authentication does not carry one
-    /// (RFC 6749, section 3.2.1).
-    pub(crate) fn body_client_id<'a>(&'a self, names: &Names<'a>) -> Option<&'a [u8]> {
-        let configured = || self.client_id.as_deref().map(str::as_bytes);
-        let client_id = names.client_id.or_else(configured);
-        client_id.filter(|id| !id.is_empty() && self.auth.leaves_client_id_to_body())
+    /// The gateway, as the STS sees it.
+    pub(crate) fn gateway(&self) -> Gateway<'_> {
+        let Self { protocol: _, endpoint, auth, client_id } = self;
+        Gateway { endpoint, auth, client_id: client_id.as_deref() }
     }
 
-    /// The user that a password is of.
+    /// See [`Gateway::username`].
     pub(crate) fn username<'a>(&'a self, names: &Names<'a>) -> Option<&'a [u8]> {
-        let configured = || self.client_id.as_deref().or_else(|| self.auth.id()).map(str::as_bytes);
-        names.username.or(names.client_id).or_else(configured)
+        self.gateway().username(names)
     }
 
     /// Whether the gateway sends anything of its own that is worth stealing.
@@ -135,9 +79,23 @@ impl Profile {
         self.auth.sends_credentials()
     }
 
-    /// Whether a request has a `client_id` parameter without the operator's doing.
-    pub(crate) fn sends_client_id(&self) -> bool {
-        self.auth.sends_client_id() || self.body_client_id(&Names::default()).is_some()
+    /// Checks the names of all extra request parameters of an exchange: each by itself, and that none
+    /// is sent twice that may not be (RFC 6749, section 3.2).
+    ///
+    /// # Errors
+    /// A name is not allowed, repeated, or already sent by the exchange itself.
+    pub fn check_parameters<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), ParameterError> {
+        let sent = Sent {
+            client_id: self.gateway().sends_client_id(),
+            username: matches!(
+                &self.protocol,
+                Protocol::OAuth(grant) if grant.source == Source::Password
+            ),
+        };
+        parameters::check_all(sent, names)
     }
 
     /// Writes the request to the STS.
@@ -160,8 +118,10 @@ impl Profile {
         now: &Now,
     ) -> Result<Outgoing, Failure> {
         match &self.protocol {
-            Protocol::OAuth(grant) => grant.request(self, subject, names, now),
-            Protocol::WsTrust(exchange) => wstrust::request::write(self, exchange, subject, now),
+            Protocol::OAuth(grant) => grant.request(&self.gateway(), subject, names, now),
+            Protocol::WsTrust(exchange) => {
+                wstrust::request::write(&self.gateway(), exchange, subject, now)
+            }
         }
     }
 

@@ -31,11 +31,11 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use memchr::memmem;
 use zeroize::Zeroizing;
 
-use crate::about::About;
 use crate::encoding;
 use crate::expiry::Expiry;
 use crate::known::Known;
 use crate::secret::Secret;
+use crate::subjects::About;
 use settings::WsTrust;
 use words::TokenAs;
 

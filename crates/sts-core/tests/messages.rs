@@ -9,7 +9,7 @@ use sts_core::endpoint::{Endpoint, EndpointError};
 use sts_core::jose::{Algorithm, KeyError};
 use sts_core::oauth::password;
 use sts_core::options::{OptionError, Options};
-use sts_core::parameters::{self, ParameterError};
+use sts_core::parameters::ParameterError;
 use sts_core::profile::{Profile, Protocol};
 
 #[test]
@@ -195,7 +195,7 @@ fn parameters() {
         &["scope", "scope"],
         &["username"],
     ] {
-        let error = parameters::check_all(&profile, names.iter().copied()).unwrap_err();
+        let error = profile.check_parameters(names.iter().copied()).unwrap_err();
         // When this no longer compiles, the list above lacks a line.
         match error {
             ParameterError::ClientId

@@ -12,7 +12,6 @@ use sts_core::error::{Failure, FailureKind};
 use sts_core::expect::Expect;
 use sts_core::life::LifePolicy;
 use sts_core::options::Template;
-use sts_core::parameters;
 use sts_core::profile::{Profile, Protocol};
 use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
@@ -444,7 +443,7 @@ fn build(
 fn check_parameters(profile: &Profile, parameters: &[Parameter]) -> Result<(), Fault> {
     for (index, parameter) in parameters.iter().enumerate() {
         let names = parameters.iter().take(index + 1).map(|parameter| parameter.name.as_str());
-        parameters::check_all(profile, names).map_err(|error| {
+        profile.check_parameters(names).map_err(|error| {
             let problem = format!("\"STSRequestParameter\" (option \"params\"): {error}");
             Fault { problem, place: parameter.place.clone() }
         })?;

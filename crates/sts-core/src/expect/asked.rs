@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::issued::{Issued, Told};
 use crate::jwt;
+use crate::message::Subject;
 use crate::parameters;
-use crate::profile::Subject;
 
 /// What of a token is known to be as it was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,14 +6,14 @@ use std::rc::Rc;
 
 use http::StatusCode;
 
-use super::grant::Source;
 use super::refusal;
+use super::source::Source;
 use crate::advice;
 use crate::content;
 use crate::error::{Failure, FailureKind};
 use crate::issued::Issued;
 use crate::known::Known;
-use crate::profile::Incoming;
+use crate::message::Incoming;
 use crate::retry_after;
 use body::{Body, OauthError};
 

@@ -4,11 +4,13 @@
 use std::fmt;
 
 use super::answer;
+pub use super::source::Source;
 use super::token_request::TokenRequest;
 use crate::error::{Failure, FailureKind};
+use crate::gateway::Gateway;
 use crate::issued::Issued;
+use crate::message::{Incoming, Names, Outgoing, Subject};
 use crate::now::Now;
-use crate::profile::{Incoming, Names, Outgoing, Profile, Subject};
 
 /// A grant of OAuth (RFC 6749, section 1.3).
 pub struct Grant {
@@ -22,21 +24,9 @@ pub struct Grant {
     pub(super) write: for<'a> fn(&mut TokenRequest<'a>, &Given<'a>) -> Result<(), Failure>,
 }
 
-/// What the token of the client becomes in a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// There is none: the token that is asked for is the gateway's. What is refused is the gateway's
-    /// fault.
-    None,
-    /// A token that says itself of which subject it is.
-    Token,
-    /// The password of a user that is named beside it.
-    Password,
-}
-
 /// What a grant makes its parameters of.
 pub(super) struct Given<'a> {
-    pub(super) profile: &'a Profile,
+    pub(super) gateway: &'a Gateway<'a>,
     pub(super) subject: &'a Subject<'a>,
     pub(super) names: &'a Names<'a>,
 }
@@ -49,7 +39,7 @@ impl Grant {
     /// prove who it is.
     pub(crate) fn request(
         &self,
-        profile: &Profile,
+        gateway: &Gateway<'_>,
         subject: &Subject<'_>,
         names: &Names<'_>,
         now: &Now,
@@ -58,8 +48,8 @@ impl Grant {
             return Err(Failure::new(FailureKind::MissingToken, "the source token is empty"));
         }
         let mut request = TokenRequest::new(self.grant_type, subject);
-        (self.write)(&mut request, &Given { profile, subject, names })?;
-        request.finish(profile, subject, names, now)
+        (self.write)(&mut request, &Given { gateway, subject, names })?;
+        request.finish(gateway, subject, names, now)
     }
 
     /// Reads an answer (RFC 6749, section 5).

@@ -11,9 +11,9 @@ pub static GRANT: Grant =
     Grant { name: "ropc", source: Source::Password, grant_type: "password", write };
 
 fn write<'a>(request: &mut TokenRequest<'a>, given: &Given<'a>) -> Result<(), Failure> {
-    let Given { profile, subject, names } = given;
+    let Given { gateway, subject, names } = given;
     // A name that depends on the request is empty when NGINX has authenticated no user.
-    let username = profile.username(names).unwrap_or_default();
+    let username = gateway.username(names).unwrap_or_default();
     if username.is_empty() {
         return Err(Failure::new(FailureKind::MissingToken, "the user name is empty"));
     }

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::grant::Source;
+use super::source::Source;
 use crate::error::FailureKind;
 use crate::step_up::INSUFFICIENT_USER_AUTHENTICATION;
 

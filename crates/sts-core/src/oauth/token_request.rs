@@ -5,9 +5,10 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::error::Failure;
 use crate::form::Form;
+use crate::gateway::Gateway;
+use crate::message::{Names, Outgoing, Subject};
 use crate::now::Now;
 use crate::parameters::CLIENT_ID;
-use crate::profile::{Names, Outgoing, Profile, Subject};
 use crate::secret::Secret;
 
 /// Collects the parameters of a request: those of the grant, then the extra ones, then those of the
@@ -41,7 +42,7 @@ impl<'a> TokenRequest<'a> {
     /// Adds the extra parameters and the client authentication, and writes it all.
     pub(super) fn finish(
         mut self,
-        profile: &'a Profile,
+        gateway: &Gateway<'a>,
         subject: &Subject<'a>,
         names: &Names<'a>,
         now: &Now,
@@ -49,13 +50,13 @@ impl<'a> TokenRequest<'a> {
         for parameter in subject.parameters {
             self.form.push(parameter.name, parameter.value);
         }
-        if let Some(client_id) = profile.body_client_id(names) {
+        if let Some(client_id) = gateway.body_client_id(names) {
             self.form.push(CLIENT_ID, client_id);
         }
         let mut headers = HeaderMap::with_capacity(HEADERS);
         headers.insert(CONTENT_TYPE, FORM);
         headers.insert(ACCEPT, JSON);
-        let proof = profile.auth.prove(&profile.endpoint, now)?;
+        let proof = gateway.auth.prove(gateway.endpoint, now)?;
         let mut form = self.form;
         proof.apply(&mut headers, &mut form);
         Ok(Outgoing { headers, body: form.encode() })

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::names::{SAML_1, SAML_2, WSSE};
 use super::xml::{self, Origin};
-use crate::about::About;
+use crate::subjects::About;
 
 /// Reads what is XML, or an assertion encoded as OAuth has it (RFC 8693, section 3).
 pub(super) fn read(token: &[u8], origin: Origin) -> About {

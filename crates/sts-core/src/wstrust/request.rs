@@ -17,8 +17,9 @@ use super::xml::write::Writer;
 use crate::client_auth::{MessageProof, PasswordType};
 use crate::endpoint::{Endpoint, Host, Scheme};
 use crate::error::{Failure, FailureKind};
+use crate::gateway::Gateway;
+use crate::message::{Outgoing, Subject};
 use crate::now::Now;
-use crate::profile::{Outgoing, Profile, Subject};
 use crate::secret::Secret;
 use asked::Asked;
 use fresh::Fresh;
@@ -31,7 +32,7 @@ use username_token::{Password, UsernameToken};
 /// There is no source token, it cannot go as the settings say, a value of the request cannot stand in a
 /// message, or there are no random bytes.
 pub(crate) fn write(
-    profile: &Profile,
+    gateway: &Gateway<'_>,
     exchange: &WsTrust,
     subject: &Subject<'_>,
     now: &Now,
@@ -42,11 +43,11 @@ pub(crate) fn write(
     let settings = exchange.settings();
     let token = Token::read(settings, subject.source)?;
     let asked = Asked::read(settings, subject.parameters)?;
-    let proof = profile.auth.message_proof()?;
+    let proof = gateway.auth.message_proof()?;
     let fresh = Fresh::new(now, &token, proof.as_ref())?;
     let to = match &settings.to {
         Some(to) => Cow::Borrowed(to.as_str()),
-        None => Cow::Owned(address(&profile.endpoint)),
+        None => Cow::Owned(address(gateway.endpoint)),
     };
     let envelope = Envelope {
         settings,
@@ -57,7 +58,7 @@ pub(crate) fn write(
         fresh: &fresh,
     };
     let mut headers = headers(settings);
-    profile.auth.apply_to_headers(&mut headers)?;
+    gateway.auth.apply_to_headers(&mut headers)?;
     Ok(Outgoing { headers, body: envelope.write() })
 }
 

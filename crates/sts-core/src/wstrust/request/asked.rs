@@ -1,7 +1,7 @@
 //! What a request asks for in its own words.
 
 use crate::error::{Failure, FailureKind};
-use crate::profile::Parameter;
+use crate::message::Parameter;
 use crate::wstrust::settings::Settings;
 use crate::wstrust::words::check_claim;
 use crate::wstrust::{APPLIES_TO, CLAIM, is_plain};
