@@ -22,7 +22,7 @@ fn an_sts_sees_the_trace_of_the_request_that_asked_and_the_others_hit() {
         let response = nginx
             .get("/")
             .bearer("alice")
-            .header("traceparent", format!("00-{number:032}-00f067aa0ba902b7-01"))
+            .header("traceparent", format!("00-{number:032}-00f067aa0ca902c7-01"))
             .header("tracestate", format!("a={number}"))
             .header("baggage", format!("b={number}"))
             .send();
@@ -32,7 +32,7 @@ fn an_sts_sees_the_trace_of_the_request_that_asked_and_the_others_hit() {
     }
     let call = scene.only_call();
     let header = |name: &str| call.header(name);
-    assert_eq!(header("traceparent"), Some(format!("00-{:032}-00f067aa0ba902b7-01", 0)));
+    assert_eq!(header("traceparent"), Some(format!("00-{:032}-00f067aa0ca902c7-01", 0)));
     assert_eq!(header("tracestate").as_deref(), Some("a=0"));
     assert_eq!(header("baggage").as_deref(), Some("b=0"));
     assert_eq!(header("x-request-id").map(|id| id.len()), Some(32));
