@@ -17,6 +17,7 @@ devsts sts [OPTION]...          an STS with an OAuth 2.0 token endpoint
   --client-cert ID=NAME         a client with a certificate for this common name
   --anonymous                   answer also to clients that send no client_id
   --path PATH                   where the token endpoint is (/token); repeatable
+  --issuer PATH                 be the issuer with this path, and tell its metadata
   --wstrust PATH                speak WS-Trust at this path; repeatable
   --wstrust-user NAME:PASSWORD  a user that may ask there, by HTTP Basic or a UsernameToken;
                                 without, all clients may
@@ -66,6 +67,7 @@ pub(crate) struct StsOptions {
     pub(crate) wstrust: Vec<String>,
     pub(crate) wstrust_users: Vec<(String, String)>,
     pub(crate) manners: Option<Manners>,
+    pub(crate) issuer: Option<String>,
 }
 
 #[derive(Debug)]
@@ -113,6 +115,7 @@ fn parse_sts(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
         wstrust: Vec::new(),
         wstrust_users: Vec::new(),
         manners: None,
+        issuer: None,
     };
     while let Some(argument) = parser.next()? {
         match argument {
@@ -121,6 +124,7 @@ fn parse_sts(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
             Long("client-cert") => options.clients.push(parser.value()?.parse_with(certified)?),
             Long("client-key") => options.clients.push(parser.value()?.parse_with(signing)?),
             Long("expires-in") => options.expires_in = parser.value()?.parse_with(lifetime)?,
+            Long("issuer") => options.issuer = Some(parser.value()?.string()?),
             Long("wstrust") => options.wstrust.push(parser.value()?.string()?),
             Long("wstrust-user") => options.wstrust_users.push(parser.value()?.parse_with(user)?),
             Long("manners") => options.manners = Some(parser.value()?.parse()?),
@@ -262,13 +266,15 @@ mod tests {
     fn an_sts_is_described_by_its_options() {
         let line = "sts --listen [::1]:0 --client otxclient:2Federate --client public \
                     --path /a --path /b --latency 150ms --expires-in none --tokens jwt \
-                    --wstrust /trust --wstrust-user gateway:a:b --manners dex";
+                    --wstrust /trust --wstrust-user gateway:a:b --manners dex \
+                    --issuer /realms/x";
         let Ok(Command::Sts(options)) = parsed(line) else { panic!("no STS") };
         assert_eq!(options.common.listen, Listen::ipv6());
         assert_eq!(options.common.latency, Duration::from_millis(150));
         assert_eq!(options.paths, ["/a", "/b"]);
         assert_eq!(options.clients.len(), 2);
         assert!(options.manners.is_some());
+        assert_eq!(options.issuer.as_deref(), Some("/realms/x"));
         assert_eq!(options.wstrust, ["/trust"]);
         assert_eq!(options.wstrust_users, [("gateway".to_owned(), "a:b".to_owned())]);
         assert_eq!((options.expires_in, options.tokens), (None, Tokens::Jwt));

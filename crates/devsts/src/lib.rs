@@ -43,4 +43,4 @@ pub use server::listen::Listen;
 pub use server::tls::Tls;
 pub use sts::client::{Client, Method};
 pub use sts::wstrust::WsTrust;
-pub use sts::{Sts, is_for, target_for};
+pub use sts::{Metadata, Sts, is_for, target_for};

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use devsts::pki::{Identity, Leaf};
 use devsts::server::Server;
 use devsts::sts::wstrust::Requestor;
-use devsts::{Backend, Sts, Tls, WsTrust};
+use devsts::{Backend, Metadata, Sts, Tls, WsTrust};
 use tokio::signal::unix::{SignalKind, signal};
 
 use cli::{BackendOptions, Command, Common, PkiOptions, StsOptions};
@@ -68,6 +68,9 @@ fn run_sts(options: StsOptions) -> io::Result<()> {
             }
         }
         builder = builder.wstrust(wstrust);
+    }
+    if let Some(path) = &options.issuer {
+        builder = builder.metadata(Metadata::of(path));
     }
     if let Some(manners) = options.manners {
         builder = builder.manners(manners);

@@ -25,6 +25,7 @@ mod client_auth;
 mod client_credentials;
 mod jwt_bearer;
 pub mod manners;
+mod metadata;
 mod password;
 mod saml_bearer;
 mod steer;
@@ -40,6 +41,7 @@ use std::time::Duration;
 
 use self::client::Client;
 use self::manners::Manners;
+pub use self::metadata::Metadata;
 pub use self::token::{Issued, Tokens, is_for, target_for};
 use self::token_endpoint::TokenEndpoint;
 use self::wstrust::WsTrust;
@@ -53,6 +55,7 @@ use crate::server::{Options, Server};
 pub struct Sts {
     server: Server,
     path: String,
+    issuer: String,
     issued: Arc<Mutex<Vec<Issued>>>,
 }
 
@@ -70,6 +73,11 @@ impl Sts {
     /// The URL of the token endpoint under another host name.
     pub fn endpoint_at(&self, host: &str) -> String {
         self.server.url_at(host, &self.path)
+    }
+
+    /// The URL of the issuer that [`Builder::metadata`] made of it; without, of its root.
+    pub fn issuer(&self) -> String {
+        self.server.url(&self.issuer)
     }
 
     /// The tokens that were issued so far.
@@ -124,6 +132,7 @@ pub struct Builder {
     audiences: Vec<String>,
     on_behalf_of: bool,
     expected: assertion::Expected,
+    metadata: Option<Metadata>,
 }
 
 /// The lifetime that is told; an hour by default.
@@ -229,6 +238,13 @@ impl Builder {
         self
     }
 
+    /// Is an issuer that tells its metadata.
+    #[must_use]
+    pub fn metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = Some(metadata);
+        self
+    }
+
     /// Remembers only the first `count` calls and tokens, for long runs.
     #[must_use]
     pub fn remember(mut self, count: usize) -> Self {
@@ -253,6 +269,7 @@ impl Builder {
             self.paths.push("/token".to_owned());
         }
         let path = self.paths.first().cloned().unwrap_or_default();
+        let issuer = self.metadata.as_ref().map(Metadata::path).unwrap_or_default().to_owned();
         let issued = Arc::new(Mutex::default());
         let endpoint = TokenEndpoint {
             paths: self.paths,
@@ -271,12 +288,13 @@ impl Builder {
             audiences: self.audiences,
             on_behalf_of: self.on_behalf_of,
             expected: self.expected,
+            metadata: self.metadata,
             wstrust: self
                 .wstrust
                 .into_iter()
                 .map(wstrust::Endpoint::new)
                 .collect::<Result<_, _>>()?,
         };
-        Ok(Sts { server: Server::start(&self.options, endpoint)?, path, issued })
+        Ok(Sts { server: Server::start(&self.options, endpoint)?, path, issuer, issued })
     }
 }

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use devsts::pki::{Identity, Leaf};
 use devsts::sts::wstrust::Requestor;
-use devsts::{Answer, Script, Sts, Tls, When, WsTrust};
+use devsts::{Answer, Metadata, Script, Sts, Tls, When, WsTrust};
 use e2e::dns::Dns;
 use e2e::nginx::{Builder, Nginx, workspace};
 use e2e::parallel::in_parallel;
@@ -109,6 +109,24 @@ static ROWS: &[Row] = &[
         "STSEndpoint",
         "STSVariables $source_token $target;",
         ["STSType otx; STSEndpoint %%STS%%;", "STSType otx; STSOTXEndpoint %%STS%%;"],
+    ),
+    parts(
+        "STSIssuer",
+        "STSType otx; STSVariables $source_token $target;",
+        ["STSIssuer %%ISSUER%%;", "STSEndpoint %%OF_ISSUER%%;"],
+    ),
+    shares(
+        "STSIssuer",
+        "STSVariables $source_token $target;",
+        [
+            "STSType otx; STSIssuer %%ISSUER%%;",
+            "STSExchange otx '' 'issuer=%%ISSUER%%&issuer_refresh=9s';",
+        ],
+    ),
+    shares(
+        "STSIssuerRefresh",
+        "STSType otx; STSIssuer %%ISSUER%%; STSVariables $source_token $target;",
+        ["", "STSIssuerRefresh 10s;"],
     ),
     parts(
         "STSEndpointAuth",
@@ -716,6 +734,7 @@ struct World {
     wstrust: Scene,
     behalf: Scene,
     tls: Scene,
+    issuer: Scene,
     ca: Identity,
     gateway: Identity,
     names: [Dns; 2],
@@ -750,7 +769,9 @@ impl World {
             }
         }
         let behalf = Scene::with(Sts::builder().wstrust(behalf));
-        Self { scene, wstrust, behalf, tls, ca, gateway, names, proxies }
+        let issuer = Sts::builder().metadata(Metadata::of("/realms/x")).anonymous();
+        let issuer = Scene::with(issuer);
+        Self { scene, wstrust, behalf, tls, issuer, ca, gateway, names, proxies }
     }
 
     fn nginx(&self) -> Builder {
@@ -761,6 +782,8 @@ impl World {
             .scene
             .nginx()
             .set("TLS", self.tls.sts.endpoint())
+            .set("ISSUER", self.issuer.sts.issuer())
+            .set("OF_ISSUER", self.issuer.sts.endpoint())
             .set("WST", self.wstrust.sts.endpoint())
             .set("BEHALF", self.behalf.sts.endpoint())
             .set("WST_BY_NAME", self.wstrust.sts.endpoint_at("localhost"))

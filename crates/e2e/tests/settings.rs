@@ -185,6 +185,25 @@ static ROWS: &[Row] = &[
         ],
     ),
     row("STSEndpoint", "", ENDPOINTS, NO_ENDPOINTS),
+    row(
+        "STSIssuer",
+        "issuer",
+        &["https://127.0.0.1", "https://127.0.0.1:8443/realms/x/", "http://[::1]:8080/a"],
+        &[
+            ("ftp://127.0.0.1/", &["http://"]),
+            ("http://192.0.2.1/", &["https://", "this machine"]),
+            ("https://127.0.0.1/?s3cr3t", &["no query"]),
+            ("https://localhost.", &["dot"]),
+            ("http://unix:/run/sts.sock:/a", &["local socket"]),
+            ("https://user:s3cr3t@127.0.0.1/", &["credentials"]),
+        ],
+    ),
+    row(
+        "STSIssuerRefresh",
+        "issuer_refresh",
+        &["1s", "24h"],
+        &[("999ms", &["1s|1000"]), ("25h", &["24h|86400"]), ("soon", &["soon"])],
+    ),
     row("STSOTXEndpoint", "", ENDPOINTS, NO_ENDPOINTS),
     row("STSROPCEndpoint", "", ENDPOINTS, NO_ENDPOINTS),
     row("STSCCEndpoint", "", ENDPOINTS, NO_ENDPOINTS),
@@ -689,7 +708,9 @@ fn with_directive(row: &Row, arguments: &str) -> String {
         "STSVariables" => "STSType otx; STSOTXEndpoint http://127.0.0.1:9/t;",
         "STSExchange" => "STSVariables $http_x $target;",
         "STSType" | "STSCachePurge" => "",
-        "STSEndpoint" | "STSOTXEndpoint" => "STSType otx; STSVariables $http_x $target;",
+        "STSEndpoint" | "STSIssuer" | "STSOTXEndpoint" => {
+            "STSType otx; STSVariables $http_x $target;"
+        }
         "STSROPCEndpoint" => "STSType ropc; STSROPCUsername a; STSVariables $http_x $target;",
         "STSCCEndpoint" => "STSType cc;",
         "STSWSTrustEndpoint" => "STSType wstrust; STSVariables $http_x $target;",
@@ -727,9 +748,10 @@ fn with_key(row: &Row, arguments: &str) -> String {
         _ => "",
     };
     let user = if kind == "ropc" && key != "username" { "&username=a" } else { "" };
+    let endpoint = if key == "issuer" { "''" } else { "http://127.0.0.1:9/t" };
     format!(
         "location /PATH {{
-            STSExchange {kind} http://127.0.0.1:9/t '{option}{user}{proxy}';
+            STSExchange {kind} {endpoint} '{option}{user}{proxy}';
             STSVariables $http_x $target;
         }}"
     )

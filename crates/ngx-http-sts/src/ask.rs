@@ -22,6 +22,7 @@ use sts_flight::token::{Token, Validity};
 
 use crate::callee::Callee;
 use crate::conf::request_header::RequestHeader;
+use crate::discovery::Place;
 use crate::http::{self, Message};
 use crate::nginx::clock;
 use crate::nginx::log::{self, Level};
@@ -109,62 +110,84 @@ impl Ask {
         use_it(&subject, &names)
     }
 
-    /// Calls the STS, within so many milliseconds.
-    async fn call_within(&self, time: u64, sent: &Cell<bool>, hold: Hold) -> Result<Token, Failed> {
+    /// Calls the STS, within so many milliseconds. What this is given is no argument of an `async fn`,
+    /// which would have it twice.
+    fn call_within(
+        &self,
+        time: u64,
+        sent: &Cell<bool>,
+        hold: Hold,
+    ) -> impl Future<Output = Result<Token, Failed>> {
         let callee = &self.callee;
-        callee.credential.look();
-        if let Some(credential) = &callee.proxy_credential {
-            credential.look();
-        }
-        let started = Cell::new(clock::milliseconds());
-        let write = || {
-            started.set(clock::milliseconds());
-            self.with_subject(|subject, names| {
-                let mut outgoing = callee.profile.request_as(subject, names, &clock::now())?;
-                self.add_headers(&mut outgoing)?;
-                Message::new(&callee.destination, outgoing)
+        async move {
+            let (place, time) = match &callee.discovery {
+                Some(discovery) => {
+                    let (place, left) = discovery.look(&callee.limit, time, &hold).await?;
+                    (Some(place), left)
+                }
+                None => (None, time),
+            };
+            callee.credential.look();
+            if let Some(credential) = &callee.proxy_credential {
+                credential.look();
+            }
+            let destination = place.as_ref().map_or(&callee.destination, |it| &it.destination);
+            let started = Cell::new(clock::milliseconds());
+            let write = || {
+                started.set(clock::milliseconds());
+                self.with_subject(|subject, names| {
+                    let mut outgoing = callee.profile.request_as(subject, names, &clock::now())?;
+                    self.add_headers(&mut outgoing)?;
+                    Message::new(destination, outgoing)
+                })
+            };
+            let answer = http::call(destination, &write, &callee.limit, time, sent, hold).await;
+            let started = started.get();
+            let answer = answer
+                .map_err(|error| failed_at(place.as_deref(), error.into_failed(&callee.limit)))?;
+            let answer = Incoming {
+                status: answer.status,
+                headers: &answer.headers,
+                body: answer.body.expose(),
+                known: &|| {
+                    let mut known = self.with_subject(|subject, _| callee.profile.known(subject));
+                    destination.tell(&mut known);
+                    let secret = self.headers.iter().filter(|header| header.may_be_secret);
+                    secret.for_each(|header| known.add(header.value.expose()));
+                    known
+                },
+            };
+            let issued = callee.profile.response(&answer, &clock::now());
+            let source = self.token.expose();
+            let issued = issued.map_err(|failure| {
+                failed_at(place.as_deref(), callee.history.judge(failure, source).into())
+            })?;
+            if let Err(failure) = callee.token_types.check(&issued.token_type) {
+                let reason = (answer.known)().mask(&failure.reason).into_owned();
+                let failure = Failure { reason, ..failure };
+                return Err(Failed {
+                    failure,
+                    exceeded: Some(Exceeded::TokenType(issued.token_type)),
+                });
+            }
+            callee.history.succeed();
+            let sent = UnixTime(started.div_ceil(1000));
+            let life = life::good_for(&issued, self.expiry(), sent);
+            if let Some(doubt) = life.doubt {
+                callee.tell_of_doubt(doubt);
+            }
+            let look = self.with_subject(|subject, names| {
+                callee.expect.look(&callee.profile, &issued, subject, names)
+            });
+            Ok(Token {
+                token: Target::new(issued.token),
+                token_type: issued.token_type,
+                validity: Validity { sent: started, good_for: life.seconds, at_most: u64::MAX },
+                unbound: self.unbound,
+                kept: false,
+                look,
             })
-        };
-        let answer = http::call(&callee.destination, &write, &callee.limit, time, sent, hold).await;
-        let started = started.get();
-        let answer = answer.map_err(|error| error.into_failed(&callee.limit))?;
-        let answer = Incoming {
-            status: answer.status,
-            headers: &answer.headers,
-            body: answer.body.expose(),
-            known: &|| {
-                let mut known = self.with_subject(|subject, _| callee.profile.known(subject));
-                callee.destination.tell(&mut known);
-                let secret = self.headers.iter().filter(|header| header.may_be_secret);
-                secret.for_each(|header| known.add(header.value.expose()));
-                known
-            },
-        };
-        let issued = callee.profile.response(&answer, &clock::now());
-        let source = self.token.expose();
-        let issued = issued.map_err(|failure| callee.history.judge(failure, source))?;
-        if let Err(failure) = callee.token_types.check(&issued.token_type) {
-            let reason = (answer.known)().mask(&failure.reason).into_owned();
-            let failure = Failure { reason, ..failure };
-            return Err(Failed { failure, exceeded: Some(Exceeded::TokenType(issued.token_type)) });
         }
-        callee.history.succeed();
-        let sent = UnixTime(started.div_ceil(1000));
-        let life = life::good_for(&issued, self.expiry(), sent);
-        if let Some(doubt) = life.doubt {
-            callee.tell_of_doubt(doubt);
-        }
-        let look = self.with_subject(|subject, names| {
-            callee.expect.look(&callee.profile, &issued, subject, names)
-        });
-        Ok(Token {
-            token: Target::new(issued.token),
-            token_type: issued.token_type,
-            validity: Validity { sent: started, good_for: life.seconds, at_most: u64::MAX },
-            unbound: self.unbound,
-            kept: false,
-            look,
-        })
     }
 
     fn add_headers(&self, outgoing: &mut Outgoing) -> Result<(), Failure> {
@@ -186,6 +209,15 @@ impl Ask {
             None => source,
         }
     }
+}
+
+/// A failure at the endpoint that an issuer told of: the line of the log names the issuer.
+fn failed_at(place: Option<&Place>, failed: Failed) -> Failed {
+    let Some(place) = place else { return failed };
+    let Failed { failure, exceeded } = failed;
+    let reason = &failure.reason;
+    let reason = format!("{reason}; its token endpoint is \"{}\"", place.endpoint.shown());
+    Failed { failure: Failure { reason, ..failure }, exceeded }
 }
 
 impl Callee {

@@ -1,12 +1,10 @@
 //! The tokens that all workers share, and which worker calls for one that is not there.
 
-mod failure;
 mod note;
 mod seal;
 
 use std::borrow::Cow;
-use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
+use std::cell::OnceCell;
 use std::mem;
 use std::rc::Rc;
 
@@ -19,38 +17,18 @@ use sts_core::target::Target;
 use sts_flight::election::{Election, Found};
 use sts_flight::failed::Failed;
 use sts_flight::token::{Token, Validity};
-use sts_zone::zone::{self, Capacity, Claim, Digest, HEARTBEAT, Hit, Tags, Value, Zone, tag};
-use zeroize::Zeroizing;
+use sts_zone::zone::{self, Claim, Digest, HEARTBEAT, Hit, Tags, Value, Zone, tag};
 
 use crate::ask::Ask;
 use crate::callee::Callee;
 use crate::nginx::clock;
 use crate::nginx::log::{self, Level};
 use crate::nginx::process;
-use crate::nginx::zone::SharedMemory;
+use crate::shared_zone::{NoKeyMaterial, Served, SharedZone, failure};
 pub(crate) use seal::Seal;
 
 /// What the fingerprint of a passphrase is derived for.
 const FINGERPRINT: &[u8] = b"nginx-sts cache fingerprint 1";
-
-/// A shared memory zone that holds tokens.
-pub(crate) struct SharedZone {
-    memory: SharedMemory,
-    capacity: Capacity,
-    /// The exchanges that use it, by their digests.
-    exchanges: RefCell<HashMap<Digest, Served>>,
-    /// The keys that tags in it are made with, besides the zone's own.
-    tag_keys: RefCell<Vec<Rc<TagKey>>>,
-}
-
-/// An exchange that uses a cache.
-struct Served {
-    endpoint: String,
-    /// Seconds for which the location uses a token that uses it the longest: `STSCacheExpiresIn`.
-    longest: u64,
-    /// It was told that a token is too large to be kept.
-    told: bool,
-}
 
 /// A cache in such a zone, as those see it that have the same passphrase.
 pub(crate) struct Cache {
@@ -95,43 +73,15 @@ impl Secrets {
     }
 }
 
-/// The zone has no random bytes of its own, and keeps nothing.
-struct NoKeyMaterial;
-
-impl SharedZone {
-    pub(crate) fn new(memory: SharedMemory, capacity: Capacity) -> Self {
-        Self { memory, capacity, exchanges: RefCell::default(), tag_keys: RefCell::default() }
-    }
-
-    /// Uses the zone; `None` when there is none, for lack of random bytes.
-    fn with<R>(&self, use_it: impl FnOnce(&mut Zone<'_>) -> R) -> Option<R> {
-        self.memory.with(|words| {
-            let mut now = clock::milliseconds();
-            if Zone::is_behind(words, now) {
-                // Unless this worker was only held up, the clock was set back, and the zone is emptied.
-                clock::update();
-                now = clock::milliseconds();
-            }
-            let mut zone = Zone::open(words, now, || clock::entropy().ok())?;
-            Some(use_it(&mut zone))
-        })
-    }
-
-    fn key_material(&self) -> Result<Zeroizing<[u8; 32]>, NoKeyMaterial> {
-        self.with(|zone| zone.key_material()).flatten().ok_or(NoKeyMaterial)
-    }
-
-    /// The key of tags that are not made with a passphrase. Not kept: the zone may come to have
-    /// another one.
-    fn own_tag_key(&self) -> Option<TagKey> {
-        self.key_material().ok().map(|secret| TagKey::from_secret(&*secret))
-    }
-}
-
 impl Cache {
     pub(crate) fn new(zone: Rc<SharedZone>, encryption: Encryption, secrets: Secrets) -> Self {
         zone.tag_keys.borrow_mut().extend(secrets.tags.clone());
         Self { zone, encryption, secrets }
+    }
+
+    /// The zone, in which other things lie as well.
+    pub(crate) fn zone(&self) -> &Rc<SharedZone> {
+        &self.zone
     }
 
     /// Tells caches apart of which one cannot use what the other keeps.

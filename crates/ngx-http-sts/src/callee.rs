@@ -10,6 +10,7 @@ use sts_core::life::LifePolicy;
 use sts_core::profile::Profile;
 
 use crate::credentials::Credential;
+use crate::discovery::Discovery;
 use crate::history::History;
 use crate::http::{Destination, Limit};
 
@@ -18,7 +19,10 @@ pub(crate) struct Callee {
     pub(crate) profile: Profile,
     pub(crate) credential: Rc<Credential>,
     pub(crate) proxy_credential: Option<Rc<Credential>>,
+    /// Of the endpoint, or of the issuer, at which its metadata are.
     pub(crate) destination: Rc<Destination>,
+    /// Where the endpoint is, when an issuer tells that.
+    pub(crate) discovery: Option<Rc<Discovery>>,
     pub(crate) limit: Limit,
     pub(crate) key: ExchangeKey,
     pub(crate) life: LifePolicy,

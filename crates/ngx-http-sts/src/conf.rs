@@ -6,6 +6,7 @@
 //! | [`directives`] | the table of directives, and what each accepts |
 //! | [`keys`] | the same as options of `STSExchange` |
 //! | [`exchange_directive`], [`ropc_directive`] | `STSExchange`, `STSROPC` |
+//! | [`issuer`] | the issuer in the place of the endpoint |
 //! | [`grant_options`] | what both say of an OAuth grant |
 //! | [`argument`] | the forms that arguments have: switches, numbers, sizes, times |
 //! | [`written`] | what was written in one block, and how blocks inherit |
@@ -42,6 +43,7 @@ pub(crate) mod exchange;
 mod exchange_directive;
 mod grant;
 mod grant_options;
+mod issuer;
 mod keys;
 mod kind;
 pub(crate) mod main;

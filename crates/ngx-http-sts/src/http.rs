@@ -9,7 +9,9 @@ use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 
+use ::http::HeaderMap;
 use ::http::header::PROXY_AUTHORIZATION;
+use sts_core::endpoint::Endpoint;
 use sts_core::error::Failure;
 use sts_core::profile::{ANSWER_HEADERS, Outgoing};
 use sts_core::secret::Secret;
@@ -38,6 +40,17 @@ impl Message {
             headers.insert(PROXY_AUTHORIZATION, authorization);
         }
         Ok(Self(request::post(destination.start(), &headers, body.expose())))
+    }
+
+    /// A question without credentials for what stands at a URL of the destination's host.
+    ///
+    /// # Errors
+    /// The credentials of the proxy have not been read.
+    pub(crate) fn get(destination: &Destination, endpoint: &Endpoint) -> Result<Self, Failure> {
+        let authorization = destination.proxy_authorization()?;
+        let fields = authorization.map(|value| (PROXY_AUTHORIZATION, value));
+        let fields = HeaderMap::from_iter(fields);
+        Ok(Self(request::bodiless(&destination.get(endpoint), &fields)))
     }
 }
 

@@ -30,13 +30,13 @@ pub(crate) use opening::{Retries, look, open};
 pub(crate) use pool::{park, shutdown, take};
 pub(crate) use proxy::Proxy;
 
-use lookup::{Lookup, System};
+use lookup::{Finder, Lookup, System};
 
 /// Where calls go. Connections are kept and calls are counted per origin.
 pub(crate) struct Origin {
     id: u64,
     host: Host,
-    lookup: Lookup,
+    lookup: Rc<Lookup>,
     is_found: bool,
     tls: Option<Rc<Tls>>,
     /// Whose certificate TLS shows.
@@ -73,6 +73,13 @@ pub(crate) struct Origins {
     system: System,
 }
 
+/// What origins share that are made at run time: of the one that told of them, and of its files, nothing
+/// is read again.
+pub(crate) struct Kin {
+    tls: Tls,
+    finder: Finder,
+}
+
 thread_local! {
     /// Names stay unique over reloads in a single process.
     static NEXT_ID: Cell<u64> = const { Cell::new(0) };
@@ -100,13 +107,48 @@ impl Origins {
         Ok(Origin {
             id: NEXT_ID.replace(NEXT_ID.get() + 1),
             host: host.clone(),
-            lookup,
+            lookup: Rc::new(lookup),
             is_found,
             tls: tls.map(Rc::new),
             certificate,
             tunnel,
             calls: Calls::default(),
         })
+    }
+}
+
+impl Origins {
+    /// What origins need that are made at run time, with the same settings.
+    ///
+    /// # Errors
+    /// What is wrong, as a lower-case fragment.
+    pub(crate) fn kin(
+        &mut self,
+        conf: &Conf<'_>,
+        resolver: Option<Resolver>,
+        tls: &TlsSettings,
+    ) -> Result<Kin, String> {
+        let tls = self.contexts.tls(conf, tls)?;
+        Ok(Kin { tls, finder: self.system.finder(conf, resolver) })
+    }
+}
+
+impl Kin {
+    /// The origin that a contact describes, at run time. Its peer is looked up as that of `known` is,
+    /// where it is the same. The settings of the contact are these ones.
+    pub(crate) fn origin(&self, contact: Contact<'_>, known: Option<&Origin>) -> Origin {
+        let Contact { host, peer, resolver: _, tls, certificate, tunnel } = contact;
+        let lookup = known.map(|known| known.lookup.clone());
+        Origin {
+            id: NEXT_ID.replace(NEXT_ID.get() + 1),
+            host: host.clone(),
+            lookup: lookup.unwrap_or_else(|| Rc::new(self.finder.lookup(peer))),
+            is_found: true,
+            tls: tls.map(|_| Rc::new(self.tls.to_another_host())),
+            certificate,
+            tunnel,
+            calls: Calls::default(),
+        }
     }
 }
 

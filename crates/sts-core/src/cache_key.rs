@@ -32,7 +32,7 @@ pub struct ExchangeKey {
 }
 
 /// Changes when the fields do, so that an old cache is not read wrongly.
-const LAYOUT: &[u8] = b"sts-cache-key-6";
+const LAYOUT: &[u8] = b"sts-cache-key-7";
 
 impl ExchangeKey {
     /// The part of the key that the configuration decides. `contact` is the digest of how the STS is
@@ -41,6 +41,8 @@ impl ExchangeKey {
         let Profile { protocol, endpoint, auth, client_id } = profile;
         let mut fields = Fields::new(LAYOUT);
         fields.push(protocol.name().as_bytes());
+        // An issuer stands in the place of the endpoint: where its metadata lead may change.
+        fields.push(if endpoint.is_issuer() { b"issuer" } else { b"endpoint" });
         fields.push(endpoint.url().as_bytes());
         fields.push_optional(client_id.as_deref().map(str::as_bytes));
         auth.identify(&mut fields);
@@ -189,6 +191,9 @@ mod tests {
             profile_of(Protocol::OAuth(&client_credentials::GRANT), "http://a/t", "none", "", None),
         ];
         let mut keys: Vec<_> = profiles.iter().map(|profile| of(profile).digest).collect();
+        let issuer = Endpoint::parse_issuer("https://a/t").unwrap();
+        let issuer = Profile { endpoint: issuer, ..profile("https://a/t", "none", "", None) };
+        keys.push(of(&issuer).digest);
         keys.push(ExchangeKey::new(&profiles[0], &[1; 32], &NONE).digest);
         keys.push(ExchangeKey::new(&profiles[0], &NONE, &[1; 32]).digest);
         let count = keys.len();

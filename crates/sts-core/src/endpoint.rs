@@ -2,6 +2,7 @@
 
 mod error;
 mod host_field;
+mod issuer;
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -24,6 +25,8 @@ pub struct Endpoint {
     has_port: bool,
     authority: String,
     target: String,
+    /// It is an issuer's, and no endpoint itself.
+    is_issuer: bool,
 }
 
 impl Endpoint {
@@ -50,7 +53,7 @@ impl Endpoint {
         let Location { host, dot, port, has_port, authority, target } = location;
         let dot = dot.map(|dot| url.len() - rest.len() + dot);
         let url = url.to_owned();
-        Ok(Self { url, dot, scheme, host, port, has_port, authority, target })
+        Ok(Self { url, dot, scheme, host, port, has_port, authority, target, is_issuer: false })
     }
 
     /// Whether TLS is spoken.

@@ -7,7 +7,8 @@
 //! |---|---|
 //! | [`profile`] | a checked exchange: [`Profile::request`](profile::Profile::request) writes what goes to the STS, [`Profile::response`](profile::Profile::response) reads what comes back |
 //! | [`message`] | what goes to an STS and comes back, whatever is spoken |
-//! | [`endpoint`] | the address of an STS |
+//! | [`endpoint`] | the address of an STS, or of the issuer that tells it |
+//! | [`metadata`] | what an issuer says of its endpoints |
 //! | [`client_auth`] | how the gateway authenticates itself to the STS |
 //! | [`parameters`] | which extra request parameters are allowed |
 //! | [`oauth`] | the OAuth 2.0 grants and their common answer |
@@ -58,6 +59,7 @@ pub mod jwt;
 pub mod known;
 pub mod life;
 pub mod message;
+pub mod metadata;
 pub mod now;
 pub mod oauth;
 pub mod options;

@@ -26,12 +26,21 @@ fn endpoints() {
         "http://sts/$host",
         "http://sts/a b",
         "http://sts/<a>",
+        // As an issuer.
+        "http://sts/",
+        "https://sts/?s3cret",
+        "https://sts./",
+        "https://unix:/run/sts.sock:/",
     ] {
-        let error = Endpoint::parse(url).unwrap_err();
+        let error = Endpoint::parse_issuer(url).unwrap_err();
         // When this no longer compiles, the list above lacks a line.
         match error {
             EndpointError::Fragment
             | EndpointError::Host
+            | EndpointError::IssuerClear
+            | EndpointError::IssuerDot
+            | EndpointError::IssuerQuery
+            | EndpointError::IssuerSocket
             | EndpointError::NoHost
             | EndpointError::Port
             | EndpointError::Scheme

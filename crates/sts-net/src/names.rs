@@ -1,6 +1,6 @@
 //! How this machine finds names: `/etc/hosts` and `/etc/resolv.conf`, as `getaddrinfo` reads them.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// What `resolv.conf(5)` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +73,21 @@ pub fn is_in_hosts(text: &str, name: &str) -> bool {
     })
 }
 
+/// The addresses that `hosts(5)` has for a name, in its order. `localhost` has those of this machine also
+/// where nothing is written of it.
+pub fn addresses_in_hosts(text: &str, name: &str) -> Vec<IpAddr> {
+    let addresses = text.lines().filter_map(|line| {
+        let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
+        let address = words.next()?.parse().ok()?;
+        words.any(|word| word.eq_ignore_ascii_case(name)).then_some(address)
+    });
+    let mut addresses: Vec<_> = addresses.collect();
+    if addresses.is_empty() && is_in_hosts("", name) {
+        addresses.extend([IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()]);
+    }
+    addresses
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,5 +138,16 @@ mod tests {
         assert!(!is_in_hosts(text, "sts.old"));
         assert!(!is_in_hosts(text, "10.1.1.1"));
         assert!(is_in_hosts("", "localhost"));
+    }
+
+    #[test]
+    fn the_hosts_file_tells_the_addresses_of_a_name() {
+        let text = "10.1.1.1 gw STS.example # sts.old\nfd00::1 sts.example\nnonsense sts.example\n";
+        let addresses = |name| -> Vec<_> {
+            addresses_in_hosts(text, name).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(addresses("sts.example"), ["10.1.1.1", "fd00::1"]);
+        assert_eq!(addresses("a.localhost"), ["127.0.0.1", "::1"]);
+        assert!(addresses("sts.old").is_empty());
     }
 }

@@ -35,6 +35,33 @@ impl SocketAddress {
         Self { storage, length, text }
     }
 
+    /// An IP address that needs no looking up.
+    pub fn of_ip(address: SocketAddr) -> Self {
+        let (port, text) = (address.port().to_be(), address.to_string());
+        match address {
+            SocketAddr::V4(v4) => {
+                // SAFETY: all zeroes is a valid address.
+                let mut raw = unsafe { mem::zeroed::<nginx_sys::sockaddr_in>() };
+                raw.sin_family = nginx_sys::AF_INET as _;
+                raw.sin_port = port;
+                raw.sin_addr.s_addr = u32::from_ne_bytes(v4.ip().octets());
+                let length = size_of_val(&raw) as socklen_t;
+                // SAFETY: it is valid, and of that length.
+                unsafe { Self::copy_from((&raw const raw).cast(), length, text) }
+            }
+            SocketAddr::V6(v6) => {
+                // SAFETY: all zeroes is a valid address.
+                let mut raw = unsafe { mem::zeroed::<nginx_sys::sockaddr_in6>() };
+                raw.sin6_family = nginx_sys::AF_INET6 as _;
+                raw.sin6_port = port;
+                raw.sin6_addr.__in6_u.__u6_addr8 = v6.ip().octets();
+                let length = size_of_val(&raw) as socklen_t;
+                // SAFETY: it is valid, and of that length.
+                unsafe { Self::copy_from((&raw const raw).cast(), length, text) }
+            }
+        }
+    }
+
     /// A copy of an IP address with another port; `None` for other families.
     ///
     /// # Safety

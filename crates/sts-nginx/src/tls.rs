@@ -121,8 +121,7 @@ impl Contexts {
             self.known.push((settings.clone(), context.clone()));
             context
         };
-        let session = Session { session: Cell::new(ptr::null_mut()), shown: RefCell::default() };
-        Ok(Tls { context, verify: settings.verify, session })
+        Ok(Tls { context, verify: settings.verify, session: Session::none() })
     }
 }
 
@@ -175,7 +174,19 @@ impl Drop for Context {
     }
 }
 
+impl Session {
+    fn none() -> Self {
+        Self { session: Cell::new(ptr::null_mut()), shown: RefCell::default() }
+    }
+}
+
 impl Tls {
+    /// TLS with the same settings towards another host. Nothing is read for it.
+    #[must_use]
+    pub fn to_another_host(&self) -> Self {
+        Self { context: self.context.clone(), verify: self.verify, session: Session::none() }
+    }
+
     /// Prepares a connection for a handshake with `host`, in which this certificate is shown.
     ///
     /// # Safety

@@ -25,6 +25,11 @@ pub struct Tags {
     pub source: u64,
 }
 
+impl Tags {
+    /// Of what was not issued for a source token: no purge forgets it.
+    pub const NO_TOKEN: Self = Self { exchange: u64::MAX, source: u64::MAX };
+}
+
 /// The process that looks a value up, and what it waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -84,7 +89,7 @@ pub enum Found {
 /// What is to be forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purge<'p> {
-    /// Everything.
+    /// All tokens.
     All,
     /// What some exchanges issued, by [`Tags::exchange`].
     Exchanges(&'p [u64]),

@@ -251,8 +251,10 @@ impl<'a> Zone<'a> {
                 if !is(unit, Kind::Entry) {
                     continue;
                 }
-                let [exchange, source] = entry::tags(unit);
+                let tags = entry::tags(unit);
+                let [exchange, source] = tags;
                 let meant = match what {
+                    _ if tags == raw(Tags::NO_TOKEN) => false,
                     Purge::All => true,
                     Purge::Exchanges(tags) => tags.contains(&exchange),
                     Purge::Sources { sources, exchanges } => {

@@ -12,7 +12,7 @@ use super::manners::{Manners, Wrong};
 use super::steer::{self, Steered};
 use super::token::Issuer;
 use super::{
-    Noted, OnCall, client_auth, client_credentials, jwt_bearer, password, saml_bearer,
+    Metadata, Noted, OnCall, client_auth, client_credentials, jwt_bearer, password, saml_bearer,
     token_exchange, wstrust,
 };
 use crate::http::answer::Answer;
@@ -36,6 +36,7 @@ pub(super) struct TokenEndpoint {
     pub(super) on_behalf_of: bool,
     /// What client assertions have to be like.
     pub(super) expected: Expected,
+    pub(super) metadata: Option<Metadata>,
 }
 
 /// A refusal of RFC 6749 section 5.2, or of HTTP before it came to that.
@@ -91,6 +92,10 @@ impl Service for TokenEndpoint {
                 });
             }
             return outcome.script;
+        }
+        let path = self.paths.first().map_or("", String::as_str);
+        if let Some(answer) = self.metadata.as_ref().and_then(|it| it.answer(call, path)) {
+            return script.answer(answer);
         }
         if !self.paths.iter().any(|path| path == call.path()) {
             let missing = self.manners.and_then(|manners| manners.on(Wrong::Path));

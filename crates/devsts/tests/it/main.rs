@@ -13,6 +13,7 @@ mod connections;
 mod grants;
 mod lifecycle;
 mod manners;
+mod metadata;
 mod process;
 mod scripts;
 mod strictness;

@@ -9,6 +9,7 @@ use sts_core::profile::Protocol;
 
 use crate::conf::argument::Problem;
 use crate::conf::grant::{Calls, Username};
+use crate::conf::issuer;
 use crate::conf::kind::Kind;
 use crate::conf::ropc_directive;
 use crate::conf::settings::Settings;
@@ -53,15 +54,20 @@ impl Asked {
                                 what is asked for"
                         .into());
                 }
+                let endpoint = settings.wstrust.endpoint.as_ref();
+                let endpoint = endpoint.or(settings.grants.any.endpoint.as_ref()).cloned();
+                if endpoint.as_ref().is_some_and(Endpoint::is_issuer) {
+                    return Err(
+                        "\"STSIssuer\" (option \"issuer\") has no meaning for WS-Trust, whose \
+                                servers have no such metadata: write \"STSWSTrustEndpoint\""
+                            .into(),
+                    );
+                }
                 let wstrust::Exchange { checked, auth, parameters } =
                     settings.wstrust.exchange(&settings.grants.any)?;
                 Self {
                     protocol: Protocol::WsTrust(Box::new(checked)),
-                    endpoint: settings
-                        .wstrust
-                        .endpoint
-                        .clone()
-                        .or_else(|| settings.grants.any.endpoint.clone()),
+                    endpoint,
                     auth,
                     client_id: None,
                     username: None,
@@ -116,6 +122,9 @@ impl Asked {
 
     /// The directive that sets its endpoint.
     pub(super) fn endpoint_directive(&self, settings: &Settings) -> String {
+        if self.endpoint.as_ref().is_some_and(Endpoint::is_issuer) {
+            return issuer::NAME.to_owned();
+        }
         self.directive(settings, "Endpoint")
     }
 

@@ -8,10 +8,11 @@ use sts_core::options::Options;
 use sts_core::secret::Secret;
 use sts_zone::zone::Capacity;
 
-use crate::cache::{Cache, Encryption, Seal, Secrets, SharedZone};
+use crate::cache::{Cache, Encryption, Seal, Secrets};
 use crate::conf::argument::{self, Problem};
 use crate::nginx::conf::Conf;
 use crate::nginx::zone::SharedMemory;
+use crate::shared_zone::SharedZone;
 use crate::sts::Sts;
 
 /// The name of the cache of those that name none.

@@ -27,6 +27,7 @@ use crate::conf::directive::{Accepted, Block, Directive, Refusal, directive};
 use crate::conf::error_status;
 use crate::conf::exchange_directive;
 use crate::conf::grant::{AnyAuth, Username};
+use crate::conf::issuer;
 use crate::conf::kind::Kind;
 use crate::conf::outgoing_proxy;
 use crate::conf::parameter;
@@ -41,7 +42,7 @@ use crate::nginx::module::Levels;
 use crate::nginx::tls::Protocols;
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 69] = [
+pub(crate) static DIRECTIVES: [Directive; 71] = [
     directive(c"STSExchange", (2, 4), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::words()))
@@ -51,6 +52,11 @@ pub(crate) static DIRECTIVES: [Directive; 69] = [
         once(&mut b.settings.grants.any.endpoint, endpoint(a))
     })
     .of_exchange(),
+    directive(c"STSIssuer", (1, 1), issuer::set).of_exchange().key("issuer"),
+    directive(c"STSIssuerRefresh", (1, 1), |b, a| {
+        once(&mut b.settings.issuer_refresh, argument::time(first(a), 1000, 24 * 60 * 60 * 1000))
+    })
+    .key("issuer_refresh"),
     directive(c"STSEndpointAuth", (1, 2), |b, a| {
         let auth = AnyAuth::parse(first(a), a.get(1).copied());
         once(&mut b.settings.grants.any.auth, auth)

@@ -54,6 +54,9 @@ const CACHE_EXPIRES_IN: u64 = 300;
 /// Milliseconds taken off each expiry.
 const EXPIRY_LEEWAY: u64 = 15_000;
 
+/// Milliseconds after which the metadata of an issuer are asked for anew.
+const ISSUER_REFRESH: u64 = 60 * 60 * 1000;
+
 /// Bytes of the body of an answer.
 const MAX_RESPONSE: usize = 256 * 1024;
 
@@ -304,6 +307,13 @@ fn build(
         Problem::from(format!("\"STSOutgoingProxy\" (option \"{option}\"): {problem}"))
     })?;
     let host = settings.host.as_ref();
+    if host.is_some() && endpoint.is_issuer() {
+        return Err(Problem::from(
+            "\"STSHost\" (option \"host\") cannot be set with \"STSIssuer\": metadata are those of the \
+             issuer by its own name, and may name an endpoint of another host; write the endpoint itself",
+        )
+        .into());
+    }
     // RFC 9112, section 3.2.2.
     if host.is_some() && proxy.is_some() && endpoint.scheme() == Scheme::Http {
         return Err(Problem::from(
@@ -315,8 +325,10 @@ fn build(
     }
     let endpoint_place = settings.places.named_in(&format!("\"{endpoint_directive}\"")).cloned();
     let at_endpoint = conf.at(endpoint_place.as_ref());
+    // Metadata are for all: no certificate is shown for them.
+    let shown = if endpoint.is_issuer() { &ClientAuth::none() } else { &profile.auth };
     let destination =
-        main.destinations.of(&at_endpoint, &endpoint, &tls, &profile.auth, proxy.as_ref(), host)?;
+        main.destinations.of(&at_endpoint, &endpoint, &tls, shown, proxy.as_ref(), host)?;
     let contact = destination.identity();
     let username_template = |username: &Rc<Username>| {
         let Username { text, authenticated: _ } = &**username;
@@ -389,6 +401,15 @@ fn build(
         .then(|| main.caches.named(conf, name, passphrase))
         .transpose()?
         .filter(|_| cap > 0);
+    let discovery = profile.endpoint.is_issuer().then(|| {
+        let zone = cache.as_ref().map(|cache| cache.zone());
+        let refresh = settings.issuer_refresh.unwrap_or(ISSUER_REFRESH) / 1000;
+        let destinations = &mut main.destinations;
+        main.discoveries.of(&profile.endpoint, &destination, &profile.auth, zone, refresh, || {
+            destinations.kin(&at_endpoint, &tls)
+        })
+    });
+    let discovery = discovery.transpose()?;
     let secrets = cache.as_ref().map(|cache| cache.fingerprint()).unwrap_or_default();
     let key = ExchangeKey::new(&profile, &contact, &secrets);
     if let Some(cache) = &cache {
@@ -410,6 +431,7 @@ fn build(
             credential,
             proxy_credential,
             destination,
+            discovery,
             limit,
             key,
             life,
@@ -481,7 +503,7 @@ fn warn(conf: &Conf<'_>, at_auth: &Conf<'_>, profile: &Profile, proxy: Option<&E
             "credentials go to the STS \"{name}\" in clear: use https:// in its endpoint"
         ));
     }
-    if profile.auth.signs_as_of_old() {
+    if profile.auth.signs_as_of_old() && !endpoint.is_issuer() {
         at_auth.notice(format_args!(
             "the client assertion for the STS \"{name}\" has the endpoint as its \"aud\" and \"JWT\" as \
              its \"typ\", as older servers want it; newer ones (rfc7523bis) want their issuer: name it \

@@ -10,6 +10,7 @@ use sts_core::wstrust::endpoint_auth;
 use crate::conf::argument::{self, Problem};
 use crate::conf::directive::{Accepted, Block, Directive, Part, Refusal};
 use crate::conf::grant_options::{self, AUTH, CLIENT_ID, GrantReader, USERNAME, in_option};
+use crate::conf::issuer;
 use crate::conf::keys;
 use crate::conf::kind::Kind;
 use crate::conf::parameter;
@@ -52,10 +53,10 @@ pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
         // Claims, which are what an expression works on, are made by NGINX for one type only.
         _ => return Err(Problem::from("this type takes no jq expression").into()),
     };
-    let endpoint = Endpoint::parse(endpoint).map_err(|error| error.to_string())?;
     let with_variables: Vec<_> = WITH_VARIABLES.into_iter().chain(keys::with_variables()).collect();
     let options = Options::parse_with_lists(options, &with_variables, parameters::may_repeat);
     let options = options.map_err(|error| error.to_string())?;
+    let endpoint = endpoint_or_issuer(endpoint, &options)?;
     let mut reader = Reader { block, whole, options, allowed: vec![AUTH] };
     match kind {
         Kind::WsTrust => reader.wstrust(endpoint)?,
@@ -69,6 +70,18 @@ pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
     Ok(())
 }
 
+/// The endpoint; `None` where the option `issuer` stands for it, and its place is empty.
+fn endpoint_or_issuer(endpoint: &str, options: &Options) -> Result<Option<Endpoint>, Problem> {
+    if !options.contains(issuer::KEY) {
+        return Endpoint::parse(endpoint).map(Some).map_err(|error| error.to_string());
+    }
+    if endpoint.is_empty() {
+        return Ok(None);
+    }
+    let problem = "the endpoint is what the issuer tells: write '' in the place of its URL";
+    Err(in_option(issuer::KEY, problem))
+}
+
 /// Takes the options one after the other.
 struct Reader<'r, 'b> {
     block: &'r mut Block<'b>,
@@ -80,7 +93,7 @@ struct Reader<'r, 'b> {
 
 impl Reader<'_, '_> {
     /// What WS-Trust has for itself, and no key of a directive stands for.
-    fn wstrust(&mut self, endpoint: Endpoint) -> Accepted {
+    fn wstrust(&mut self, endpoint: Option<Endpoint>) -> Accepted {
         let method = self.options.take_text(AUTH).map_err(|error| error.to_string())?;
         let method = method.as_deref().unwrap_or(Method::None.name());
         let keys = endpoint_auth::keys(method).map_err(|error| in_option(AUTH, error))?;
@@ -89,13 +102,13 @@ impl Reader<'_, '_> {
         let auth = endpoint_auth::from_options(method, &mut self.options)
             .map_err(|error| format!("\"auth={method}\": {error}"))?;
         let settings = &mut self.whole.settings.wstrust;
-        settings.endpoint = Some(endpoint);
+        settings.endpoint = endpoint;
         settings.auth = Some(auth);
         Ok(())
     }
 
     /// What a grant of OAuth has for itself.
-    fn grant(&mut self, grant: &'static Grant, endpoint: Endpoint) -> Accepted {
+    fn grant(&mut self, grant: &'static Grant, endpoint: Option<Endpoint>) -> Accepted {
         let mut reader = GrantReader {
             conf: self.block.conf,
             directive: self.block.directive,

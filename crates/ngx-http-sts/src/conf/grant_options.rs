@@ -33,7 +33,7 @@ impl GrantReader<'_, '_> {
     pub(super) fn read(
         &mut self,
         source: Source,
-        endpoint: Endpoint,
+        endpoint: Option<Endpoint>,
     ) -> Result<GrantSettings, Refusal> {
         let method = self.options.take_text(AUTH).map_err(|error| error.to_string())?;
         let method = method.map_or(Ok(Method::None), |method| Method::parse(&method));
@@ -42,7 +42,7 @@ impl GrantReader<'_, '_> {
         check_literal(self.options, method.options())?;
         let auth = ClientAuth::from_options(method, self.options)
             .map_err(|error| format!("\"auth={}\": {error}", method.name()))?;
-        let mut grant = GrantSettings { endpoint: Some(endpoint), ..GrantSettings::default() };
+        let mut grant = GrantSettings { endpoint, ..GrantSettings::default() };
         grant.client_id = self.text(CLIENT_ID)?;
         if source == Source::Password {
             grant.username = self.username(method, &auth)?;

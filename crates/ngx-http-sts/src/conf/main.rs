@@ -8,6 +8,7 @@ use crate::conf::place::{Fault, Files};
 use crate::conf::targets::Targets;
 use crate::conf::unmade::Unmade;
 use crate::credentials::Credentials;
+use crate::discovery::Discoveries;
 use crate::history::Histories;
 use crate::http::Destinations;
 use crate::nginx::conf::Conf;
@@ -19,6 +20,7 @@ use crate::nginx::variable::Guard;
 pub(crate) struct MainConf {
     pub(crate) targets: Targets,
     pub(crate) destinations: Destinations,
+    pub(crate) discoveries: Discoveries,
     pub(crate) caches: Caches,
     pub(crate) chains: Chains,
     pub(crate) credentials: Credentials,

@@ -44,7 +44,7 @@ pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
         options: &mut options,
         allowed: &mut allowed,
     };
-    let grant = reader.read(password::GRANT.source, endpoint)?;
+    let grant = reader.read(password::GRANT.source, Some(endpoint))?;
     options.finish(&allowed).map_err(|error| error.to_string())?;
     *block.settings.grants.own(&password::GRANT) =
         GrantSettings { calls: Some(Calls { verify, timeout }), ..grant };

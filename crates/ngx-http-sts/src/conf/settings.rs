@@ -69,6 +69,8 @@ pub(crate) struct Settings {
     pub(crate) host: Option<HostField>,
     /// `STSDependsOn`: the names of locations.
     pub(crate) depends_on: Option<Rc<Vec<String>>>,
+    /// Milliseconds after which the metadata of an issuer are asked for anew.
+    pub(crate) issuer_refresh: Option<u64>,
     pub(crate) retries: Option<u32>,
     /// Milliseconds.
     pub(crate) retry_interval: Option<u64>,
@@ -138,6 +140,7 @@ impl Settings {
             outgoing_proxy,
             host,
             depends_on,
+            issuer_refresh,
             retries,
             retry_interval,
             cache,
@@ -188,6 +191,7 @@ impl Settings {
         inherit(&mut self.outgoing_proxy, outgoing_proxy);
         inherit(&mut self.host, host);
         inherit(&mut self.depends_on, depends_on);
+        inherit(&mut self.issuer_refresh, issuer_refresh);
         inherit(&mut self.retries, retries);
         inherit(&mut self.retry_interval, retry_interval);
         inherit(&mut self.cache, cache);

@@ -6,6 +6,7 @@
 
 use crate::conf::argument::Problem;
 use crate::conf::directive::{Accepted, Block, Directive, Part};
+use crate::conf::issuer;
 use crate::conf::kind::Kind;
 use crate::conf::main::MainConf;
 use crate::conf::ropc_directive;
@@ -60,6 +61,7 @@ impl Written {
             }
         }
         ropc_directive::check_beside(&self.names, directive)?;
+        issuer::check_beside(&self.names, directive)?;
         let place = main.files.here(conf);
         let had_whole = self.whole.is_some();
         let mut block = Block {

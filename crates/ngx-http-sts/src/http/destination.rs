@@ -13,7 +13,7 @@ use sts_net::http1::request;
 use crate::nginx::conf::Conf;
 use crate::nginx::resolve::{Resolver, ResolverSettings};
 use crate::nginx::tls::TlsSettings;
-use crate::origin::{Contact, Origin, Origins, Proxy, Tunnel};
+use crate::origin::{Contact, Kin, Origin, Origins, Proxy, Tunnel};
 
 /// Changes when the fields of an identity do.
 const LAYOUT: &[u8] = b"sts-destination-2";
@@ -45,6 +45,39 @@ struct Key {
 }
 
 impl Key {
+    /// What has to be known of the origin.
+    fn contact<'k>(&'k self, endpoint: &'k Endpoint, resolver: Option<Resolver>) -> Contact<'k> {
+        let is_secure = endpoint.scheme() == Scheme::Https;
+        let proxy = self.proxy.as_ref();
+        let tunnel = proxy
+            .filter(|_| is_secure)
+            .map(|proxy| Tunnel { target: endpoint.tunnel(), proxy: proxy.clone() });
+        Contact {
+            host: endpoint.host(),
+            // With a proxy, the name of the STS is the proxy's business.
+            peer: proxy.map_or(endpoint, |proxy| &proxy.endpoint),
+            resolver,
+            tls: is_secure.then_some(&self.tls),
+            certificate: self.certificate.clone(),
+            tunnel,
+        }
+    }
+
+    /// The target of requests.
+    fn target(&self, endpoint: &Endpoint) -> String {
+        let target = endpoint.target();
+        // RFC 9112, section 3.2.2.
+        if self.proxy.is_some() && endpoint.scheme() == Scheme::Http {
+            return format!("http://{}{target}", endpoint.authority());
+        }
+        target.to_owned()
+    }
+
+    /// Their `Host`.
+    fn authority<'k>(&'k self, endpoint: &'k Endpoint) -> &'k str {
+        self.host_field.as_ref().map_or_else(|| endpoint.authority(), HostField::as_str)
+    }
+
     /// How the STS is found, and by what it is known to be the one. The same after a reload.
     fn identity(&self) -> [u8; 32] {
         // Host and port stand in the URL.
@@ -119,37 +152,65 @@ impl Destinations {
         if let Some(known) = self.known.iter().find(|known| known.key == key) {
             return Ok(known.clone());
         }
-        let is_secure = endpoint.scheme() == Scheme::Https;
-        let (target, tunnel) = match proxy {
-            None => (endpoint.target().to_owned(), None),
-            // RFC 9112, section 3.2.2.
-            Some(_) if !is_secure => {
-                (format!("http://{}{}", endpoint.authority(), endpoint.target()), None)
-            }
-            Some(proxy) => {
-                let tunnel = Tunnel { target: endpoint.tunnel(), proxy: proxy.clone() };
-                (endpoint.target().to_owned(), Some(tunnel))
-            }
-        };
-        let contact = Contact {
-            host: endpoint.host(),
-            // With a proxy, the name of the STS is the proxy's business.
-            peer: proxy.map_or(endpoint, |proxy| &proxy.endpoint),
-            resolver,
-            tls: is_secure.then_some(tls),
-            certificate: key.certificate.clone(),
-            tunnel,
-        };
-        let origin = Rc::new(self.origins.make(conf, contact)?);
-        let authority = host_field.map_or_else(|| endpoint.authority(), HostField::as_str);
-        let start = request::start(&target, authority, AGENT);
+        let origin = Rc::new(self.origins.make(conf, key.contact(endpoint, resolver))?);
+        let start = request::start(&key.target(endpoint), key.authority(endpoint), AGENT);
         let destination = Rc::new(Destination { key, origin, start });
         self.known.push(destination.clone());
         Ok(destination)
     }
 }
 
+impl Destinations {
+    /// What is needed to reach endpoints that are known only at run time, by the block's resolver.
+    ///
+    /// # Errors
+    /// What is wrong, as a lower-case fragment.
+    pub(crate) fn kin(&mut self, conf: &Conf<'_>, tls: &TlsSettings) -> Result<Kin, String> {
+        self.origins.kin(conf, Resolver::configured(conf), tls)
+    }
+}
+
 impl Destination {
+    /// An endpoint that the STS told of at run time, with the same settings. Where no certificate is
+    /// shown and host and port are the same, connections and calls are the same, too.
+    ///
+    /// # Errors
+    /// It cannot be used.
+    pub(crate) fn derive(
+        &self,
+        endpoint: &Endpoint,
+        kin: &Kin,
+        certificate: Option<&ClientAuth>,
+    ) -> Result<Self, &'static str> {
+        let is_secure = endpoint.scheme() == Scheme::Https;
+        if certificate.is_some() && !is_secure {
+            return Err("\"client_cert\" needs an https:// endpoint: only TLS shows a certificate");
+        }
+        let key = Key {
+            url: endpoint.url().to_owned(),
+            host: endpoint.host().clone(),
+            port: endpoint.port(),
+            certificate: certificate.cloned(),
+            ..self.key.clone()
+        };
+        let is_same_peer = key.host == self.key.host && key.port == self.key.port;
+        let is_same = is_same_peer && is_secure == self.origin.is_secure() && certificate.is_none();
+        let origin = if is_same {
+            self.origin.clone()
+        } else {
+            // The way to a proxy is the same for all.
+            let known = (is_same_peer || key.proxy.is_some()).then_some(&*self.origin);
+            Rc::new(kin.origin(key.contact(endpoint, None), known))
+        };
+        let start = request::start(&key.target(endpoint), key.authority(endpoint), AGENT);
+        Ok(Self { key, origin, start })
+    }
+
+    /// A question for what stands at another URL of the same host.
+    pub(super) fn get(&self, endpoint: &Endpoint) -> String {
+        request::get(&self.key.target(endpoint), self.key.authority(endpoint), AGENT)
+    }
+
     /// How the STS is found, and by what it is known to be the one, as a digest. It is the same after
     /// a reload, and without what only limits how long that takes.
     pub(crate) fn identity(&self) -> [u8; 32] {

@@ -7,7 +7,9 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fs;
+use std::net::SocketAddr;
 use std::pin::pin;
+use std::rc::Rc;
 
 use sts_core::endpoint::{Endpoint, Host};
 use sts_net::names::{self, ResolvConf};
@@ -51,7 +53,17 @@ pub(super) struct Name {
 pub(super) struct System {
     resolver: Option<Option<Resolver>>,
     conf: Option<ResolvConf>,
-    hosts: Option<String>,
+    hosts: Option<Rc<str>>,
+}
+
+/// What is needed to find hosts that are known only at run time: all that is in files was read with the
+/// configuration.
+pub(super) struct Finder {
+    /// That of the location.
+    resolver: Option<Resolver>,
+    /// The servers of this machine, and how it asks them.
+    system: Option<(Resolver, ResolvConf)>,
+    hosts: Rc<str>,
 }
 
 impl System {
@@ -61,13 +73,25 @@ impl System {
         })
     }
 
-    fn is_in_hosts(&mut self, name: &str) -> bool {
-        let hosts = self.hosts.get_or_insert_with(|| {
+    fn hosts(&mut self) -> &Rc<str> {
+        self.hosts.get_or_insert_with(|| {
             // Other encodings than UTF-8 may stand in comments.
             let text = fs::read("/etc/hosts").unwrap_or_default();
-            String::from_utf8_lossy(&text).into_owned()
-        });
-        names::is_in_hosts(hosts, name)
+            String::from_utf8_lossy(&text).into()
+        })
+    }
+
+    fn is_in_hosts(&mut self, name: &str) -> bool {
+        names::is_in_hosts(self.hosts(), name)
+    }
+
+    /// Finds hosts at run time as this finds them.
+    pub(super) fn finder(&mut self, conf: &Conf<'_>, resolver: Option<Resolver>) -> Finder {
+        let system = match resolver {
+            Some(_) => None,
+            None => self.resolver(conf).map(|it| (it, self.conf().clone())),
+        };
+        Finder { resolver, system, hosts: self.hosts().clone() }
     }
 
     /// The host of an endpoint as it is looked up. This machine knows its own names without the dot of
@@ -140,6 +164,35 @@ impl Lookup {
             Self::Fixed(_) => true,
             Self::Name(name) => name.state.borrow().known().contains(address),
         }
+    }
+}
+
+impl Finder {
+    /// How an endpoint is looked up that the configuration does not name: nothing is asked yet.
+    pub(super) fn lookup(&self, endpoint: &Endpoint) -> Lookup {
+        let port = endpoint.port();
+        let of_ip = |ip| SocketAddress::of_ip(SocketAddr::new(ip, port));
+        let name = match endpoint.host() {
+            Host::Ip(ip) => return Lookup::Fixed(vec![of_ip(*ip)]),
+            // Metadata name none.
+            Host::Unix(_) => return Lookup::Fixed(Vec::new()),
+            Host::Name(name) => name,
+        };
+        let is_in_hosts = names::is_in_hosts(&self.hosts, name);
+        let known = if is_in_hosts { names::addresses_in_hosts(&self.hosts, name) } else { vec![] };
+        let configured: Vec<_> = known.into_iter().map(of_ip).collect();
+        let looked_up = endpoint.looked_up();
+        let asked = match (&*looked_up, &self.system, self.resolver) {
+            (_, _, Some(resolver)) if is_in_hosts => Some((resolver, vec![name.clone()])),
+            (Host::Name(name), _, Some(resolver)) => Some((resolver, vec![name.clone()])),
+            (Host::Name(name), Some((resolver, conf)), None) if !is_in_hosts => {
+                Some((*resolver, conf.candidates(name)))
+            }
+            _ => None,
+        };
+        let Some((resolver, candidates)) = asked else { return Lookup::Fixed(configured) };
+        let state = RefCell::new(Whereabouts::new(configured.clone()));
+        Lookup::Name(Name { resolver, candidates, port, configured, is_in_hosts, state })
     }
 }
 

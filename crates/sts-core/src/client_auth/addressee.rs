@@ -33,8 +33,12 @@ impl Addressee {
     }
 
     /// The `typ`.
-    pub(super) fn kind(&self) -> &str {
-        let default = if self.audience.is_some() { CLIENT_AUTHENTICATION } else { JWT };
+    pub(super) fn kind(&self, endpoint: &Endpoint) -> &str {
+        let default = if self.audience.is_some() || endpoint.is_issuer() {
+            CLIENT_AUTHENTICATION
+        } else {
+            JWT
+        };
         self.kind.as_deref().unwrap_or(default)
     }
 

@@ -46,7 +46,7 @@ impl ClientAuth {
             }
             Credentials::Key { key, addressee } => {
                 let client_id = id.unwrap_or_default();
-                let (audience, kind) = (addressee.audience(endpoint), addressee.kind());
+                let (audience, kind) = (addressee.audience(endpoint), addressee.kind(endpoint));
                 let assertion = assertion::sign(&*key.value()?, kind, client_id, &audience, now)?;
                 // RFC 7521, section 4.2 leaves the client id to the assertion, but some servers look
                 // for the client first.

@@ -16,6 +16,18 @@ pub enum EndpointError {
          address, or an IPv6 address in brackets"
     )]
     Host,
+    /// What an issuer says decides where secrets go.
+    #[error("the URL of an issuer must be https://, unless its host is this machine")]
+    IssuerClear,
+    /// It is compared byte for byte.
+    #[error("the host of an issuer has no dot at its end")]
+    IssuerDot,
+    /// RFC 8414, section 2.
+    #[error("the URL of an issuer has no query")]
+    IssuerQuery,
+    /// Metadata are found by host and path.
+    #[error("an issuer cannot be at a local socket: write its URL as its metadata have it")]
+    IssuerSocket,
     /// There is no host.
     #[error("the URL must name a host: http://host[:port][/path] or https://host[:port][/path]")]
     NoHost,

@@ -16,6 +16,25 @@ pub fn start(target: &str, authority: &str, user_agent: &str) -> String {
     )
 }
 
+/// How a GET begins (RFC 9110, section 9.3.1) that is answered in JSON. The arguments are as in
+/// [`start`].
+pub fn get(target: &str, authority: &str, user_agent: &str) -> String {
+    format!(
+        "GET {target} HTTP/1.1\r\nhost: {authority}\r\nuser-agent: {user_agent}\r\n\
+         accept-encoding: identity\r\naccept: application/json\r\n"
+    )
+}
+
+/// A message without a body: how it begins, and its other headers. It is wiped when it is dropped.
+pub fn bodiless(start: &str, headers: &HeaderMap) -> Secret {
+    let fields = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    let mut message = Secret::with_capacity(start.len() + fields.sum::<usize>() + 2);
+    message.append(start.as_bytes());
+    append_fields(&mut message, headers);
+    message.append(b"\r\n");
+    message
+}
+
 /// A whole message: its [`start`], its other headers, its body and the length of that. It is in one
 /// piece, so that it goes out in one packet, and it is wiped when it is dropped.
 pub fn post(start: &str, headers: &HeaderMap, body: &[u8]) -> Secret {
@@ -24,15 +43,19 @@ pub fn post(start: &str, headers: &HeaderMap, body: &[u8]) -> Secret {
     let length = start.len() + fields.sum::<usize>() + end.len() + body.len();
     let mut message = Secret::with_capacity(length);
     message.append(start.as_bytes());
+    append_fields(&mut message, headers);
+    message.append(end.as_bytes());
+    message.append(body);
+    message
+}
+
+fn append_fields(message: &mut Secret, headers: &HeaderMap) {
     for (name, value) in headers {
         message.append(name.as_str().as_bytes());
         message.append(b": ");
         message.append(value.as_bytes());
         message.append(b"\r\n");
     }
-    message.append(end.as_bytes());
-    message.append(body);
-    message
 }
 
 /// Asks a proxy for a tunnel to a host with its port (RFC 9110, section 9.3.6), with what the proxy
@@ -69,6 +92,18 @@ mod tests {
             String::from_utf8_lossy(message.expose()),
             "POST /token?a=b HTTP/1.1\r\nhost: sts.example:8443\r\nuser-agent: a/1\r\n\
              accept-encoding: identity\r\naccept: application/json\r\ncontent-length: 3\r\n\r\na=b"
+        );
+    }
+
+    #[test]
+    fn a_get_has_no_body_and_no_length() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-a", HeaderValue::from_static("b"));
+        let message = bodiless(&get("/a", "as.example", "a/1"), &headers);
+        assert_eq!(
+            String::from_utf8_lossy(message.expose()),
+            "GET /a HTTP/1.1\r\nhost: as.example\r\nuser-agent: a/1\r\n\
+             accept-encoding: identity\r\naccept: application/json\r\nx-a: b\r\n\r\n"
         );
     }
 

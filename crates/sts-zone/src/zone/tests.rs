@@ -257,6 +257,25 @@ fn a_purge_takes_what_is_meant_and_nothing_comes_after_it_from_before() {
 }
 
 #[test]
+fn no_purge_takes_what_is_no_token() {
+    let memory = Memory::new(MEBIBYTE);
+    let mut zone = memory.open(1000);
+    let call = lead(&mut zone, 1);
+    let kept = Value { tags: Tags::NO_TOKEN, ..value(b"metadata", 1000, 5000) };
+    assert!(zone.complete(&key(1), call, &kept, ROOMY));
+    let sources = Purge::Sources { sources: &[u64::MAX], exchanges: &[] };
+    for purge in [Purge::All, Purge::Exchanges(&[u64::MAX]), sources] {
+        assert_eq!(zone.purge(purge, 0), (0, None));
+    }
+    assert!(hit(&mut zone, 1).is_some());
+    // Half of the tags are those of a token.
+    let call = lead(&mut zone, 2);
+    let tags = Tags { source: 7, ..Tags::NO_TOKEN };
+    assert!(zone.complete(&key(2), call, &Value { tags, ..value(b"token", 1000, 5000) }, ROOMY));
+    assert_eq!(zone.purge(Purge::All, 0), (1, None));
+}
+
+#[test]
 fn a_step_of_a_purge_is_short_and_all_steps_together_leave_nothing() {
     let memory = Memory::new(MEBIBYTE);
     for number in 0..1000 {

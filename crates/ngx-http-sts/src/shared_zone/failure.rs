@@ -18,7 +18,7 @@ const BETWEEN: &str = "\"";
 
 /// Lines: the kind, `Retry-After`, the limit that was exceeded, the codes of the STS, the doubt, what the
 /// client has to do; the rest is the reason.
-pub(super) fn encode(failed: &Failed) -> Vec<u8> {
+pub(crate) fn encode(failed: &Failed) -> Vec<u8> {
     let Failed { failure, exceeded } = failed;
     let retry_after = failure.retry_after.as_deref().unwrap_or_default();
     let exceeded = match exceeded {
@@ -40,7 +40,7 @@ pub(super) fn encode(failed: &Failed) -> Vec<u8> {
 }
 
 /// What [`encode`] wrote. What cannot be read is a failure all the same.
-pub(super) fn decode(payload: &[u8]) -> Failed {
+pub(crate) fn decode(payload: &[u8]) -> Failed {
     let text = String::from_utf8_lossy(payload);
     let mut parts = text.splitn(7, '\n');
     let kind = FailureKind::from_name(parts.next().unwrap_or_default());
