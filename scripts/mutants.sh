@@ -31,7 +31,7 @@ fields() {
     local tree=build/mutants/tree file line text count=0 survivors=()
     rm -rf "$tree"
     mkdir -p "$tree"
-    cp -a Cargo.toml Cargo.lock crates "$tree"
+    cp -a Cargo.toml Cargo.lock crates docs "$tree" # a test reads a page
     say "testing sts-core as it is"
     in_copy --lib --tests || { tail -n 20 build/mutants/log >&2 && die "the tests fail without a change"; }
     for file in "${keys[@]}"; do

@@ -21,7 +21,6 @@ use sts_flight::host;
 use sts_flight::token::{Token, Validity};
 
 use crate::callee::Callee;
-use crate::conf::request_header::RequestHeader;
 use crate::discovery::Place;
 use crate::http::{self, Message};
 use crate::nginx::clock;
@@ -29,6 +28,7 @@ use crate::nginx::log::{self, Level};
 use crate::nginx::timer::Hold;
 use crate::parameters::Parameters;
 use crate::report;
+use crate::request_header::RequestHeader;
 
 /// What a request asks an STS for.
 pub(crate) struct Ask {

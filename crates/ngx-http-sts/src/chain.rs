@@ -9,43 +9,8 @@ use sts_core::cache_key::CacheKey;
 use sts_flight::granted::Granted;
 
 use crate::conf::Exchange;
+use crate::conf::chain::Step;
 use crate::nginx::request::RequestId;
-
-/// What an exchange needs, each step after those that it needs itself.
-#[derive(Default)]
-pub(crate) struct Chain {
-    pub(crate) steps: Vec<Step>,
-    /// The numbers of the steps that the exchange itself needs.
-    pub(crate) needs: Vec<usize>,
-}
-
-/// An exchange that is made for another one.
-pub(crate) struct Step {
-    /// The name of its location.
-    pub(crate) name: String,
-    pub(crate) exchange: Rc<Exchange>,
-    /// The numbers of the steps that it needs.
-    pub(crate) needs: Vec<usize>,
-}
-
-/// Where an exchange has its chain, which is known when all blocks are merged.
-#[derive(Default)]
-pub(crate) struct Slot(OnceCell<Chain>);
-
-impl Slot {
-    pub(crate) fn set(&self, chain: Chain) {
-        // A block is merged once.
-        let _ = self.0.set(chain);
-    }
-
-    pub(crate) fn steps(&self) -> &[Step] {
-        self.0.get().map_or(&[], |chain| &chain.steps)
-    }
-
-    pub(crate) fn needs(&self) -> &[usize] {
-        self.0.get().map_or(&[], |chain| &chain.needs)
-    }
-}
 
 /// The results of steps that a client's request and its subrequests have, and which of them can be seen.
 #[derive(Default)]

@@ -55,6 +55,7 @@ mod parameters;
 mod purge;
 mod refusal;
 mod report;
+mod request_header;
 mod served;
 mod shared_zone;
 mod source;

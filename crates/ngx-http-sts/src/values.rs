@@ -17,10 +17,10 @@ use crate::ask::{Ask, Header};
 use crate::chain::Needed;
 use crate::conf::Exchange;
 use crate::conf::policy::BoundTokens;
-use crate::conf::request_header::RequestHeader;
 use crate::conf::text::Text;
 use crate::nginx::request::{OutOfMemory, Request};
 use crate::parameters::Parameters;
+use crate::request_header::RequestHeader;
 use crate::source::Source;
 use crate::worker::Nginx;
 

@@ -3,13 +3,49 @@
 //! They are those of named locations of the same server. What a name leads to shows only when all
 //! blocks are merged.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
-use crate::chain::{Chain, Step};
 use crate::conf::Exchange;
 use crate::conf::argument::Problem;
 use crate::conf::place::{Fault, Place};
 use crate::nginx::conf::{Conf, Matching};
+
+/// What an exchange needs, each step after those that it needs itself.
+#[derive(Default)]
+pub(crate) struct Chain {
+    pub(crate) steps: Vec<Step>,
+    /// The numbers of the steps that the exchange itself needs.
+    pub(crate) needs: Vec<usize>,
+}
+
+/// An exchange that is made for another one.
+pub(crate) struct Step {
+    /// The name of its location.
+    pub(crate) name: String,
+    pub(crate) exchange: Rc<Exchange>,
+    /// The numbers of the steps that it needs.
+    pub(crate) needs: Vec<usize>,
+}
+
+/// Where an exchange has its chain, which is known when all blocks are merged.
+#[derive(Default)]
+pub(crate) struct Slot(OnceCell<Chain>);
+
+impl Slot {
+    pub(crate) fn set(&self, chain: Chain) {
+        // A block is merged once.
+        let _ = self.0.set(chain);
+    }
+
+    pub(crate) fn steps(&self) -> &[Step] {
+        self.0.get().map_or(&[], |chain| &chain.steps)
+    }
+
+    pub(crate) fn needs(&self) -> &[usize] {
+        self.0.get().map_or(&[], |chain| &chain.needs)
+    }
+}
 
 /// Exchanges that may follow one another.
 const LONGEST: usize = 4;

@@ -19,12 +19,12 @@ use sts_zone::zone::tag;
 
 use crate::cache::Cache;
 use crate::callee::Callee;
-use crate::chain::Slot;
 use crate::conf::actor_token::ActorToken;
 use crate::conf::argument::Problem;
 use crate::conf::asked::Asked;
 use crate::conf::bypass::Bypass;
 use crate::conf::cache;
+use crate::conf::chain::Slot;
 use crate::conf::error_status::ErrorStatuses;
 use crate::conf::grant::Username;
 use crate::conf::kind::Kind;
@@ -32,7 +32,6 @@ use crate::conf::main::MainConf;
 use crate::conf::outgoing_proxy;
 use crate::conf::place::Fault;
 use crate::conf::policy::{BoundTokens, Challenge, OnFailure};
-use crate::conf::request_header::RequestHeader;
 use crate::conf::settings::Settings;
 use crate::conf::text::Text;
 use crate::conf::upstreams;
@@ -44,6 +43,7 @@ use crate::nginx::phase::Phase;
 use crate::nginx::tls::{Protocols, TlsSettings};
 use crate::origin::Retries;
 use crate::parameters::Parameter;
+use crate::request_header::RequestHeader;
 
 /// Milliseconds that a call may take in all.
 const TIMEOUT: u64 = 20_000;

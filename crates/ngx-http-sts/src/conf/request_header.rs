@@ -2,41 +2,16 @@
 
 use std::rc::Rc;
 
-use http::HeaderName;
 use sts_core::options::Template;
 use sts_core::request_header::{check_name, is_value, only_traces};
 
 use crate::conf::argument::Problem;
 use crate::conf::directive::{Accepted, Block};
 use crate::conf::text::Text;
-use crate::nginx::request::{OutOfMemory, Request};
+use crate::request_header::RequestHeader;
 
 /// The word that keeps the value out of the key.
 pub(super) const NOT_IN_KEY: &str = "key=off";
-
-/// A header of the calls.
-pub(crate) struct RequestHeader {
-    pub(crate) name: HeaderName,
-    pub(crate) text: Text,
-    /// The STS may make something of it: requests in which it differs share no token.
-    pub(crate) is_in_key: bool,
-}
-
-impl RequestHeader {
-    /// The value for a request; `None` where it is empty: there is no such header then.
-    pub(crate) fn evaluate<'r>(
-        &'r self,
-        request: Request<'r>,
-    ) -> Result<Option<&'r [u8]>, OutOfMemory> {
-        let value = self.text.evaluate(request)?;
-        Ok((!value.is_empty()).then_some(value))
-    }
-
-    /// Whether what it holds may be a secret, or tell of a user.
-    pub(crate) fn may_be_secret(&self) -> bool {
-        !only_traces(&self.name)
-    }
-}
 
 /// `name value [key=off]`, repeatable.
 pub(super) fn add(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {

@@ -19,12 +19,12 @@ use crate::conf::grant::Grants;
 use crate::conf::kind::Kind;
 use crate::conf::place::Places;
 use crate::conf::policy::{BoundTokens, Challenge, OnFailure};
-use crate::conf::request_header::RequestHeader;
 use crate::conf::wstrust::WsTrustSettings;
 use crate::nginx::phase::Phase;
 use crate::nginx::tls::Protocols;
 use crate::origin::Proxy;
 use crate::parameters::Parameter;
+use crate::request_header::RequestHeader;
 
 /// Each directive's own value; `None` where it was not written.
 #[derive(Clone, Default)]

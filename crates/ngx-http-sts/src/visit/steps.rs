@@ -7,7 +7,8 @@ use sts_flight::granted::Granted;
 
 use super::{Visit, check_bound, check_expected, decode};
 use crate::carry::accept::{self, Taken};
-use crate::chain::{Step, StepResult, VisitId};
+use crate::chain::{StepResult, VisitId};
+use crate::conf::chain::Step;
 use crate::conf::{Exchange, OnFailure};
 use crate::context::Outcome;
 use crate::nginx::phase::Next;
