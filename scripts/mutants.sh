@@ -32,6 +32,8 @@ fields() {
     rm -rf "$tree"
     mkdir -p "$tree"
     cp -a Cargo.toml Cargo.lock crates docs "$tree" # a test reads a page
+    # What an earlier run has compiled may be newer, and of code that was changed.
+    find "$tree" -name '*.rs' -exec touch {} +
     say "testing sts-core as it is"
     in_copy --lib --tests || { tail -n 20 build/mutants/log >&2 && die "the tests fail without a change"; }
     for file in "${keys[@]}"; do
@@ -40,7 +42,9 @@ fields() {
             # An arm of a match becomes an empty one.
             sed -E "${line}s/( => ).*identify\(.*,\$/\1{}/; t; ${line}d" "$source/$file" >"$tree/$source/$file"
             # What does not compile cannot be left out by mistake.
-            if in_copy --lib --tests --no-run && in_copy --lib --tests; then
+            # Most show in the crate's own tests, which compile fast.
+            if in_copy --lib --no-run && in_copy --lib && in_copy --tests; then
+                say "not noticed: $file:$line"
                 survivors+=("$file:$line: ${text#"${text%%[! ]*}"}")
             fi
         done < <(sed '/^#\[cfg(test)\]$/,$d' "$source/$file" |

@@ -77,6 +77,12 @@ pub static ENTRIES: &[Entry] = &[
     ),
     entry!(
         Llhttp,
+        tab_around_the_length,
+        "Invalid character in Content-Length":
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\t\r\n\r\nx",
+    ),
+    entry!(
+        Llhttp,
         length_is_repeated,
         "Duplicate Content-Length":
             b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
@@ -139,6 +145,11 @@ fn values_are_folded(difference: &Difference<'_>) -> bool {
 /// RFC 9112, section 6.3: a length is valid if it is a list of which all members are the same.
 fn length_is_a_list(difference: &Difference<'_>) -> bool {
     difference.has(b",") && !difference.has_bare_answer()
+}
+
+/// RFC 9110, sections 5.5 and 5.6.3: a tab around a value is no part of it.
+fn tab_around_the_length(difference: &Difference<'_>) -> bool {
+    difference.has(b"\t") && !difference.has(b",") && !difference.has_bare_answer()
 }
 
 /// RFC 9110, sections 5.3 and 8.6: several fields are such a list, too.
