@@ -49,7 +49,7 @@ fields() {
             fi
         done < <(sed '/^#\[cfg(test)\]$/,$d' "$source/$file" |
             grep -nE '^ *fields\.push(_optional)?\(.*;$|\.identify\(&mut fields\)[;,]$|\.identify\(fields\)[;,]$' |
-            grep -vE '\.len\(\) as u64|b"(inline|file)"')
+            grep -vE '\.len\(\) as u64|b"(inline|file|headers)"')
         cp "$source/$file" "$tree/$source/$file"
     done
     say "$count fields were left out"

@@ -282,6 +282,32 @@ mod tests {
     }
 
     #[test]
+    fn results_of_other_exchanges_and_headers_change_the_key() {
+        let exchange = of(&profile("http://a/t", "none", "", None));
+        let subject = Subject { source: b"s", parameters: &[] };
+        let header = |name, value| Parameter { name, value };
+        let headers: [&[Parameter<'_>]; 5] = [
+            &[],
+            &[header("x-tenant", b"a")],
+            &[header("x-tenant", b"b")],
+            &[header("x-other", b"a")],
+            &[header("x-tenant", b"a"), header("x-other", b"a")],
+        ];
+        let (one, other) = (CacheKey([1; 32]), CacheKey([2; 32]));
+        let needed: [&[CacheKey]; 5] = [&[], &[one], &[other], &[one, other], &[other, one]];
+        let mut keys = Vec::new();
+        for headers in headers {
+            for needed in needed {
+                keys.push(exchange.of_request(&subject, &Names::default(), headers, needed).0);
+            }
+        }
+        let count = keys.len();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), count);
+    }
+
+    #[test]
     fn names_change_the_key() {
         let exchange =
             of(&profile_of(Protocol::OAuth(&password::GRANT), "http://a/t", "none", "", None));
