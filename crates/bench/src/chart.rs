@@ -14,7 +14,7 @@ const GAP: f64 = 16.0;
 /// What of the picture is above the bars.
 const TOP: f64 = 62.0;
 
-/// The colour of each; readers who see no red or no green can tell them apart, too.
+/// The colour of each; they can be told apart without seeing red or green, too.
 const COLOURS: [(Contestant, &str); 4] = [
     (Contestant::Module, "#0a7d4f"),
     (Contestant::AuthRequest, "#8fb8de"),

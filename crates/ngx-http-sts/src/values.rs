@@ -1,5 +1,6 @@
 //! What a request brings to its exchange, and how it comes to a token with that.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
@@ -84,10 +85,9 @@ impl<'e> Values<'e> {
             return key.of_request(&self.subject(token), &self.names, &headers, &[]);
         }
         let source = needed.in_key(token);
-        let in_key = |all: &[Parameter<'_>]| -> Vec<_> {
-            all.iter().map(|one| needed.in_key(one.value).into_owned()).collect()
-        };
-        let (values, of_headers) = (in_key(&self.parameters), in_key(&headers));
+        // Borrowed, but for what takes the place of a token: a value may be a secret.
+        let values: Vec<_> = self.parameters.iter().map(|one| needed.in_key(one.value)).collect();
+        let of_headers: Vec<_> = headers.iter().map(|one| needed.in_key(one.value)).collect();
         let parameters = with_values(&self.parameters, &values);
         let headers = with_values(&headers, &of_headers);
         let subject = Subject { source: &source, parameters: &parameters };
@@ -115,7 +115,7 @@ impl<'e> Values<'e> {
 }
 
 /// The same names with other values.
-fn with_values<'v>(all: &[Parameter<'v>], values: &'v [Vec<u8>]) -> Vec<Parameter<'v>> {
+fn with_values<'v>(all: &[Parameter<'v>], values: &'v [Cow<'_, [u8]>]) -> Vec<Parameter<'v>> {
     all.iter().zip(values).map(|(one, value)| Parameter { name: one.name, value }).collect()
 }
 

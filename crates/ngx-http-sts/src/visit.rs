@@ -219,17 +219,7 @@ impl Visit<'_> {
                 OnFailure::Return => Verdict::Refused(failure.kind),
             },
         };
-        let number = context.push(Ended {
-            course: course.id(),
-            exchange: exchange.id,
-            carrier: exchange.carrier.clone(),
-            source,
-            key,
-            outcome,
-            verdict,
-            next: Default::default(),
-        });
-        course.set_stage(request.visit(), Stage::Ended(number));
+        let number = self.note(source, key, outcome, verdict);
         let granted = context.ended(number).and_then(|ended| context.granted(ended));
         pass::apply(request, course, &exchange.carrier, granted)?;
         let Some(failure) = failure else { return Ok(Next::GoOn) };
@@ -241,6 +231,23 @@ impl Visit<'_> {
         course.refuse(refused);
         refusal::prepare(request, &exchange.challenge, &failure, refused.status)?;
         Ok(Next::Answer(refused.status))
+    }
+
+    /// Notes how the exchange has ended in this visit, and gives that a number.
+    fn note(&self, source: Source, key: CacheKey, outcome: Outcome, verdict: Verdict) -> usize {
+        let Self { request, context, course, exchange } = *self;
+        let number = context.push(Ended {
+            course: course.id(),
+            exchange: exchange.id,
+            carrier: exchange.carrier.clone(),
+            source,
+            key,
+            outcome,
+            verdict,
+            next: Default::default(),
+        });
+        course.set_stage(request.visit(), Stage::Ended(number));
+        number
     }
 
     /// Why the request has no token that it can use here. What was issued for another visit, or for

@@ -53,7 +53,7 @@ pub enum HeaderError {
     /// There is a directive for it.
     #[error("\"Host\" is set by \"STSHost\" (option \"host\")")]
     Host,
-    /// What proves who the gateway is.
+    /// What authenticates the gateway.
     #[error(
         "\"Authorization\" belongs to the client authentication: \"STSEndpointAuth\" (option \
          \"auth\") sets it"

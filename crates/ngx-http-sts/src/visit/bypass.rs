@@ -7,8 +7,7 @@ use super::{Visit, check_bound, decode};
 use crate::carry::accept::{self, Seen};
 use crate::carry::pass;
 use crate::chain::VisitId;
-use crate::context::{Ended, Outcome, Verdict};
-use crate::course::Stage;
+use crate::context::{Outcome, Verdict};
 use crate::nginx::phase::Next;
 use crate::nginx::request::OutOfMemory;
 use crate::source::Source;
@@ -59,17 +58,7 @@ impl Visit<'_> {
         if !matches!(outcome, Outcome::Bypassed) {
             return self.end(source, key, outcome, 0);
         }
-        let number = context.push(Ended {
-            course: course.id(),
-            exchange: exchange.id,
-            carrier: exchange.carrier.clone(),
-            source,
-            key,
-            outcome,
-            verdict: Verdict::Bypassed,
-            next: Default::default(),
-        });
-        course.set_stage(request.visit(), Stage::Ended(number));
+        self.note(source, key, outcome, Verdict::Bypassed);
         Ok(Next::GoOn)
     }
 }

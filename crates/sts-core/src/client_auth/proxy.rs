@@ -1,4 +1,4 @@
-//! How the gateway proves who it is to a proxy on the way to the STS (RFC 9110, section 11.7).
+//! How the gateway authenticates to a proxy on the way to the STS (RFC 9110, section 11.7).
 
 use http::HeaderValue;
 

@@ -36,7 +36,7 @@ impl Grant {
     ///
     /// # Errors
     /// There is no source token where there should be one, or it cannot be used; or the gateway cannot
-    /// prove who it is.
+    /// authenticate itself.
     pub(crate) fn request(
         &self,
         gateway: &Gateway<'_>,
