@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use crate::http1::{Connection, Request};
 use crate::http2;
-use crate::wait::{holds_within, patience};
+use crate::wait::{holds_within, patience, wait_for};
 
 pub use binary::{
     About, Version, about, debian_modules, module, nginx as binary_path, under_valgrind, workspace,
@@ -161,7 +161,7 @@ impl Nginx {
     /// When there is not exactly one.
     #[track_caller]
     pub fn worker(&self) -> i32 {
-        crate::wait::wait_for("a single worker", || self.workers().len() == 1);
+        wait_for("a single worker", || self.workers().len() == 1);
         self.workers()[0]
     }
 
@@ -190,6 +190,19 @@ impl Nginx {
     pub fn log_since(&self, mark: LogMark) -> Vec<String> {
         let log = self.error_log();
         log.get(mark.0..).unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
+    /// Waits until so many requests were read and not answered yet, by the `stub_status` of an address.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    #[track_caller]
+    pub fn wait_until_waiting(&self, address: &str, number: usize) {
+        // The one that asks is counted, too.
+        let writing = format!("Writing: {} ", number + 1);
+        wait_for(&format!("{number} requests to wait"), || {
+            self.get(address).send().text().contains(&writing)
+        });
     }
 
     /// Waits until a line of the error log contains the text, and returns the line.

@@ -107,7 +107,7 @@ fn a_herd_over_two_workers_makes_one_call_for_each_leg() {
             connection
         })
         .collect();
-    wait_for("the herd to wait", || nginx.get("/status").send().text().contains("Writing: 201 "));
+    nginx.wait_until_waiting("/status", 200);
     gate.open();
     for connection in &mut herd {
         assert_eq!(connection.read_response().status, 200);

@@ -42,16 +42,6 @@ fn told(scene: &Scene) -> Builder {
     scene.nginx().set("TOLD", TOLD)
 }
 
-/// Waits until so many requests wait for something.
-#[track_caller]
-fn wait_until_waiting(nginx: &Nginx, address: &str, number: usize) {
-    // The one that asks is counted, too.
-    let writing = format!("Writing: {} ", number + 1);
-    wait_for(&format!("{number} requests to wait"), || {
-        nginx.get(address).send().text().contains(&writing)
-    });
-}
-
 fn statuses(nginx: &Nginx, log: &str, of: &str) -> usize {
     nginx.read(log).lines().filter(|line| line.split(' ').nth(1) == Some(of)).count()
 }
@@ -85,7 +75,7 @@ fn a_thousand_requests_of_two_workers_with_one_new_token_are_one_call() {
     let (scene, gate) = held();
     let nginx = herd(&scene);
     let mut clients = start_herd(&nginx);
-    wait_until_waiting(&nginx, "/status", HERD);
+    nginx.wait_until_waiting("/status", HERD);
 
     gate.open();
 
@@ -112,7 +102,7 @@ fn a_thousand_requests_of_two_workers_share_a_failure() {
     scene.sts.script(When::any(), Script::new().hold(&gate).answer(refusal));
     let nginx = herd(&scene);
     let mut clients = start_herd(&nginx);
-    wait_until_waiting(&nginx, "/status", HERD);
+    nginx.wait_until_waiting("/status", HERD);
 
     gate.open();
 
@@ -138,7 +128,7 @@ fn what_a_client_has_to_do_reaches_those_that_wait_in_another_worker() {
     scene.sts.script(When::any(), Script::new().hold(&gate).answer(refusal));
     let nginx = herd(&scene);
     let mut clients = start_herd(&nginx);
-    wait_until_waiting(&nginx, "/status", HERD);
+    nginx.wait_until_waiting("/status", HERD);
 
     gate.open();
 
@@ -184,7 +174,7 @@ fn the_death_of_the_worker_that_calls_delays_the_others_by_little() {
     first[0].send(&request);
     assert!(scene.sts.wait_for_calls(1, DEADLINE));
     others.iter_mut().for_each(|client| client.send(&request));
-    wait_until_waiting(&nginx, "/status", 1 + others.len());
+    nginx.wait_until_waiting("/status", 1 + others.len());
 
     let start = Instant::now();
     nginx.kill_worker(calling);
@@ -214,7 +204,7 @@ fn a_call_that_takes_long_stays_the_only_one_also_after_a_rest() {
         let before = scene.sts.call_count();
         let start = || nginx.get("/").bearer(user).start();
         let mut clients: Vec<_> = (0..40).map(|_| start()).collect();
-        wait_until_waiting(&nginx, "/status", 40);
+        nginx.wait_until_waiting("/status", 40);
         // For longer than one worker waits for a sign of life of the other.
         sleep(Duration::from_millis(2500));
         assert_eq!(scene.sts.call_count(), before + 1, "{user}");
@@ -234,7 +224,7 @@ fn the_client_for_which_a_call_was_started_may_leave() {
     let first = nginx.get("/").bearer("alice").start();
     assert!(scene.sts.wait_for_calls(1, DEADLINE));
     let mut clients: Vec<_> = (0..20).map(|_| nginx.get("/").bearer("alice").start()).collect();
-    wait_until_waiting(&nginx, "/status", 21);
+    nginx.wait_until_waiting("/status", 21);
 
     first.reset();
     nginx.wait_for_log("prematurely closed");
@@ -266,7 +256,7 @@ fn an_answer_that_is_for_one_request_only_is_not_shared() {
     let nginx = scene.nginx().server(&server).workers(2).start();
     let mut clients: Vec<_> =
         (0..20).map(|_| nginx.get("/").bearer("life-0.alice").start()).collect();
-    wait_until_waiting(&nginx, "/status", 20);
+    nginx.wait_until_waiting("/status", 20);
     assert!(scene.sts.wait_for_calls(1, DEADLINE));
     assert_eq!(scene.sts.call_count(), 1, "the others wait for it");
 
@@ -295,7 +285,7 @@ fn a_token_that_a_lax_location_asked_for_is_refused_to_a_strict_one_that_waited(
     assert!(scene.sts.wait_for_calls(1, DEADLINE));
     lax.extend((1..10).map(|_| start("/lax")));
     let mut strict: Vec<_> = (0..10).map(|_| start("/strict")).collect();
-    wait_until_waiting(&nginx, "/status", 20);
+    nginx.wait_until_waiting("/status", 20);
 
     gate.open();
 
@@ -366,7 +356,7 @@ fn a_call_that_was_not_answered_is_not_made_again_for_those_with_little_time_lef
     let nginx = scene.nginx().server(&server).workers(2).start();
     let start = Instant::now();
     let mut clients: Vec<_> = (0..50).map(|_| nginx.get("/").bearer("alice").start()).collect();
-    wait_until_waiting(&nginx, "/status", 50);
+    nginx.wait_until_waiting("/status", 50);
     let waited = start.elapsed();
     for client in &mut clients {
         client.read_response().expect_status(504);
@@ -392,7 +382,7 @@ fn a_request_that_allows_a_larger_answer_than_the_one_that_called_gets_it() {
         assert!(scene.sts.wait_for_calls(1, DEADLINE));
         let mut narrow: Vec<_> = (0..10).map(|_| start("/narrow")).collect();
         let mut wide: Vec<_> = (0..10).map(|_| start("/wide")).collect();
-        wait_until_waiting(&nginx, "/status", 21);
+        nginx.wait_until_waiting("/status", 21);
 
         gate.open();
 
@@ -457,7 +447,7 @@ fn requests_with_different_caches_do_not_share_a_call() {
     );
     let nginx = told(&scene).server(&server).start();
     let mut clients = ["/a", "/b"].map(|path| nginx.get(path).bearer("alice").start());
-    wait_until_waiting(&nginx, "/status", 2);
+    nginx.wait_until_waiting("/status", 2);
     assert!(
         scene.sts.wait_for_calls(2, DEADLINE),
         "one waits for a call that never brings it a token"
@@ -489,7 +479,7 @@ fn a_token_that_is_too_old_for_some_is_refreshed_for_all_of_them_by_one_call() {
 
         let mut clients: Vec<_> =
             (0..20).map(|_| nginx.get("/short").bearer("alice").start()).collect();
-        wait_until_waiting(&nginx, "/status", 20);
+        nginx.wait_until_waiting("/status", 20);
         // Others go on with the old one.
         let meanwhile = nginx.get("/long").bearer("alice").send();
         assert_eq!((meanwhile.header("Status"), meanwhile.text()), (Some("HIT"), old.clone()));

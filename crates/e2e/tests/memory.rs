@@ -6,7 +6,7 @@ use devsts::{Gate, Script, When};
 use e2e::http1::Connection;
 use e2e::nginx::{Nginx, anonymous_memory, under_valgrind};
 use e2e::scene::Scene;
-use e2e::wait::{holds_within, wait_for};
+use e2e::wait::holds_within;
 
 /// Requests that wait at once. With the default of `STSMaxCalls`, 256 of them call and the others wait
 /// for their turn.
@@ -57,9 +57,7 @@ fn a_worker_gives_back_what_a_rush_of_large_tokens_took() {
             client
         })
         .collect();
-    // The one that asks is counted, too.
-    let writing = format!("Writing: {} ", RUSH + 1);
-    wait_for("all to wait", || nginx.get("/status").send().text().contains(&writing));
+    nginx.wait_until_waiting("/status", RUSH);
     let most = anonymous_memory(worker);
     assert!(most > 10 * before, "{before} KiB, in the rush {most} KiB");
     gate.open();
