@@ -104,13 +104,15 @@ impl Visit<'_> {
         let values =
             context.results.show(id, steps, needs, || Values::of(request, exchange, &source))?;
         let decoded = token.as_ref().unwrap_or(&source.token).expose();
-        let key = values.key(exchange, decoded, &context.results.needed(id, steps, needs));
+        let needed = context.results.needed(id, exchange, steps, needs);
+        let key = values.key(exchange, decoded, &needed);
         if let Some(number) = context.same(exchange.id, &key, source.fault.as_ref()) {
             return self.end(source, key, Outcome::Same(number), 0);
         }
         let check = |is_bound: &dyn Fn() -> bool| check_bound(exchange, &source, is_bound);
         let started = token.and_then(|token| {
-            values::start(exchange, &token, &values, key, self.time_for(exchange)?, check)
+            let time = self.time_for(exchange)?;
+            values::start(exchange, &token, &values, needed.assertion(), key, time, check)
         });
         match started {
             Ok(Lookup::Waits(waiting)) => self.wait(waiting, source, key, None),

@@ -6,7 +6,7 @@ use sts_core::source;
 use super::{Visit, check_bound, decode};
 use crate::carry::accept::{self, Seen};
 use crate::carry::pass;
-use crate::chain::VisitId;
+use crate::chain::Needed;
 use crate::context::{Outcome, Verdict};
 use crate::nginx::phase::Next;
 use crate::nginx::request::OutOfMemory;
@@ -49,12 +49,9 @@ impl Visit<'_> {
     }
 
     fn finish(&self, source: Source, outcome: Outcome) -> Result<Next, OutOfMemory> {
-        let Self { request, context, course, exchange } = *self;
-        let id = VisitId { request: course.id(), visit: request.visit() };
-        let key = {
-            let needed = context.results.needed(id, &[], &[]);
-            Values::of(request, exchange, &source)?.key(exchange, source.token.expose(), &needed)
-        };
+        let Self { request, exchange, .. } = *self;
+        let values = Values::of(request, exchange, &source)?;
+        let key = values.key(exchange, source.token.expose(), &Needed::NOTHING);
         if !matches!(outcome, Outcome::Bypassed) {
             return self.end(source, key, outcome, 0);
         }

@@ -56,10 +56,12 @@ impl Visit<'_> {
         let values =
             results.show(id, steps, &step.needs, || Values::of(request, inner, &source))?;
         let decoded = token.as_ref().unwrap_or(&source.token).expose();
-        let key = values.key(inner, decoded, &results.needed(id, steps, &step.needs));
+        let needed = results.needed(id, inner, steps, &step.needs);
+        let key = values.key(inner, decoded, &needed);
         let check = |is_bound: &dyn Fn() -> bool| check_bound(inner, &source, is_bound);
         let started = token.and_then(|token| {
-            values::start(inner, &token, &values, key, self.time_for(inner)?, check)
+            let time = self.time_for(inner)?;
+            values::start(inner, &token, &values, needed.assertion(), key, time, check)
         });
         match started {
             Ok(Lookup::Waits(waiting)) => self.wait(waiting, source, key, Some(number)).map(Some),
