@@ -355,7 +355,7 @@ fn what_cannot_be_meant_fails_the_check_of_the_configuration() {
     let of = |auth: &str, more: &str| {
         format!(
             "{leg} location / {{ STSType cc; STSEndpoint %%STS%%; STSEndpointAuth {auth}; {more}
-             STSVariables $t; %%PASS%% }}"
+             STSVariables $target_token; %%PASS%% }}"
         )
     };
     let plain = "private_key_jwt client_assertion=@a";
@@ -375,14 +375,14 @@ fn what_cannot_be_meant_fails_the_check_of_the_configuration() {
         (
             format!(
                 "{leg} location / {{ STSExchange cc %%STS%% auth=private_key_jwt&client_assertion=@a;
-                 STSVariables $t; %%PASS%% }}"
+                 STSVariables $target_token; %%PASS%% }}"
             ),
             "write \"STSDependsOn @a\"",
         ),
         (
             format!(
                 "{leg} location / {{ STSType wstrust; STSEndpoint %%STS%%; STSDependsOn @a;
-                 STSEndpointAuth {plain}; STSVariables $a $t; %%PASS%% }}"
+                 STSEndpointAuth {plain}; STSVariables $a $target_token; %%PASS%% }}"
             ),
             "WS-Trust has no form",
         ),

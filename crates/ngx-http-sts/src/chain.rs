@@ -54,6 +54,15 @@ impl<'r> Needed<'r> {
         self.assertion.map(|result| result.key.in_place_of_token())
     }
 
+    /// Whether a value is made of one of them.
+    pub(crate) fn make(&self, value: &[u8]) -> bool {
+        let is_in = |token: &[u8]| {
+            !token.is_empty()
+                && (token == value || value.windows(token.len()).any(|part| part == token))
+        };
+        self.results.iter().any(|result| is_in(result.granted.token.issued().expose()))
+    }
+
     /// A value as it stands in the key: a token that is renewed makes no other key.
     pub(crate) fn in_key<'v>(&self, value: &'v [u8]) -> Cow<'v, [u8]> {
         let is_it = |one: &&&StepResult| one.granted.token.issued().expose() == value;

@@ -38,7 +38,9 @@ impl Visit<'_> {
             }
             kept = accept::place_of(request, carrier, &source, body.as_ref())?.or(kept);
             if std::ptr::eq(one, exchange) {
-                own = source;
+                // What a result would be in was looked at without any.
+                let is_of_visit = !steps.is_empty() && source.accepted.is_none();
+                own = Source { is_of_visit, ..source };
             }
         }
         for one in steps.iter().map(|step| &*step.exchange).chain([exchange]) {
