@@ -178,7 +178,8 @@ impl Ask {
             }
             callee.history.succeed();
             let sent = UnixTime(started.div_ceil(1000));
-            let life = life::good_for(&issued, self.expiry(), sent);
+            let source = self.claims.expiry(self.token.expose());
+            let life = life::good_for(&issued, source, self.end_of_actor(), sent);
             if let Some(doubt) = life.doubt {
                 callee.tell_of_doubt(doubt);
             }
@@ -206,14 +207,11 @@ impl Ask {
         Ok(())
     }
 
-    /// When the source ends, or what acts for it.
-    fn expiry(&self) -> Expiry {
-        let source = self.claims.expiry(self.token.expose());
+    /// When the token of what acts for the subject ends.
+    fn end_of_actor(&self) -> Expiry {
         let parameters = self.parameters.list();
-        match parameters.iter().find(|parameter| parameter.name == ACTOR_TOKEN) {
-            Some(actor) => source.and(source::claims(actor.value).expiry(actor.value)),
-            None => source,
-        }
+        let actor = parameters.iter().find(|parameter| parameter.name == ACTOR_TOKEN);
+        actor.map_or(Expiry::Unsaid, |it| source::claims(it.value).expiry(it.value))
     }
 }
 
