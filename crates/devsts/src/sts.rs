@@ -19,6 +19,7 @@
 //!
 //! `wait-500.size-8192.alice` waits, and gets a large token.
 
+mod agent;
 mod assertion;
 pub mod client;
 mod client_auth;

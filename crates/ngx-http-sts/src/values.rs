@@ -9,7 +9,7 @@ use sts_core::error::{Failure, FailureKind};
 use sts_core::parameters::{ACTOR_TOKEN, ACTOR_TOKEN_TYPE};
 use sts_core::profile::{Names, Parameter, Subject};
 use sts_core::request_header::is_value;
-use sts_core::secret::SharedSecret;
+use sts_core::secret::{Secret, SharedSecret};
 use sts_core::source;
 use sts_flight::flights::{self, Lookup};
 use sts_flight::waiting::Waiting;
@@ -70,6 +70,8 @@ impl<'e> Values<'e> {
             names: Names {
                 client_id: evaluate(exchange.client_id.as_deref())?,
                 username: evaluate(exchange.username.as_deref().map(|username| &username.text))?,
+                // It is no value of the request.
+                assertion: None,
             },
         })
     }
@@ -91,7 +93,9 @@ impl<'e> Values<'e> {
         let parameters = with_values(&self.parameters, &values);
         let headers = with_values(&headers, &of_headers);
         let subject = Subject { source: &source, parameters: &parameters };
-        key.of_request(&subject, &self.names, &headers, &needed.keys())
+        let assertion = needed.assertion_in_key();
+        let names = Names { assertion: assertion.as_deref(), ..self.names };
+        key.of_request(&subject, &names, &headers, &needed.keys())
     }
 
     /// Compares the subject of what was issued for a source with the one that the location expects
@@ -126,11 +130,13 @@ const OF_ACTOR: usize = 2;
 ///
 /// # Errors
 /// There is no token to ask for, or the source fails the `check`, which is told how to look whether it
-/// is bound to a key. `time` is for how long the request waits, in milliseconds.
+/// is bound to a key. `assertion` is what another exchange has brought for the client authentication,
+/// `time` for how long the request waits, in milliseconds.
 pub(crate) fn start(
     exchange: &Exchange,
     token: &SharedSecret,
     values: &Values<'_>,
+    assertion: Option<&Secret>,
     key: CacheKey,
     time: u64,
     check: impl Fn(&dyn Fn() -> bool) -> Result<(), Failure>,
@@ -162,6 +168,7 @@ pub(crate) fn start(
         headers: values.headers.iter().map(|(header, value)| Header::new(header, value)).collect(),
         client_id: values.names.client_id.map(Rc::from),
         username: values.names.username.map(Rc::from),
+        assertion: assertion.map(|assertion| Secret::new(assertion.expose())),
         time,
         claims: claims(),
         unbound: exchange.has_source() && exchange.bound_tokens == BoundTokens::Refuse,

@@ -82,7 +82,10 @@ impl Reader for Source {
 
 /// `$sts_source_token`: the token that `STSAcceptSourceTokenIn` has found.
 fn source(request: Request<'_>) -> Option<&[u8]> {
-    let ended = request.context()?.last_of(request, |ended| ended.source.accepted.is_some())?;
+    let is_it = |ended: &Ended| {
+        ended.source.accepted.is_some() && ended.source.text == ended.carrier.source_text
+    };
+    let ended = request.context()?.last_of(request, is_it)?;
     Some(ended.source.token.expose())
 }
 

@@ -29,10 +29,10 @@ pub struct Life {
 }
 
 /// For how long a token is good, counted from `sent`, when the request for it was sent: the least of
-/// what the STS said, the token's own expiry and that of the source token.
+/// what the STS said, the token's own expiry, that of the source token and that of the actor token.
 ///
 /// HTTP's caching headers have no say: they are about the answer, not about the token.
-pub fn good_for(issued: &Issued, source: Expiry, sent: UnixTime) -> Life {
+pub fn good_for(issued: &Issued, source: Expiry, actor: Expiry, sent: UnixTime) -> Life {
     let token = issued.token.expose();
     // WS-Trust has looked into its assertions already.
     let assertion = match issued.expiry {
@@ -40,13 +40,15 @@ pub fn good_for(issued: &Issued, source: Expiry, sent: UnixTime) -> Life {
         said => said,
     };
     let own = jwt::expiry(token).and(assertion);
-    let ends = [issued.expires_in, own.seconds_left(sent), source.seconds_left(sent)];
+    let said = [own, source, actor].map(|expiry| expiry.seconds_left(sent));
+    let ends = [issued.expires_in].into_iter().chain(said);
     let doubts = [
         issued.doubt,
         (own == Expiry::Unreadable).then_some(Doubt::Issued),
         (source == Expiry::Unreadable).then_some(Doubt::Source),
+        (actor == Expiry::Unreadable).then_some(Doubt::Actor),
     ];
-    Life { seconds: ends.into_iter().flatten().min(), doubt: doubts.into_iter().flatten().next() }
+    Life { seconds: ends.flatten().min(), doubt: doubts.into_iter().flatten().next() }
 }
 
 impl LifePolicy {
@@ -76,7 +78,7 @@ mod tests {
     const NO_LEEWAY: LifePolicy = LifePolicy { cap: 300, leeway: 0 };
 
     fn life(issued: &Issued, source: &[u8], sent: UnixTime, policy: &LifePolicy) -> u64 {
-        policy.life(good_for(issued, claims(source).expiry(source), sent).seconds)
+        policy.life(good_for(issued, claims(source).expiry(source), Expiry::Unsaid, sent).seconds)
     }
 
     fn jwt(lives: u64) -> Vec<u8> {
@@ -142,15 +144,27 @@ mod tests {
         let broken = assertion.replace("/></", "></");
         let jwt = format!("e30.{}.s", URL_SAFE_NO_PAD.encode(r#"{"exp":"soon"}"#));
         for token in [assertion, &broken, &URL_SAFE_NO_PAD.encode(assertion), &jwt] {
-            let life = good_for(&issued(token, Some(60)), Expiry::Unsaid, SENT);
+            let life = good_for(&issued(token, Some(60)), Expiry::Unsaid, Expiry::Unsaid, SENT);
             assert_eq!(life, Life { seconds: Some(0), doubt: Some(Doubt::Issued) }, "{token}");
             let source = claims(token.as_bytes()).expiry(token.as_bytes());
-            let life = good_for(&issued("t", Some(60)), source, SENT);
+            let life = good_for(&issued("t", Some(60)), source, Expiry::Unsaid, SENT);
             assert_eq!(life, Life { seconds: Some(0), doubt: Some(Doubt::Source) }, "{token}");
+            let life = good_for(&issued("t", Some(60)), Expiry::Unsaid, source, SENT);
+            assert_eq!(life, Life { seconds: Some(0), doubt: Some(Doubt::Actor) }, "{token}");
         }
         let unread = Issued { doubt: Some(Doubt::ExpiresIn), ..issued("t", Some(0)) };
-        let life = good_for(&unread, Expiry::Unsaid, SENT);
+        let life = good_for(&unread, Expiry::Unsaid, Expiry::Unsaid, SENT);
         assert_eq!(life, Life { seconds: Some(0), doubt: Some(Doubt::ExpiresIn) });
+    }
+
+    #[test]
+    fn the_end_of_what_acts_for_the_source_holds_when_it_is_less() {
+        let ends = |seconds| Expiry::At(UnixTime(SENT.0 + seconds));
+        let seconds = |source, actor| good_for(&issued("t", Some(60)), source, actor, SENT).seconds;
+        assert_eq!(seconds(ends(40), ends(30)), Some(30));
+        assert_eq!(seconds(ends(20), ends(30)), Some(20));
+        assert_eq!(seconds(Expiry::Unsaid, ends(90)), Some(60));
+        assert_eq!(seconds(ends(40), Expiry::OneUse), Some(0));
     }
 
     #[test]
@@ -168,9 +182,17 @@ mod tests {
         let encoded = base64::engine::general_purpose::STANDARD.encode(format!("\n{saml_2}"));
         for token in [saml_2, &saml_1, &typed, &encoded] {
             let once = Life { seconds: Some(0), doubt: None };
-            assert_eq!(good_for(&issued(token, Some(60)), Expiry::Unsaid, SENT), once, "{token}");
+            assert_eq!(
+                good_for(&issued(token, Some(60)), Expiry::Unsaid, Expiry::Unsaid, SENT),
+                once,
+                "{token}"
+            );
             let source = claims(token.as_bytes()).expiry(token.as_bytes());
-            assert_eq!(good_for(&issued("t", Some(60)), source, SENT), once, "{token}");
+            assert_eq!(
+                good_for(&issued("t", Some(60)), source, Expiry::Unsaid, SENT),
+                once,
+                "{token}"
+            );
         }
     }
 

@@ -179,7 +179,7 @@ impl<'a> Jwt<'a> {
     }
 
     /// RFC 7518 section 3.1 and RFC 8037 section 3.1.
-    fn is_signed_by(&self, key: &Key, algorithm: &str) -> Result<bool, ErrorStack> {
+    pub(super) fn is_signed_by(&self, key: &Key, algorithm: &str) -> Result<bool, ErrorStack> {
         let key = &key.public;
         let (kind, digest) = algorithm.split_at_checked(2).unwrap_or_default();
         let digest = match digest {

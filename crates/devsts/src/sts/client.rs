@@ -15,6 +15,8 @@ pub struct Client {
     /// The common name of the subject of its certificate.
     pub(crate) certificate: Option<String>,
     pub(crate) methods: Vec<Method>,
+    /// The client whose agent it is.
+    pub(crate) blueprint: Option<String>,
 }
 
 /// The key by which a client's assertions are verified.
@@ -85,6 +87,12 @@ impl Client {
         Self { certificate, ..Self::with_methods(id, [Method::TlsClientAuth]) }
     }
 
+    /// An agent of a client (Microsoft Entra ID): its only credential is a token that this STS has issued
+    /// to that client for it.
+    pub fn agent_of(blueprint: &str, id: &str) -> Self {
+        Self { blueprint: Some(blueprint.to_owned()), ..Self::with_methods(id, []) }
+    }
+
     /// Its assertions must name the key by this `kid`.
     #[must_use]
     pub fn key_id(self, id: &str) -> Self {
@@ -103,6 +111,10 @@ impl Client {
         self.methods == [Method::None]
     }
 
+    pub(crate) fn is_agent_of(&self, blueprint: &str) -> bool {
+        self.blueprint.as_deref() == Some(blueprint)
+    }
+
     pub(crate) fn allows(&self, method: Method) -> bool {
         self.methods.contains(&method)
     }
@@ -114,6 +126,7 @@ impl Client {
             key: None,
             certificate: None,
             methods: methods.into_iter().collect(),
+            blueprint: None,
         }
     }
 }

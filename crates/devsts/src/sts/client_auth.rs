@@ -4,8 +4,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::agent;
 use super::assertion::{self, Expected, JWT_BEARER, Seen};
 use super::client::{Client, Method};
+use super::token::Issuer;
 use super::token_endpoint::Refusal;
 use crate::http::form::decode_value;
 use crate::server::call::Call;
@@ -17,7 +19,11 @@ pub(super) fn authenticate<'a>(
     anonymous: bool,
     seen: &Seen,
     expected: &Expected,
+    issuer: &Issuer,
 ) -> Result<Option<&'a Client>, Refusal> {
+    if let Some(agent) = agent::authenticate(call, clients, issuer) {
+        return agent.map(Some);
+    }
     let id = present(call, "client_id");
     let secret = present(call, "client_secret");
     let headers = call.header_values("authorization");
@@ -87,7 +93,7 @@ fn assertion(call: &Call) -> Result<Option<&str>, Refusal> {
 }
 
 /// A parameter sent without a value counts as omitted (RFC 6749 section 3.2).
-fn present<'a>(call: &'a Call, name: &str) -> Option<&'a str> {
+pub(super) fn present<'a>(call: &'a Call, name: &str) -> Option<&'a str> {
     call.parameter(name).filter(|value| !value.is_empty())
 }
 

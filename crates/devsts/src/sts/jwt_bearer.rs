@@ -36,6 +36,7 @@ pub(super) fn check<'a>(
     Ok(Grant {
         source: Cow::Borrowed(source),
         steering: Some(subject),
+        agent: None,
         issued_token_type: None,
         scope: scope(call)?,
     })

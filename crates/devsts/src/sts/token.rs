@@ -12,10 +12,12 @@ use openssl::ec::{EcGroup, EcKey};
 use openssl::ecdsa::EcdsaSig;
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;
-use openssl::pkey::Private;
+use openssl::pkey::{PKey, Private};
 use openssl::sha::sha256;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::agent;
+use super::client::Key;
 use super::steer::Steered;
 
 /// The kinds of target tokens.
@@ -71,6 +73,7 @@ pub(super) struct Issuer {
     tokens: Tokens,
     expires_in: Option<u64>,
     key: EcKey<Private>,
+    public: Key,
     remember: usize,
     issued: Arc<Mutex<Vec<Issued>>>,
 }
@@ -84,7 +87,28 @@ impl Issuer {
     ) -> Result<Self, ErrorStack> {
         let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
         let key = EcKey::generate(&group)?;
-        Ok(Self { tokens, expires_in, key, remember, issued })
+        let public =
+            PKey::public_key_from_der(&PKey::from_ec_key(key.clone())?.public_key_to_der()?)?;
+        let public = Key { public, id: None, thumbprint: None };
+        Ok(Self { tokens, expires_in, key, public, remember, issued })
+    }
+
+    /// By which its JWTs are verified.
+    pub(super) fn key(&self) -> &Key {
+        &self.public
+    }
+
+    /// The client assertion of an agent, made for its blueprint, and the lifetime that is told.
+    pub(super) fn issue_for_agent(
+        &self,
+        call: u64,
+        blueprint: &str,
+        agent: &str,
+    ) -> (String, Option<u64>) {
+        let claims = json!({ "sub": agent, "azp": blueprint, "aud": agent::AUDIENCE });
+        let target = self.jwt(call, claims, self.expires_in).unwrap_or_default();
+        self.note(call, blueprint, &target);
+        (target, self.expires_in)
     }
 
     /// The token and the lifetime that is told, in seconds.
@@ -98,7 +122,10 @@ impl Issuer {
         let tokens = if steered.jwt { Tokens::Jwt } else { self.tokens };
         let mut target = match tokens {
             Tokens::Digest => target_for(source, call),
-            Tokens::Jwt => self.jwt(call, source, expires_in).unwrap_or_default(),
+            Tokens::Jwt => {
+                let claims = json!({ "sub": digest(source) });
+                self.jwt(call, claims, expires_in).unwrap_or_default()
+            }
             Tokens::Source => format!("target-for-{source}"),
         };
         if let Some(size) = steered.size {
@@ -119,16 +146,20 @@ impl Issuer {
     }
 
     /// RFC 7515 section 3.1 and RFC 7518 section 3.4.
-    fn jwt(&self, call: u64, source: &str, expires_in: Option<u64>) -> Result<String, ErrorStack> {
+    fn jwt(
+        &self,
+        call: u64,
+        mut claims: Value,
+        expires_in: Option<u64>,
+    ) -> Result<String, ErrorStack> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        let mut claims = json!({
-            "iss": "devsts",
-            "sub": digest(source),
-            "jti": call.to_string(),
-            "iat": now,
-        });
-        if let (Some(seconds), Some(claims)) = (expires_in, claims.as_object_mut()) {
-            claims.insert("exp".to_owned(), now.saturating_add(seconds).into());
+        if let Some(claims) = claims.as_object_mut() {
+            claims.insert("iss".to_owned(), "devsts".into());
+            claims.insert("jti".to_owned(), call.to_string().into());
+            claims.insert("iat".to_owned(), now.into());
+            if let Some(seconds) = expires_in {
+                claims.insert("exp".to_owned(), now.saturating_add(seconds).into());
+            }
         }
         let header = json!({ "alg": "ES256", "typ": "JWT" });
         let signed = format!(
@@ -183,7 +214,7 @@ mod tests {
                 .unwrap();
         assert!(signature.verify(&sha256(signed.as_bytes()), &issuer.key).unwrap());
         let claims = URL_SAFE_NO_PAD.decode(signed.split('.').nth(1).unwrap()).unwrap();
-        let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+        let claims: Value = serde_json::from_slice(&claims).unwrap();
         assert_eq!(claims["sub"], digest("alice"));
         assert_eq!(claims["jti"], "3");
     }

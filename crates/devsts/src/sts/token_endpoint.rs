@@ -52,6 +52,8 @@ pub(super) struct Grant<'a> {
     pub(super) source: Cow<'a, str>,
     /// What may ask for an answer, where it is not the source: the subject of an assertion.
     pub(super) steering: Option<String>,
+    /// The agent whose client assertion the token is.
+    pub(super) agent: Option<&'a str>,
     /// Told by token exchange alone.
     pub(super) issued_token_type: Option<&'a str>,
     pub(super) scope: Option<&'a str>,
@@ -138,12 +140,14 @@ impl TokenEndpoint {
             self.anonymous,
             &self.seen,
             &self.expected,
+            &self.issuer,
         )?;
         *client = known.map(|client| client.id.clone());
         match grant_type {
             client_credentials::GRANT_TYPE => {
                 let confidential = known.filter(|client| !client.is_public());
-                client_credentials::check(call, confidential.map(|client| client.id.as_str()))
+                let client = confidential.map(|client| client.id.as_str());
+                client_credentials::check(call, client, &self.clients)
             }
             jwt_bearer::GRANT_TYPE => jwt_bearer::check(call, &self.audiences, self.on_behalf_of),
             password::GRANT_TYPE => password::check(call),
@@ -165,7 +169,10 @@ impl TokenEndpoint {
         };
         let Steered { wait, .. } = steered;
         let script = if wait.is_zero() { script } else { script.wait(wait) };
-        let (target, expires_in) = self.issuer.issue(call.number, &grant.source, &steered);
+        let (target, expires_in) = match grant.agent {
+            Some(agent) => self.issuer.issue_for_agent(call.number, &grant.source, agent),
+            None => self.issuer.issue(call.number, &grant.source, &steered),
+        };
         let mut body = serde_json::json!({
             "access_token": target,
             "token_type": "Bearer",

@@ -49,6 +49,7 @@ pub(super) fn check(call: &Call) -> Result<Grant<'_>, Refusal> {
     Ok(Grant {
         source: Cow::Borrowed(source),
         steering: None,
+        agent: None,
         issued_token_type: Some(issued_token_type),
         scope: scope(call)?,
     })

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod agents;
 mod assertions;
 mod backend;
 mod connections;

@@ -24,7 +24,7 @@ use crate::conf::argument::Problem;
 use crate::conf::asked::Asked;
 use crate::conf::bypass::Bypass;
 use crate::conf::cache;
-use crate::conf::chain::Slot;
+use crate::conf::chain::{self, Slot};
 use crate::conf::error_status::ErrorStatuses;
 use crate::conf::grant::Username;
 use crate::conf::kind::Kind;
@@ -256,6 +256,8 @@ fn build(
             return Err(missing("STSVariables\" or \"STSAcceptSourceTokenIn").into());
         }
     }
+    chain::check_assertion(&auth, settings.depends_on.as_ref())
+        .map_err(|problem| Problem::from(format!("\"{auth_directive}\": {problem}")))?;
     let auth_place = settings.places.named_in(&format!("\"{auth_directive}\"")).cloned();
     let credential = main
         .credentials

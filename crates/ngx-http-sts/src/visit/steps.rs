@@ -52,14 +52,18 @@ impl Visit<'_> {
             Taken::Waits => return Ok(Some(Next::Wait)),
             Taken::Refused(status) => return self.refuse_unreadable(status).map(Some),
         };
+        let needed = results.needed(id, inner, steps, &step.needs);
+        let source = Source { is_of_visit: needed.make(source.token.expose()), ..source };
+        accept::remember(request, context, course, &inner.carrier, &source);
         let token = decode(inner, &source);
         let values =
             results.show(id, steps, &step.needs, || Values::of(request, inner, &source))?;
         let decoded = token.as_ref().unwrap_or(&source.token).expose();
-        let key = values.key(inner, decoded, &results.needed(id, steps, &step.needs));
+        let key = values.key(inner, decoded, &needed);
         let check = |is_bound: &dyn Fn() -> bool| check_bound(inner, &source, is_bound);
         let started = token.and_then(|token| {
-            values::start(inner, &token, &values, key, self.time_for(inner)?, check)
+            let time = self.time_for(inner)?;
+            values::start(inner, &token, &values, needed.assertion(), key, time, check)
         });
         match started {
             Ok(Lookup::Waits(waiting)) => self.wait(waiting, source, key, Some(number)).map(Some),
@@ -105,7 +109,7 @@ impl Visit<'_> {
         // Not all sources were taken out yet.
         self.strip()?;
         let failure = Failure { kind, reason, ..failure };
-        let own = Source::new(&exchange.carrier, &[]);
-        self.end_by(&inner.callee, own, key, Outcome::Failed(failure), took).map(Some)
+        // That of the exchange itself was not looked for: a result would be missing in it.
+        self.end_by(&inner.callee, source.clone(), key, Outcome::Failed(failure), took).map(Some)
     }
 }

@@ -56,7 +56,7 @@ fn every_answer_of_an_oauth_server_with_a_token_is_taken() {
         let name = format!("oauth/{name}");
         let issued = Vector::load(&name).read(grant(&name));
         let issued = issued.unwrap_or_else(|failure| panic!("{name}: {failure}"));
-        let life = good_for(&issued, Expiry::Unsaid, NOW);
+        let life = good_for(&issued, Expiry::Unsaid, Expiry::Unsaid, NOW);
         assert_eq!(life, Life { seconds, doubt: None }, "{name}");
         let token_type = match name.contains("id-token") && !name.contains("source") {
             // dex says "bearer" of an ID token, too.
@@ -148,7 +148,7 @@ fn every_answer_of_a_wstrust_server_with_a_token_is_taken() {
         let issued = issued.unwrap_or_else(|failure| panic!("{name}: {failure}"));
         assert!(issued.token.expose().starts_with(start.as_bytes()), "{name}");
         // The clock of some answers is an hour later: the token lives for as long as it was made for.
-        let life = good_for(&issued, Expiry::Unsaid, NOW);
+        let life = good_for(&issued, Expiry::Unsaid, Expiry::Unsaid, NOW);
         assert_eq!(life, Life { seconds: Some(seconds), doubt: None }, "{name}");
         assert_eq!(issued.token_type, TokenType::Unsaid, "{name}");
     }
