@@ -19,5 +19,6 @@ pub(super) fn check<'a>(call: &'a Call, client: Option<&'a str>) -> Result<Grant
         steering: None,
         issued_token_type: None,
         scope: scope(call)?,
+        typed: None,
     })
 }

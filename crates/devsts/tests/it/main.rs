@@ -10,6 +10,7 @@
 mod assertions;
 mod backend;
 mod connections;
+mod foreign;
 mod grants;
 mod lifecycle;
 mod manners;
