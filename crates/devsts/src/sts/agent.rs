@@ -5,23 +5,23 @@
 use super::assertion::{JWT_BEARER, Jwt, now};
 use super::client::Client;
 use super::client_auth::present;
-use super::token::Issuer;
-use super::token_endpoint::{Refusal, one_value};
+use super::token::{ISSUER, Issuer};
+use super::token_endpoint::{Refusal, Typed, one_value};
 use crate::server::call::Call;
 
 /// The parameter by which a blueprint names the agent.
 const AGENT: &str = "fmi_path";
 
 /// What such a token is for, and the scope that asks for it.
-pub(super) const AUDIENCE: &str = "api://AzureADTokenExchange";
+const AUDIENCE: &str = "api://AzureADTokenExchange";
 const SCOPE: &str = "api://AzureADTokenExchange/.default";
 
-/// The agent that a client of its own asks a token for; `None` where it asks for no agent.
-pub(super) fn asked<'a>(
-    call: &'a Call,
+/// The client assertion that a client asks for, where it asks for one of an agent of its own.
+pub(super) fn asked(
+    call: &Call,
     blueprint: &str,
     clients: &[Client],
-) -> Result<Option<&'a str>, Refusal> {
+) -> Result<Option<Typed>, Refusal> {
     let Some(agent) = one_value(call, AGENT)? else { return Ok(None) };
     if one_value(call, "scope")? != Some(SCOPE) {
         let description = format!("a token for an agent has the scope {SCOPE}");
@@ -29,9 +29,15 @@ pub(super) fn asked<'a>(
     }
     let is_it = |client: &Client| client.id == agent && client.is_agent_of(blueprint);
     if clients.iter().any(is_it) {
-        return Ok(Some(agent));
+        return Ok(Some(assertion(agent, blueprint)));
     }
     Err(Refusal::new(400, "unauthorized_client", "the client is not the blueprint of this agent"))
+}
+
+fn assertion(agent: &str, blueprint: &str) -> Typed {
+    let claims = [("iss", ISSUER), ("sub", agent), ("azp", blueprint), ("aud", AUDIENCE)];
+    let claims = claims.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    Typed { kind: "JWT", token_type: "Bearer", claims }
 }
 
 /// The agent that a call says it is of, if it is one; and whether its assertion proves that.

@@ -14,6 +14,7 @@ pub struct Client {
     pub(crate) key: Option<Key>,
     /// The common name of the subject of its certificate.
     pub(crate) certificate: Option<String>,
+    pub(crate) workload: Option<Workload>,
     pub(crate) methods: Vec<Method>,
     /// The client whose agent it is.
     pub(crate) blueprint: Option<String>,
@@ -27,6 +28,14 @@ pub(crate) struct Key {
     pub(crate) id: Option<String>,
     /// The `x5t#S256` that an assertion must name.
     pub(crate) thumbprint: Option<String>,
+}
+
+/// By what the tokens of a platform are known as a client's.
+#[derive(Clone, Debug)]
+pub(crate) struct Workload {
+    /// The issuer of the platform; `None` where the subject is a SPIFFE ID, which has its trust domain.
+    pub(crate) issuer: Option<String>,
+    pub(crate) subject: String,
 }
 
 /// How a client authenticates at the token endpoint.
@@ -46,6 +55,8 @@ pub enum Method {
     PrivateKeyJwt,
     /// RFC 8705 section 2: a certificate of TLS, and `client_id` in the body.
     TlsClientAuth,
+    /// RFC 7523 section 2.2, with a token that the client's platform has signed, or with a JWT-SVID.
+    Workload,
 }
 
 impl Client {
@@ -93,6 +104,26 @@ impl Client {
         Self { blueprint: Some(blueprint.to_owned()), ..Self::with_methods(id, []) }
     }
 
+    /// A client that shows the tokens which a platform, as Kubernetes is one, has signed for this subject
+    /// by the private half of this key: PEM with a public key.
+    pub fn workload(id: &str, issuer: &str, subject: &str, pem: &str) -> io::Result<Self> {
+        Self::on_platform(id, Some(issuer), subject, pem)
+    }
+
+    /// A client that shows JWT-SVIDs of this SPIFFE ID.
+    pub fn spiffe(id: &str, pem: &str) -> io::Result<Self> {
+        Self::on_platform(id, None, id, pem)
+    }
+
+    fn on_platform(id: &str, issuer: Option<&str>, subject: &str, pem: &str) -> io::Result<Self> {
+        let workload =
+            Workload { issuer: issuer.map(ToOwned::to_owned), subject: subject.to_owned() };
+        Ok(Self {
+            workload: Some(workload),
+            ..Self::with_key(id, pem)?.methods([Method::Workload])
+        })
+    }
+
     /// Its assertions must name the key by this `kid`.
     #[must_use]
     pub fn key_id(self, id: &str) -> Self {
@@ -125,6 +156,7 @@ impl Client {
             secret: String::new(),
             key: None,
             certificate: None,
+            workload: None,
             methods: methods.into_iter().collect(),
             blueprint: None,
         }

@@ -23,8 +23,8 @@ pub(super) fn check<'a>(
     Ok(Grant {
         source: Cow::Borrowed(client),
         steering: None,
-        agent: agent::asked(call, client, clients)?,
         issued_token_type: None,
         scope: scope(call)?,
+        typed: agent::asked(call, client, clients)?,
     })
 }

@@ -18,8 +18,8 @@ pub(super) fn check(call: &Call) -> Result<Grant<'_>, Refusal> {
     Ok(Grant {
         source: Cow::Borrowed(source),
         steering: None,
-        agent: None,
         issued_token_type: None,
         scope: scope(call)?,
+        typed: None,
     })
 }

@@ -30,9 +30,9 @@ pub(super) fn check<'a>(call: &'a Call, audiences: &[String]) -> Result<Grant<'a
     Ok(Grant {
         source: Cow::Owned(source),
         steering: Some(subject),
-        agent: None,
         issued_token_type: None,
         scope: scope(call)?,
+        typed: None,
     })
 }
 

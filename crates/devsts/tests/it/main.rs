@@ -11,6 +11,7 @@ mod agents;
 mod assertions;
 mod backend;
 mod connections;
+mod foreign;
 mod grants;
 mod lifecycle;
 mod manners;
