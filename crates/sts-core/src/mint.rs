@@ -6,6 +6,7 @@
 
 pub mod claim;
 pub mod key;
+pub mod published;
 mod registered;
 mod strict_json;
 
@@ -15,6 +16,7 @@ use serde_json::{Map, Value};
 
 pub use claim::{Claim, ClaimType};
 pub use key::MintingKey;
+pub use published::Published;
 
 use crate::error::{Failure, FailureKind};
 use crate::fields::Fields;

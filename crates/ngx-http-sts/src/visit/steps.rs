@@ -21,13 +21,13 @@ impl Visit<'_> {
     /// Milliseconds that are left for an exchange: its own time, within that of the location's exchange,
     /// which began with the first step.
     pub(super) fn time_for(&self, exchange: &Exchange) -> Result<u64, Failure> {
-        let own = exchange.callee.limit.timeout;
+        let own = exchange.way.timeout();
         if self.exchange.chain.steps().is_empty() {
             return Ok(own);
         }
         let now = timer::now();
         let began = self.course.chain_started.in_visit(self.request.visit(), now);
-        let all = self.exchange.callee.limit.timeout;
+        let all = self.exchange.way.timeout();
         match all.saturating_sub(now.saturating_sub(began)) {
             0 => Err(Failure::new(FailureKind::Timeout, format!("no answer within {all} ms"))),
             left => Ok(own.min(left)),
@@ -106,6 +106,6 @@ impl Visit<'_> {
         self.strip()?;
         let failure = Failure { kind, reason, ..failure };
         let own = Source::new(&exchange.carrier, &[]);
-        self.end_by(&inner.callee, own, key, Outcome::Failed(failure), took).map(Some)
+        self.end_by(&inner.way, own, key, Outcome::Failed(failure), took).map(Some)
     }
 }

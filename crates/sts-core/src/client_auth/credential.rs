@@ -63,6 +63,13 @@ impl<T> Slot<T> {
         }
     }
 
+    /// Takes away what was set.
+    pub(crate) fn clear(&self) {
+        if let Self::File(slot) = self {
+            slot.value.replace(None);
+        }
+    }
+
     pub(crate) fn file(&self) -> Option<&CredentialFile> {
         match self {
             Self::Fixed { .. } => None,
@@ -116,6 +123,12 @@ impl CredentialFile {
     /// Whether nobody has looked in this second.
     pub(crate) fn is_due(&self, now: UnixTime) -> bool {
         self.looked.replace(Some(now)) != Some(now)
+    }
+
+    /// Forgets what was read: nothing is there, and that is no fault.
+    pub(crate) fn forget(&self) {
+        self.loaded.set(None);
+        self.problem.replace(None);
     }
 
     /// What was wrong with the content that was read last.

@@ -34,6 +34,11 @@ impl PublicKey {
         }
     }
 
+    /// Tells keys apart.
+    pub fn digest(&self) -> [u8; 32] {
+        openssl::sha::sha256(Value::Object(self.0.clone()).to_string().as_bytes())
+    }
+
     /// The JWK.
     pub fn to_json(&self) -> Value {
         Value::Object(self.0.clone())

@@ -21,6 +21,8 @@ pub struct MintingKey {
     slot: Slot<SigningKey>,
     /// What the configuration says that it is used with.
     wanted: Option<Algorithm>,
+    /// There may be no such file.
+    may_be_missing: bool,
     fingerprint: [u8; 32],
 }
 
@@ -32,12 +34,23 @@ impl MintingKey {
     pub fn fixed(text: &Secret, wanted: Option<Algorithm>) -> Result<Self, KeyError> {
         let key = SigningKey::import_for_minting(text, wanted)?;
         let digest = openssl::sha::sha256(text.expose());
-        Ok(Self::new(Slot::fixed(key, digest), wanted))
+        Ok(Self::new(Slot::fixed(key, digest), wanted, false))
     }
 
     /// A key in a file that is read later.
     pub fn of_file(path: PathBuf, wanted: Option<Algorithm>) -> Self {
-        Self::new(Slot::of_file(path), wanted)
+        Self::new(Slot::of_file(path), wanted, false)
+    }
+
+    /// A key in a file that may be missing, as that of the next key is when it has come into use. There is
+    /// no key then.
+    pub fn of_optional_file(path: PathBuf, wanted: Option<Algorithm>) -> Self {
+        Self::new(Slot::of_file(path), wanted, true)
+    }
+
+    /// Whether there may be no such file.
+    pub fn may_be_missing(&self) -> bool {
+        self.may_be_missing
     }
 
     /// The key as of now.
@@ -62,6 +75,11 @@ impl MintingKey {
     /// read before.
     pub fn refresh(&self, content: Result<Secret, io::ErrorKind>) -> Refresh {
         let Some(file) = self.slot.file() else { return Refresh::Unchanged };
+        if self.may_be_missing && matches!(content, Err(io::ErrorKind::NotFound)) {
+            file.forget();
+            self.slot.clear();
+            return Refresh::Unchanged;
+        }
         let content = content.map_err(CredentialError::Unreadable);
         file.refresh(content, |content| {
             self.slot.set(SigningKey::import_for_minting(&content, self.wanted)?);
@@ -79,11 +97,12 @@ impl MintingKey {
         fields.push(&self.fingerprint);
     }
 
-    fn new(slot: Slot<SigningKey>, wanted: Option<Algorithm>) -> Self {
+    fn new(slot: Slot<SigningKey>, wanted: Option<Algorithm>, may_be_missing: bool) -> Self {
         let mut fields = Fields::new(b"sts-minting-key-1");
         slot.identify(&mut fields);
         fields.push_optional(wanted.map(|wanted| wanted.name().as_bytes()));
-        Self { slot, wanted, fingerprint: fields.finish() }
+        fields.push(&[u8::from(may_be_missing)]);
+        Self { slot, wanted, may_be_missing, fingerprint: fields.finish() }
     }
 }
 

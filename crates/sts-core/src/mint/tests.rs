@@ -196,6 +196,21 @@ fn a_key_in_a_file_is_used_as_it_is_now_and_known_by_its_name() {
 }
 
 #[test]
+fn a_key_that_may_be_missing_goes_with_its_file() {
+    let key = MintingKey::of_optional_file("a".into(), None);
+    assert_eq!(key.refresh(Err(ErrorKind::NotFound)), Refresh::Unchanged);
+    assert!(key.problem().is_none() && key.key().is_err());
+    for _ in 0..2 {
+        assert_eq!(key.refresh(Ok(secret())), Refresh::Changed);
+        assert!(key.key().is_ok());
+        assert_eq!(key.refresh(Err(ErrorKind::NotFound)), Refresh::Unchanged);
+        assert!(key.key().is_err());
+    }
+    assert!(matches!(key.refresh(Err(ErrorKind::PermissionDenied)), Refresh::Failed(_)));
+    assert!(key != MintingKey::of_file("a".into(), None));
+}
+
+#[test]
 fn all_that_the_configuration_says_changes_the_key() {
     use crate::cache_key::ExchangeKey;
     let (file, other) =
