@@ -144,6 +144,10 @@ impl Reader<'_, '_> {
         if method.is_some_and(|method| method != Method::None.name()) {
             return Err(in_option(AUTH, "no STS is called, so only \"none\" is allowed").into());
         }
+        if self.options.contains(issuer::KEY) {
+            let problem = "no STS is called; the issuer of the tokens is the option \"iss\"";
+            return Err(in_option(issuer::KEY, problem).into());
+        }
         match (key, self.options.contains(JWT_KEY_FILE)) {
             ("", true) => {}
             ("", false) => {

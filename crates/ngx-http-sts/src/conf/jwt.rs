@@ -71,6 +71,14 @@ impl JwtSettings {
 }
 
 impl KeyPlace {
+    /// The directive that it is written in.
+    pub(crate) const fn directive(&self) -> &'static str {
+        match self {
+            Self::Literal(_) => "STSExchange",
+            Self::Files { .. } => "STSJWTKeyFile",
+        }
+    }
+
     /// The key that signs.
     ///
     /// # Errors

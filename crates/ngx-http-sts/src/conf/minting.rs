@@ -19,7 +19,7 @@ use crate::conf::exchange::{
     CACHE_EXPIRES_IN, EXPIRY_LEEWAY, Exchange, Identity, Made, TIMEOUT, check_actor,
 };
 use crate::conf::filter;
-use crate::conf::jwt::{JwtSettings, Lifetime, check_variables, is_clients};
+use crate::conf::jwt::{JwtSettings, KeyPlace, Lifetime, check_variables, is_clients};
 use crate::conf::main::MainConf;
 use crate::conf::place::Fault;
 use crate::conf::settings::Settings;
@@ -59,10 +59,18 @@ pub(super) fn build(
     let place = jwt.key.as_ref().ok_or_else(|| {
         Problem::from("an exchange of type \"jwt\" needs a key: \"STSJWTKeyFile\", or the JWK in \"STSExchange\"")
     })?;
-    let directive =
-        if settings.places.of("STSJWTKeyFile").is_some() { "STSJWTKeyFile" } else { "STSExchange" };
-    let at_key = conf.at(settings.places.of(directive));
-    let named = |problem: String| Problem::from(format!("\"{directive}\": {problem}"));
+    let at_key = conf.at(settings.places.of(place.directive()));
+    let named = |problem: String| {
+        let option = match &**place {
+            KeyPlace::Literal(_) => "",
+            KeyPlace::Files { .. } => " (option \"jwt_key_file\")",
+        };
+        let algorithm = match jwt.algorithm {
+            Some(_) => " with \"STSJWTAlgorithm\" (option \"alg\")",
+            None => "",
+        };
+        Problem::from(format!("\"{}\"{option}{algorithm}: {problem}", place.directive()))
+    };
     let current = place.current(jwt.algorithm).map_err(named)?;
     let current = main.credentials.share_key(&at_key, current).map_err(named)?;
     let next = place.next(jwt.algorithm).map(|next| main.credentials.share_key(&at_key, next));
