@@ -34,7 +34,7 @@ impl Default for Limits {
 }
 
 /// Evaluations that may be within each other. Each takes some hundred bytes of the stack.
-const NESTING: usize = 512;
+const NESTING: usize = 384;
 
 /// Why an evaluation does not go on.
 pub(crate) enum Stop {
@@ -86,15 +86,25 @@ impl Budget {
         self.step((bytes >> 6).saturating_add(1))
     }
 
-    /// Evaluates something within what is evaluated already.
-    pub(crate) fn nested<T>(&self, run: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
-        let nesting = self.nesting.get().saturating_add(1);
-        if nesting > NESTING {
+    /// Goes one level deeper; [`Self::leave`] comes back.
+    pub(crate) fn enter(&self) -> Outcome<()> {
+        let nesting = self.nesting.get();
+        if nesting >= NESTING {
             return Err(Stop::Limit(RunError::TooDeep));
         }
-        self.nesting.set(nesting);
+        self.nesting.set(nesting.saturating_add(1));
+        Ok(())
+    }
+
+    pub(crate) fn leave(&self) {
+        self.nesting.set(self.nesting.get().saturating_sub(1));
+    }
+
+    /// Does something one level deeper.
+    pub(crate) fn nested<T>(&self, run: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+        self.enter()?;
         let outcome = run();
-        self.nesting.set(nesting.saturating_sub(1));
+        self.leave();
         outcome
     }
 
@@ -126,7 +136,7 @@ impl Budget {
 
     /// Pays for a look at, or a copy of, so many fields of an object.
     pub(crate) fn fields(&self, fields: usize) -> Outcome<()> {
-        self.step((fields >> 1).saturating_add(1))
+        self.step(fields.saturating_add(1))
     }
 
     /// An array to change: a copy of its own, if others have it too.

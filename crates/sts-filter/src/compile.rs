@@ -23,7 +23,7 @@ use scope::Scope;
 const LONGEST: usize = 4096;
 
 /// Levels of terms, which the compiler and the evaluation walk by recursion.
-const DEEPEST: usize = 200;
+const DEEPEST: usize = 160;
 
 const PRELUDE: &str = include_str!("prelude.jq");
 

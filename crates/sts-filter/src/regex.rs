@@ -48,12 +48,16 @@ impl Pattern {
                 _ => return Err(Problem::RegexFlags),
             }
         }
-        let regex = builder.build().map_err(|error| Problem::Regex(error.to_string()))?;
+        let regex = builder.size_limit(LARGEST).build().map_err(|error| {
+            let message = error.to_string();
+            if message.contains("size limit") {
+                Problem::LargeRegex
+            } else {
+                Problem::Regex(message)
+            }
+        })?;
         // The least limit that it fits into is its size, which nothing else tells.
         let (mut least, mut most) = (0, LARGEST / STATE);
-        if builder.size_limit(LARGEST).build().is_err() {
-            return Err(Problem::LargeRegex);
-        }
         while least < most {
             let middle = usize::midpoint(least, most);
             if builder.size_limit(middle.saturating_mul(STATE)).build().is_ok() {

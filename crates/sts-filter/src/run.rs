@@ -19,7 +19,8 @@ use std::cell::Cell;
 
 use crate::budget::{Budget, Outcome, Stop, fail};
 use crate::error::RunError;
-use crate::term::{Binder, Definition, Term};
+use crate::number::Arithmetic;
+use crate::term::{Binder, Comparison, Definition, Term};
 use crate::value::Value;
 pub(crate) use item::Item;
 
@@ -83,66 +84,105 @@ pub(crate) fn first(
 impl Run<'_> {
     fn eval(&self, term: &Term, env: &Env<'_>, item: Item, next: Next<'_>) -> Outcome<()> {
         self.budget.step(1)?;
-        self.budget.nested(|| self.dispatch(term, env, item, next))
+        self.budget.enter()?;
+        let outcome = self.dispatch(term, env, item, next);
+        self.budget.leave();
+        outcome
     }
 
-    /// Only what needs no room on the stack is done here, as this is on it once for each level.
+    /// Nothing is done here that needs room on the stack, as this is on it once for each level.
     fn dispatch(&self, term: &Term, env: &Env<'_>, item: Item, next: Next<'_>) -> Outcome<()> {
         match term {
             Term::Identity => next(item),
-            Term::Null => next(Item::new(Value::Null)),
-            Term::Bool(value) => next(Item::new(Value::Bool(*value))),
-            Term::Number(number) => next(Item::new(Value::Number(*number))),
-            Term::Text(text) => next(Item::new(self.budget.text(text)?)),
-            Term::Interpolation(format, parts) => {
-                self.interpolate(*format, parts, env, item.value(), next)
+            Term::Null | Term::Bool(_) | Term::Number(_) | Term::Text(_) | Term::Array(None) => {
+                self.literal(term, next)
             }
-            Term::Array(None) => next(Item::new(self.budget.array(Vec::new())?)),
-            Term::Array(Some(items)) => next(Item::new(self.collect(items, env, item)?)),
-            Term::Object(fields) => self.object(fields, env, item.value(), next),
+            Term::Array(Some(items)) => self.array(items, env, item, next),
+            Term::Interpolation(format, parts) => self.interpolate(*format, parts, env, item, next),
+            Term::Object(fields) => self.object(fields, env, item, next),
             Term::Negate(term) => self.negate(term, env, item, next),
-            Term::Pipe(both) => {
-                self.eval(&both.0, env, item, &mut |item| self.eval(&both.1, env, item, next))
-            }
+            Term::Pipe(both) => self.pipe(both, env, item, next),
             Term::Bind(parts) => self.bind(parts, env, item, next),
-            Term::Comma(both) => {
-                self.eval(&both.0, env, item.clone(), next)?;
-                self.eval(&both.1, env, item, next)
-            }
+            Term::Comma(both) => self.comma(both, env, item, next),
             Term::Alternative(both) => self.alternative(both, env, item, next),
             Term::And(both) => self.logic(both, false, env, item, next),
             Term::Or(both) => self.logic(both, true, env, item, next),
-            Term::Arithmetic(operation, both) => self.pairs(both, env, item, &mut |left, right| {
-                let joined = operator::join(self.budget, *operation, left, right)?;
-                next(Item::new(joined))
-            }),
-            Term::Compare(comparison, both) => self.pairs(both, env, item, &mut |left, right| {
-                let ordering = self.budget.compare(&left, &right)?;
-                next(Item::new(Value::Bool(comparison.holds(ordering))))
-            }),
+            Term::Arithmetic(operation, both) => self.arithmetic(*operation, both, env, item, next),
+            Term::Compare(comparison, both) => self.compare(*comparison, both, env, item, next),
             Term::Assign(assignment, both) => self.assign(*assignment, both, env, item, next),
             Term::Label(binder, body) => self.label(*binder, body, env, item, next),
-            Term::Break(binder) => match self.find(*binder, env)?.bound {
-                Bound::Label(label) => Err(Stop::Break(label)),
-                _ => fail("a label is gone"),
-            },
             Term::Reduce(fold) => self.reduce(fold, env, item, next),
             Term::Foreach(fold, extract) => self.foreach(fold, extract.as_deref(), env, item, next),
             Term::Try(body, handler) => self.guard(body, handler.as_deref(), env, item, next),
             Term::If(parts) => self.branch(parts, env, item, next),
-            Term::Variable(binder) => match &self.find(*binder, env)?.bound {
-                Bound::Value(value) => next(Item::new(value.clone())),
-                _ => fail("a variable is gone"),
-            },
-            Term::Argument(binder) => match self.find(*binder, env)?.bound {
-                Bound::Filter(term, env) => self.eval(term, env, item, next),
-                _ => fail("an argument is gone"),
-            },
+            Term::Variable(binder) | Term::Argument(binder) | Term::Break(binder) => {
+                self.name(*binder, env, item, next)
+            }
             Term::Call(number, arguments) => self.call(*number, arguments, env, item, next),
             Term::Native(native, arguments) => self.native(*native, arguments, env, item, next),
             Term::Special(special, arguments) => self.special(*special, arguments, env, item, next),
             Term::Regex(parts) => self.regex(parts, env, item, next),
             Term::Path(parts) => self.path(parts, env, item, next),
+        }
+    }
+
+    fn literal(&self, term: &Term, next: Next<'_>) -> Outcome<()> {
+        next(Item::new(match term {
+            Term::Bool(value) => Value::Bool(*value),
+            Term::Number(number) => Value::Number(*number),
+            Term::Text(text) => self.budget.text(text)?,
+            Term::Array(_) => self.budget.array(Vec::new())?,
+            _ => Value::Null,
+        }))
+    }
+
+    fn array(&self, items: &Term, env: &Env<'_>, item: Item, next: Next<'_>) -> Outcome<()> {
+        next(Item::new(self.collect(items, env, item)?))
+    }
+
+    fn pipe(&self, both: &(Term, Term), env: &Env<'_>, item: Item, next: Next<'_>) -> Outcome<()> {
+        self.eval(&both.0, env, item, &mut |item| self.eval(&both.1, env, item, next))
+    }
+
+    fn comma(&self, both: &(Term, Term), env: &Env<'_>, item: Item, next: Next<'_>) -> Outcome<()> {
+        self.eval(&both.0, env, item.clone(), next)?;
+        self.eval(&both.1, env, item, next)
+    }
+
+    fn arithmetic(
+        &self,
+        operation: Arithmetic,
+        both: &(Term, Term),
+        env: &Env<'_>,
+        item: Item,
+        next: Next<'_>,
+    ) -> Outcome<()> {
+        self.pairs(both, env, item, &mut |left, right| {
+            next(Item::new(operator::join(self.budget, operation, left, right)?))
+        })
+    }
+
+    fn compare(
+        &self,
+        comparison: Comparison,
+        both: &(Term, Term),
+        env: &Env<'_>,
+        item: Item,
+        next: Next<'_>,
+    ) -> Outcome<()> {
+        self.pairs(both, env, item, &mut |left, right| {
+            let ordering = self.budget.compare(&left, &right)?;
+            next(Item::new(Value::Bool(comparison.holds(ordering))))
+        })
+    }
+
+    /// What a name stands for: a value, a filter in its own environment, or a way out.
+    fn name(&self, binder: Binder, env: &Env<'_>, item: Item, next: Next<'_>) -> Outcome<()> {
+        match &self.find(binder, env)?.bound {
+            Bound::Value(value) => next(Item::new(value.clone())),
+            Bound::Filter(term, env) => self.eval(term, env, item, next),
+            Bound::Label(label) => Err(Stop::Break(*label)),
+            Bound::Nothing => fail("a name is gone"),
         }
     }
 
@@ -213,12 +253,7 @@ impl Run<'_> {
     fn negate(&self, term: &Term, env: &Env<'_>, item: Item, next: Next<'_>) -> Outcome<()> {
         self.values(term, env, item.value(), &mut |value| {
             let zero = Value::count(0);
-            next(Item::new(operator::join(
-                self.budget,
-                crate::number::Arithmetic::Subtract,
-                zero,
-                value,
-            )?))
+            next(Item::new(operator::join(self.budget, Arithmetic::Subtract, zero, value)?))
         })
     }
 

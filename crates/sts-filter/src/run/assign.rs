@@ -17,7 +17,7 @@ impl Run<'_> {
         let mut paths = Vec::new();
         self.eval(term, env, Item::root(input.clone()), &mut |item| {
             let path = item.into_path()?;
-            self.budget.items(path.len())?;
+            self.budget.step(path.len().saturating_add(2))?;
             paths.push(path);
             Ok(())
         })?;

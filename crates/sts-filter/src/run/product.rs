@@ -66,9 +66,10 @@ impl Run<'_> {
         &self,
         fields: &[(Term, Term)],
         env: &Env<'_>,
-        input: &Value,
+        item: Item,
         next: Next<'_>,
     ) -> Outcome<()> {
+        let input = item.value();
         let mut columns = Vec::with_capacity(fields.len().saturating_mul(2));
         for (name, value) in fields {
             columns.push(self.column(name, env, input)?);
@@ -92,9 +93,10 @@ impl Run<'_> {
         format: Format,
         parts: &[Part],
         env: &Env<'_>,
-        input: &Value,
+        item: Item,
         next: Next<'_>,
     ) -> Outcome<()> {
+        let input = item.value();
         let mut columns = Vec::with_capacity(parts.len());
         // In jq the first part changes first.
         for part in parts.iter().rev() {

@@ -37,6 +37,7 @@ pub(crate) fn to_entries(budget: &Budget, input: Value) -> Outcome<Value> {
     let (key, value): (Rc<str>, Rc<str>) = ("key".into(), "value".into());
     let mut entries = Vec::with_capacity(object.fields().len());
     for (name, content) in object.fields() {
+        budget.step(1)?;
         let fields = [(key.clone(), Value::Text(name.clone())), (value.clone(), content.clone())];
         entries.push(budget.object(BTreeMap::from(fields))?);
     }

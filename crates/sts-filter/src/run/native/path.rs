@@ -15,6 +15,8 @@ pub(crate) fn position(index: Number, length: usize, from_end: bool) -> Option<u
         Err(_) if from_end && index < 0 => {
             length.checked_sub(usize::try_from(index.unsigned_abs()).ok()?)
         }
+        // Beyond the end of every array.
+        Err(_) if index >= 0 => Some(usize::MAX),
         Err(_) => None,
     }
 }
@@ -63,7 +65,8 @@ pub(crate) fn slice(budget: &Budget, value: &Value, from: &Value, to: &Value) ->
             budget.array(array.items().get(from..to).unwrap_or_default().to_vec())
         }
         Value::Text(text) => {
-            budget.bytes(text.len())?;
+            // Its characters are counted, and gone through.
+            budget.bytes(text.len().saturating_mul(2))?;
             let (from, to) = range(text.chars().count())?;
             let part: String = text.chars().skip(from).take(to.saturating_sub(from)).collect();
             budget.text(&part)
@@ -218,6 +221,7 @@ fn all_within(
     paths: &mut Vec<Value>,
 ) -> Outcome<()> {
     let mut visit = |key: Value, inner: &Value| {
+        budget.step(2)?;
         path.push(key);
         paths.push(budget.array(path.clone())?);
         if path.len() > budget.limits().depth {

@@ -36,7 +36,7 @@ pub(crate) fn from_json(budget: &Budget, input: Value) -> Outcome<Value> {
     let Value::Text(text) = input else {
         return fail("fromjson needs a string");
     };
-    budget.step((text.len() >> 2).saturating_add(1))?;
+    budget.step((text.len() >> 1).saturating_add(1))?;
     let json = match json::read(text.as_bytes(), budget.limits()) {
         Ok(json) => json,
         Err(ClaimsError::TooLarge) => return Err(Stop::Limit(RunError::TooLarge)),
