@@ -69,6 +69,9 @@ const TLS: &str = "STSType otx; STSOTXEndpoint %%TLS%%; STSVariables $source_tok
 const ANY_TLS: &str = "STSType otx; STSOTXEndpoint %%TLS%%; STSVariables $source_token $target;";
 /// At one with an address that only a name server knows.
 const NAMED: &str = "STSType otx; STSOTXEndpoint %%NAMED%%; STSVariables $source_token $target;";
+/// Where no STS is called.
+const MINT: &str = "STSType jwt; STSVariables $claims $target;";
+const MINTED: &str = "STSType jwt; STSJWTKeyFile key.pem; STSVariables $claims $target;";
 /// Nothing at all.
 const NONE: &str = "";
 
@@ -700,6 +703,38 @@ static ROWS: &[Row] = &[
     ),
     parts("STSSourceEncoding", OTX, ["", "STSSourceEncoding base64;"]),
     shares("STSTargetEncoding", OTX, ["", "STSTargetEncoding base64;"]),
+    // What the gateway makes itself.
+    parts(
+        "STSType",
+        "STSJWTKeyFile key.pem; STSEndpoint %%STS%%; STSVariables $claims $target;",
+        ["STSType jwt;", "STSType jwt_bearer;"],
+    ),
+    shares(
+        "STSExchange",
+        "STSVariables $claims $target;",
+        [
+            "STSType jwt; STSJWTKeyFile key.pem; STSJWTIssuer a; STSJWTAudience b; STSClientID c;",
+            "STSExchange jwt '' 'jwt_key_file=key.pem&iss=a&aud=b&client_id=c&jq.cache.name=d';",
+        ],
+    ),
+    parts("STSJWTKeyFile", MINT, ["STSJWTKeyFile key.pem;", "STSJWTKeyFile copy.pem;"]),
+    shares("STSJWTKeyFile", MINT, ["STSJWTKeyFile key.pem;", "STSJWTKeyFile key.pem next.pem;"]),
+    parts("STSJWTAlgorithm", MINTED, ["", "STSJWTAlgorithm Ed25519;"]),
+    parts("STSJWTIssuer", MINTED, ["STSJWTIssuer a;", "STSJWTIssuer b;"]),
+    parts("STSJWTIssuer", MINTED, ["STSJWTIssuer a;", "STSJWTSubject a;"]),
+    parts("STSJWTSubject", MINTED, ["", "STSJWTSubject a;"]),
+    parts("STSJWTSubject", MINTED, ["STSJWTSubject a;", "STSClientID a;"]),
+    parts("STSJWTAudience", MINTED, ["STSJWTAudience a; STSJWTAudience b;", "STSJWTAudience ab;"]),
+    parts("STSJWTAudience", MINTED, ["STSJWTAudience a;", "STSJWTClaim aud a;"]),
+    parts("STSJWTLifetime", MINTED, ["", "STSJWTLifetime 59;"]),
+    parts("STSJWTLifetime", MINTED, ["STSJWTLifetime 59;", "STSJWTLifetime 59 nbf;"]),
+    shares("STSJWTLifetime", MINTED, ["STSJWTLifetime 1m;", "STSJWTLifetime 60s;"]),
+    parts("STSJWTClaim", MINTED, ["STSJWTClaim a 1;", "STSJWTClaim a 1 number;"]),
+    parts("STSJWTClaim", MINTED, ["STSJWTClaim a 1;", "STSJWTClaim b 1;"]),
+    parts("STSJWTClaim", MINTED, ["STSJWTClaim a x$arg_n;", "STSJWTClaim a y$arg_n;"]),
+    parts("STSJWTType", MINTED, ["", "STSJWTType at+jwt;"]),
+    shares("STSName", MINTED, ["", "STSName a;"]),
+    shares("STSOnError", MINTED, ["", "STSOnError pass;"]),
     // Limits and policies.
     shares("STSHTTPTimeOut", OTX, ["", "STSHTTPTimeOut 9;"]),
     shares("STSHTTPRetries", OTX, ["", "STSHTTPRetries 2;"]),
@@ -726,7 +761,7 @@ static ROWS: &[Row] = &[
 /// Directives that say nothing of an exchange.
 ///
 /// `STSWSTrustSourceAs` wants sources of another form, which part locations by themselves.
-const OTHERS: [&str; 2] = ["STSCachePurge", "STSWSTrustSourceAs"];
+const OTHERS: [&str; 4] = ["STSCachePurge", "STSJWKS", "STSJWTFilter", "STSWSTrustSourceAs"];
 
 /// What the rows ask and need.
 struct World {
@@ -851,6 +886,7 @@ fn status(nginx: &Nginx, number: usize, path: &str) -> String {
                 URL_SAFE_NO_PAD.encode(format!("{{\"n\":{number}}}"))
             ),
         )
+        .header("X-Claims", format!("{{\"n\":{number}}}"))
         .header("X-Plain", &plain)
         .header("X-Encoded", STANDARD.encode(&plain))
         .send();
@@ -861,7 +897,8 @@ fn status(nginx: &Nginx, number: usize, path: &str) -> String {
 #[test]
 fn what_decides_on_a_token_parts_locations_and_nothing_else_does() {
     let world = World::new();
-    let nginx = world.nginx().server(&server()).start();
+    let claims = "map $http_x_claims $claims { default $http_x_claims; }";
+    let nginx = world.nginx().http(claims).server(&server()).start();
     let judge = |number: usize, row: &Row| {
         let expected = match row.effect {
             Effect::Parts => ["MISS", "MISS"],

@@ -5,6 +5,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use devsts::pki::Identity;
 use e2e::nginx::{Builder, Checked, Nginx, workspace};
 use e2e::parallel::in_parallel;
@@ -113,7 +115,7 @@ static ROWS: &[Row] = &[
             "bogus",
             &[
                 "\"bogus\"",
-                "\"wstrust\", \"ropc\", \"otx\", \"cc\", \"jwt_bearer\", \"saml_bearer\", \"disabled\"",
+                "\"wstrust\", \"ropc\", \"otx\", \"cc\", \"jwt_bearer\", \"saml_bearer\", \"jwt\", \"disabled\"",
             ],
         )],
     ),
@@ -300,6 +302,83 @@ static ROWS: &[Row] = &[
         &[("saml3", &["saml2", "usernametoken"])],
     )
     .of("wstrust"),
+    row(
+        "STSJWTKeyFile",
+        "jwt_key_file",
+        &["key.pem", "key.pem missing.pem"],
+        &[
+            ("missing.pem", &["missing.pem", "cannot be read"]),
+            ("secret", &["secret", "neither a JWK"]),
+            ("key.pem key.pem", &["another file"]),
+        ],
+    )
+    .of("jwt"),
+    row(
+        "STSJWTAlgorithm",
+        "alg",
+        &["EdDSA", "Ed25519"],
+        &[
+            ("ES256", &["ES256", "EdDSA"]),
+            ("none", &["\"none\"", "\"RS256\""]),
+            ("eddsa", &["EdDSA"]),
+        ],
+    )
+    .of("jwt"),
+    row("STSJWTIssuer", "iss", &["https://gateway", "a%24b"], &[("''", &["empty"])]).of("jwt"),
+    row("STSJWTSubject", "sub", &["a", "a%24b"], &[("''", &["empty"])]).of("jwt"),
+    row("STSJWTAudience", "aud", &["https://api"], &[("''", &["empty"])]).of("jwt"),
+    row(
+        "STSJWTLifetime",
+        "jwt_lifetime",
+        &["1", "24h", "60s nbf"],
+        &[
+            ("0", &["1000ms"]),
+            ("25h", &["86400000ms"]),
+            ("60 exp", &["\"nbf\""]),
+            ("1500ms", &["whole"]),
+        ],
+    )
+    .of("jwt"),
+    row(
+        "STSJWTClaim",
+        "",
+        &[
+            "a b",
+            "a $http_a",
+            "a '' string",
+            "a 1.5 number",
+            "a true boolean",
+            "a b,c list",
+            "a '[]' json",
+        ],
+        &[
+            ("'' b", &["name of a claim"]),
+            ("a s3cr3t number", &["number"]),
+            ("a s3cr3t boolean", &["\"true\""]),
+            ("a s3cr3t json", &["JSON"]),
+            ("a s3cr3t text", &["\"string\", \"number\", \"boolean\", \"list\", \"json\""]),
+            ("a", &["number of arguments"]),
+        ],
+    ),
+    row("STSJWTFilter", "", &[], &[("''", &["empty"])]),
+    row("STSJWTType", "jwt_type", &["JWT", "at+jwt"], &[("jwt", &["\"JWT\", \"at+jwt\""])])
+        .of("jwt"),
+    row(
+        "STSJWKS",
+        "",
+        &["minted"],
+        &[
+            ("other", &["\"other\"", "STSName"]),
+            ("minted minted", &["twice"]),
+            ("'a b'", &["letters"]),
+        ],
+    ),
+    row(
+        "STSName",
+        "name",
+        &["orders", "a.B_1-:/@"],
+        &[("'a b'", &["at most 64"]), ("''", &["at most 64|empty"]), ("ä", &["ASCII"])],
+    ),
     row(
         "STSRequestParameter",
         "",
@@ -684,9 +763,13 @@ static ROWS: &[Row] = &[
 /// What the rows refer to.
 fn builder() -> Builder {
     let ca = Identity::authority("the test's CA");
-    let key =
-        openssl::pkey::PKey::generate_ed25519().and_then(|key| key.private_key_to_pem_pkcs8());
+    let key = openssl::pkey::PKey::generate_ed25519().expect("a key");
+    let encode = |bytes: Result<Vec<u8>, _>| URL_SAFE_NO_PAD.encode(bytes.expect("a key"));
+    let (x, d) = (encode(key.raw_public_key()), encode(key.raw_private_key()));
+    let jwk = format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}","d":"{d}"}}"#);
+    let key = key.private_key_to_pem_pkcs8();
     Nginx::builder()
+        .set("JWK", jwk)
         .file("ca.pem", ca.certificate_pem())
         .file("secret", "x\n")
         .file("assertion", "e.e.s\n")
@@ -697,7 +780,10 @@ fn builder() -> Builder {
 /// What an exchange may depend on.
 const INNER: &str = "
     location @inner { STSType cc; STSCCEndpoint http://127.0.0.1:9/t; STSVariables $inner; }
-    location @b { STSType cc; STSCCEndpoint http://127.0.0.1:9/t; STSVariables $inner_b; }";
+    location @b { STSType cc; STSCCEndpoint http://127.0.0.1:9/t; STSVariables $inner_b; }
+    location @minted {
+        STSName minted; STSType jwt; STSJWTKeyFile key.pem; STSVariables $minted;
+    }";
 
 /// A location in which this directive stands beside a complete exchange.
 fn with_directive(row: &Row, arguments: &str) -> String {
@@ -707,7 +793,11 @@ fn with_directive(row: &Row, arguments: &str) -> String {
     let rest = match name {
         "STSVariables" => "STSType otx; STSOTXEndpoint http://127.0.0.1:9/t;",
         "STSExchange" => "STSVariables $http_x $target;",
-        "STSType" | "STSCachePurge" => "",
+        "STSType" | "STSCachePurge" | "STSJWKS" => "",
+        "STSJWTKeyFile" => "STSType jwt; STSVariables $target;",
+        _ if name.starts_with("STSJWT") => {
+            "STSType jwt; STSJWTKeyFile key.pem; STSVariables $target;"
+        }
         "STSEndpoint" | "STSIssuer" | "STSOTXEndpoint" => {
             "STSType otx; STSVariables $http_x $target;"
         }
@@ -748,11 +838,16 @@ fn with_key(row: &Row, arguments: &str) -> String {
         _ => "",
     };
     let user = if kind == "ropc" && key != "username" { "&username=a" } else { "" };
-    let endpoint = if key == "issuer" { "''" } else { "http://127.0.0.1:9/t" };
+    let endpoint = match (kind, key) {
+        (_, "issuer" | "jwt_key_file") => "''",
+        ("jwt", _) => "'%%JWK%%'",
+        _ => "http://127.0.0.1:9/t",
+    };
+    let source = if kind == "jwt" { "" } else { "$http_x" };
     format!(
         "location /PATH {{
             STSExchange {kind} {endpoint} '{option}{user}{proxy}';
-            STSVariables $http_x $target;
+            STSVariables {source} $target;
         }}"
     )
 }

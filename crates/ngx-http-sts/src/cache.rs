@@ -2,9 +2,11 @@
 
 mod note;
 mod seal;
+mod shelf;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::fmt;
 use std::mem;
 use std::rc::Rc;
 
@@ -20,7 +22,6 @@ use sts_flight::token::{Token, Validity};
 use sts_zone::zone::{self, Claim, Digest, HEARTBEAT, Hit, Tags, Value, Zone, tag};
 
 use crate::ask::Ask;
-use crate::callee::Callee;
 use crate::nginx::clock;
 use crate::nginx::log::{self, Level};
 use crate::nginx::process;
@@ -137,19 +138,17 @@ impl Cache {
     }
 
     /// Says once of each exchange that its tokens are too large.
-    fn tell_of_size(&self, callee: &Callee, length: usize) {
+    fn tell_of_size(&self, key: &ExchangeKey, exchange: fmt::Arguments<'_>, length: usize) {
         let mut exchanges = self.zone.exchanges.borrow_mut();
-        let Some(served) = exchanges.get_mut(callee.key.digest()) else { return };
+        let Some(served) = exchanges.get_mut(key.digest()) else { return };
         if mem::replace(&mut served.told, true) {
             return;
         }
         log::cycle(
             Level::Warn,
             format_args!(
-                "sts: {} exchange at \"{}\": a token of {length} bytes is too large for its cache \
-                 (\"STSCache\", max_val_size={}): it is not kept, and each request calls the STS",
-                callee.profile.protocol.name(),
-                callee.profile.endpoint.authority(),
+                "sts: {exchange}: a token of {length} bytes is too large for its cache \
+                 (\"STSCache\", max_val_size={}): it is not kept, and each request asks for a new one",
                 self.zone.capacity.value,
             ),
         );
@@ -282,7 +281,10 @@ impl Election for Cache {
             }
         });
         if is_too_large {
-            self.tell_of_size(callee, value.bytes.len());
+            let protocol = callee.profile.protocol.name();
+            let at = callee.profile.endpoint.authority();
+            let exchange = format_args!("{protocol} exchange at \"{at}\"");
+            self.tell_of_size(&callee.key, exchange, value.bytes.len());
         }
         kept.unwrap_or(false)
     }

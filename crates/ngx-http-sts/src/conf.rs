@@ -14,6 +14,8 @@
 //! | [`kind`] | what an exchange speaks |
 //! | [`policy`] | when it is made, and what happens when it fails |
 //! | [`grant`], [`wstrust`] | those of one protocol |
+//! | [`jwt`], [`filter`], [`minting`] | exchanges without an STS |
+//! | [`name`], [`publications`] | what exchanges are called, and the keys that are published of some |
 //! | [`place`] | where directives stand, and what is wrong there |
 //! | [`unmade`] | what is written of exchanges that are never made |
 //! | [`targets`] | the target variables |
@@ -41,16 +43,21 @@ pub(crate) mod error_pages;
 pub(crate) mod error_status;
 pub(crate) mod exchange;
 mod exchange_directive;
+mod filter;
 mod grant;
 mod grant_options;
 mod issuer;
+pub(crate) mod jwt;
 mod keys;
 mod kind;
 pub(crate) mod main;
+mod minting;
+mod name;
 mod outgoing_proxy;
 pub(crate) mod parameter;
 pub(crate) mod place;
 pub(crate) mod policy;
+mod publications;
 pub(crate) mod request_header;
 mod ropc_directive;
 pub(crate) mod settings;
@@ -73,6 +80,7 @@ use settings::Settings;
 use written::{InForce, Written};
 
 use crate::cache::Cache;
+use crate::jwks::Published;
 
 /// What one block (`http`, `server`, `location`, `if`) has of this module.
 #[derive(Default)]
@@ -87,6 +95,8 @@ pub(crate) struct LocationConf {
     pub(crate) told: Told,
     /// The cache that requests to this location empty.
     pub(crate) purges: Option<Rc<Cache>>,
+    /// The exchanges whose keys requests to this location get.
+    pub(crate) publishes: Option<Rc<Published>>,
 }
 
 /// What this worker has told the log of a location, that only requests show: once is enough.

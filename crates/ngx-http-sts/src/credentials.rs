@@ -7,7 +7,9 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use sts_core::client_auth::{ClientAuth, MAX_CONTENT, Refresh};
+use sts_core::client_auth::{ClientAuth, CredentialError, MAX_CONTENT, Refresh, Remark};
+use sts_core::mint::MintingKey;
+use sts_core::now::UnixTime;
 use sts_core::secret::Secret;
 use zeroize::Zeroizing;
 
@@ -16,16 +18,81 @@ use crate::nginx::conf::Conf;
 use crate::nginx::log::{self, Level};
 use crate::nginx::worker::{O_NONBLOCK, WorkerUser};
 
-/// A client authentication, with the files that it is in.
-pub(crate) struct Credential {
-    auth: ClientAuth,
+/// A client authentication or a key, with the files that it is in.
+pub(crate) struct Credential<T = ClientAuth> {
+    content: T,
     /// Absolute.
     files: Vec<PathBuf>,
 }
 
 /// The credentials of a configuration: each file is read once for all exchanges that use it alike.
 #[derive(Default)]
-pub(crate) struct Credentials(Vec<Rc<Credential>>);
+pub(crate) struct Credentials {
+    auths: Vec<Rc<Credential>>,
+    keys: Vec<Rc<Credential<MintingKey>>>,
+}
+
+/// What may be in files, and is used as it was read last.
+pub(crate) trait InFiles: PartialEq {
+    /// As configured.
+    fn files(&self) -> Vec<PathBuf>;
+
+    /// True once a second, never without a file.
+    fn is_file_due(&self, now: UnixTime) -> bool;
+
+    /// Takes what was read.
+    fn refresh(&self, content: Result<Secret, ErrorKind>) -> Refresh;
+
+    /// What is wrong with what was read last.
+    fn problem(&self) -> Option<CredentialError>;
+
+    /// What is strange about what is in use.
+    fn remark(&self) -> Option<Remark>;
+}
+
+impl InFiles for ClientAuth {
+    fn files(&self) -> Vec<PathBuf> {
+        self.files().map(Path::to_owned).collect()
+    }
+
+    fn is_file_due(&self, now: UnixTime) -> bool {
+        self.is_file_due(now)
+    }
+
+    fn refresh(&self, content: Result<Secret, ErrorKind>) -> Refresh {
+        self.refresh(content)
+    }
+
+    fn problem(&self) -> Option<CredentialError> {
+        self.problem()
+    }
+
+    fn remark(&self) -> Option<Remark> {
+        self.remark()
+    }
+}
+
+impl InFiles for MintingKey {
+    fn files(&self) -> Vec<PathBuf> {
+        self.file().map(Path::to_owned).into_iter().collect()
+    }
+
+    fn is_file_due(&self, now: UnixTime) -> bool {
+        self.is_file_due(now)
+    }
+
+    fn refresh(&self, content: Result<Secret, ErrorKind>) -> Refresh {
+        self.refresh(content)
+    }
+
+    fn problem(&self) -> Option<CredentialError> {
+        self.problem()
+    }
+
+    fn remark(&self) -> Option<Remark> {
+        None
+    }
+}
 
 impl Credentials {
     /// The one known credential that is configured like this, read if it is new.
@@ -37,27 +104,27 @@ impl Credentials {
         conf: &Conf<'_>,
         auth: ClientAuth,
     ) -> Result<Rc<Credential>, String> {
-        if let Some(known) = self.0.iter().find(|known| known.auth == auth) {
-            return Ok(known.clone());
-        }
-        let files = auth.files().map(|file| conf.absolute(file)).collect();
-        let credential = Rc::new(Credential { auth, files });
-        credential.read();
-        // Also if it was told for a block around: in `server` it may be no failure yet.
-        if let Some(error) = credential.auth.problem() {
-            return Err(format!("the credential in {}: {error}", credential.names()));
-        }
-        if let Some(remark) = credential.auth.remark() {
-            conf.warn(format_args!("the credential in {}: {remark}", credential.names()));
-        }
-        self.0.push(credential.clone());
-        Ok(credential)
+        share(&mut self.auths, conf, auth)
+    }
+
+    /// The same for a key that tokens are minted with.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn share_key(
+        &mut self,
+        conf: &Conf<'_>,
+        key: MintingKey,
+    ) -> Result<Rc<Credential<MintingKey>>, String> {
+        share(&mut self.keys, conf, key)
     }
 
     /// Warns of each file that the workers will not be able to read again: where the other warnings
     /// about the configuration go, which is still the log of the one before it.
     pub(crate) fn warn_of_unreadable(&self, worker: &WorkerUser) {
-        for file in self.0.iter().flat_map(|credential| &credential.files) {
+        let keys = self.keys.iter().filter(|key| !key.content.may_be_missing());
+        let files = self.auths.iter().flat_map(|credential| &credential.files);
+        for file in files.chain(keys.flat_map(|key| &key.files)) {
             if !is_readable(file, worker) {
                 log::cycle(
                     Level::Warn,
@@ -73,15 +140,45 @@ impl Credentials {
     }
 }
 
+fn share<T: InFiles>(
+    all: &mut Vec<Rc<Credential<T>>>,
+    conf: &Conf<'_>,
+    content: T,
+) -> Result<Rc<Credential<T>>, String> {
+    if let Some(known) = all.iter().find(|known| known.content == content) {
+        return Ok(known.clone());
+    }
+    let files = content.files().iter().map(|file| conf.absolute(file)).collect();
+    let credential = Rc::new(Credential { content, files });
+    credential.read();
+    // Also if it was told for a block around: in `server` it may be no failure yet.
+    if let Some(error) = credential.content.problem() {
+        return Err(format!("the credential in {}: {error}", credential.names()));
+    }
+    if let Some(remark) = credential.content.remark() {
+        conf.warn(format_args!("the credential in {}: {remark}", credential.names()));
+    }
+    all.push(credential.clone());
+    Ok(credential)
+}
+
 impl Credential {
     pub(crate) fn auth(&self) -> &ClientAuth {
-        &self.auth
+        &self.content
     }
+}
 
+impl Credential<MintingKey> {
+    pub(crate) fn key(&self) -> &MintingKey {
+        &self.content
+    }
+}
+
+impl<T: InFiles> Credential<T> {
     /// Looks at the files, unless that was done in this second. What cannot be used leaves the old
     /// credential in use.
     pub(crate) fn look(&self) {
-        if !self.auth.is_file_due(clock::now().wall) {
+        if !self.content.is_file_due(clock::now().wall) {
             return;
         }
         match self.read() {
@@ -91,7 +188,7 @@ impl Credential {
                     Level::Info,
                     format_args!("sts: the credential in {} was read again", self.names()),
                 );
-                if let Some(remark) = self.auth.remark() {
+                if let Some(remark) = self.content.remark() {
                     log::cycle(
                         Level::Warn,
                         format_args!("sts: the credential in {}: {remark}", self.names()),
@@ -112,7 +209,7 @@ impl Credential {
         if self.files.is_empty() {
             return Refresh::Unchanged;
         }
-        self.auth.refresh(contents(&self.files).map_err(|error| error.kind()))
+        self.content.refresh(contents(&self.files).map_err(|error| error.kind()))
     }
 
     fn names(&self) -> String {

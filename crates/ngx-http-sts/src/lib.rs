@@ -14,7 +14,9 @@
 //! | [`course`] | how far one request, or one subrequest, has come |
 //! | [`values`] | what a request brings to its exchange |
 //! | [`parameters`] | the extra parameters of a call |
+//! | [`way`] | who makes the token of an exchange |
 //! | [`ask`] | what a request asks an STS for, and the call that gets it |
+//! | [`minter`] | tokens that the gateway makes itself |
 //! | [`chain`] | exchanges whose results another one needs |
 //! | [`carry`] | how tokens get out of a request and into it |
 //! | [`cache`] | the tokens that all workers share |
@@ -22,6 +24,7 @@
 //! | [`credentials`] | the gateway's credentials, as far as they are in files |
 //! | [`afterwards`] | what shows only when a request is over |
 //! | [`purge`] | forgetting tokens |
+//! | [`jwks`] | the public keys of those that the gateway makes |
 //! | [`report`] | what the error log says of failures |
 //! | [`refusal`] | what the client gets when it does not work |
 //! | [`variables`] | `$sts_status`, `$sts_error` and the target variables |
@@ -49,6 +52,8 @@ mod elsewhere;
 mod handler;
 mod history;
 mod http;
+mod jwks;
+mod minter;
 mod module;
 mod origin;
 mod parameters;
@@ -63,6 +68,7 @@ mod sts;
 mod values;
 mod variables;
 mod visit;
+mod way;
 mod worker;
 
 use sts_nginx as nginx;

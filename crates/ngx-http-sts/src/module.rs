@@ -5,6 +5,7 @@ use crate::conf::directives::DIRECTIVES;
 use crate::conf::place::Fault;
 use crate::conf::{LocationConf, MainConf};
 use crate::context::Context;
+use crate::jwks::Jwks;
 use crate::nginx::conf::Conf;
 use crate::nginx::content;
 use crate::nginx::module::{Command, Levels, Module};
@@ -61,6 +62,9 @@ impl Module for Sts {
             Ok(()) => {
                 if directive.is("STSCachePurge") {
                     content::answer_by::<Purge>(conf);
+                }
+                if directive.is("STSJWKS") {
+                    content::answer_by::<Jwks>(conf);
                 }
                 return Ok(());
             }

@@ -12,6 +12,7 @@ use crate::nginx::log::{self, Level};
 use crate::nginx::request::Request;
 use crate::nginx::task;
 use crate::nginx::timer::{self, Hold, Timer};
+use crate::way::Way;
 
 thread_local! {
     static LIMITER: RefCell<Limiter> = RefCell::default();
@@ -20,17 +21,19 @@ thread_local! {
 }
 
 /// A request whose exchange failed.
-pub(crate) fn failure(request: Request<'_>, callee: &Callee, failure: &Failure, took: u64) {
+pub(crate) fn failure(request: Request<'_>, way: &Way, failure: &Failure, took: u64) {
     let severity = severity(failure);
-    let Some(left_out) = admit(callee, failure, severity) else { return };
-    let line = Line { subject: subject(callee), failure, took, left_out };
+    let subject = way.subject();
+    let Some(left_out) = admit(way.name(), subject, failure, severity) else { return };
+    let line = Line { subject, failure, took, left_out };
     request.log(level(severity), format_args!("sts: {line}"));
 }
 
 /// A call that failed after the last request that waited for it had gone.
 pub(crate) fn abandoned(callee: &Callee, failure: &Failure, took: u64) {
-    let Some(left_out) = admit(callee, failure, Severity::Info) else { return };
-    let line = Line { subject: subject(callee), failure, took, left_out };
+    let (name, subject) = (callee.history.name(), callee.subject());
+    let Some(left_out) = admit(name, subject, failure, Severity::Info) else { return };
+    let line = Line { subject, failure, took, left_out };
     log::cycle(Level::Info, format_args!("sts: {line}, its client had left"));
 }
 
@@ -40,14 +43,14 @@ pub(crate) fn shutdown() {
 }
 
 /// How many lines like it were left out before it, unless it is left out as well.
-fn admit(callee: &Callee, failure: &Failure, severity: Severity) -> Option<u64> {
-    let cause = Cause {
-        exchange: callee.history.name(),
-        kind: failure.kind,
-        severity,
-        gist: gist(&failure.reason),
-    };
-    let label = || format!("{} failed: {}", subject(callee), failure.kind.name());
+fn admit(
+    exchange: u64,
+    subject: Subject<'_>,
+    failure: &Failure,
+    severity: Severity,
+) -> Option<u64> {
+    let cause = Cause { exchange, kind: failure.kind, severity, gist: gist(&failure.reason) };
+    let label = || format!("{subject} failed: {}", failure.kind.name());
     let admitted = LIMITER.with_borrow_mut(|limiter| limiter.admit(cause, label, timer::now()));
     if admitted.is_none() && !TELLS.replace(true) {
         // Made here: a task that is cancelled before it first runs has to give its place up, too.
@@ -85,14 +88,6 @@ fn tell(overdue: Vec<LeftOut>) {
             level(severity),
             format_args!("sts: {label}: {count} more like it were left out"),
         );
-    }
-}
-
-fn subject(callee: &Callee) -> Subject<'_> {
-    Subject {
-        protocol: callee.profile.protocol.name(),
-        endpoint: &callee.profile.endpoint,
-        proxy: callee.destination.proxy(),
     }
 }
 

@@ -15,6 +15,7 @@ use sts_flight::flights::{self, Lookup};
 use sts_flight::waiting::Waiting;
 
 use crate::ask::{Ask, Header};
+use crate::callee::Callee;
 use crate::chain::Needed;
 use crate::conf::Exchange;
 use crate::conf::policy::BoundTokens;
@@ -23,6 +24,7 @@ use crate::nginx::request::{OutOfMemory, Request};
 use crate::parameters::Parameters;
 use crate::request_header::RequestHeader;
 use crate::source::Source;
+use crate::way::Way;
 use crate::worker::Nginx;
 
 /// What a request brings to the exchange besides its token.
@@ -51,6 +53,9 @@ impl<'e> Values<'e> {
             let value = actor.token_type.as_bytes();
             parameters.push(Parameter { name: ACTOR_TOKEN_TYPE, value });
         }
+        if let Way::Mint(minter) = &exchange.way {
+            minter.evaluate(request, &mut parameters)?;
+        }
         for parameter in exchange.parameters.iter() {
             if let Some(value) = parameter.evaluate(request)? {
                 parameters.push(Parameter { name: &parameter.name, value });
@@ -78,7 +83,7 @@ impl<'e> Values<'e> {
 
     /// The name of what is asked for; `needed` are the results of other exchanges that it is made of.
     pub(crate) fn key(&self, exchange: &Exchange, token: &[u8], needed: &Needed<'_>) -> CacheKey {
-        let key = &exchange.callee.key;
+        let key = exchange.way.key();
         let counts = |(header, value): &(&'e RequestHeader, &'e [u8])| {
             header.is_in_key.then_some(Parameter { name: header.name.as_str(), value })
         };
@@ -105,11 +110,10 @@ impl<'e> Values<'e> {
     /// It is something else.
     pub(crate) fn check_subject(
         &self,
-        exchange: &Exchange,
+        callee: &Callee,
         source: &[u8],
         target: &[u8],
     ) -> Result<(), Failure> {
-        let callee = &exchange.callee;
         callee.expect.check_subject(&callee.profile, target, &self.subject(source), &self.names)
     }
 
@@ -126,25 +130,50 @@ fn with_values<'v>(all: &[Parameter<'v>], values: &'v [Cow<'_, [u8]>]) -> Vec<Pa
 /// The parameters that an actor token is.
 const OF_ACTOR: usize = 2;
 
-/// Takes the token from the cache, or joins a call, or starts one.
+/// What a request wants of its exchange.
+pub(crate) struct Wanted<'w> {
+    /// The source token, decoded.
+    pub(crate) token: &'w SharedSecret,
+    /// What another exchange has brought for the client authentication.
+    pub(crate) assertion: Option<&'w Secret>,
+    pub(crate) key: CacheKey,
+    /// For how many milliseconds the request waits.
+    pub(crate) time: u64,
+}
+
+/// Takes the token from the cache; else makes it, joins a call for it, or starts one.
 ///
 /// # Errors
 /// There is no token to ask for, or the source fails the `check`, which is told how to look whether it
-/// is bound to a key. `assertion` is what another exchange has brought for the client authentication,
-/// `time` for how long the request waits, in milliseconds.
+/// is bound to a key.
 pub(crate) fn start(
     exchange: &Exchange,
-    token: &SharedSecret,
     values: &Values<'_>,
-    assertion: Option<&Secret>,
-    key: CacheKey,
-    time: u64,
+    wanted: &Wanted<'_>,
     check: impl Fn(&dyn Fn() -> bool) -> Result<(), Failure>,
 ) -> Result<Lookup<Nginx>, Failure> {
-    let missing = |reason| Err(Failure::new(FailureKind::MissingToken, reason));
+    let Wanted { token, key, .. } = *wanted;
     if exchange.has_source() && token.expose().is_empty() {
-        return missing("no source token");
+        return Err(Failure::new(FailureKind::MissingToken, "no source token"));
     }
+    match &exchange.way {
+        Way::Call(callee) => call(exchange, callee, values, wanted, check),
+        Way::Mint(minter) => {
+            let cache = exchange.cache.as_ref();
+            minter.take_or_make(cache, key, token, &values.parameters).map(Lookup::Hit)
+        }
+    }
+}
+
+fn call(
+    exchange: &Exchange,
+    callee: &Rc<Callee>,
+    values: &Values<'_>,
+    wanted: &Wanted<'_>,
+    check: impl Fn(&dyn Fn() -> bool) -> Result<(), Failure>,
+) -> Result<Lookup<Nginx>, Failure> {
+    let Wanted { token, assertion, key, time } = *wanted;
+    let missing = |reason| Err(Failure::new(FailureKind::MissingToken, reason));
     if values.names.username.is_some_and(<[u8]>::is_empty) {
         return missing("no user is named whose password the source token could be");
     }
@@ -162,7 +191,7 @@ pub(crate) fn start(
     let check = |unbound: bool| check(&|| !unbound && is_bound());
     // A source that fails the check asks for nothing.
     let ask = || Ask {
-        callee: exchange.callee.clone(),
+        callee: callee.clone(),
         token: token.clone(),
         parameters: Parameters::new(&exchange.parameters, &values.parameters),
         headers: values.headers.iter().map(|(header, value)| Header::new(header, value)).collect(),
@@ -177,5 +206,5 @@ pub(crate) fn start(
         check(false)?;
         return Ok(Lookup::Waits(Waiting::alone(ask())));
     };
-    flights::lookup(cache, key, &exchange.callee.life, check, ask)
+    flights::lookup(cache, key, &callee.life, check, ask)
 }

@@ -17,7 +17,6 @@ use sts_flight::flights::Lookup;
 use sts_flight::granted::Granted;
 use sts_flight::waiting::Waiting;
 
-use crate::callee::Callee;
 use crate::carry::accept::{self, Taken};
 use crate::carry::{form, pass};
 use crate::chain::VisitId;
@@ -33,7 +32,8 @@ use crate::refusal;
 use crate::report;
 use crate::served::Served;
 use crate::source::Source;
-use crate::values::{self, Values};
+use crate::values::{self, Values, Wanted};
+use crate::way::Way;
 use crate::worker::{Nginx, Waited};
 
 struct Visit<'v> {
@@ -113,8 +113,8 @@ impl Visit<'_> {
         }
         let check = |is_bound: &dyn Fn() -> bool| check_bound(exchange, &source, is_bound);
         let started = token.and_then(|token| {
-            let time = self.time_for(exchange)?;
-            values::start(exchange, &token, &values, needed.assertion(), key, time, check)
+            let (assertion, time) = (needed.assertion(), self.time_for(exchange)?);
+            values::start(exchange, &values, &Wanted { token: &token, assertion, key, time }, check)
         });
         match started {
             Ok(Lookup::Waits(waiting)) => self.wait(waiting, source, key, None),
@@ -207,13 +207,13 @@ impl Visit<'_> {
         outcome: Outcome,
         took: u64,
     ) -> Result<Next, OutOfMemory> {
-        self.end_by(&self.exchange.callee, source, key, outcome, took)
+        self.end_by(&self.exchange.way, source, key, outcome, took)
     }
 
     /// [`Self::end`], where the failure is that of a call to this one.
     fn end_by(
         &self,
-        callee: &Callee,
+        way: &Way,
         source: Source,
         key: CacheKey,
         outcome: Outcome,
@@ -232,7 +232,7 @@ impl Visit<'_> {
         let granted = context.ended(number).and_then(|ended| context.granted(ended));
         pass::apply(request, course, &exchange.carrier, granted)?;
         let Some(failure) = failure else { return Ok(Next::GoOn) };
-        report::failure(request, callee, &failure, took);
+        report::failure(request, way, &failure, took);
         if !matches!(verdict, Verdict::Refused(_)) {
             return Ok(Next::GoOn);
         }
@@ -296,7 +296,9 @@ fn check_expected(
     granted: &Granted,
     evaluate: impl for<'f> FnOnce(&'f mut dyn FnMut() -> Result<(), Failure>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let expect = &exchange.callee.expect;
+    // What the gateway makes itself is as it was asked for.
+    let Way::Call(callee) = &exchange.way else { return Ok(()) };
+    let expect = &callee.expect;
     expect.judge(granted.findings)?;
     if !expect.needs_subject(granted.findings) {
         return Ok(());
@@ -306,7 +308,7 @@ fn check_expected(
         let values = Values::of(request, exchange, source).map_err(|OutOfMemory| {
             Failure::new(FailureKind::BadAnswer, "no memory for the values of the request")
         })?;
-        values.check_subject(exchange, token.expose(), granted.token.issued().expose())
+        values.check_subject(callee, token.expose(), granted.token.issued().expose())
     })
 }
 
@@ -316,7 +318,9 @@ fn check_bound(
     source: &Source,
     is_bound: &dyn Fn() -> bool,
 ) -> Result<(), Failure> {
-    let allowed = exchange.bound_tokens == BoundTokens::Allow || !exchange.has_source();
+    // Claims are no token of the client.
+    let is_token = exchange.has_source() && matches!(exchange.way, Way::Call(_));
+    let allowed = exchange.bound_tokens == BoundTokens::Allow || !is_token;
     if allowed || !(source.with_dpop || is_bound()) {
         return Ok(());
     }

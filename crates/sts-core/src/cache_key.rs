@@ -7,6 +7,7 @@ use openssl::sha::Sha256;
 
 use crate::fields::{BLOCK, Fields};
 use crate::message::{Names, Parameter, Subject};
+use crate::mint;
 use crate::profile::{Profile, Protocol};
 use crate::source_tag::TagKey;
 
@@ -53,11 +54,24 @@ impl ExchangeKey {
         }
         fields.push(contact);
         fields.push(cache);
-        let digest = fields.finish();
+        Self::with_digest(fields.finish(), protocol.has_source())
+    }
+
+    /// The same for tokens that the gateway makes itself.
+    pub fn of_minting(minting: &mint::Identity<'_>, cache: &[u8; 32]) -> Self {
+        let mut fields = Fields::new(LAYOUT);
+        // The name of no protocol that is spoken.
+        fields.push(mint::NAME.as_bytes());
+        minting.identify(&mut fields);
+        fields.push(cache);
+        Self::with_digest(fields.finish(), minting.has_source)
+    }
+
+    fn with_digest(digest: [u8; 32], has_source: bool) -> Self {
         let mut begun = Sha256::new();
         begun.update(&digest);
         begun.update(&[0; BLOCK - 32]);
-        Self { digest, begun, has_source: protocol.has_source() }
+        Self { digest, begun, has_source }
     }
 
     /// The digest itself: all entries of the exchange are found by it.

@@ -3,7 +3,7 @@
 mod addressee;
 mod assertion;
 mod basic;
-mod credential;
+pub(crate) mod credential;
 mod error;
 mod identity;
 mod key_pair;

@@ -4,6 +4,7 @@ mod algorithm;
 mod error;
 mod jwk;
 mod pem;
+mod public;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,6 +18,7 @@ use serde_json::{Map, Value};
 pub use algorithm::Algorithm;
 pub use error::{KeyError, SigningError};
 pub(crate) use pem::private_key;
+pub use public::{PublicKey, set};
 
 use crate::secret::Secret;
 
@@ -38,22 +40,70 @@ struct Labels {
     thumbprint: Option<String>,
 }
 
+/// A key as it was read.
+struct Imported {
+    key: PKey<Private>,
+    /// What it can be used with; the first where nothing else is said.
+    able: &'static [Algorithm],
+    /// What it says itself that it is used with.
+    said: Option<Algorithm>,
+    labels: Labels,
+}
+
+/// Whether a secret is taken in the place of a key pair.
+#[derive(Clone, Copy)]
+enum Secrets {
+    Refused,
+    Taken,
+}
+
 impl SigningKey {
     /// Reads a private key: a JWK (RFC 7517), or PEM with the key and perhaps its certificate.
     ///
     /// # Errors
     /// It is no such key, or not one to sign with. The error never shows any of it.
     pub fn import(text: &Secret) -> Result<Self, KeyError> {
+        Self::import_for(text, None, Secrets::Refused)
+    }
+
+    /// Reads a key that tokens are minted with: a private one, or a secret in a JWK. `wanted` is what the
+    /// configuration says that it is used with. A key pair without a `kid` is called by its thumbprint
+    /// (RFC 7638).
+    ///
+    /// # Errors
+    /// As [`Self::import`], or the key cannot be used with what is wanted, or says something else.
+    pub fn import_for_minting(text: &Secret, wanted: Option<Algorithm>) -> Result<Self, KeyError> {
+        let key = Self::import_for(text, wanted, Secrets::Taken)?;
+        let Self { key, algorithm, mut labels, header: _ } = key;
+        if labels.id.is_none() {
+            labels.id = public::thumbprint(&key, algorithm);
+        }
+        Ok(Self::new(key, algorithm, labels))
+    }
+
+    /// What those need that verify its signatures; `None` where that is the secret itself.
+    pub fn public(&self) -> Option<PublicKey> {
+        PublicKey::of(&self.key, self.algorithm, self.labels.id.as_deref())
+    }
+
+    fn import_for(
+        text: &Secret,
+        wanted: Option<Algorithm>,
+        secrets: Secrets,
+    ) -> Result<Self, KeyError> {
         let imported = if text.expose().trim_ascii_start().starts_with(b"{") {
-            jwk::import(text.expose())
+            jwk::import(text.expose(), secrets)
         } else {
             pem::import(text.expose())
         };
         // NGINX complains of errors that it finds left behind.
         drop(ErrorStack::get());
-        let (key, algorithm, labels) = imported?;
+        let Imported { key, able, said, labels } = imported?;
+        let algorithm = choose(able, said, wanted)?;
         let key = Self::new(key, algorithm, labels);
-        key.prove_itself()?;
+        if !algorithm.is_symmetric() {
+            key.prove_itself()?;
+        }
         Ok(key)
     }
 
@@ -171,6 +221,24 @@ impl Labels {
             insert("x5t#S256", thumbprint);
         }
         URL_SAFE_NO_PAD.encode(Value::Object(header).to_string())
+    }
+}
+
+/// The algorithm that a key is used with.
+fn choose(
+    able: &'static [Algorithm],
+    said: Option<Algorithm>,
+    wanted: Option<Algorithm>,
+) -> Result<Algorithm, KeyError> {
+    match (said, wanted) {
+        (Some(said), Some(wanted)) if said != wanted => {
+            Err(KeyError::Contradiction { said, wanted })
+        }
+        (_, Some(wanted)) if !able.contains(&wanted) => Err(KeyError::Unable { wanted, able }),
+        (said, wanted) => {
+            let first = able.first().copied();
+            said.or(wanted).or(first).ok_or(KeyError::Algorithm { allowed: able })
+        }
     }
 }
 

@@ -15,6 +15,7 @@
 //! | [`wstrust`] | WS-Trust over SOAP |
 //! | [`options`] | the form-encoded option strings of directives |
 //! | [`jose`] | keys, and the signatures made with them |
+//! | [`mint`] | tokens that the gateway makes itself |
 //! | [`issued`] | what an STS issued |
 //! | [`error`] | why an exchange failed, and which side is at fault |
 //! | [`known`] | secrets that an STS may repeat |
@@ -60,6 +61,7 @@ pub mod known;
 pub mod life;
 pub mod message;
 pub mod metadata;
+pub mod mint;
 pub mod now;
 pub mod oauth;
 pub mod options;

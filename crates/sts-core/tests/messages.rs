@@ -154,6 +154,7 @@ fn keys() {
         KeyError::Certificate,
         KeyError::CertificatePem,
         KeyError::CertificateMismatch,
+        KeyError::Contradiction { said: Algorithm::Ps256, wanted: Algorithm::Rs256 },
         KeyError::Curve,
         KeyError::Encrypted,
         KeyError::Inconsistent,
@@ -165,8 +166,10 @@ fn keys() {
         KeyError::Refused,
         KeyError::Set,
         KeyError::Short,
+        KeyError::ShortSecret,
         KeyError::Symmetric,
         KeyError::Type,
+        KeyError::Unable { wanted: Algorithm::Es256, able: allowed },
         KeyError::Use { member: "use" },
     ] {
         let credential = CredentialError::from(error);

@@ -16,6 +16,7 @@
 //! | [`flight`] | the call for a key, and the requests of this worker that wait for it |
 //! | [`flights`] | all of a worker, and how a request comes to one |
 //! | [`waiting`] | a request that waits |
+//! | [`made`] | what is made at once, and needs no call |
 //! | [`token`] | a token, and what is known of it |
 //! | [`granted`] | a token that a request may use |
 //! | [`failed`] | a call that ended without a token |
@@ -32,6 +33,7 @@ pub mod granted;
 mod heartbeat;
 pub mod host;
 pub mod lease;
+pub mod made;
 mod rush;
 pub mod token;
 pub mod waiting;

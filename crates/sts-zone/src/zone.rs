@@ -129,7 +129,7 @@ impl<'a> Zone<'a> {
         value: &Value<'_>,
         capacity: Capacity,
     ) -> bool {
-        self.end_with(key, call, value, capacity, Waiting::Look)
+        self.end_with(key, call, value, capacity, Some(Waiting::Look))
     }
 
     /// Ends a call with a value that is kept for others than those that wait for it, which it is too
@@ -142,7 +142,31 @@ impl<'a> Zone<'a> {
         value: &Value<'_>,
         capacity: Capacity,
     ) -> bool {
-        self.end_with(key, call, value, capacity, Waiting::Part)
+        self.end_with(key, call, value, capacity, Some(Waiting::Part))
+    }
+
+    /// The number of a value that is made now, without a call that others could wait for: it is
+    /// [kept](Self::keep) under it. `None` when nothing can be kept.
+    pub fn begin(&mut self) -> Option<u64> {
+        let begun = self.change(|region| {
+            let number = region.at(header::SEQUENCE).wrapping_add(1);
+            region.set(header::SEQUENCE, number);
+            Ok(number)
+        });
+        self.or_empty(begun)
+    }
+
+    /// Keeps a value that was made since [`begin`](Self::begin) gave the number. Calls for its key go on.
+    /// Returns whether it is kept: not when it is too large, not when a purge came in between, and not
+    /// when there is one that was asked for later.
+    pub fn keep(
+        &mut self,
+        key: &Digest,
+        number: u64,
+        value: &Value<'_>,
+        capacity: Capacity,
+    ) -> bool {
+        self.end_with(key, number, value, capacity, None)
     }
 
     /// Whether a value of this many bytes is not too large to be kept.
@@ -156,14 +180,16 @@ impl<'a> Zone<'a> {
         call: u64,
         value: &Value<'_>,
         capacity: Capacity,
-        waiting: Waiting,
+        waiting: Option<Waiting>,
     ) -> bool {
         let length = value.bytes.len();
         let units = entry::units(length);
         let now = self.now;
         let expires = value.sent.saturating_add(value.life);
         if !self.can_keep(length, capacity) || expires <= now {
-            self.share_nothing(key, call);
+            if waiting.is_some() {
+                self.share_nothing(key, call);
+            }
             return false;
         }
         let words = words_of(key);
@@ -176,7 +202,8 @@ impl<'a> Zone<'a> {
             value: value.bytes,
         };
         let kept = self.change(|region| {
-            if let Some(at) = region.find(&words, Kind::Node)?
+            if let Some(waiting) = waiting
+                && let Some(at) = region.find(&words, Kind::Node)?
                 && node::sequence(region.unit(at)?) == call
             {
                 match waiting {

@@ -38,7 +38,8 @@ impl Asked {
     /// Settings contradict each other.
     pub(super) fn of(settings: &Settings) -> Result<Option<Self>, Problem> {
         Ok(Some(match settings.kind {
-            None | Some(Kind::Disabled) => return Ok(None),
+            // What the gateway makes itself it asks of no STS.
+            None | Some(Kind::Disabled | Kind::Jwt) => return Ok(None),
             Some(Kind::OAuth(grant)) => {
                 let asked = Self::of_grant(grant, settings)?;
                 if grant.source == Source::Password {

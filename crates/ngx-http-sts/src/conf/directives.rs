@@ -8,6 +8,7 @@ use sts_core::encoding::Encoding;
 use sts_core::endpoint::{Endpoint, HostField};
 use sts_core::expect::Expect;
 use sts_core::issued::TokenTypes;
+use sts_core::mint::TokenKind;
 use sts_core::oauth::{client_credentials, password, token_exchange};
 use sts_core::options::{Template, has_variable};
 use sts_core::secret::Secret;
@@ -28,7 +29,9 @@ use crate::conf::error_status;
 use crate::conf::exchange_directive;
 use crate::conf::grant::{AnyAuth, Username};
 use crate::conf::issuer;
+use crate::conf::jwt;
 use crate::conf::kind::Kind;
+use crate::conf::name;
 use crate::conf::outgoing_proxy;
 use crate::conf::parameter;
 use crate::conf::policy::BoundTokens;
@@ -42,7 +45,7 @@ use crate::nginx::module::Levels;
 use crate::nginx::tls::Protocols;
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 71] = [
+pub(crate) static DIRECTIVES: [Directive; 82] = [
     directive(c"STSExchange", (2, 4), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::words()))
@@ -181,6 +184,36 @@ pub(crate) static DIRECTIVES: [Directive; 71] = [
     })
     .key_of(Kind::WsTrust, "wstrust_claims")
     .with_variables(),
+    directive(c"STSJWTKeyFile", (1, 2), jwt::key_file).key_of(Kind::Jwt, "jwt_key_file"),
+    directive(c"STSJWTAlgorithm", (1, 1), |b, a| {
+        once(&mut b.settings.jwt.algorithm, argument::word(first(a), &jwt::algorithms()))
+    })
+    .key_of(Kind::Jwt, "alg"),
+    directive(c"STSJWTIssuer", (1, 1), |b, a| {
+        let issuer = jwt::value(b, first(a))?;
+        once(&mut b.settings.jwt.issuer, Ok(issuer))
+    })
+    .key_of(Kind::Jwt, "iss"),
+    directive(c"STSJWTSubject", (1, 1), |b, a| {
+        let subject = jwt::value(b, first(a))?;
+        once(&mut b.settings.jwt.subject, Ok(subject))
+    })
+    .key_of(Kind::Jwt, "sub"),
+    directive(c"STSJWTAudience", (1, 1), jwt::audience).key_of(Kind::Jwt, "aud"),
+    directive(c"STSJWTLifetime", (1, 2), |b, a| {
+        once(&mut b.settings.jwt.lifetime, jwt::lifetime(a))
+    })
+    .key_of(Kind::Jwt, "jwt_lifetime"),
+    directive(c"STSJWTClaim", (2, 3), jwt::claim),
+    directive(c"STSJWTFilter", (1, 1), |b, a| {
+        once(&mut b.settings.jwt.filter, text(a).map(Rc::from))
+    }),
+    directive(c"STSJWTType", (1, 1), |b, a| {
+        once(&mut b.settings.jwt.kind, argument::word(first(a), &TokenKind::WORDS))
+    })
+    .key_of(Kind::Jwt, "jwt_type"),
+    directive(c"STSName", (1, 1), |b, a| once(&mut b.settings.name, name::parse(first(a))))
+        .key("name"),
     directive(c"STSRequestParameter", (1, 2), request_parameter).of_exchange(),
     directive(c"STSActorToken", (1, 3), actor_token::set)
         .key_of(Kind::OAuth(&token_exchange::GRANT), "actor_token")
@@ -287,10 +320,15 @@ pub(crate) static DIRECTIVES: [Directive; 71] = [
             if b.settings.purge {
                 return Err(Refusal::Duplicate);
             }
+            if b.settings.jwks.is_some() {
+                let problem = "\"STSJWKS\" answers the location already: give each its own";
+                return Err(Problem::from(problem).into());
+            }
             b.settings.purge = true;
             Ok(())
         })
     },
+    Directive { levels: Levels::Location, ..directive(c"STSJWKS", (1, 7), jwt::published) },
     directive(c"STSCryptoPassphrase", (1, 1), |b, a| {
         let passphrase = passphrase(a).map(|text| Rc::new(Secret::new(text)));
         once(&mut b.settings.crypto_passphrase, passphrase)

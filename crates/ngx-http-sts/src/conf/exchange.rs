@@ -29,6 +29,7 @@ use crate::conf::error_status::ErrorStatuses;
 use crate::conf::grant::Username;
 use crate::conf::kind::Kind;
 use crate::conf::main::MainConf;
+use crate::conf::minting::{self, MintIdentity};
 use crate::conf::outgoing_proxy;
 use crate::conf::place::Fault;
 use crate::conf::policy::{BoundTokens, Challenge, OnFailure};
@@ -44,15 +45,16 @@ use crate::nginx::tls::{Protocols, TlsSettings};
 use crate::origin::Retries;
 use crate::parameters::Parameter;
 use crate::request_header::RequestHeader;
+use crate::way::Way;
 
 /// Milliseconds that a call may take in all.
-const TIMEOUT: u64 = 20_000;
+pub(super) const TIMEOUT: u64 = 20_000;
 
 /// Seconds that no token is kept for longer.
-const CACHE_EXPIRES_IN: u64 = 300;
+pub(super) const CACHE_EXPIRES_IN: u64 = 300;
 
 /// Milliseconds taken off each expiry.
-const EXPIRY_LEEWAY: u64 = 15_000;
+pub(super) const EXPIRY_LEEWAY: u64 = 15_000;
 
 /// Milliseconds after which the metadata of an issuer are asked for anew.
 const ISSUER_REFRESH: u64 = 60 * 60 * 1000;
@@ -63,7 +65,8 @@ const MAX_RESPONSE: usize = 256 * 1024;
 /// A usable exchange.
 pub(crate) struct Exchange {
     pub(crate) id: ExchangeId,
-    pub(crate) callee: Rc<Callee>,
+    /// Who makes its tokens.
+    pub(crate) way: Way,
     pub(crate) carrier: Rc<Carrier>,
     pub(crate) parameters: Rc<Vec<Parameter>>,
     /// Headers of the calls.
@@ -90,9 +93,9 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// Whether it exchanges a token of the client.
+    /// Whether something of the request is made a token of.
     pub(crate) fn has_source(&self) -> bool {
-        self.callee.profile.protocol.has_source()
+        self.way.has_source()
     }
 
     /// The status that a request is answered with when it is refused.
@@ -119,7 +122,14 @@ pub(crate) struct ExchangeId(usize);
 
 /// What makes exchanges differ.
 #[derive(PartialEq, Eq)]
-pub(crate) struct Identity {
+pub(crate) enum Identity {
+    Call(Box<CallIdentity>),
+    Mint(MintIdentity),
+}
+
+/// Those that call an STS.
+#[derive(PartialEq, Eq)]
+pub(crate) struct CallIdentity {
     protocol: Protocol,
     endpoint: Endpoint,
     auth: ClientAuth,
@@ -166,6 +176,12 @@ impl LocationConf {
             let name = settings.cache.as_deref().unwrap_or(cache::DEFAULT_NAME);
             self.purges = Some(main.caches.named(conf, name, None)?);
             // A purge needs no token.
+            return Ok(());
+        }
+        if let Some(names) = &self.written.settings.jwks {
+            let place = settings.places.of("STSJWKS");
+            self.publishes = Some(main.publications.wants(names, place));
+            // Keys are for all.
             return Ok(());
         }
         let block = conf.block();
@@ -238,6 +254,9 @@ fn build(
     main: &mut MainConf,
     settings: &Settings,
 ) -> Result<Option<Exchange>, Fault> {
+    if settings.kind == Some(Kind::Jwt) {
+        return minting::build(conf, main, settings).map(Some);
+    }
     let Some(asked) = Asked::of(settings)? else { return Ok(None) };
     let kind = asked.protocol.name();
     let missing = |what: &str| format!("an exchange of type \"{kind}\" needs \"{what}\"");
@@ -272,13 +291,7 @@ fn build(
     if has_request_parameters {
         check_parameters(&profile, &parameters)?;
     }
-    if settings.actor_token.is_some() && !profile.protocol.takes_actor() {
-        return Err(Problem::from(format!(
-            "\"STSActorToken\" has no place in an exchange of type \"{kind}\", and would have no effect: \
-             it is for the type \"otx\"; write it in the locations of that type"
-        ))
-        .into());
-    }
+    check_actor(settings, kind, profile.protocol.takes_actor())?;
     if let Some(actor) = &carrier.actor {
         actor.check(&parameters, &carrier)?;
     }
@@ -348,7 +361,7 @@ fn build(
     let header_template = |RequestHeader { name, text, is_in_key: _ }: &RequestHeader| {
         (name.clone(), text.template.clone())
     };
-    let identity = Identity {
+    let identity = CallIdentity {
         protocol: profile.protocol.clone(),
         endpoint,
         auth: profile.auth.clone(),
@@ -362,7 +375,7 @@ fn build(
         source_encoding: carrier.source_encoding,
         needs: settings.depends_on.clone().map(|names| (conf.server_id(), names)),
     };
-    let (id, is_new) = main.identify(identity);
+    let (id, is_new) = main.identify(Identity::Call(Box::new(identity)));
     if is_new {
         let at_auth = conf.at(auth_place.as_ref());
         let proxy = proxy.as_ref().map(|proxy| &proxy.endpoint);
@@ -423,44 +436,83 @@ fn build(
     let history = main.histories.of(conf, name_of(&key, parts.chain(actor).chain(headers)));
     let history =
         history.map_err(|_| Problem::from("the zone of what has succeeded cannot be made"))?;
-    let bypass = settings.bypass.clone().unwrap_or_default();
-    bypass.check(&conf.at(settings.places.of("STSBypass")), &carrier);
-    let on_error = settings.on_error.unwrap_or(OnFailure::Return);
+    let callee = Rc::new(Callee {
+        profile,
+        credential,
+        proxy_credential,
+        destination,
+        discovery,
+        limit,
+        key,
+        life,
+        token_types: carrier.token_types.clone(),
+        expect,
+        doubted: Cell::default(),
+        history,
+    });
+    let made = Made { id, way: Way::Call(callee), carrier, cache };
     Ok(Some(Exchange {
-        id: ExchangeId(id),
-        callee: Rc::new(Callee {
-            profile,
-            credential,
-            proxy_credential,
-            destination,
-            discovery,
-            limit,
-            key,
-            life,
-            token_types: carrier.token_types.clone(),
-            expect,
-            doubted: Cell::default(),
-            history,
-        }),
-        carrier,
         parameters,
         request_headers,
         // A fixed one is part of the profile.
         client_id: client_id.filter(|text| text.template.has_variables()),
         username,
-        phase: settings.phase.unwrap_or(Phase::PreContent),
-        after_body: settings.after_body.unwrap_or(false),
-        bypass,
-        on_error,
-        on_missing: settings.on_missing.unwrap_or(on_error),
-        error_status: settings.error_status.clone().unwrap_or_default(),
-        bound_tokens: settings.bound_tokens.unwrap_or(BoundTokens::Refuse),
-        ignore_client_abort: settings.ignore_client_abort.unwrap_or(false),
-        challenge: settings.challenge.clone().unwrap_or_else(|| Rc::new(Challenge::On)),
-        cache,
-        chain: Slot::default(),
-        is_step: Cell::new(false),
+        ..made.exchange(conf, settings)
     }))
+}
+
+/// What the type of an exchange decides.
+pub(super) struct Made {
+    pub(super) id: usize,
+    pub(super) way: Way,
+    pub(super) carrier: Rc<Carrier>,
+    pub(super) cache: Option<Rc<Cache>>,
+}
+
+impl Made {
+    /// The exchange, with what is said of requests whatever its type is.
+    pub(super) fn exchange(self, conf: &Conf<'_>, settings: &Settings) -> Exchange {
+        let Self { id, way, carrier, cache } = self;
+        let bypass = settings.bypass.clone().unwrap_or_default();
+        bypass.check(&conf.at(settings.places.of("STSBypass")), &carrier);
+        let on_error = settings.on_error.unwrap_or(OnFailure::Return);
+        Exchange {
+            id: ExchangeId(id),
+            way,
+            carrier,
+            parameters: Rc::default(),
+            request_headers: Rc::default(),
+            client_id: None,
+            username: None,
+            phase: settings.phase.unwrap_or(Phase::PreContent),
+            after_body: settings.after_body.unwrap_or(false),
+            bypass,
+            on_error,
+            on_missing: settings.on_missing.unwrap_or(on_error),
+            error_status: settings.error_status.clone().unwrap_or_default(),
+            bound_tokens: settings.bound_tokens.unwrap_or(BoundTokens::Refuse),
+            ignore_client_abort: settings.ignore_client_abort.unwrap_or(false),
+            challenge: settings.challenge.clone().unwrap_or_else(|| Rc::new(Challenge::On)),
+            cache,
+            chain: Slot::default(),
+            is_step: Cell::new(false),
+        }
+    }
+}
+
+/// Whether what acts for a subject has a place in an exchange.
+pub(super) fn check_actor(
+    settings: &Settings,
+    kind: &str,
+    takes_actor: bool,
+) -> Result<(), Problem> {
+    if settings.actor_token.is_none() || takes_actor {
+        return Ok(());
+    }
+    Err(format!(
+        "\"STSActorToken\" has no place in an exchange of type \"{kind}\", and would have no effect: \
+         it is for the type \"otx\"; write it in the locations of that type"
+    ))
 }
 
 /// Checks the parameters one after the other, so that the line of the first wrong one is known.

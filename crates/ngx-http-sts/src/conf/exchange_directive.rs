@@ -1,24 +1,31 @@
 //! `STSExchange type endpoint [options] [jq expression]`: a whole exchange in one directive.
 
+use std::rc::Rc;
+
 use sts_core::client_auth::Method;
 use sts_core::endpoint::Endpoint;
 use sts_core::oauth::grant::{Grant, Source};
 use sts_core::options::{OptionError, Options, Template};
 use sts_core::parameters;
+use sts_core::secret::Secret;
 use sts_core::wstrust::endpoint_auth;
 
 use crate::conf::argument::{self, Problem};
 use crate::conf::directive::{Accepted, Block, Directive, Part, Refusal};
 use crate::conf::grant_options::{self, AUTH, CLIENT_ID, GrantReader, USERNAME, in_option};
 use crate::conf::issuer;
+use crate::conf::jwt::KeyPlace;
 use crate::conf::keys;
 use crate::conf::kind::Kind;
 use crate::conf::parameter;
 use crate::conf::settings::Settings;
+use crate::conf::text::Text;
 use crate::conf::written::Whole;
 
 const CACHE_NAME: &str = "cache.name";
 const PARAMS: &str = "params";
+const JQ_CACHE_NAME: &str = "jq.cache.name";
+const JWT_KEY_FILE: &str = "jwt_key_file";
 
 /// Parameters of the request that OAuth exchanges have by themselves: literal, and no form within a form.
 const ASKED_FOR: [&str; 5] =
@@ -47,20 +54,30 @@ pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
         *block.whole = Some(whole);
         return Ok(());
     }
-    let (endpoint, options) = match arguments {
-        [_, endpoint] => (endpoint, ""),
-        [_, endpoint, options] => (endpoint, *options),
-        // Claims, which are what an expression works on, are made by NGINX for one type only.
-        _ => return Err(Problem::from("this type takes no jq expression").into()),
+    let (endpoint, options, expression) = match arguments {
+        [_, endpoint] => (endpoint, "", None),
+        [_, endpoint, options] => (endpoint, *options, None),
+        [_, endpoint, options, expression] => (endpoint, *options, Some(*expression)),
+        _ => return Err(Problem::from("the arguments are: type endpoint [options]").into()),
     };
+    if expression.is_some() && kind != Kind::Jwt {
+        // Claims, which are what an expression works on, are made by NGINX for one type only.
+        return Err(Problem::from("this type takes no jq expression").into());
+    }
     let with_variables: Vec<_> = WITH_VARIABLES.into_iter().chain(keys::with_variables()).collect();
     let options = Options::parse_with_lists(options, &with_variables, parameters::may_repeat);
     let options = options.map_err(|error| error.to_string())?;
-    let endpoint = endpoint_or_issuer(endpoint, &options)?;
     let mut reader = Reader { block, whole, options, allowed: vec![AUTH] };
     match kind {
-        Kind::WsTrust => reader.wstrust(endpoint)?,
-        Kind::OAuth(grant) => reader.grant(grant, endpoint)?,
+        Kind::WsTrust => {
+            let endpoint = endpoint_or_issuer(endpoint, &reader.options)?;
+            reader.wstrust(endpoint)?;
+        }
+        Kind::OAuth(grant) => {
+            let endpoint = endpoint_or_issuer(endpoint, &reader.options)?;
+            reader.grant(grant, endpoint)?;
+        }
+        Kind::Jwt => reader.jwt(endpoint, expression)?,
         Kind::Disabled => {}
     }
     reader.keys(kind)?;
@@ -118,6 +135,55 @@ impl Reader<'_, '_> {
         let settings = reader.read(grant.source, endpoint)?;
         self.parameters(grant.source)?;
         *self.whole.settings.grants.own(grant) = settings;
+        Ok(())
+    }
+
+    /// What minting has for itself. In the place of the endpoint there is a key.
+    fn jwt(&mut self, key: &str, expression: Option<&str>) -> Accepted {
+        let method = self.options.take_text(AUTH).map_err(|error| error.to_string())?;
+        if method.is_some_and(|method| method != Method::None.name()) {
+            return Err(in_option(AUTH, "no STS is called, so only \"none\" is allowed").into());
+        }
+        if self.options.contains(issuer::KEY) {
+            let problem = "no STS is called; the issuer of the tokens is the option \"iss\"";
+            return Err(in_option(issuer::KEY, problem).into());
+        }
+        match (key, self.options.contains(JWT_KEY_FILE)) {
+            ("", true) => {}
+            ("", false) => {
+                return Err(Problem::from(format!(
+                    "the private key is missing: a JWK stands in the place of the endpoint, or '' with the \
+                     option \"{JWT_KEY_FILE}\""
+                ))
+                .into());
+            }
+            (_, true) => {
+                let problem = "the key is in the file: write '' in the place of the JWK";
+                return Err(in_option(JWT_KEY_FILE, problem).into());
+            }
+            (text, false) => {
+                let key = KeyPlace::Literal(Secret::new(text));
+                self.whole.settings.jwt.key = Some(Rc::new(key));
+            }
+        }
+        self.allowed.push(CLIENT_ID);
+        let template = self.options.take_template(CLIENT_ID).map_err(|error| error.to_string())?;
+        if let Some(template) = template {
+            let text = Text::compile(self.block.conf, template)?;
+            self.whole.settings.grants.any.client_id = Some(Rc::new(text));
+        }
+        // The C module keeps compiled expressions there.
+        self.allowed.push(JQ_CACHE_NAME);
+        self.options.take(JQ_CACHE_NAME);
+        if let Some(expression) = expression {
+            if self.block.settings.jwt.filter.is_some() {
+                return Err(Problem::from("\"STSJWTFilter\" has the jq expression already").into());
+            }
+            if expression.is_empty() {
+                return Err(Problem::from("the jq expression must not be empty").into());
+            }
+            self.whole.settings.jwt.filter = Some(expression.into());
+        }
         Ok(())
     }
 

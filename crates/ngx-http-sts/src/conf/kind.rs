@@ -1,5 +1,6 @@
 //! `STSType`: what an exchange speaks.
 
+use sts_core::mint;
 use sts_core::oauth;
 use sts_core::oauth::grant::Grant;
 
@@ -9,6 +10,7 @@ pub(crate) enum Kind {
     Disabled,
     OAuth(&'static Grant),
     WsTrust,
+    Jwt,
 }
 
 impl Kind {
@@ -18,13 +20,14 @@ impl Kind {
             Self::Disabled => "disabled",
             Self::OAuth(grant) => grant.name,
             Self::WsTrust => "wstrust",
+            Self::Jwt => mint::NAME,
         }
     }
 
     /// The words of `STSType` and `STSExchange`.
     pub(crate) fn words() -> Vec<(&'static str, Self)> {
         let grants = oauth::ALL.into_iter().map(Self::OAuth);
-        let kinds = [Self::WsTrust].into_iter().chain(grants).chain([Self::Disabled]);
+        let kinds = [Self::WsTrust].into_iter().chain(grants).chain([Self::Jwt, Self::Disabled]);
         kinds.map(|kind| (kind.word(), kind)).collect()
     }
 
@@ -38,6 +41,7 @@ impl Kind {
                 _ => "STS",
             },
             Self::WsTrust => "STSWSTrust",
+            Self::Jwt => "STSJWT",
             Self::Disabled => "STS",
         }
     }

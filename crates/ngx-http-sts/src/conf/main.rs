@@ -5,6 +5,7 @@ use crate::conf::chain::Chains;
 use crate::conf::error_pages::ErrorPages;
 use crate::conf::exchange::Identity;
 use crate::conf::place::{Fault, Files};
+use crate::conf::publications::Publications;
 use crate::conf::targets::Targets;
 use crate::conf::unmade::Unmade;
 use crate::credentials::Credentials;
@@ -28,6 +29,7 @@ pub(crate) struct MainConf {
     pub(crate) files: Files,
     pub(crate) unmade: Unmade,
     pub(crate) histories: Histories,
+    pub(crate) publications: Publications,
     exchanges: Vec<Identity>,
     accepts_tokens: bool,
     phases: Vec<Phase>,
@@ -68,6 +70,7 @@ impl MainConf {
     pub(crate) fn finish<R: Guard>(&self, conf: &Conf<'_>) -> Result<(), Fault> {
         self.unmade.check(conf)?;
         self.chains.finish()?;
+        self.publications.finish()?;
         self.targets.finish::<R>(conf)
     }
 

@@ -16,6 +16,7 @@ use crate::conf::carrier::{Accepted, Passed, Variables};
 use crate::conf::directive::Part;
 use crate::conf::error_status::ErrorStatuses;
 use crate::conf::grant::Grants;
+use crate::conf::jwt::JwtSettings;
 use crate::conf::kind::Kind;
 use crate::conf::place::Places;
 use crate::conf::policy::{BoundTokens, Challenge, OnFailure};
@@ -34,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) kind: Option<Kind>,
     pub(crate) grants: Grants,
     pub(crate) wstrust: WsTrustSettings,
+    pub(crate) jwt: JwtSettings,
     pub(crate) parameters: Option<Rc<Vec<Parameter>>>,
     pub(crate) actor_token: Option<Rc<ActorToken>>,
     pub(crate) request_headers: Option<Rc<Vec<RequestHeader>>>,
@@ -78,6 +80,10 @@ pub(crate) struct Settings {
     pub(crate) cache: Option<String>,
     /// `STSCachePurge`; not inherited: a location inside answers otherwise.
     pub(crate) purge: bool,
+    /// `STSJWKS`: the names of exchanges; not inherited either.
+    pub(crate) jwks: Option<Rc<Vec<String>>>,
+    /// What the exchange is called.
+    pub(crate) name: Option<String>,
     pub(crate) crypto_passphrase: Option<Rc<Secret>>,
     /// Seconds.
     pub(crate) cache_expires_in: Option<u64>,
@@ -108,6 +114,7 @@ impl Settings {
             kind,
             grants,
             wstrust,
+            jwt,
             parameters,
             actor_token,
             request_headers,
@@ -146,6 +153,8 @@ impl Settings {
             cache,
             // A location inside answers otherwise.
             purge: _,
+            jwks: _,
+            name,
             crypto_passphrase,
             cache_expires_in,
             expiry_leeway,
@@ -155,6 +164,7 @@ impl Settings {
         if with_exchange {
             self.places.inherit(places, Part::Exchange);
             inherit(&mut self.kind, kind);
+            inherit(&mut self.name, name);
             self.grants.inherit(grants);
             inherit(&mut self.parameters, parameters);
             inherit(&mut self.verify, verify);
@@ -162,6 +172,7 @@ impl Settings {
             inherit(&mut self.cache_expires_in, cache_expires_in);
         }
         self.places.inherit(places, Part::Common);
+        self.jwt.inherit(jwt);
         inherit(&mut self.actor_token, actor_token);
         inherit(&mut self.request_headers, request_headers);
         inherit(&mut self.variables, variables);

@@ -34,13 +34,14 @@ struct Suspect {
 }
 
 /// The directives without which there is no exchange but for the type, and how that is written.
-const ENDPOINTS: [(&str, &str); 6] = [
+const ENDPOINTS: [(&str, &str); 7] = [
     ("STSOTXEndpoint", "STSType otx"),
     ("STSROPCEndpoint", "STSType ropc"),
     ("STSROPC", "STSType ropc"),
     ("STSCCEndpoint", "STSType cc"),
     ("STSWSTrustEndpoint", "STSType wstrust"),
     ("STSEndpoint", "STSType"),
+    ("STSJWTKeyFile", "STSType jwt"),
 ];
 const SOURCES: [&str; 2] = ["STSVariables", "STSAcceptSourceTokenIn"];
 

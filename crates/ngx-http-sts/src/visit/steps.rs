@@ -15,19 +15,19 @@ use crate::nginx::phase::Next;
 use crate::nginx::request::OutOfMemory;
 use crate::nginx::timer;
 use crate::source::Source;
-use crate::values::{self, Values};
+use crate::values::{self, Values, Wanted};
 
 impl Visit<'_> {
     /// Milliseconds that are left for an exchange: its own time, within that of the location's exchange,
     /// which began with the first step.
     pub(super) fn time_for(&self, exchange: &Exchange) -> Result<u64, Failure> {
-        let own = exchange.callee.limit.timeout;
+        let own = exchange.way.timeout();
         if self.exchange.chain.steps().is_empty() {
             return Ok(own);
         }
         let now = timer::now();
         let began = self.course.chain_started.in_visit(self.request.visit(), now);
-        let all = self.exchange.callee.limit.timeout;
+        let all = self.exchange.way.timeout();
         match all.saturating_sub(now.saturating_sub(began)) {
             0 => Err(Failure::new(FailureKind::Timeout, format!("no answer within {all} ms"))),
             left => Ok(own.min(left)),
@@ -62,8 +62,8 @@ impl Visit<'_> {
         let key = values.key(inner, decoded, &needed);
         let check = |is_bound: &dyn Fn() -> bool| check_bound(inner, &source, is_bound);
         let started = token.and_then(|token| {
-            let time = self.time_for(inner)?;
-            values::start(inner, &token, &values, needed.assertion(), key, time, check)
+            let (assertion, time) = (needed.assertion(), self.time_for(inner)?);
+            values::start(inner, &values, &Wanted { token: &token, assertion, key, time }, check)
         });
         match started {
             Ok(Lookup::Waits(waiting)) => self.wait(waiting, source, key, Some(number)).map(Some),
@@ -110,6 +110,6 @@ impl Visit<'_> {
         self.strip()?;
         let failure = Failure { kind, reason, ..failure };
         // That of the exchange itself was not looked for: a result would be missing in it.
-        self.end_by(&inner.callee, source.clone(), key, Outcome::Failed(failure), took).map(Some)
+        self.end_by(&inner.way, source.clone(), key, Outcome::Failed(failure), took).map(Some)
     }
 }

@@ -13,7 +13,7 @@ use crate::now::UnixTime;
 use crate::secret::Secret;
 
 /// Where a credential is; clones share what was read from the file.
-pub(super) enum Slot<T> {
+pub(crate) enum Slot<T> {
     Fixed {
         value: Rc<T>,
         /// Of the secret as it was configured.
@@ -23,18 +23,18 @@ pub(super) enum Slot<T> {
 }
 
 /// A credential that is read from a file.
-pub(super) struct FileSlot<T> {
+pub(crate) struct FileSlot<T> {
     file: CredentialFile,
     value: RefCell<Option<Rc<T>>>,
 }
 
 impl<T> Slot<T> {
-    pub(super) fn fixed(value: T, digest: [u8; 32]) -> Self {
+    pub(crate) fn fixed(value: T, digest: [u8; 32]) -> Self {
         Self::Fixed { value: Rc::new(value), digest }
     }
 
     /// Has no value until one is set.
-    pub(super) fn of_file(path: PathBuf) -> Self {
+    pub(crate) fn of_file(path: PathBuf) -> Self {
         let file = CredentialFile {
             path,
             looked: Cell::default(),
@@ -46,7 +46,7 @@ impl<T> Slot<T> {
     }
 
     /// The credential as of now.
-    pub(super) fn value(&self) -> Result<Rc<T>, Failure> {
+    pub(crate) fn value(&self) -> Result<Rc<T>, Failure> {
         match self {
             Self::Fixed { value, .. } => Ok(value.clone()),
             Self::File(slot) => slot.value.borrow().clone().ok_or_else(|| {
@@ -57,13 +57,20 @@ impl<T> Slot<T> {
         }
     }
 
-    pub(super) fn set(&self, value: T) {
+    pub(crate) fn set(&self, value: T) {
         if let Self::File(slot) = self {
             slot.value.replace(Some(Rc::new(value)));
         }
     }
 
-    pub(super) fn file(&self) -> Option<&CredentialFile> {
+    /// Takes away what was set.
+    pub(crate) fn clear(&self) {
+        if let Self::File(slot) = self {
+            slot.value.replace(None);
+        }
+    }
+
+    pub(crate) fn file(&self) -> Option<&CredentialFile> {
         match self {
             Self::Fixed { .. } => None,
             Self::File(slot) => Some(&slot.file),
@@ -71,7 +78,7 @@ impl<T> Slot<T> {
     }
 
     /// All that makes it this credential: of a secret its digest, of a file its name.
-    pub(super) fn identify(&self, fields: &mut Fields) {
+    pub(crate) fn identify(&self, fields: &mut Fields) {
         match self {
             Self::Fixed { value: _, digest } => {
                 fields.push(b"inline");
@@ -97,7 +104,7 @@ impl<T> Clone for Slot<T> {
 }
 
 /// What is known of the file of a credential.
-pub(super) struct CredentialFile {
+pub(crate) struct CredentialFile {
     path: PathBuf,
     looked: Cell<Option<UnixTime>>,
     /// Digest of the content that is in use.
@@ -109,27 +116,33 @@ pub(super) struct CredentialFile {
 }
 
 impl CredentialFile {
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Whether nobody has looked in this second.
-    pub(super) fn is_due(&self, now: UnixTime) -> bool {
+    pub(crate) fn is_due(&self, now: UnixTime) -> bool {
         self.looked.replace(Some(now)) != Some(now)
     }
 
+    /// Forgets what was read: nothing is there, and that is no fault.
+    pub(crate) fn forget(&self) {
+        self.loaded.set(None);
+        self.problem.replace(None);
+    }
+
     /// What was wrong with the content that was read last.
-    pub(super) fn problem(&self) -> Option<CredentialError> {
+    pub(crate) fn problem(&self) -> Option<CredentialError> {
         self.problem.borrow().clone()
     }
 
     /// What is strange about the content that is in use, if it is a secret as it stands.
-    pub(super) fn remark(&self) -> Option<Remark> {
+    pub(crate) fn remark(&self) -> Option<Remark> {
         self.remark.get()
     }
 
     /// Takes what was read, and lets `load` put it to use if it is new.
-    pub(super) fn refresh(
+    pub(crate) fn refresh(
         &self,
         content: Result<Secret, CredentialError>,
         load: impl FnOnce(Secret) -> Result<(), CredentialError>,

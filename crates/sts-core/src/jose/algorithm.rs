@@ -8,6 +8,10 @@ use openssl::nid::Nid;
 pub enum Algorithm {
     /// HMAC with SHA-256.
     Hs256,
+    /// HMAC with SHA-384.
+    Hs384,
+    /// HMAC with SHA-512.
+    Hs512,
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     Rs256,
     /// RSASSA-PKCS1-v1_5 with SHA-384.
@@ -33,10 +37,35 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
+    /// Each of them.
+    pub const ALL: [Self; 14] = [
+        Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
+        Self::Ps256,
+        Self::Ps384,
+        Self::Ps512,
+        Self::Es256,
+        Self::Es384,
+        Self::Es512,
+        Self::EdDsa,
+        Self::Ed25519,
+        Self::Hs256,
+        Self::Hs384,
+        Self::Hs512,
+    ];
+
+    /// Whether the same secret signs and verifies.
+    pub(super) const fn is_symmetric(self) -> bool {
+        matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
+    }
+
     /// The value of `alg`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Hs256 => "HS256",
+            Self::Hs384 => "HS384",
+            Self::Hs512 => "HS512",
             Self::Rs256 => "RS256",
             Self::Rs384 => "RS384",
             Self::Rs512 => "RS512",
@@ -55,8 +84,8 @@ impl Algorithm {
     pub(super) fn digest(self) -> Option<MessageDigest> {
         match self {
             Self::Hs256 | Self::Rs256 | Self::Ps256 | Self::Es256 => Some(MessageDigest::sha256()),
-            Self::Rs384 | Self::Ps384 | Self::Es384 => Some(MessageDigest::sha384()),
-            Self::Rs512 | Self::Ps512 | Self::Es512 => Some(MessageDigest::sha512()),
+            Self::Hs384 | Self::Rs384 | Self::Ps384 | Self::Es384 => Some(MessageDigest::sha384()),
+            Self::Hs512 | Self::Rs512 | Self::Ps512 | Self::Es512 => Some(MessageDigest::sha512()),
             Self::EdDsa | Self::Ed25519 => None,
         }
     }
@@ -77,7 +106,20 @@ impl Algorithm {
     }
 }
 
-/// What an RSA key can do; the first unless its JWK says another.
+/// What a secret of so many bytes can do: a key has to be as long as the hash (RFC 7518, section 3.2).
+pub(super) const fn of_secret(length: usize) -> &'static [Algorithm] {
+    match length {
+        64.. => &[Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512],
+        48.. => &[Algorithm::Hs256, Algorithm::Hs384],
+        32.. => &[Algorithm::Hs256],
+        _ => &[],
+    }
+}
+
+/// What an RSA key for PSS alone can do.
+pub(super) const OF_RSA_PSS: &[Algorithm] = &[Algorithm::Ps256, Algorithm::Ps384, Algorithm::Ps512];
+
+/// What an RSA key can do; the first unless something says another.
 pub(super) const OF_RSA: &[Algorithm] = &[
     Algorithm::Rs256,
     Algorithm::Rs384,

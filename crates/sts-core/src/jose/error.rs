@@ -25,6 +25,18 @@ pub enum KeyError {
     /// A certificate of another key.
     #[error("its certificate is of another key")]
     CertificateMismatch,
+    /// It says something else of itself than the configuration does.
+    #[error(
+        "its \"alg\" is {}, and {} was asked for: leave one of them out, or let both say the same",
+        said.name(),
+        wanted.name()
+    )]
+    Contradiction {
+        /// What the key says.
+        said: Algorithm,
+        /// What the configuration says.
+        wanted: Algorithm,
+    },
     /// A curve that is not supported.
     #[error("its curve must be P-256, P-384, P-521 or Ed25519")]
     Curve,
@@ -64,12 +76,27 @@ pub enum KeyError {
     /// A key too short to be safe (RFC 7518, section 3.3).
     #[error("an RSA key must have {} bits or more", MIN_RSA_BITS)]
     Short,
+    /// A secret that is shorter than the shortest hash (RFC 7518, section 3.2).
+    #[error("a secret (\"kty\":\"oct\") must have 32 bytes or more")]
+    ShortSecret,
     /// A secret in the place of a key pair.
     #[error("a symmetric key (\"kty\":\"oct\") is for client_secret_jwt, as its client_secret")]
     Symmetric,
     /// A type that is not supported.
     #[error("its \"kty\" must be RSA, EC or OKP")]
     Type,
+    /// An algorithm of the configuration that a key of its type or size cannot be used with.
+    #[error(
+        "it cannot be used with {}: a key of its type and size can with {}",
+        wanted.name(),
+        names(able)
+    )]
+    Unable {
+        /// What the configuration says.
+        wanted: Algorithm,
+        /// What would fit.
+        able: &'static [Algorithm],
+    },
     /// A key that its owner made for something else.
     #[error("by its \"{member}\" it is not for signing")]
     Use {

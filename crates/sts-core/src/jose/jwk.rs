@@ -1,4 +1,4 @@
-//! JSON Web Keys (RFC 7517) for signing: RSA and elliptic curves (RFC 7518, section 6), Ed25519
+//! JSON Web Keys (RFC 7517) for signing: RSA, elliptic curves and secrets (RFC 7518, section 6), Ed25519
 //! (RFC 8037, section 2).
 
 use base64::Engine;
@@ -12,29 +12,30 @@ use openssl::x509::X509;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::algorithm::{Algorithm, CURVES, Curve, MIN_RSA_BITS, OF_ED25519, OF_RSA};
+use super::algorithm::{Algorithm, CURVES, Curve, MIN_RSA_BITS, OF_ED25519, OF_RSA, of_secret};
 use super::error::KeyError;
-use super::{Labels, thumbprint};
+use super::{Imported, Labels, Secrets, thumbprint};
 use crate::json::Member;
 use crate::secret::Secret;
 
-/// Reads a private key.
-pub(super) fn import(json: &[u8]) -> Result<(PKey<Private>, Algorithm, Labels), KeyError> {
+/// Reads a private key, or a secret where that is taken.
+pub(super) fn import(json: &[u8], secrets: Secrets) -> Result<Imported, KeyError> {
     let jwk: Jwk<'_> = serde_json::from_slice(json).map_err(|_| KeyError::NoKey)?;
     if jwk.keys.is_some() {
         return Err(KeyError::Set);
     }
     jwk.check_use()?;
-    let (key, algorithms) = match text("kty", jwk.kty.as_ref())? {
-        "RSA" => (jwk.rsa()?, OF_RSA),
-        "EC" => jwk.elliptic()?,
-        "OKP" => (jwk.edwards()?, OF_ED25519),
-        "oct" => return Err(KeyError::Symmetric),
+    let (key, able) = match (text("kty", jwk.kty.as_ref())?, secrets) {
+        ("RSA", _) => (jwk.rsa()?, OF_RSA),
+        ("EC", _) => jwk.elliptic()?,
+        ("OKP", _) => (jwk.edwards()?, OF_ED25519),
+        ("oct", Secrets::Refused) => return Err(KeyError::Symmetric),
+        ("oct", Secrets::Taken) => jwk.secret()?,
         _ => return Err(KeyError::Type),
     };
-    let algorithm = jwk.algorithm(algorithms)?;
+    let said = jwk.algorithm(able)?;
     let labels = jwk.labels(&key)?;
-    Ok((key, algorithm, labels))
+    Ok(Imported { key, able, said, labels })
 }
 
 /// The members of interest. `null` counts as absent.
@@ -62,6 +63,7 @@ struct Jwk<'a> {
     dq: Option<Member<'a>>,
     qi: Option<Member<'a>>,
     oth: Option<IgnoredAny>,
+    k: Option<Member<'a>>,
     keys: Option<IgnoredAny>,
 }
 
@@ -79,12 +81,22 @@ impl Jwk<'_> {
         }
     }
 
-    fn algorithm(&self, allowed: &'static [Algorithm]) -> Result<Algorithm, KeyError> {
-        let fits = |algorithm: &&Algorithm| match &self.alg {
-            Some(name) => name.as_text() == Some(algorithm.name()),
-            None => true,
-        };
-        allowed.iter().find(fits).copied().ok_or(KeyError::Algorithm { allowed })
+    /// What it says that it is used with; nothing, where it does not say.
+    fn algorithm(&self, allowed: &'static [Algorithm]) -> Result<Option<Algorithm>, KeyError> {
+        let Some(name) = &self.alg else { return Ok(None) };
+        let is_it = |algorithm: &&Algorithm| name.as_text() == Some(algorithm.name());
+        let known = allowed.iter().find(is_it).copied();
+        known.map(Some).ok_or(KeyError::Algorithm { allowed })
+    }
+
+    /// RFC 7518, section 6.4.
+    fn secret(&self) -> Result<(PKey<Private>, &'static [Algorithm]), KeyError> {
+        let secret = bytes("k", self.k.as_ref())?;
+        let able = of_secret(secret.len());
+        if able.is_empty() {
+            return Err(KeyError::ShortSecret);
+        }
+        Ok((PKey::hmac(secret.expose()).map_err(refused)?, able))
     }
 
     /// RFC 7518, section 6.3.

@@ -4,16 +4,16 @@ use memchr::memmem;
 use openssl::pkey::{Id, PKey, Private};
 use openssl::x509::X509;
 
-use super::algorithm::{Algorithm, CURVES, MIN_RSA_BITS};
+use super::algorithm::{Algorithm, CURVES, MIN_RSA_BITS, OF_ED25519, OF_RSA, OF_RSA_PSS};
 use super::error::KeyError;
-use super::{Labels, thumbprint};
+use super::{Imported, Labels, thumbprint};
 
 /// Reads a key; a certificate of it that stands beside it is what a header names.
-pub(super) fn import(pem: &[u8]) -> Result<(PKey<Private>, Algorithm, Labels), KeyError> {
+pub(super) fn import(pem: &[u8]) -> Result<Imported, KeyError> {
     let key = private_key(pem)?;
-    let algorithm = algorithm(&key)?;
+    let able = algorithms(&key)?;
     let labels = Labels { id: None, thumbprint: certificate(pem, &key)? };
-    Ok((key, algorithm, labels))
+    Ok(Imported { key, able, said: None, labels })
 }
 
 /// Reads a key for whatever use; a certificate may stand beside it.
@@ -30,19 +30,20 @@ pub(crate) fn private_key(pem: &[u8]) -> Result<PKey<Private>, KeyError> {
     PKey::private_key_from_pem_callback(pem, |_| Ok(0)).map_err(|_| KeyError::Refused)
 }
 
-fn algorithm(key: &PKey<Private>) -> Result<Algorithm, KeyError> {
+/// What a key can do; the first is what it does where nothing else is said.
+fn algorithms(key: &PKey<Private>) -> Result<&'static [Algorithm], KeyError> {
     match key.id() {
         Id::RSA | Id::RSA_PSS if key.bits() < MIN_RSA_BITS => Err(KeyError::Short),
-        Id::RSA => Ok(Algorithm::Rs256),
+        Id::RSA => Ok(OF_RSA),
         // RFC 8017, appendix A.2.3: such a key is for this padding only.
-        Id::RSA_PSS => Ok(Algorithm::Ps256),
+        Id::RSA_PSS => Ok(OF_RSA_PSS),
         Id::EC => {
             let key = key.ec_key().map_err(|_| KeyError::Refused)?;
             let nid = key.group().curve_name().ok_or(KeyError::Curve)?;
             let curve = CURVES.iter().find(|curve| curve.nid == nid).ok_or(KeyError::Curve)?;
-            curve.algorithms.first().copied().ok_or(KeyError::Curve)
+            Ok(curve.algorithms)
         }
-        Id::ED25519 => Ok(Algorithm::EdDsa),
+        Id::ED25519 => Ok(OF_ED25519),
         _ => Err(KeyError::Curve),
     }
 }

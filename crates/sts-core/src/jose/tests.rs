@@ -409,3 +409,82 @@ fn only_long_rsa_keys_are_slow() {
     assert_eq!(import(PKey::generate_ed25519().unwrap()).slow_bits(), None);
     assert_eq!(SigningKey::symmetric(&Secret::new("s")).unwrap().slow_bits(), None);
 }
+
+#[test]
+fn the_algorithm_is_chosen_by_key_and_configuration() {
+    use Algorithm as A;
+    let import = |jwk: &Value, wanted| {
+        let key = SigningKey::import_for_minting(&Secret::new(jwk.to_string()), wanted);
+        key.map(|key| key.algorithm())
+    };
+    let pss_only = changed(RSA, &json!({ "alg": "PS384" }));
+    let oct = |bytes: usize| json!({ "kty": "oct", "k": URL_SAFE_NO_PAD.encode(vec![7; bytes]) });
+    for (jwk, wanted, expected) in [
+        (jwk(RSA), None, Ok(A::Rs256)),
+        (jwk(RSA), Some(A::Ps512), Ok(A::Ps512)),
+        (pss_only.clone(), None, Ok(A::Ps384)),
+        (pss_only.clone(), Some(A::Ps384), Ok(A::Ps384)),
+        (
+            pss_only,
+            Some(A::Rs256),
+            Err(KeyError::Contradiction { said: A::Ps384, wanted: A::Rs256 }),
+        ),
+        (
+            jwk(RSA),
+            Some(A::Es256),
+            Err(KeyError::Unable { wanted: A::Es256, able: algorithm::OF_RSA }),
+        ),
+        (
+            jwk(RSA),
+            Some(A::Hs256),
+            Err(KeyError::Unable { wanted: A::Hs256, able: algorithm::OF_RSA }),
+        ),
+        (jwk(P256), None, Ok(A::Es256)),
+        (jwk(P521), Some(A::Es256), Err(KeyError::Unable { wanted: A::Es256, able: &[A::Es512] })),
+        (jwk(OKP), Some(A::Ed25519), Ok(A::Ed25519)),
+        (oct(31), None, Err(KeyError::ShortSecret)),
+        (oct(32), None, Ok(A::Hs256)),
+        (oct(32), Some(A::Hs384), Err(KeyError::Unable { wanted: A::Hs384, able: &[A::Hs256] })),
+        (oct(64), Some(A::Hs512), Ok(A::Hs512)),
+        (
+            oct(64),
+            Some(A::Rs256),
+            Err(KeyError::Unable { wanted: A::Rs256, able: algorithm::of_secret(64) }),
+        ),
+        (json!({ "kty": "oct" }), None, Err(KeyError::Missing { member: "k" })),
+    ] {
+        assert_eq!(import(&jwk, wanted), expected, "{wanted:?}");
+        assert!(ErrorStack::get().errors().is_empty(), "{wanted:?}");
+    }
+}
+
+#[test]
+fn every_algorithm_signs_what_openssl_verifies() {
+    use openssl::sign::Signer as OpenSsl;
+    for algorithm in [Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512] {
+        let jwk = json!({ "kty": "oct", "k": URL_SAFE_NO_PAD.encode([9; 64]) });
+        let key =
+            SigningKey::import_for_minting(&Secret::new(jwk.to_string()), Some(algorithm)).unwrap();
+        let secret = PKey::hmac(&[9; 64]).unwrap();
+        let mut signer = OpenSsl::new(algorithm.digest().unwrap(), &secret).unwrap();
+        assert_eq!(key.sign(b"a").unwrap(), signer.sign_oneshot_to_vec(b"a").unwrap());
+    }
+    let rsa = jwk(RSA);
+    for algorithm in algorithm::OF_RSA {
+        let key = SigningKey::import_for_minting(&Secret::new(rsa.to_string()), Some(*algorithm))
+            .unwrap();
+        assert!(verifies(&key, b"a", &key.sign(b"a").unwrap()), "{algorithm:?}");
+    }
+}
+
+#[test]
+fn a_key_in_pem_is_used_with_what_is_wanted() {
+    let pem = import_jwk(&jwk(RSA)).unwrap().key.private_key_to_pem_pkcs8().unwrap();
+    let pem = Secret::new(pem);
+    let key = SigningKey::import_for_minting(&pem, Some(Algorithm::Ps256)).unwrap();
+    assert_eq!(key.algorithm(), Algorithm::Ps256);
+    // RFC 7515, appendix A.2, has the key; its thumbprint is that of its public members.
+    assert_eq!(key.public().unwrap().to_json()["n"], jwk(RSA)["n"]);
+    let error = SigningKey::import_for_minting(&pem, Some(Algorithm::Es384)).err();
+    assert_eq!(error, Some(KeyError::Unable { wanted: Algorithm::Es384, able: algorithm::OF_RSA }));
+}

@@ -22,17 +22,31 @@ pub struct Line<'a> {
 pub struct Subject<'a> {
     /// The name of its protocol.
     pub protocol: &'a str,
-    /// The STS that it is made with.
-    pub endpoint: &'a Endpoint,
-    /// The proxy on the way.
-    pub proxy: Option<&'a Endpoint>,
+    /// What its tokens come from.
+    pub maker: Maker<'a>,
+}
+
+/// What the tokens of an exchange come from.
+#[derive(Clone, Copy)]
+pub enum Maker<'a> {
+    /// The gateway makes them itself.
+    Gateway,
+    /// An STS issues them.
+    Sts {
+        /// At which it is called.
+        endpoint: &'a Endpoint,
+        /// The proxy on the way.
+        proxy: Option<&'a Endpoint>,
+    },
 }
 
 /// A query, in which a secret may stand, is not shown.
 impl fmt::Display for Subject<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { protocol, endpoint, proxy } = self;
-        write!(f, "{protocol} exchange at \"{}\"", endpoint.shown())?;
+        let Self { protocol, maker } = self;
+        write!(f, "{protocol} exchange")?;
+        let Maker::Sts { endpoint, proxy } = maker else { return Ok(()) };
+        write!(f, " at \"{}\"", endpoint.shown())?;
         match proxy {
             Some(proxy) => write!(f, " through the proxy \"{}\"", proxy.host_and_port()),
             None => Ok(()),
@@ -63,7 +77,8 @@ mod tests {
     fn line(endpoint: &str, proxy: Option<&str>, failure: &Failure, left_out: u64) -> String {
         let parse = |url| Endpoint::parse(url).unwrap();
         let (endpoint, proxy) = (parse(endpoint), proxy.map(parse));
-        let subject = Subject { protocol: "otx", endpoint: &endpoint, proxy: proxy.as_ref() };
+        let maker = Maker::Sts { endpoint: &endpoint, proxy: proxy.as_ref() };
+        let subject = Subject { protocol: "otx", maker };
         Line { subject, failure, took: 3, left_out }.to_string()
     }
 
@@ -80,6 +95,14 @@ mod tests {
             "otx exchange at \"http://unix:/run/sts.sock:/token\" failed: refused: HTTP 400, error \
              \"invalid_grant\", took 3 ms, 7 more like it were left out before"
         );
+    }
+
+    #[test]
+    fn a_line_names_no_sts_where_there_is_none() {
+        let failure = Failure::new(FailureKind::BadToken, "no claims");
+        let subject = Subject { protocol: "jwt", maker: Maker::Gateway };
+        let line = Line { subject, failure: &failure, took: 0, left_out: 0 };
+        assert_eq!(line.to_string(), "jwt exchange failed: bad_token: no claims, took 0 ms");
     }
 
     #[test]

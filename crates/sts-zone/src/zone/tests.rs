@@ -2,6 +2,7 @@
 
 mod calls;
 mod deaths;
+mod made;
 mod model;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,0 +1,102 @@
+//! What the worst expressions take that were found: the time of a run that reaches its limit, or that
+//! nearly does. docs/adr/0019-jq.md has the figures. `cargo run --release --example worst`
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+use sts_filter::{Filter, Limits};
+
+/// Expressions for claims of which `items` are many small values, `text` is a long string, `words`
+/// are strings and `object` has many fields.
+const WORST: &[&str] = &[
+    // What a gateway does.
+    r#"{sub: .text[0:20], groups: (.words[0:20] | map(select(test("^w[0-9]*5$")) | ascii_upcase)), n: 1}"#,
+    // Generators.
+    "first((1, 2) | (1, 2) | (1, 2) | (1, 2) | (1, 2) | (1, 2) | (1, 2) | (1, 2) | (1, 2) | (1, 2) | (1, 2) | (1, 2) | (1, 2) | (1, 2) | (1, 2) | empty)",
+    "reduce (.items[], .items[], .items[]) as $n (0; . + $n)",
+    "[.items[] as $a | .items[] | $a + .]",
+    "[.items[] as $a | .items[] as $b | {a: $a, b: [$b]}]",
+    "[.items[] as $a | .items[] | {\"a\\($a)\": .}]",
+    "def f(g): def h(i): g | i | g; h(.); [.items[] | f(f(f(.)))]",
+    "1 as $a | 2 as $b | 3 as $c | 4 as $d | 5 as $e | 6 as $f | 7 as $g | 8 as $h | 9 as $i | 10 as $j | 11 as $k | 12 as $l | 13 as $m | 14 as $n | [.items[] as $x | .items[] | $a + $b + $x]",
+    "[.items[] | try error(\"x\") catch . // 1]",
+    // Copies.
+    "reduce .items[] as $n (.; .items += [$n])",
+    "reduce .items[] as $n (.; .object += {\"x\\($n)\": $n})",
+    "reduce .items[] as $n (.; .object[\"x\"] = $n)",
+    "[.items[] as $n | .object + {a: $n} | length]",
+    "[.items[] as $n | .object | del(.x1)] | length",
+    "[.items[] as $n | .object | to_entries | length]",
+    "[.items[] as $n | .object | keys | length]",
+    "[.items[] as $n | .object | map_values(1) | length]",
+    "[.items[] as $n | .words | sort | length]",
+    "[.items[] as $n | .words | unique_by(length) | length]",
+    "[.items[] as $n | .words == (.words | reverse)]",
+    "[.items[] as $n | .words | contains([\"x\"])]",
+    "[.items[] as $n | .words - [\"x\"] | length]",
+    "[.items[] as $n | .words | index(\"x\")]",
+    "[.items[] as $n | [paths] | length]",
+    "[.items[] as $n | walk(1) | length]",
+    "[.items[] as $n | .items[] |= 1 | length]",
+    "[.items[] as $n | del(.items[3], .items[4], .items[5]) | length]",
+    // Strings.
+    "[.items[] as $n | .text + .text | length]",
+    "[.items[] as $n | .text | ascii_downcase | length]",
+    "[.items[] as $n | .text | length]",
+    "[.items[] as $n | .text[1:]]",
+    "[.items[] as $n | .text | index(\"aaaaaaaaaaaaaaaab\")]",
+    "[.items[] as $n | .text | contains(\"aaaaaaaaaaaaaaaab\")]",
+    "[.items[] as $n | .text | split(\"\") | length]",
+    "[.items[] as $n | .text | split(\"a\") | length]",
+    "[.items[] as $n | .text | @base64 | @base64d | length]",
+    "[.items[] as $n | .text | @uri | length]",
+    "[.items[] as $n | .object | tojson | length]",
+    "[.items[] as $n | .object | tojson | fromjson | length]",
+    "[.items[] as $n | .words | join(\" \") | length]",
+    "[.items[] as $n | \"\\(.text)\\(.text)\" | length]",
+    // Regular expressions.
+    "[.items[] as $n | .text | test(\"a*a*a*a*a*b\")]",
+    "[.items[] as $n | .text[0:100] | test(\"(a|aa|aaa)*b\")]",
+    "[.items[] as $n | .text[0:200] | test(\"(x+x+)+y\")]",
+    "[.items[] as $n | .text[0:1000] | gsub(\"(?<x>a)\"; \"\\(.x)b\") | length]",
+    "[.items[] as $n | .text[0:100] | test(\"[a-z]{1,100}[^a]\"; \"i\")]",
+    "[.items[] as $n | .text[0:50] | capture(\"(?<a>a*)(?<b>a*)(?<c>a*)(?<d>a*)(?<e>b|$)\")]",
+];
+
+fn claims() -> Map<String, Value> {
+    let object: Map<_, _> = (0..500).map(|n| (format!("x{n}"), json!(n))).collect();
+    let claims = json!({
+        "items": (0..400).collect::<Vec<_>>(),
+        "text": "a".repeat(10_000),
+        "words": (0..400).map(|n| format!("w{}", n * 7919 % 1000)).collect::<Vec<_>>(),
+        "object": object,
+    });
+    claims.as_object().cloned().unwrap_or_default()
+}
+
+fn main() {
+    let (claims, limits) = (claims(), Limits::default());
+    println!("{:>9} {:>7} {:>6}  expression and outcome", "time", "steps", "ns");
+    for expression in WORST {
+        let filter = match Filter::compile(expression) {
+            Ok(filter) => filter,
+            Err(error) => {
+                println!("{error}: {expression}");
+                continue;
+            }
+        };
+        let mut best = Duration::MAX;
+        let mut report = filter.report(&claims, &limits);
+        for _ in 0..20 {
+            let start = Instant::now();
+            report = filter.report(&claims, &limits);
+            best = best.min(start.elapsed());
+        }
+        let outcome = match report.result {
+            Ok(_) => "done".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let each = best.as_nanos() / u128::from(report.steps.max(1));
+        println!("{best:>9.2?} {:>7} {each:>6}  {expression} ({outcome})", report.steps);
+    }
+}
