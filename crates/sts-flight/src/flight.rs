@@ -14,6 +14,7 @@ use crate::granted::CacheStatus;
 use crate::heartbeat;
 use crate::host::{Ask, Host};
 use crate::lease::Lease;
+use crate::store::{self, Sought};
 use crate::token::{Token, Validity};
 use crate::waiting::{Waiting, lost};
 
@@ -191,6 +192,14 @@ impl<H: Host> Flight<H> {
     /// one.
     async fn lead(&self, caller: &Rc<Waiting<H>>) {
         heartbeat::start::<H>();
+        let sought = match self.cache.store().cloned() {
+            Some(store) => store::seek(store, self.key, caller.clone(), self.hold.clone()).await,
+            None => Sought::Call(None),
+        };
+        let duty = match sought {
+            Sought::Token(token) => return self.use_stored(caller, token),
+            Sought::Call(duty) => duty,
+        };
         let outcome = caller.ask().call(caller.time_left(), &self.sent, self.hold.clone()).await;
         let Some(lease) = self.lease.take() else { return };
         self.waiting.borrow_mut().retain(|waiting| !Rc::ptr_eq(waiting, caller));
@@ -198,6 +207,7 @@ impl<H: Host> Flight<H> {
             Ok(mut token) => {
                 if token.look.is_expected {
                     token.kept = lease.complete(&token, caller.ask());
+                    duty.into_iter().for_each(|duty| duty.keep(&token, caller.ask()));
                 } else {
                     lease.share_nothing();
                 }
@@ -220,6 +230,17 @@ impl<H: Host> Flight<H> {
                 self.give_up_without_time(&failed);
             }
         }
+    }
+
+    /// Ends with a token that another node has got. It is not fresh: those that want a fresher one wait
+    /// on.
+    fn use_stored(&self, caller: &Rc<Waiting<H>>, mut token: Token) {
+        let Some(lease) = self.lease.take() else { return };
+        self.waiting.borrow_mut().retain(|waiting| !Rc::ptr_eq(waiting, caller));
+        token.kept = lease.complete(&token, caller.ask());
+        let token = Rc::new(token);
+        caller.finish(Ok(token.shared(caller.ask().policy(), CacheStatus::Hit)));
+        self.share(&token);
     }
 }
 
