@@ -54,6 +54,7 @@ pub(crate) mod policy;
 pub(crate) mod request_header;
 mod ropc_directive;
 pub(crate) mod settings;
+mod store;
 mod targets;
 pub(crate) mod text;
 mod unmade;

@@ -2,6 +2,7 @@
 //! before it calls, and puts there what it got. It is never waited for longer than its time-out.
 
 mod duty;
+mod none;
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -15,6 +16,7 @@ use crate::host::{Ask as _, Host};
 use crate::token::Token;
 use crate::waiting::Waiting;
 pub(crate) use duty::Duty;
+pub use none::NoStore;
 
 /// Work on a store, which takes as long as the store does. Its caller bounds it.
 pub type Work<T, E> = Pin<Box<dyn Future<Output = Result<T, E>>>>;

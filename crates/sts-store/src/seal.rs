@@ -12,7 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openssl::error::ErrorStack;
 use openssl::pkcs5;
 use sts_core::now::Entropy;
-use sts_core::source_tag::derive;
+use sts_core::source_tag::{TagKey, derive};
 use sts_secret::Secret;
 use zeroize::Zeroizing;
 
@@ -76,9 +76,9 @@ impl Keys {
         })
     }
 
-    /// A keyed digest of a source.
-    pub fn tag(&self, source: &[u8]) -> [u8; 32] {
-        self.digest(b"source", source)
+    /// The key that sources are tagged with.
+    pub fn tag_key(&self) -> TagKey {
+        TagKey::from_secret(&self.digest(b"source", b""))
     }
 
     /// Where a value lies, and its epochs.
