@@ -52,9 +52,11 @@ impl Server {
         command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
         command.args(["--unixsocket", &directory.path().join("socket").display().to_string()]);
         command.args(["--unixsocketperm", "777"]);
-        command.args(settings.iter().map(|setting| {
-            setting.replace("DIRECTORY", &directory.path().display().to_string())
-        }));
+        command.args(
+            settings.iter().map(|setting| {
+                setting.replace("DIRECTORY", &directory.path().display().to_string())
+            }),
+        );
         // NGINX's workers may be another user's.
         open(directory.path());
         Self::start(command, port, directory)
@@ -163,7 +165,8 @@ impl Server {
     /// When it does not tell.
     #[track_caller]
     pub fn values(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let is_value = |(_, value): &(_, Vec<u8>)| value.len() != 16 && value.first() != Some(&b'L');
+        let is_value =
+            |(_, value): &(_, Vec<u8>)| value.len() != 16 && value.first() != Some(&b'L');
         self.content().into_iter().filter(is_value).collect()
     }
 }

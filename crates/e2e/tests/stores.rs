@@ -192,9 +192,7 @@ fn a_purge_on_one_node_is_one_on_the_other_within_a_second() {
             let there = node(&scene, &written).start();
             let token = share(&here, &there, "alice");
             let request = match purge {
-                "exchange" => {
-                    here.post(&format!("/purge?exchange={}", scene.sts.endpoint()), "")
-                }
+                "exchange" => here.post(&format!("/purge?exchange={}", scene.sts.endpoint()), ""),
                 "source" => here.post("/purge", "").header("STS-Source-Token", "alice"),
                 _ => here.post("/purge", ""),
             };
@@ -390,8 +388,17 @@ fn an_acl_of_six_commands_and_a_prefix_suffices() {
     let scene = Scene::new();
     let store = Server::redis(&installed, &[]);
     let rules: [&[u8]; 11] = [
-        b"ACL", b"SETUSER", b"nginx", b"on", b">s3cret", b"~sts:*", b"-@all", b"+get", b"+set",
-        b"+pttl", b"+pexpire",
+        b"ACL",
+        b"SETUSER",
+        b"nginx",
+        b"on",
+        b">s3cret",
+        b"~sts:*",
+        b"-@all",
+        b"+get",
+        b"+set",
+        b"+pttl",
+        b"+pexpire",
     ];
     store.ask(&rules);
     let written = redis(&store, "&username=nginx&password=s3cret");

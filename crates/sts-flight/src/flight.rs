@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::{mem, ptr};
 
@@ -14,7 +15,7 @@ use crate::granted::CacheStatus;
 use crate::heartbeat;
 use crate::host::{Ask, Host};
 use crate::lease::Lease;
-use crate::store::{self, Sought};
+use crate::store::{self, Duty, Sought, StoreOf};
 use crate::token::{Token, Validity};
 use crate::waiting::{Waiting, lost};
 
@@ -192,13 +193,12 @@ impl<H: Host> Flight<H> {
     /// one.
     async fn lead(&self, caller: &Rc<Waiting<H>>) {
         heartbeat::start::<H>();
-        let sought = match self.cache.store().cloned() {
-            Some(store) => store::seek(store, self.key, caller.clone(), self.hold.clone()).await,
-            None => Sought::Call(None),
-        };
-        let duty = match sought {
-            Sought::Token(token) => return self.use_stored(caller, token),
-            Sought::Call(duty) => duty,
+        let duty = match self.cache.store() {
+            Some(store) => match self.look_behind(store.clone(), caller.clone()).await {
+                Some(duty) => duty,
+                None => return,
+            },
+            None => None,
         };
         let outcome = caller.ask().call(caller.time_left(), &self.sent, self.hold.clone()).await;
         let Some(lease) = self.lease.take() else { return };
@@ -230,6 +230,26 @@ impl<H: Host> Flight<H> {
                 self.give_up_without_time(&failed);
             }
         }
+    }
+
+    /// Looks into the store of the nodes. Returns the duty to call for all of them, where the store knows
+    /// of it; `None` when the token was there.
+    ///
+    /// Boxed: most flights have no store, and their tasks no room for this.
+    fn look_behind<'a>(
+        &'a self,
+        store: Rc<StoreOf<H>>,
+        caller: Rc<Waiting<H>>,
+    ) -> Pin<Box<dyn Future<Output = Option<Option<Box<Duty<H>>>>> + 'a>> {
+        Box::pin(async move {
+            match store::seek(store, self.key, &caller, self.hold.clone()).await {
+                Sought::Token(token) => {
+                    self.use_stored(&caller, token);
+                    None
+                }
+                Sought::Call(duty) => Some(duty.map(Box::new)),
+            }
+        })
     }
 
     /// Ends with a token that another node has got. It is not fresh: those that want a fresher one wait

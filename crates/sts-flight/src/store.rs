@@ -103,38 +103,35 @@ const PART: u64 = 2;
 pub(crate) const DETACHED: u64 = 1_000;
 
 /// Looks into the store, and waits for another node's call.
-pub(crate) fn seek<H: Host>(
+pub(crate) async fn seek<H: Host>(
     store: Rc<StoreOf<H>>,
     key: CacheKey,
-    caller: Rc<Waiting<H>>,
+    caller: &Waiting<H>,
     hold: H::Hold,
-) -> Pin<Box<dyn Future<Output = Sought<H>>>> {
-    // Boxed: most flights have no store, and their tasks no room for this.
-    Box::pin(async move {
-        let end = H::now() + caller.time_left() / PART;
-        let mut pause = FIRST_LOOK;
-        loop {
-            let work = || store.clone().look(&key, caller.ask());
-            let time = store.timeout().min(caller.time_left());
-            let claim = match ask::<H, _>(&store, work, time, hold.clone()).await {
-                None => return Sought::Call(None),
-                Some(Seen::Token(token, claim)) => {
-                    if token.validity.suits(caller.ask().policy(), H::wall()) {
-                        return Sought::Token(token);
-                    }
-                    claim
+) -> Sought<H> {
+    let end = H::now() + caller.time_left() / PART;
+    let mut pause = FIRST_LOOK;
+    loop {
+        let work = || store.clone().look(&key, caller.ask());
+        let time = store.timeout().min(caller.time_left());
+        let claim = match ask::<H, _>(&store, work, time, hold.clone()).await {
+            None => return Sought::Call(None),
+            Some(Seen::Token(token, claim)) => {
+                if token.validity.suits(caller.ask().policy(), H::wall()) {
+                    return Sought::Token(token);
                 }
-                Some(Seen::Lead(claim)) => claim,
-                Some(Seen::Elsewhere(_)) if H::now() + pause < end => {
-                    H::sleep(pause, hold.clone()).await;
-                    pause = LAST_LOOK.min(pause + LONGER);
-                    continue;
-                }
-                Some(Seen::Elsewhere(claim)) => claim,
-            };
-            return Sought::Call(Some(Duty::new(store, claim)));
-        }
-    })
+                claim
+            }
+            Some(Seen::Lead(claim)) => claim,
+            Some(Seen::Elsewhere(_)) if H::now() + pause < end => {
+                H::sleep(pause, hold.clone()).await;
+                pause = LAST_LOOK.min(pause + LONGER);
+                continue;
+            }
+            Some(Seen::Elsewhere(claim)) => claim,
+        };
+        return Sought::Call(Some(Duty::new(store, claim)));
+    }
 }
 
 /// Asks the store within so many milliseconds, where it may be asked; `None`: it is of no use.

@@ -38,7 +38,8 @@ impl Purging {
     pub(super) async fn run(&self) {
         let mut remembered = None;
         if let Some((store, names)) = &self.store {
-            match store.purge(names).await {
+            // Boxed, because most purges are of a zone alone.
+            match Box::pin(store.purge(names)).await {
                 Ok(remember) => remembered = remember.map(|changes| (store, changes)),
                 Err(why) => {
                     self.untold.replace(Some(why));

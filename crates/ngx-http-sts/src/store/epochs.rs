@@ -100,18 +100,22 @@ impl Store {
         task::spawn(async move {
             while let Some(store) = store.upgrade() {
                 if store.is_admitted() {
-                    let timer = pin!(Timer::new(PATIENCE, released()));
-                    let look = pin!(store.look_for_purges());
-                    let looked = timer::before(timer, look).await;
-                    store.note(match &looked {
-                        Some(Ok(())) => Ok(()),
-                        Some(Err(why)) => Err(Some(why)),
-                        None => Err(None),
-                    });
+                    // Boxed: most of the time it waits.
+                    Box::pin(store.look_once()).await;
                 }
                 drop(store);
                 Timer::new(PERIOD, released()).await;
             }
+        });
+    }
+
+    async fn look_once(&self) {
+        let timer = pin!(Timer::new(PATIENCE, released()));
+        let looked = timer::before(timer, pin!(self.look_for_purges())).await;
+        self.note(match &looked {
+            Some(Ok(())) => Ok(()),
+            Some(Err(why)) => Err(Some(why)),
+            None => Err(None),
         });
     }
 
