@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use devsts::pki::{Identity, Leaf};
 use devsts::{Script, Sts, When};
 use e2e::nginx::{Builder, Nginx};
 use e2e::parallel::in_parallel;
@@ -425,6 +426,57 @@ fn a_local_socket_is_one_way_to_redis() {
 }
 
 #[test]
+fn a_redis_with_tls_is_verified() {
+    let Some(installed) = installed() else { return };
+    let scene = Scene::new();
+    let authority = Identity::authority("the stores' CA");
+    let files = tempfile::tempdir().unwrap();
+    let (certificate, key) =
+        authority.issue(&Leaf::server().dns("localhost")).write(files.path(), "server");
+    let (ca, _) = authority.write(files.path(), "ca");
+    let (other, _) = Identity::authority("another CA").write(files.path(), "other");
+    let port = e2e::ports::free_port();
+    let shown = |path: &std::path::Path| path.display().to_string();
+    let (tls_port, certificate, key) = (port.to_string(), shown(&certificate), shown(&key));
+    let settings = [
+        "--tls-port",
+        &tls_port,
+        "--tls-cert-file",
+        &certificate,
+        "--tls-key-file",
+        &key,
+        "--tls-ca-cert-file",
+        &shown(&ca),
+        "--tls-auth-clients",
+        "no",
+    ];
+    let store = Server::redis(&installed, &settings);
+    let of = |host: &str, more: &str| {
+        let written = format!(
+            "redis host={host}&port={port}&passphrase={PASSPHRASE}&timeout=500ms&tls=true{more}"
+        );
+        node(&scene, &written).start()
+    };
+    let trusted = format!("&ssl_trusted_certificate={}", shown(&ca));
+    let here = of("localhost", &trusted);
+    let there = of("localhost", &trusted);
+    share(&here, &there, "alice");
+    let keys = values(&store);
+    for (host, more) in [
+        ("localhost", String::new()),
+        ("localhost", format!("&ssl_trusted_certificate={}", shown(&other))),
+        ("127.0.0.1", trusted),
+    ] {
+        let nginx = of(host, &more);
+        assert_eq!(get(&nginx, "alice").0, "MISS", "{host} {more}");
+        nginx.wait_for_log("is of no use");
+    }
+    let unverified = of("127.0.0.1", "&ssl_verify=off");
+    assert_eq!(get(&unverified, "alice").0, "HIT");
+    assert_eq!(values(&store), keys);
+}
+
+#[test]
 fn without_a_passphrase_tokens_lie_in_clear_and_are_shared() {
     let Some(installed) = installed() else { return };
     let scene = Scene::new();
@@ -500,4 +552,37 @@ fn a_store_that_starts_anew_in_the_middle_is_used_again() {
         let (_, token) = get(&here, &user);
         get(&there, &user) == ("HIT".into(), token)
     });
+}
+
+/// Promise 2 of the manual: by how much a hit of the store is later than one of the zone.
+#[test]
+fn a_hit_of_the_store_is_at_most_half_a_millisecond_later_than_one_of_the_zone() {
+    let Some(installed) = installed() else { return };
+    let scene = Scene::new();
+    let store = Server::redis(&installed, &[]);
+    let written = redis(&store, "");
+    let here = node(&scene, &written).start();
+    let users: Vec<_> = (0..200).map(|number| format!("user-{number}")).collect();
+    for user in &users {
+        get(&here, user);
+    }
+    wait_for("all tokens in the store", || values(&store) == users.len());
+    let there = node(&scene, &written).start();
+    get(&there, "warm");
+    let median = || {
+        let mut times: Vec<_> = users
+            .iter()
+            .map(|user| {
+                let started = std::time::Instant::now();
+                assert_eq!(get(&there, user).0, "HIT");
+                started.elapsed()
+            })
+            .collect();
+        times.sort_unstable();
+        times[times.len() / 2]
+    };
+    // The first time from the store, then from the zone.
+    let (of_store, of_zone) = (median(), median());
+    eprintln!("median of the store {of_store:?}, of the zone {of_zone:?}");
+    assert!(of_store < of_zone + Duration::from_micros(500), "{of_store:?} {of_zone:?}");
 }

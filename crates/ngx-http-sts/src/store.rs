@@ -24,7 +24,6 @@ use crate::nginx::clock;
 use crate::origin::Origin;
 use crate::shared_zone::SharedZone;
 use crate::store::health::Health;
-use crate::store::values::Opened;
 
 /// A store, as one worker sees it.
 pub(crate) struct Store {
@@ -126,9 +125,9 @@ impl Store {
             Entry::Elsewhere => return Ok(Seen::Elsewhere(claim(None))),
             Entry::Value { sealed, left } => {
                 return Ok(match self.open(0, place, &sealed, left, &epochs) {
-                    Opened::Token(token, _) => Seen::Token(token, claim(None)),
+                    Some((token, _)) => Seen::Token(token, claim(None)),
                     // It is replaced by what this node gets.
-                    Opened::Old => Seen::Lead(claim(None)),
+                    None => Seen::Lead(claim(None)),
                 });
             }
             Entry::Lead(lease) => lease,
@@ -137,7 +136,7 @@ impl Store {
             let Some(old) = old else { continue };
             let Some(of_old) = old.epochs else { continue };
             let opened = self.open(index + 1, place, &old.sealed, old.left, &of_old);
-            if let Opened::Token(token, value) = opened {
+            if let Some((token, value)) = opened {
                 // It lies under the new passphrase from now on, in the place of the lease.
                 self.move_over(&claim(None), value, old.left, &lease).await?;
                 return Ok(Seen::Token(token, claim(None)));
@@ -246,18 +245,18 @@ impl Behind for Store {
 }
 
 /// What a store says that is no answer.
-fn said(error: sts_store::language::StoreError) -> String {
+fn said<E: ToString>(error: E) -> String {
     error.to_string()
 }
 
 /// What tells a lease from all others.
 fn lease() -> Result<String, String> {
-    let random = clock::entropy().map_err(|error| error.to_string())?;
+    let random = clock::entropy().map_err(said)?;
     Ok(random.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// An epoch that is made where one is missing.
 fn fresh() -> Result<Epoch, String> {
-    let random = clock::entropy().map_err(|error| error.to_string())?;
+    let random = clock::entropy().map_err(said)?;
     Ok(Epoch::new(clock::milliseconds(), &random))
 }

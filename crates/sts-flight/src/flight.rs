@@ -44,6 +44,9 @@ pub struct Flight<H: Host> {
     task: RefCell<Option<H::Task>>,
 }
 
+/// What most flights do not do: their tasks have no room for it.
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
 /// What a flight does next. It is small: the task has it all the time.
 pub(crate) enum Step<H: Host> {
     Lead(Lease<H::Cache>),
@@ -234,13 +237,11 @@ impl<H: Host> Flight<H> {
 
     /// Looks into the store of the nodes. Returns the duty to call for all of them, where the store knows
     /// of it; `None` when the token was there.
-    ///
-    /// Boxed: most flights have no store, and their tasks no room for this.
     fn look_behind<'a>(
         &'a self,
         store: Rc<StoreOf<H>>,
         caller: Rc<Waiting<H>>,
-    ) -> Pin<Box<dyn Future<Output = Option<Option<Box<Duty<H>>>>> + 'a>> {
+    ) -> Boxed<'a, Option<Option<Box<Duty<H>>>>> {
         Box::pin(async move {
             match store::seek(store, self.key, &caller, self.hold.clone()).await {
                 Sought::Token(token) => {

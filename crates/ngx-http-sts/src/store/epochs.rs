@@ -59,7 +59,7 @@ impl Store {
             // After the last purge, whatever the clocks of the nodes say.
             let fresh = fresh()?;
             let last = self.changes(&fresh).await?;
-            let random = clock::entropy().map_err(|error| error.to_string())?;
+            let random = clock::entropy().map_err(said)?;
             let epoch = last.iter().fold(fresh, |epoch, last| {
                 if epoch.is_before(last) {
                     last.next(clock::milliseconds(), &random)

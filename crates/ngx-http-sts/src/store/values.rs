@@ -14,16 +14,9 @@ use sts_store::value::{self, Value};
 use crate::nginx::clock;
 use crate::store::{Claim, Store};
 
-/// What lies in the place of a value.
-pub(super) enum Opened {
-    /// A token that is good, and what it lay in.
-    Token(Token, Value),
-    /// What is over, forgotten, or not of this store.
-    Old,
-}
-
 impl Store {
-    /// Opens what lies in a place of the passphrase of this number.
+    /// Opens what lies in a place of the passphrase of this number: a token that is good, and what it lay
+    /// in. `None` for what is over, forgotten, or not of this store.
     pub(super) fn open(
         &self,
         index: usize,
@@ -31,17 +24,17 @@ impl Store {
         sealed: &Secret,
         left: u64,
         epochs: &Epochs,
-    ) -> Opened {
+    ) -> Option<(Token, Value)> {
         let keys = self.keys.get(index);
         let opened = keys.and_then(|keys| keys.open(&place.value, sealed.expose()));
         let Some(value) = opened.and_then(|opened| Value::read(opened.expose())) else {
             self.health.is_unreadable();
-            return Opened::Old;
+            return None;
         };
         if value.epochs != *epochs {
-            return Opened::Old;
+            return None;
         }
-        let Some(life) = value.arrive(clock::milliseconds(), left) else { return Opened::Old };
+        let life = value.arrive(clock::milliseconds(), left)?;
         let token = Token {
             token: Target::new(value.token.clone()),
             token_type: value.token_type.clone(),
@@ -54,7 +47,7 @@ impl Store {
             kept: false,
             look: Look { findings: value.findings, is_expected: true },
         };
-        Opened::Token(token, value)
+        Some((token, value))
     }
 
     /// A token as it lies in the store, and for how many milliseconds; `None` where it is not kept.
