@@ -26,6 +26,7 @@ use crate::nginx::clock;
 use crate::nginx::log::{self, Level};
 use crate::nginx::process;
 use crate::shared_zone::{NoKeyMaterial, Served, SharedZone, failure};
+use crate::store::Store;
 pub(crate) use seal::Seal;
 
 /// What the fingerprint of a passphrase is derived for.
@@ -36,6 +37,8 @@ pub(crate) struct Cache {
     zone: Rc<SharedZone>,
     encryption: Encryption,
     secrets: Secrets,
+    /// What other nodes share.
+    store: Option<Rc<Store>>,
 }
 
 /// What is made of the operator's passphrase besides the key that seals.
@@ -75,14 +78,24 @@ impl Secrets {
 }
 
 impl Cache {
-    pub(crate) fn new(zone: Rc<SharedZone>, encryption: Encryption, secrets: Secrets) -> Self {
+    pub(crate) fn new(
+        zone: Rc<SharedZone>,
+        encryption: Encryption,
+        secrets: Secrets,
+        store: Option<Rc<Store>>,
+    ) -> Self {
         zone.tag_keys.borrow_mut().extend(secrets.tags.clone());
-        Self { zone, encryption, secrets }
+        Self { zone, encryption, secrets, store }
     }
 
     /// The zone, in which other things lie as well.
     pub(crate) fn zone(&self) -> &Rc<SharedZone> {
         &self.zone
+    }
+
+    /// The store behind it.
+    pub(crate) fn shares(&self) -> Option<&Rc<Store>> {
+        self.store.as_ref()
     }
 
     /// Tells caches apart of which one cannot use what the other keeps.
@@ -132,9 +145,7 @@ impl Cache {
     /// Milliseconds for which a token lies in the zone that is good for so many seconds. What a
     /// location takes off that bounds its own use; what no location would use only takes room.
     fn life(&self, exchange: &ExchangeKey, good_for: Option<u64>) -> u64 {
-        let exchanges = self.zone.exchanges.borrow();
-        let longest = exchanges.get(exchange.digest()).map_or(0, |served| served.longest);
-        LifePolicy { cap: longest, leeway: 0 }.life(good_for)
+        LifePolicy { cap: self.zone.longest(exchange), leeway: 0 }.life(good_for)
     }
 
     /// Says once of each exchange that its tokens are too large.
@@ -213,8 +224,13 @@ impl Cache {
 
 impl Election for Cache {
     type Ask = Ask;
+    type Store = Store;
 
     const HEARTBEAT: u64 = HEARTBEAT;
+
+    fn store(&self) -> Option<&Rc<Store>> {
+        self.store.as_ref()
+    }
 
     fn find(
         &self,
@@ -222,6 +238,8 @@ impl Election for Cache {
         awaits: Option<u64>,
         suits: impl Fn(&Validity) -> bool,
     ) -> Found {
+        // Purges of other nodes are for what lies here, too.
+        self.store.iter().for_each(Store::watch);
         let claim = Claim { process: process::id(), awaits };
         let find = |zone: &mut Zone<'_>| {
             zone.find(&key.0, claim, |kept| suits(&note::validity(kept)), process::is_alive)

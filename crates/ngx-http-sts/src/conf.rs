@@ -61,6 +61,7 @@ mod publications;
 pub(crate) mod request_header;
 mod ropc_directive;
 pub(crate) mod settings;
+mod store;
 mod targets;
 pub(crate) mod text;
 mod unmade;

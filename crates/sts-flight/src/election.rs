@@ -3,9 +3,12 @@
 //! It elects one caller over all workers: a key has at most one running call, and a call has a number.
 //! The process that makes it gives signs of life; when they stop, another one is elected.
 
+use std::rc::Rc;
+
 use sts_core::cache_key::CacheKey;
 
 use crate::failed::Failed;
+use crate::store::Store;
 use crate::token::{Token, Validity};
 
 /// What the cache says about a key.
@@ -27,8 +30,14 @@ pub trait Election: 'static {
     /// What a request asks for.
     type Ask;
 
+    /// What several nodes share behind it.
+    type Store: Store<Ask = Self::Ask>;
+
     /// Milliseconds after which the others want a sign of life from a caller.
     const HEARTBEAT: u64;
+
+    /// The store behind it, where there is one.
+    fn store(&self) -> Option<&Rc<Self::Store>>;
 
     /// Looks for a token that `suits`; where there is none, decides which worker calls. `awaits` is the
     /// call of another worker that this one waits for.

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::{mem, ptr};
 
@@ -14,6 +15,7 @@ use crate::granted::CacheStatus;
 use crate::heartbeat;
 use crate::host::{Ask, Host};
 use crate::lease::Lease;
+use crate::store::{self, Duty, Sought, StoreOf};
 use crate::token::{Token, Validity};
 use crate::waiting::{Waiting, lost};
 
@@ -41,6 +43,9 @@ pub struct Flight<H: Host> {
     hold: H::Hold,
     task: RefCell<Option<H::Task>>,
 }
+
+/// What most flights do not do: their tasks have no room for it.
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// What a flight does next. It is small: the task has it all the time.
 pub(crate) enum Step<H: Host> {
@@ -191,6 +196,13 @@ impl<H: Host> Flight<H> {
     /// one.
     async fn lead(&self, caller: &Rc<Waiting<H>>) {
         heartbeat::start::<H>();
+        let duty = match self.cache.store() {
+            Some(store) => match self.look_behind(store.clone(), caller.clone()).await {
+                Some(duty) => duty,
+                None => return,
+            },
+            None => None,
+        };
         let outcome = caller.ask().call(caller.time_left(), &self.sent, self.hold.clone()).await;
         let Some(lease) = self.lease.take() else { return };
         self.waiting.borrow_mut().retain(|waiting| !Rc::ptr_eq(waiting, caller));
@@ -198,6 +210,7 @@ impl<H: Host> Flight<H> {
             Ok(mut token) => {
                 if token.look.is_expected {
                     token.kept = lease.complete(&token, caller.ask());
+                    duty.into_iter().for_each(|duty| duty.keep(&token, caller.ask()));
                 } else {
                     lease.share_nothing();
                 }
@@ -220,6 +233,35 @@ impl<H: Host> Flight<H> {
                 self.give_up_without_time(&failed);
             }
         }
+    }
+
+    /// Looks into the store of the nodes. Returns the duty to call for all of them, where the store knows
+    /// of it; `None` when the token was there.
+    fn look_behind<'a>(
+        &'a self,
+        store: Rc<StoreOf<H>>,
+        caller: Rc<Waiting<H>>,
+    ) -> Boxed<'a, Option<Option<Box<Duty<H>>>>> {
+        Box::pin(async move {
+            match store::seek(store, self.key, &caller, self.hold.clone()).await {
+                Sought::Token(token) => {
+                    self.use_stored(&caller, token);
+                    None
+                }
+                Sought::Call(duty) => Some(duty.map(Box::new)),
+            }
+        })
+    }
+
+    /// Ends with a token that another node has got. It is not fresh: those that want a fresher one wait
+    /// on.
+    fn use_stored(&self, caller: &Rc<Waiting<H>>, mut token: Token) {
+        let Some(lease) = self.lease.take() else { return };
+        self.waiting.borrow_mut().retain(|waiting| !Rc::ptr_eq(waiting, caller));
+        token.kept = lease.complete(&token, caller.ask());
+        let token = Rc::new(token);
+        caller.finish(Ok(token.shared(caller.ask().policy(), CacheStatus::Hit)));
+        self.share(&token);
     }
 }
 

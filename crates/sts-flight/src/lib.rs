@@ -13,6 +13,7 @@
 //! | [`host`] | what flights run on: tasks, timers, requests that can be resumed, a cache, a call |
 //! | [`election`] | the shared cache, as far as it says what to do for a key |
 //! | [`lease`] | the duty to call |
+//! | [`store`] | a store behind the cache, which several nodes share |
 //! | [`flight`] | the call for a key, and the requests of this worker that wait for it |
 //! | [`flights`] | all of a worker, and how a request comes to one |
 //! | [`waiting`] | a request that waits |
@@ -35,6 +36,7 @@ pub mod host;
 pub mod lease;
 pub mod made;
 mod rush;
+pub mod store;
 pub mod token;
 pub mod waiting;
 

@@ -6,6 +6,7 @@ mod leaving;
 mod limits;
 mod policies;
 mod rushes;
+mod stores;
 mod unshared;
 mod workers;
 mod world;

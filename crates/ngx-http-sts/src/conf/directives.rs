@@ -441,7 +441,7 @@ fn count(text: &str, least: u64, most: u64) -> Result<usize, Problem> {
     argument::number(text, least, most).and_then(to_usize)
 }
 
-fn protocols(arguments: &[&str]) -> Result<Protocols, Problem> {
+pub(super) fn protocols(arguments: &[&str]) -> Result<Protocols, Problem> {
     let versions = arguments.iter().map(|word| argument::word(word, &Protocols::WORDS));
     let versions: Vec<u32> = versions.collect::<Result<_, _>>()?;
     Ok(Protocols(versions.into_iter().fold(0, |set, version| set | version)))

@@ -8,6 +8,7 @@ use sts_core::metadata::MAX_BYTES;
 use sts_core::secret::Secret;
 use sts_flight::election::{Election, Found};
 use sts_flight::failed::Failed;
+use sts_flight::store::NoStore;
 use sts_flight::token::{Token, Validity};
 use sts_zone::zone::{self, Capacity, Claim, HEARTBEAT, Hit, Kept as Entry, Tags, Value, Zone};
 
@@ -66,8 +67,13 @@ fn open(hit: Hit) -> Token {
 
 impl Election for Kept {
     type Ask = Ask;
+    type Store = NoStore<Ask>;
 
     const HEARTBEAT: u64 = HEARTBEAT;
+
+    fn store(&self) -> Option<&Rc<NoStore<Ask>>> {
+        None
+    }
 
     fn find(
         &self,

@@ -2,6 +2,7 @@
 
 mod cache;
 mod executor;
+mod store;
 mod sts;
 
 use std::cell::Cell;
@@ -20,6 +21,7 @@ pub(super) use self::cache::{LEASE, ModelCache};
 pub(super) use self::executor::{
     PIECES, Virtual, advance, given_back, in_worker, kill, settle, shut_down, tasks_of,
 };
+pub(super) use self::store::{ModelStore, TIMEOUT};
 pub(super) use self::sts::{LEFT, Wants, answer, calls, fail, running, send, sent_flag};
 use crate::failed::{Exceeded, Failed};
 use crate::flights::{Lookup, lookup};

@@ -11,6 +11,7 @@ use sts_core::secret::Secret;
 use sts_core::target::Target;
 
 use super::executor::now;
+use super::store::ModelStore;
 use super::sts::Wants;
 use super::{EPOCH, text};
 use crate::election::{Election, Found};
@@ -27,6 +28,7 @@ const REMEMBERED: u64 = 1_000;
 pub(in crate::tests) struct ModelCache {
     pub(in crate::tests) worker: usize,
     shared: Rc<RefCell<Shared>>,
+    store: Option<Rc<ModelStore>>,
 }
 
 #[derive(Default)]
@@ -61,14 +63,23 @@ impl ModelCache {
     /// The views of two workers.
     pub(in crate::tests) fn of_two() -> (Rc<Self>, Rc<Self>) {
         let shared = Rc::<RefCell<Shared>>::default();
-        let view =
-            |worker, shared: &Rc<RefCell<Shared>>| Rc::new(Self { worker, shared: shared.clone() });
+        let view = |worker, shared: &Rc<RefCell<Shared>>| {
+            Rc::new(Self { worker, shared: shared.clone(), store: None })
+        };
         (view(0, &shared), view(1, &shared))
     }
 
     /// The view of the only worker.
     pub(in crate::tests) fn of_one() -> Rc<Self> {
         Self::of_two().0
+    }
+
+    /// The caches of two nodes with one worker each, and the store that they share.
+    pub(in crate::tests) fn of_nodes() -> (Rc<Self>, Rc<Self>, Rc<ModelStore>) {
+        let store = Rc::<ModelStore>::default();
+        let node =
+            |worker| Rc::new(Self { worker, shared: Rc::default(), store: Some(store.clone()) });
+        (node(0), node(1), store)
     }
 
     /// Whether a token lies there.
@@ -108,7 +119,13 @@ impl ModelCache {
 impl Election for ModelCache {
     type Ask = Wants;
 
+    type Store = ModelStore;
+
     const HEARTBEAT: u64 = 500;
+
+    fn store(&self) -> Option<&Rc<ModelStore>> {
+        self.store.as_ref()
+    }
 
     fn find(
         &self,
