@@ -666,6 +666,17 @@ static ROWS: &[Row] = &[
         &[("2d", &["times from"]), ("soon", &["\"soon\""])],
     ),
     row(
+        "STSRefreshAhead",
+        "refresh_ahead",
+        &["10", "80", "95", "off", "Off"],
+        &[
+            ("9", &["\"9\"", "from 10 to 95", "\"off\""]),
+            ("96", &["from 10 to 95"]),
+            ("80%", &["\"80%\""]),
+            ("on", &["\"on\"", "\"off\""]),
+        ],
+    ),
+    row(
         "STSBoundTokens",
         "bound_tokens",
         &["refuse", "allow"],

@@ -14,10 +14,11 @@ use sts_core::life::LifePolicy;
 use sts_core::secret::Secret;
 use sts_core::source_tag::{self, TagKey};
 use sts_core::target::Target;
-use sts_flight::election::{Election, Found};
+use sts_flight::ahead::Standing;
+use sts_flight::election::{Election, Found, Refresh};
 use sts_flight::failed::Failed;
 use sts_flight::token::{Token, Validity};
-use sts_zone::zone::{self, Claim, Digest, HEARTBEAT, Hit, Tags, Value, Zone, tag};
+use sts_zone::zone::{self, Claim, Digest, Fit, HEARTBEAT, Hit, Kept, Tags, Value, Zone, tag};
 
 use crate::ask::Ask;
 use crate::callee::Callee;
@@ -199,6 +200,26 @@ impl Cache {
         })
     }
 
+    /// What the zone has said. A value that cannot be opened was sealed with another key, and is forgotten.
+    fn found(&self, key: &CacheKey, mut found: Option<zone::Found>) -> Found {
+        if let Some(zone::Found::Hit(hit)) = found {
+            if let Some(token) = self.open(key, hit) {
+                return Found::Token(token);
+            }
+            let claim = Claim { process: process::id(), awaits: None };
+            found = self.with(|zone| {
+                zone.forget(&key.0);
+                zone.find(&key.0, claim, |_| true, process::is_alive)
+            });
+        }
+        match found {
+            Some(zone::Found::Wait(call)) => Found::Elsewhere(call),
+            Some(zone::Found::Failed(payload)) => Found::Failure(failure::decode(&payload)),
+            Some(zone::Found::Lead(call)) => Found::Lead(call),
+            Some(zone::Found::Unshared | zone::Found::Hit(_)) | None => Found::Unshared,
+        }
+    }
+
     /// A value as it lies in the zone; `None` when it cannot be sealed.
     fn close<'v>(&self, key: &CacheKey, value: &'v [u8]) -> Option<Cow<'v, [u8]>> {
         match self.seal().ok()? {
@@ -224,26 +245,28 @@ impl Election for Cache {
         suits: impl Fn(&Validity) -> bool,
     ) -> Found {
         let claim = Claim { process: process::id(), awaits };
-        let find = |zone: &mut Zone<'_>| {
+        let found = self.with(|zone| {
             zone.find(&key.0, claim, |kept| suits(&note::validity(kept)), process::is_alive)
+        });
+        self.found(key, found)
+    }
+
+    fn find_or_refresh(
+        &self,
+        key: &CacheKey,
+        judge: impl Fn(&Validity) -> Standing,
+    ) -> (Found, Option<Refresh>) {
+        let claim = Claim { process: process::id(), awaits: None };
+        let fits = |kept: &Kept| match judge(&note::validity(kept)) {
+            Standing::Over => Fit::No,
+            Standing::Good => Fit::Yes,
+            Standing::Due => Fit::Due,
         };
-        let mut found = self.with(find);
-        if let Some(zone::Found::Hit(hit)) = found {
-            if let Some(token) = self.open(key, hit) {
-                return Found::Token(token);
-            }
-            // What cannot be opened was sealed with another key.
-            found = self.with(|zone| {
-                zone.forget(&key.0);
-                find(zone)
-            });
-        }
-        match found {
-            Some(zone::Found::Wait(call)) => Found::Elsewhere(call),
-            Some(zone::Found::Failed(payload)) => Found::Failure(failure::decode(&payload)),
-            Some(zone::Found::Lead(call)) => Found::Lead(call),
-            Some(zone::Found::Unshared | zone::Found::Hit(_)) | None => Found::Unshared,
-        }
+        let found = self.with(|zone| zone.find_or_refresh(&key.0, claim, fits, process::is_alive));
+        let (found, refresh) = found.unzip();
+        let zone::Refresh { call, has_failed } =
+            refresh.flatten().unwrap_or(zone::Refresh { call: None, has_failed: false });
+        (self.found(key, found), refresh.flatten().map(|_| Refresh { call, has_failed }))
     }
 
     fn look(&self, key: &CacheKey, suits: impl Fn(&Validity) -> bool) -> Option<Token> {
@@ -293,6 +316,20 @@ impl Election for Cache {
 
     fn fail(&self, key: &CacheKey, call: u64, failed: &Failed) {
         self.with(|zone| zone.fail(&key.0, call, &failure::encode(failed)));
+    }
+
+    fn fail_refresh(
+        &self,
+        key: &CacheKey,
+        call: u64,
+        failed: &Failed,
+        pause: impl FnOnce(u32) -> u64,
+    ) {
+        self.with(|zone| zone.fail_refresh(&key.0, call, &failure::encode(failed), pause));
+    }
+
+    fn refuse(&self, key: &CacheKey, call: u64, failed: &Failed, _: &Ask) {
+        self.with(|zone| zone.refuse(&key.0, call, &failure::encode(failed)));
     }
 
     fn release(&self, key: &CacheKey, call: u64) {

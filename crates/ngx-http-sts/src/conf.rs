@@ -13,6 +13,7 @@
 //! | [`settings`] | the settings that both syntaxes fill |
 //! | [`kind`] | what an exchange speaks |
 //! | [`policy`] | when it is made, and what happens when it fails |
+//! | [`fresh`] | how tokens are kept fresh |
 //! | [`grant`], [`wstrust`] | those of one protocol |
 //! | [`place`] | where directives stand, and what is wrong there |
 //! | [`unmade`] | what is written of exchanges that are never made |
@@ -41,6 +42,7 @@ pub(crate) mod error_pages;
 pub(crate) mod error_status;
 pub(crate) mod exchange;
 mod exchange_directive;
+mod fresh;
 mod grant;
 mod grant_options;
 mod issuer;

@@ -21,6 +21,7 @@ use sts_core::error::{Failure, FailureKind};
 use sts_core::fields::Fields;
 use sts_core::life::LifePolicy;
 use sts_core::metadata::Metadata;
+use sts_flight::ahead::RefreshAhead;
 use sts_flight::failed::{Exceeded, Failed};
 use sts_flight::flights::{self, Lookup};
 use sts_net::backoff::Backoff;
@@ -231,7 +232,14 @@ impl Discovery {
     async fn find_token(&self, limit: &Limit, seconds: u64) -> Result<(), Failure> {
         let policy = LifePolicy { cap: seconds, leeway: 0 };
         let ask = || Ask { question: self.question.clone(), limit: *limit, policy };
-        let lookup = flights::lookup::<Finding>(&self.cache, self.key, &policy, |_| Ok(()), ask)?;
+        let lookup = flights::lookup::<Finding>(
+            &self.cache,
+            self.key,
+            &policy,
+            RefreshAhead::OFF,
+            |_| Ok(()),
+            ask,
+        )?;
         let granted = match lookup {
             Lookup::Hit(granted) => granted,
             Lookup::Waits(waiting) => Wait(waiting).await?,

@@ -170,5 +170,6 @@ pub(crate) fn start(
         check(false)?;
         return Ok(Lookup::Waits(Waiting::alone(ask())));
     };
-    flights::lookup(cache, key, &exchange.callee.life, check, ask)
+    let callee = &exchange.callee;
+    flights::lookup(cache, key, &callee.life, callee.ahead, check, ask)
 }

@@ -1,5 +1,7 @@
 //! The call for a key, and the requests of this worker that wait for it.
 
+mod refresh;
+
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
@@ -9,6 +11,7 @@ use sts_core::cache_key::CacheKey;
 
 use crate::election::{Election, Found};
 use crate::failed::{Exceeded, Failed};
+use crate::flight::refresh::{is_definitive, unexpected};
 use crate::flights::Name;
 use crate::granted::CacheStatus;
 use crate::heartbeat;
@@ -16,6 +19,8 @@ use crate::host::{Ask, Host};
 use crate::lease::Lease;
 use crate::token::{Token, Validity};
 use crate::waiting::{Waiting, lost};
+
+pub(crate) use refresh::Refreshing;
 
 /// Milliseconds between two looks for another worker's answer, at first and at last: all that wait have
 /// it within 15 ms. A flight that has waited for long looks less often, since there may be many.
@@ -40,6 +45,8 @@ pub struct Flight<H: Host> {
     sent: Cell<bool>,
     hold: H::Hold,
     task: RefCell<Option<H::Task>>,
+    /// The token that serves meanwhile, where the call is for the next one.
+    refreshing: Option<Refreshing>,
 }
 
 /// What a flight does next. It is small: the task has it all the time.
@@ -59,21 +66,38 @@ impl<H: Host> Flight<H> {
         waiting: &Rc<Waiting<H>>,
         step: Step<H>,
     ) {
+        if !matches!(step, Step::Lead(_)) {
+            // The deadline of a call of our own is the call's.
+            waiting.set_deadline();
+        }
+        Self::take_off(cache, key, name, waiting, step, None);
+    }
+
+    fn take_off(
+        cache: &Rc<H::Cache>,
+        key: CacheKey,
+        name: Name<H>,
+        waiting: &Rc<Waiting<H>>,
+        step: Step<H>,
+        refreshing: Option<Refreshing>,
+    ) {
+        let hold = H::Hold::default();
+        if refreshing.is_some() {
+            // No request waits for it.
+            H::release(&hold);
+        }
         let flight = Rc::new(Self {
             key,
             cache: cache.clone(),
             lease: RefCell::default(),
             waiting: RefCell::default(),
             sent: Cell::new(false),
-            hold: H::Hold::default(),
+            hold,
             task: RefCell::default(),
+            refreshing,
         });
         H::flights(|flights| flights.table.borrow_mut().insert(name, flight.clone()));
         flight.join(waiting);
-        if !matches!(step, Step::Lead(_)) {
-            // The deadline of a call of our own is the call's.
-            waiting.set_deadline();
-        }
         // Made here: a task that is cancelled before it first runs has to end the waits, too.
         let task = H::spawn(run(EndOfFlight(flight.clone()), step));
         flight.task.replace(Some(task));
@@ -196,7 +220,10 @@ impl<H: Host> Flight<H> {
         self.waiting.borrow_mut().retain(|waiting| !Rc::ptr_eq(waiting, caller));
         match outcome {
             Ok(mut token) => {
-                if token.look.is_expected {
+                self.look_for_gain(&mut token);
+                if caller.is_refresh() && !token.look.is_expected {
+                    self.fail_refresh(lease, caller, &unexpected());
+                } else if token.look.is_expected {
                     token.kept = lease.complete(&token, caller.ask());
                 } else {
                     lease.share_nothing();
@@ -210,6 +237,8 @@ impl<H: Host> Flight<H> {
             }
             Err(failed) => {
                 match failed.exceeded {
+                    _ if is_definitive(&failed) => self.refuse(lease, caller, &failed),
+                    _ if caller.is_refresh() => self.fail_refresh(lease, caller, &failed),
                     // Another worker has a queue and connections of its own, and may not end yet.
                     Some(Exceeded::Calls(_) | Exceeded::Worker) => drop(lease),
                     _ => lease.fail(&failed),

@@ -14,6 +14,7 @@
 //! | [`election`] | the shared cache, as far as it says what to do for a key |
 //! | [`lease`] | the duty to call |
 //! | [`flight`] | the call for a key, and the requests of this worker that wait for it |
+//! | [`ahead`] | when a token is renewed before its end |
 //! | [`flights`] | all of a worker, and how a request comes to one |
 //! | [`waiting`] | a request that waits |
 //! | [`token`] | a token, and what is known of it |
@@ -24,6 +25,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod ahead;
 pub mod election;
 pub mod failed;
 pub mod flight;

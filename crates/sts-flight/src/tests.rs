@@ -5,6 +5,7 @@ mod deadlines;
 mod leaving;
 mod limits;
 mod policies;
+mod refreshing;
 mod rushes;
 mod unshared;
 mod workers;

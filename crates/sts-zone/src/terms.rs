@@ -86,6 +86,27 @@ pub enum Found {
     Unshared,
 }
 
+/// How a value suits the one that looks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// It does not.
+    No,
+    /// It does.
+    Yes,
+    /// It does, and it is time to call for a newer one.
+    Due,
+}
+
+/// What becomes of a value that suits and is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refresh {
+    /// The number of the call that this process has to make for a newer one. None is made where
+    /// another process makes it, or where one has failed a short time ago.
+    pub call: Option<u64>,
+    /// The last call for a newer one has failed.
+    pub has_failed: bool,
+}
+
 /// What is to be forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purge<'p> {

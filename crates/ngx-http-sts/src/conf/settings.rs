@@ -7,6 +7,7 @@ use sts_core::endpoint::HostField;
 use sts_core::expect::Expect;
 use sts_core::issued::TokenTypes;
 use sts_core::secret::Secret;
+use sts_flight::ahead::RefreshAhead;
 use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
@@ -83,6 +84,7 @@ pub(crate) struct Settings {
     pub(crate) cache_expires_in: Option<u64>,
     /// Milliseconds.
     pub(crate) expiry_leeway: Option<u64>,
+    pub(crate) refresh_ahead: Option<RefreshAhead>,
 }
 
 impl Settings {
@@ -149,6 +151,7 @@ impl Settings {
             crypto_passphrase,
             cache_expires_in,
             expiry_leeway,
+            refresh_ahead,
         } = outer;
         // Before `any` is inherited.
         self.wstrust.inherit(wstrust, with_exchange, &self.grants.any);
@@ -197,6 +200,7 @@ impl Settings {
         inherit(&mut self.cache, cache);
         inherit(&mut self.crypto_passphrase, crypto_passphrase);
         inherit(&mut self.expiry_leeway, expiry_leeway);
+        inherit(&mut self.refresh_ahead, refresh_ahead);
     }
 }
 

@@ -56,7 +56,7 @@ impl Kept {
 
 fn validity(kept: &Entry) -> Validity {
     let at_most = clock::milliseconds().saturating_add(kept.remaining);
-    Validity { sent: kept.sent, good_for: None, at_most }
+    Validity { sent: kept.sent, good_for: None, at_most, is_final: false }
 }
 
 fn open(hit: Hit) -> Token {

@@ -3,6 +3,7 @@
 mod calls;
 mod deaths;
 mod model;
+mod refreshing;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;

@@ -13,7 +13,8 @@ use sts_core::target::Target;
 use super::executor::now;
 use super::sts::Wants;
 use super::{EPOCH, text};
-use crate::election::{Election, Found};
+use crate::ahead::Standing;
+use crate::election::{Election, Found, Refresh};
 use crate::failed::Failed;
 use crate::token::{Token, Validity};
 
@@ -33,6 +34,8 @@ pub(in crate::tests) struct ModelCache {
 struct Shared {
     tokens: HashMap<[u8; 32], (String, Validity, bool)>,
     calls: HashMap<[u8; 32], (u64, Call)>,
+    /// Calls for the next token that have failed in a row, and from when on another one may be made.
+    failures: HashMap<[u8; 32], (u32, u64)>,
     last: u64,
     /// Nothing can be kept.
     is_full: bool,
@@ -145,6 +148,52 @@ impl Election for ModelCache {
         Found::Lead(number)
     }
 
+    fn find_or_refresh(
+        &self,
+        key: &CacheKey,
+        judge: impl Fn(&Validity) -> Standing,
+    ) -> (Found, Option<Refresh>) {
+        let Some(token) = self.look(key, |validity| judge(validity) != Standing::Over) else {
+            return (self.find(key, None, |_| false), None);
+        };
+        if judge(&token.validity) == Standing::Good {
+            return (Found::Token(token), None);
+        }
+        let failures = self.shared.borrow().failures.get(&key.0).copied();
+        let (failures, not_before) = failures.unwrap_or_default();
+        let has_failed = failures > 0;
+        let call = match self.find(key, None, |_| false) {
+            Found::Lead(call) if now() < not_before => {
+                self.release(key, call);
+                None
+            }
+            Found::Lead(call) => Some(call),
+            _ => None,
+        };
+        (Found::Token(token), Some(Refresh { call, has_failed }))
+    }
+
+    fn fail_refresh(
+        &self,
+        key: &CacheKey,
+        call: u64,
+        failed: &Failed,
+        pause: impl FnOnce(u32) -> u64,
+    ) {
+        self.fail(key, call, failed);
+        let failures = &mut self.shared.borrow_mut().failures;
+        let (failures, not_before) = failures.entry(key.0).or_default();
+        *not_before = now() + pause(*failures);
+        *failures += 1;
+    }
+
+    fn refuse(&self, key: &CacheKey, call: u64, failed: &Failed, _: &Wants) {
+        self.fail(key, call, failed);
+        let mut shared = self.shared.borrow_mut();
+        shared.tokens.remove(&key.0);
+        shared.failures.remove(&key.0);
+    }
+
     fn look(&self, key: &CacheKey, suits: impl Fn(&Validity) -> bool) -> Option<Token> {
         let shared = self.shared.borrow();
         let (text, validity, unbound) = shared.tokens.get(&key.0)?;
@@ -169,7 +218,7 @@ impl Election for ModelCache {
     }
 
     fn complete(&self, key: &CacheKey, call: u64, token: &Token, ask: &Wants) -> bool {
-        let Validity { sent, good_for, .. } = token.validity;
+        let Validity { sent, good_for, is_final, .. } = token.validity;
         let good_for_all = good_for.unwrap_or(300).saturating_mul(1_000);
         let at_most = sent + good_for_all;
         let suits = token.validity.suits(&ask.policy, EPOCH + now());
@@ -177,8 +226,10 @@ impl Election for ModelCache {
             self.share_nothing(key, call);
             return false;
         }
-        let entry = (text(&token.token), Validity { sent, good_for, at_most }, token.unbound);
+        let entry =
+            (text(&token.token), Validity { sent, good_for, at_most, is_final }, token.unbound);
         self.shared.borrow_mut().tokens.insert(key.0, entry);
+        self.shared.borrow_mut().failures.remove(&key.0);
         self.end(key, call, (!suits).then_some(Ended::Unshared));
         true
     }
