@@ -677,6 +677,12 @@ static ROWS: &[Row] = &[
         ],
     ),
     row(
+        "STSNegativeTTL",
+        "negative_ttl",
+        &["0", "5s", "500ms", "1h"],
+        &[("2h", &["times from"]), ("off", &["\"off\"", "times from"])],
+    ),
+    row(
         "STSBoundTokens",
         "bound_tokens",
         &["refuse", "allow"],

@@ -18,7 +18,9 @@ use sts_flight::ahead::Standing;
 use sts_flight::election::{Election, Found, Refresh};
 use sts_flight::failed::Failed;
 use sts_flight::token::{Token, Validity};
-use sts_zone::zone::{self, Claim, Digest, Fit, HEARTBEAT, Hit, Kept, Tags, Value, Zone, tag};
+use sts_zone::zone::{
+    self, Claim, Digest, Fit, HEARTBEAT, Hit, Kept, Refusal, Tags, Value, Zone, tag,
+};
 
 use crate::ask::Ask;
 use crate::callee::Callee;
@@ -184,10 +186,7 @@ impl Cache {
     }
 
     fn open(&self, key: &CacheKey, hit: Hit) -> Option<Token> {
-        let secret: Secret = match self.seal().ok()? {
-            None => hit.value.into(),
-            Some(seal) => seal.open(&key.0, &hit.value)?,
-        };
+        let secret = self.unseal(key, hit.value.into())?;
         let note = hit.kept.note;
         let (token_type, secret) = note::type_and_token(note, secret)?;
         Some(Token {
@@ -215,8 +214,21 @@ impl Cache {
         match found {
             Some(zone::Found::Wait(call)) => Found::Elsewhere(call),
             Some(zone::Found::Failed(payload)) => Found::Failure(failure::decode(&payload)),
+            Some(zone::Found::Refused(kept)) => match self.unseal(key, kept.into()) {
+                Some(payload) => Found::Refused(failure::decode(payload.expose())),
+                // It was sealed with another key.
+                None => Found::Unshared,
+            },
             Some(zone::Found::Lead(call)) => Found::Lead(call),
             Some(zone::Found::Unshared | zone::Found::Hit(_)) | None => Found::Unshared,
+        }
+    }
+
+    /// What [`close`](Self::close) has made; `None` where it was sealed with another key.
+    fn unseal(&self, key: &CacheKey, kept: Secret) -> Option<Secret> {
+        match self.seal().ok()? {
+            None => Some(kept),
+            Some(seal) => seal.open(&key.0, kept.expose()),
         }
     }
 
@@ -255,6 +267,7 @@ impl Election for Cache {
         &self,
         key: &CacheKey,
         judge: impl Fn(&Validity) -> Standing,
+        remembers: u64,
     ) -> (Found, Option<Refresh>) {
         let claim = Claim { process: process::id(), awaits: None };
         let fits = |kept: &Kept| match judge(&note::validity(kept)) {
@@ -262,7 +275,8 @@ impl Election for Cache {
             Standing::Good => Fit::Yes,
             Standing::Due => Fit::Due,
         };
-        let found = self.with(|zone| zone.find_or_refresh(&key.0, claim, fits, process::is_alive));
+        let found = self
+            .with(|zone| zone.find_or_refresh(&key.0, claim, fits, remembers, process::is_alive));
         let (found, refresh) = found.unzip();
         let zone::Refresh { call, has_failed } =
             refresh.flatten().unwrap_or(zone::Refresh { call: None, has_failed: false });
@@ -328,8 +342,17 @@ impl Election for Cache {
         self.with(|zone| zone.fail_refresh(&key.0, call, &failure::encode(failed), pause));
     }
 
-    fn refuse(&self, key: &CacheKey, call: u64, failed: &Failed, _: &Ask) {
-        self.with(|zone| zone.refuse(&key.0, call, &failure::encode(failed)));
+    /// What cannot be found again by its source is not remembered, nor what cannot be sealed.
+    fn refuse(&self, key: &CacheKey, call: u64, failed: &Failed, ask: &Ask) {
+        let callee = &ask.callee;
+        let payload = failure::encode(failed);
+        let life = callee.fresh.negative;
+        let is_remembered = life > 0 && failed.is_remembered();
+        let tags = is_remembered.then(|| self.tags(&callee.key, ask.token.expose())).flatten();
+        let sealed = tags.and_then(|tags| Some((tags, self.close(key, &payload)?)));
+        let remembered = sealed.as_ref();
+        let remembered = remembered.map(|(tags, bytes)| Refusal { tags: *tags, life, bytes });
+        self.with(|zone| zone.refuse(&key.0, call, &payload, remembered));
     }
 
     fn release(&self, key: &CacheKey, call: u64) {

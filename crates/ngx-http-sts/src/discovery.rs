@@ -21,7 +21,7 @@ use sts_core::error::{Failure, FailureKind};
 use sts_core::fields::Fields;
 use sts_core::life::LifePolicy;
 use sts_core::metadata::Metadata;
-use sts_flight::ahead::RefreshAhead;
+use sts_flight::ahead::Freshness;
 use sts_flight::failed::{Exceeded, Failed};
 use sts_flight::flights::{self, Lookup};
 use sts_net::backoff::Backoff;
@@ -236,12 +236,13 @@ impl Discovery {
             &self.cache,
             self.key,
             &policy,
-            RefreshAhead::OFF,
+            Freshness::default(),
             |_| Ok(()),
             ask,
         )?;
         let granted = match lookup {
             Lookup::Hit(granted) => granted,
+            Lookup::Refused(failure) => return Err(failure),
             Lookup::Waits(waiting) => Wait(waiting).await?,
         };
         self.take(granted.token.issued().expose()).map_err(|problem| {

@@ -171,5 +171,5 @@ pub(crate) fn start(
         return Ok(Lookup::Waits(Waiting::alone(ask())));
     };
     let callee = &exchange.callee;
-    flights::lookup(cache, key, &callee.life, callee.ahead, check, ask)
+    flights::lookup(cache, key, &callee.life, callee.fresh, check, ask)
 }

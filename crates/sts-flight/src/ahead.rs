@@ -1,4 +1,5 @@
-//! When a token is renewed before its end, and when again after that has failed.
+//! When a token is renewed before its end, and when again after that has failed; for how long a refusal
+//! is remembered.
 //!
 //! Pure functions of the time and of what lies in the cache: all workers come to the same answer.
 
@@ -24,6 +25,15 @@ pub enum Standing {
     Good,
     /// The request may use it, and it is time to ask for the next one.
     Due,
+}
+
+/// What a location wants besides a token that it may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Freshness {
+    /// When a token is renewed.
+    pub ahead: RefreshAhead,
+    /// Milliseconds for which a refusal of the STS is remembered (`STSNegativeTTL`); 0: not at all.
+    pub negative: u64,
 }
 
 /// The part of a token's life after which the next one is asked for (`STSRefreshAhead`).

@@ -17,6 +17,8 @@ pub enum Found {
     Failure(Failed),
     /// No call is running: this worker has to make the one of this number.
     Lead(u64),
+    /// The STS has refused the same a short time ago.
+    Refused(Failed),
     /// It is there.
     Token(Token),
     /// The answer was for the request that called for it: each other one makes a call of its own.
@@ -47,11 +49,13 @@ pub trait Election: 'static {
     -> Found;
 
     /// As [`find`](Self::find) for a request that has just come. Where the token is due, the worker that
-    /// renews it is elected under the same lock.
+    /// renews it is elected under the same lock. Where there is none, the answer may be a refusal of the
+    /// last `_remembers` milliseconds.
     fn find_or_refresh(
         &self,
         key: &CacheKey,
         judge: impl Fn(&Validity) -> Standing,
+        _remembers: u64,
     ) -> (Found, Option<Refresh>) {
         (self.find(key, None, |validity| judge(validity) != Standing::Over), None)
     }
@@ -84,7 +88,8 @@ pub trait Election: 'static {
         self.fail(key, call, failed);
     }
 
-    /// Ends a call that the STS has refused for what was asked: no token for that serves any more.
+    /// Ends a call that the STS has refused for what was asked: no token for that serves any more. Those
+    /// that come later are told of it, where it is one to be [remembered](Failed::is_remembered).
     fn refuse(&self, key: &CacheKey, call: u64, failed: &Failed, _ask: &Self::Ask) {
         self.fail(key, call, failed);
     }

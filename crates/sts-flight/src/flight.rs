@@ -194,7 +194,7 @@ impl<H: Host> Flight<H> {
             Found::Lead(call) => {
                 return Step::Lead(Lease::new(self.cache.clone(), self.key, call));
             }
-            Found::Failure(failed) => {
+            Found::Failure(failed) | Found::Refused(failed) => {
                 self.fail(&failed);
                 self.give_up_without_time(&failed);
             }

@@ -9,7 +9,7 @@ use sts_core::cache_key::CacheKey;
 use sts_core::error::Failure;
 use sts_core::life::LifePolicy;
 
-use crate::ahead::RefreshAhead;
+use crate::ahead::Freshness;
 use crate::election::{Election, Found};
 use crate::flight::{Flight, Refreshing, Step};
 use crate::granted::{CacheStatus, Granted};
@@ -66,6 +66,8 @@ impl<H: Host> Hash for Name<H> {
 pub enum Lookup<H: Host> {
     /// The token was there.
     Hit(Granted),
+    /// The STS has refused the same a short time ago, and is not asked again.
+    Refused(Failure),
     /// The request waits.
     Waits(Rc<Waiting<H>>),
 }
@@ -80,7 +82,7 @@ pub fn lookup<H: Host>(
     cache: &Rc<H::Cache>,
     key: CacheKey,
     policy: &LifePolicy,
-    ahead: RefreshAhead,
+    fresh: Freshness,
     check: impl Fn(bool) -> Result<(), Failure>,
     ask: impl FnOnce() -> H::Ask,
 ) -> Result<Lookup<H>, Failure> {
@@ -99,8 +101,8 @@ pub fn lookup<H: Host>(
         waiting.set_deadline();
         return Ok(Lookup::Waits(waiting));
     }
-    let judge = |validity: &Validity| ahead.judge(validity, policy, &key, now);
-    let step = match cache.find_or_refresh(&key, judge) {
+    let judge = |validity: &Validity| fresh.ahead.judge(validity, policy, &key, now);
+    let step = match cache.find_or_refresh(&key, judge, fresh.negative) {
         (Found::Token(token), refresh) => {
             let status = refresh.map_or(CacheStatus::Hit, |refresh| {
                 let lease = refresh.call.map(|call| Lease::new(cache.clone(), key, call));
@@ -118,11 +120,15 @@ pub fn lookup<H: Host>(
             check(token.unbound)?;
             return Ok(Lookup::Hit(token.granted(policy, status)));
         }
+        (Found::Refused(failed), _) => {
+            check(false)?;
+            return Ok(Lookup::Refused(failed.failure));
+        }
         (found, _) => found,
     };
     let step = match step {
         // Taken above.
-        Found::Token(_) => None,
+        Found::Token(_) | Found::Refused(_) => None,
         Found::Elsewhere(call) => Some(Step::Wait(call)),
         // Where the check fails, the duty to call goes with the lease.
         Found::Lead(call) => Some(Step::Lead(Lease::new(cache.clone(), key, call))),

@@ -14,7 +14,7 @@
 //! | [`election`] | the shared cache, as far as it says what to do for a key |
 //! | [`lease`] | the duty to call |
 //! | [`flight`] | the call for a key, and the requests of this worker that wait for it |
-//! | [`ahead`] | when a token is renewed before its end |
+//! | [`ahead`] | when a token is renewed before its end, and for how long a refusal is remembered |
 //! | [`flights`] | all of a worker, and how a request comes to one |
 //! | [`waiting`] | a request that waits |
 //! | [`token`] | a token, and what is known of it |

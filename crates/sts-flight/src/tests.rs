@@ -4,6 +4,7 @@ mod coalescing;
 mod deadlines;
 mod leaving;
 mod limits;
+mod negative;
 mod policies;
 mod refreshing;
 mod rushes;

@@ -88,6 +88,9 @@ pub(crate) mod header {
     pub(crate) const NODES: usize = 21;
     pub(crate) const NODE_UNITS: usize = 22;
     pub(crate) const NODE_LIST: usize = 23;
+    pub(crate) const REFUSALS: usize = 24;
+    pub(crate) const REFUSAL_UNITS: usize = 25;
+    pub(crate) const REFUSAL_LIST: usize = 26;
 
     pub(crate) const STORED: usize = 35;
     pub(crate) const EVICTED: usize = 36;

@@ -13,7 +13,8 @@ use crate::pool::Share;
 use crate::region::{Broken, Condition, Region};
 use crate::table::KeyWords;
 pub use crate::terms::{
-    Capacity, Claim, Digest, Fit, Found, Hit, Kept, Purge, Refresh, Statistics, Tags, Value, tag,
+    Capacity, Claim, Digest, Fit, Found, Hit, Kept, Purge, Refresh, Refusal, Statistics, Tags,
+    Value, tag,
 };
 use crate::unit::{At, Kind, Unit, is};
 use crate::word;
@@ -187,6 +188,7 @@ impl<'a> Zone<'a> {
             if call <= purged {
                 return Ok(false);
             }
+            region.forget_refusal(&words)?;
             if let Some(at) = region.find(&words, Kind::Entry)? {
                 let there = region.unit(at)?;
                 // A call that was taken over may have its answer before the first caller has one.
@@ -243,7 +245,8 @@ impl<'a> Zone<'a> {
                 next += 1;
                 let at = u32::try_from(number + 1).ok().and_then(At::from_raw).ok_or(Broken)?;
                 let unit = region.unit(at)?;
-                if !is(unit, Kind::Entry) {
+                let is_refusal = is(unit, Kind::Refusal);
+                if !is_refusal && !is(unit, Kind::Entry) {
                     continue;
                 }
                 let tags = entry::tags(unit);
@@ -256,7 +259,9 @@ impl<'a> Zone<'a> {
                         sources.contains(&source) || exchanges.binary_search(&exchange).is_err()
                     }
                 };
-                if meant {
+                if meant && is_refusal {
+                    region.remove_refusal(at)?;
+                } else if meant {
                     region.remove_entry(at)?;
                     removed += 1;
                 }

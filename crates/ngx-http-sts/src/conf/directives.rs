@@ -43,7 +43,7 @@ use crate::nginx::module::Levels;
 use crate::nginx::tls::Protocols;
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 72] = [
+pub(crate) static DIRECTIVES: [Directive; 73] = [
     directive(c"STSExchange", (2, 4), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::words()))
@@ -309,6 +309,10 @@ pub(crate) static DIRECTIVES: [Directive; 72] = [
         once(&mut b.settings.refresh_ahead, fresh::refresh_ahead(a))
     })
     .key("refresh_ahead"),
+    directive(c"STSNegativeTTL", (1, 1), |b, a| {
+        once(&mut b.settings.negative_ttl, fresh::negative_ttl(a))
+    })
+    .key("negative_ttl"),
     directive(c"STSBoundTokens", (1, 1), |b, a| {
         let words = [("refuse", BoundTokens::Refuse), ("allow", BoundTokens::Allow)];
         once(&mut b.settings.bound_tokens, argument::word(first(a), &words))

@@ -395,7 +395,7 @@ fn build(
     };
     let cap = settings.cache_expires_in.unwrap_or(CACHE_EXPIRES_IN);
     let life = LifePolicy { cap, leeway: settings.expiry_leeway.unwrap_or(EXPIRY_LEEWAY) };
-    let ahead = settings.refresh_ahead.unwrap_or_else(|| fresh::default_ahead(&profile.protocol));
+    let fresh = fresh::in_force(settings, &profile.protocol);
     let name = settings.cache.as_deref().unwrap_or(cache::DEFAULT_NAME);
     let passphrase = settings.crypto_passphrase.as_deref();
     // One that is named has to be there, although nothing is kept in it.
@@ -437,7 +437,7 @@ fn build(
             limit,
             key,
             life,
-            ahead,
+            fresh,
             token_types: carrier.token_types.clone(),
             expect,
             doubted: Cell::default(),

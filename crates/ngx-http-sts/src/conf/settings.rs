@@ -85,6 +85,8 @@ pub(crate) struct Settings {
     /// Milliseconds.
     pub(crate) expiry_leeway: Option<u64>,
     pub(crate) refresh_ahead: Option<RefreshAhead>,
+    /// Milliseconds.
+    pub(crate) negative_ttl: Option<u64>,
 }
 
 impl Settings {
@@ -152,6 +154,7 @@ impl Settings {
             cache_expires_in,
             expiry_leeway,
             refresh_ahead,
+            negative_ttl,
         } = outer;
         // Before `any` is inherited.
         self.wstrust.inherit(wstrust, with_exchange, &self.grants.any);
@@ -201,6 +204,7 @@ impl Settings {
         inherit(&mut self.crypto_passphrase, crypto_passphrase);
         inherit(&mut self.expiry_leeway, expiry_leeway);
         inherit(&mut self.refresh_ahead, refresh_ahead);
+        inherit(&mut self.negative_ttl, negative_ttl);
     }
 }
 

@@ -88,7 +88,8 @@ impl Election for Kept {
             Some(zone::Found::Wait(call)) => Found::Elsewhere(call),
             Some(zone::Found::Failed(payload)) => Found::Failure(failure::decode(&payload)),
             Some(zone::Found::Lead(call)) => Found::Lead(call),
-            Some(zone::Found::Unshared) | None => Found::Unshared,
+            // No server refuses metadata to anything in particular.
+            Some(zone::Found::Refused(_) | zone::Found::Unshared) | None => Found::Unshared,
         }
     }
 

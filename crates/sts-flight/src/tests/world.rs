@@ -95,7 +95,7 @@ pub(super) fn request_checked(
 ) -> Result<Client, Failure> {
     let resumed = Rc::new(Cell::new(0));
     let found = in_worker(cache.worker, || {
-        lookup::<Virtual>(cache, key(wants.key), &wants.policy, wants.ahead, check, || {
+        lookup::<Virtual>(cache, key(wants.key), &wants.policy, wants.fresh(), check, || {
             wants.clone()
         })
     })?;
@@ -103,6 +103,10 @@ pub(super) fn request_checked(
         Lookup::Hit(granted) => {
             settle();
             Client { waiting: None, outcome: Some(Ok(granted)), resumed }
+        }
+        Lookup::Refused(failure) => {
+            let outcome = Some(Err(failure));
+            Client { waiting: None, outcome, resumed }
         }
         Lookup::Waits(waiting) => {
             waiting.set_request(resumed.clone());
@@ -135,6 +139,7 @@ pub(super) fn wants() -> Wants {
         calls: CallLimits::DEFAULT,
         refuses: Vec::new(),
         ahead: RefreshAhead::OFF,
+        negative: 0,
     }
 }
 

@@ -1,13 +1,17 @@
-//! Calls for a newer value while the one that is there serves.
+//! What a request that has just come is told: a value, and whether to call for a newer one; or that the
+//! same was refused a short time ago.
 
 use crate::Millis;
 use crate::entry;
+use crate::layout::header;
 use crate::node::{self, State};
+use crate::refusal::{self, Refused};
 use crate::region::Broken;
 use crate::table::KeyWords;
-use crate::terms::{Claim, Digest, Fit, Found, Kept, Refresh};
+use crate::terms::{Claim, Digest, Fit, Found, Kept, Refresh, Refusal};
 use crate::unit::Kind;
-use crate::zone::{LEASE, REMEMBERED, Zone, words_of};
+use crate::zone::{LEASE, REMEMBERED, Zone, raw, words_of};
+use zeroize::Zeroizing;
 
 /// No pause between two calls for a newer value is longer, in milliseconds.
 const LONGEST_PAUSE: Millis = 5 * 60_000;
@@ -17,12 +21,14 @@ const AFTER_UNSHARED: Millis = 10_000;
 
 impl Zone<'_> {
     /// As [`find`](Self::find). Where the value that is there is due, it is also decided under the same
-    /// lock which process calls for a newer one.
+    /// lock which process calls for a newer one. Where there is none, a refusal of the last `remembers`
+    /// milliseconds is the answer.
     pub fn find_or_refresh(
         &mut self,
         key: &Digest,
         claim: Claim,
         fits: impl FnOnce(&Kept) -> Fit,
+        remembers: Millis,
         is_alive: impl FnOnce(u32) -> bool,
     ) -> (Found, Option<Refresh>) {
         let words = words_of(key);
@@ -32,7 +38,13 @@ impl Zone<'_> {
             is_due = fit == Fit::Due;
             fit != Fit::No
         });
-        let Some(hit) = hit else { return (self.elect_caller(&words, claim, is_alive), None) };
+        let Some(hit) = hit else {
+            let found = match self.refusal(&words, remembers) {
+                Some(payload) => Found::Refused(payload),
+                None => self.elect_caller(&words, claim, is_alive),
+            };
+            return (found, None);
+        };
         if !is_due {
             return (Found::Hit(hit), None);
         }
@@ -62,17 +74,54 @@ impl Zone<'_> {
     }
 
     /// Ends a call that was refused: those that wait for it can read `payload` for a while, and a value
-    /// that is there is forgotten.
-    pub fn refuse(&mut self, key: &Digest, call: u64, payload: &[u8]) {
+    /// that is there is forgotten. Those that come later are told what is to be `remembered`, unless a
+    /// purge came in between.
+    pub fn refuse(
+        &mut self,
+        key: &Digest,
+        call: u64,
+        payload: &[u8],
+        remembered: Option<Refusal<'_>>,
+    ) {
         let (now, words) = (self.now, words_of(key));
         self.update(key, call, |region, at| {
             region.end_call(at, State::Failed, now, payload)?;
             node::note_failure(region.unit(at)?, 0, 0);
-            match region.find(&words, Kind::Entry)? {
-                Some(at) => region.remove_entry(at),
-                None => Ok(()),
+            if let Some(at) = region.find(&words, Kind::Entry)? {
+                region.remove_entry(at)?;
             }
+            region.forget_refusal(&words)?;
+            if let Some(Refusal { tags, life, bytes }) = remembered
+                && call > region.at(header::PURGED)
+            {
+                let (tags, expires) = (raw(tags), now.saturating_add(life));
+                let (key, payload) = (words, bytes);
+                region.insert_refusal(&Refused { key, tags, ended: now, expires, payload })?;
+            }
+            Ok(())
         });
+    }
+
+    /// What is remembered of a refusal.
+    fn refusal(&mut self, key: &KeyWords, remembers: Millis) -> Option<Zeroizing<Vec<u8>>> {
+        if remembers == 0 || self.region.at(header::REFUSALS) == 0 {
+            return None;
+        }
+        let read = self.try_read_refusal(key, remembers);
+        self.or_empty(read)?
+    }
+
+    fn try_read_refusal(
+        &mut self,
+        key: &KeyWords,
+        remembers: Millis,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Broken> {
+        let Some(at) = self.region.find(key, Kind::Refusal)? else { return Ok(None) };
+        let unit = self.region.unit(at)?;
+        if !refusal::holds(unit, self.now, remembers) {
+            return Ok(None);
+        }
+        self.region.read_refusal(unit).map(Some)
     }
 
     fn elect_for_refresh(

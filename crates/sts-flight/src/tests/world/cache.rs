@@ -36,6 +36,7 @@ struct Shared {
     calls: HashMap<[u8; 32], (u64, Call)>,
     /// Calls for the next token that have failed in a row, and from when on another one may be made.
     failures: HashMap<[u8; 32], (u32, u64)>,
+    refusals: HashMap<[u8; 32], (u64, Failed)>,
     last: u64,
     /// Nothing can be kept.
     is_full: bool,
@@ -82,6 +83,7 @@ impl ModelCache {
     /// Forgets everything.
     pub(in crate::tests) fn purge(&self) {
         self.shared.borrow_mut().tokens.clear();
+        self.shared.borrow_mut().refusals.clear();
     }
 
     /// Nothing is kept from now on.
@@ -152,8 +154,14 @@ impl Election for ModelCache {
         &self,
         key: &CacheKey,
         judge: impl Fn(&Validity) -> Standing,
+        remembers: u64,
     ) -> (Found, Option<Refresh>) {
         let Some(token) = self.look(key, |validity| judge(validity) != Standing::Over) else {
+            let refused = self.shared.borrow().refusals.get(&key.0).cloned();
+            let refused = refused.filter(|(at, _)| now() < at + remembers);
+            if let Some((_, failed)) = refused {
+                return (Found::Refused(failed), None);
+            }
             return (self.find(key, None, |_| false), None);
         };
         if judge(&token.validity) == Standing::Good {
@@ -192,6 +200,10 @@ impl Election for ModelCache {
         let mut shared = self.shared.borrow_mut();
         shared.tokens.remove(&key.0);
         shared.failures.remove(&key.0);
+        shared.refusals.remove(&key.0);
+        if failed.is_remembered() {
+            shared.refusals.insert(key.0, (now(), failed.clone()));
+        }
     }
 
     fn look(&self, key: &CacheKey, suits: impl Fn(&Validity) -> bool) -> Option<Token> {
@@ -230,6 +242,7 @@ impl Election for ModelCache {
             (text(&token.token), Validity { sent, good_for, at_most, is_final }, token.unbound);
         self.shared.borrow_mut().tokens.insert(key.0, entry);
         self.shared.borrow_mut().failures.remove(&key.0);
+        self.shared.borrow_mut().refusals.remove(&key.0);
         self.end(key, call, (!suits).then_some(Ended::Unshared));
         true
     }

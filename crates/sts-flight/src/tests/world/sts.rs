@@ -9,7 +9,7 @@ use sts_core::life::LifePolicy;
 use sts_net::calls::CallLimits;
 
 use super::executor::{Hold, note_event, now, settle};
-use crate::ahead::RefreshAhead;
+use crate::ahead::{Freshness, RefreshAhead};
 use crate::failed::{Exceeded, Failed};
 use crate::host::Ask;
 use crate::token::Token;
@@ -25,6 +25,14 @@ pub(in crate::tests) struct Wants {
     /// The types of token that it does not take.
     pub(in crate::tests) refuses: Vec<&'static str>,
     pub(in crate::tests) ahead: RefreshAhead,
+    /// Milliseconds for which a refusal is remembered.
+    pub(in crate::tests) negative: u64,
+}
+
+impl Wants {
+    pub(in crate::tests) fn fresh(&self) -> Freshness {
+        Freshness { ahead: self.ahead, negative: self.negative }
+    }
 }
 
 /// A call as the STS and the worker that makes it see it.

@@ -8,7 +8,7 @@ const ON: bool = true;
 /// What a process finds for a value that is due.
 fn due(zone: &mut Zone<'_>, process: u32, is_alive: bool) -> (Option<Vec<u8>>, Option<Refresh>) {
     let (found, refresh) =
-        zone.find_or_refresh(&key(1), claim(process), |_| Fit::Due, |_| is_alive);
+        zone.find_or_refresh(&key(1), claim(process), |_| Fit::Due, 0, |_| is_alive);
     let value = match found {
         Found::Hit(hit) => Some(hit.value.to_vec()),
         _ => None,
@@ -45,11 +45,11 @@ fn a_value_that_is_not_due_elects_no_process() {
     let memory = Memory::new(MEBIBYTE);
     put(&mut memory.open(1000), 1, b"t1", 10_000);
     let mut zone = memory.open(2000);
-    let (found, refresh) = zone.find_or_refresh(&key(1), claim(1), |_| Fit::Yes, |_| true);
+    let (found, refresh) = zone.find_or_refresh(&key(1), claim(1), |_| Fit::Yes, 0, |_| true);
     assert!(matches!(found, Found::Hit(_)) && refresh.is_none());
-    let (found, refresh) = zone.find_or_refresh(&key(1), claim(1), |_| Fit::No, |_| true);
+    let (found, refresh) = zone.find_or_refresh(&key(1), claim(1), |_| Fit::No, 0, |_| true);
     assert!(matches!(found, Found::Lead(_)) && refresh.is_none());
-    let (found, refresh) = zone.find_or_refresh(&key(2), claim(1), |_| Fit::Due, |_| true);
+    let (found, refresh) = zone.find_or_refresh(&key(2), claim(1), |_| Fit::Due, 0, |_| true);
     assert!(matches!(found, Found::Lead(_)) && refresh.is_none());
 }
 
@@ -113,9 +113,9 @@ fn a_refusal_forgets_the_value_and_only_that_of_the_last_call() {
     let late = elected(&mut memory.open(9000), 1);
     let (_, refresh) = due(&mut memory.open(9100), 2, false);
     let call = refresh.and_then(|refresh| refresh.call).unwrap();
-    memory.open(9200).refuse(&key(1), late, b"no");
+    memory.open(9200).refuse(&key(1), late, b"no", None);
     assert_eq!(due(&mut memory.open(9200), 3, ON), (Some(b"t1".to_vec()), NONE));
-    memory.open(9300).refuse(&key(1), call, b"no");
+    memory.open(9300).refuse(&key(1), call, b"no", None);
     assert_eq!(hit(&mut memory.open(9300), 1), None);
     assert_eq!(hit(&mut memory.open(9300), 2).unwrap(), b"other");
 }
