@@ -43,6 +43,10 @@ test-stores: ## two NGINXs and a Redis or memcached that they share, which fails
 soak: ## 200,000 exchanges with faults, leaving clients and reloads (STS_SOAK=number: so many)
 	@scripts/test.sh soak
 
+.PHONY: test-refresh
+test-refresh: ## one token at 500 requests a second for two minutes (STS_REFRESH=seconds)
+	@scripts/test.sh refresh
+
 .PHONY: test-doors
 test-doors: ## 1,200 generated configurations, none with a side door (STS_DOORS=number, STS_DOORS_SEED=...)
 	@env -u NGINX_BUILD_DIR WITH_NGINX=debian scripts/test.sh doors

@@ -803,6 +803,23 @@ static ROWS: &[Row] = &[
         &[("2d", &["times from"]), ("soon", &["\"soon\""])],
     ),
     row(
+        "STSRefreshAhead",
+        "refresh_ahead",
+        &["10", "80", "95", "off", "Off"],
+        &[
+            ("9", &["\"9\"", "from 10 to 95", "\"off\""]),
+            ("96", &["from 10 to 95"]),
+            ("80%", &["\"80%\""]),
+            ("on", &["\"on\"", "\"off\""]),
+        ],
+    ),
+    row(
+        "STSNegativeTTL",
+        "negative_ttl",
+        &["0", "5s", "500ms", "1h"],
+        &[("2h", &["times from"]), ("off", &["\"off\"", "times from"])],
+    ),
+    row(
         "STSBoundTokens",
         "bound_tokens",
         &["refuse", "allow"],

@@ -97,6 +97,10 @@ impl host::Ask for Ask {
         self.call_within(time, sent, hold)
     }
 
+    fn refresh_failed(&self, failure: &Failure, took: u64, is_dropped: bool) {
+        report::refresh(&self.callee, failure, took, is_dropped);
+    }
+
     fn failed_after_leaving(&self, failure: &Failure, took: u64) {
         report::abandoned(&self.callee, failure, took);
     }
@@ -189,7 +193,12 @@ impl Ask {
             Ok(Token {
                 token: Target::new(issued.token),
                 token_type: issued.token_type,
-                validity: Validity { sent: started, good_for: life.seconds, at_most: u64::MAX },
+                validity: Validity {
+                    sent: started,
+                    good_for: life.seconds,
+                    at_most: u64::MAX,
+                    is_final: life.ends_with_source,
+                },
                 unbound: self.unbound,
                 kept: false,
                 look,

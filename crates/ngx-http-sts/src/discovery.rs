@@ -21,6 +21,7 @@ use sts_core::error::{Failure, FailureKind};
 use sts_core::fields::Fields;
 use sts_core::life::LifePolicy;
 use sts_core::metadata::Metadata;
+use sts_flight::ahead::Freshness;
 use sts_flight::failed::{Exceeded, Failed};
 use sts_flight::flights::{self, Lookup};
 use sts_net::backoff::Backoff;
@@ -258,13 +259,15 @@ impl Discovery {
     fn look_up(&self, limit: &Limit, seconds: u64) -> Result<Lookup<Finding>, Failure> {
         let policy = LifePolicy { cap: seconds, leeway: 0 };
         let ask = || Ask { question: self.question.clone(), limit: *limit, policy };
-        flights::lookup::<Finding>(&self.cache, self.key, &policy, |_| Ok(()), ask)
+        let fresh = Freshness::default();
+        flights::lookup::<Finding>(&self.cache, self.key, &policy, fresh, |_| Ok(()), ask)
     }
 
     /// Uses what was looked for, when it is there.
     async fn end(&self, lookup: Lookup<Finding>) -> Result<(), Failure> {
         let granted = match lookup {
             Lookup::Hit(granted) => granted,
+            Lookup::Refused(failure) => return Err(failure),
             Lookup::Waits(waiting) => Wait(waiting).await?,
         };
         self.take(granted.token.issued().expose()).map_err(|problem| {

@@ -206,5 +206,5 @@ fn call(
         check(false)?;
         return Ok(Lookup::Waits(Waiting::alone(ask())));
     };
-    flights::lookup(cache, key, &callee.life, check, ask)
+    flights::lookup(cache, key, &callee.life, callee.fresh, check, ask)
 }

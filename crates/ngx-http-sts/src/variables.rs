@@ -52,6 +52,11 @@ fn fact(request: Request<'_>, fact: usize) -> Option<&[u8]> {
     let ended = context.last_of(request, |_| true)?;
     match (Fact::numbered(fact)?, ended.verdict) {
         (Fact::Status, Verdict::Granted) => Some(context.granted(ended)?.status.name().as_bytes()),
+        (Fact::Status, Verdict::Passed(_) | Verdict::Refused(_))
+            if context.is_remembered(&ended.outcome) =>
+        {
+            Some(b"NEGATIVE")
+        }
         (Fact::Status, Verdict::Passed(_)) => Some(b"PASSED"),
         (Fact::Status, Verdict::Refused(_)) => Some(b"FAILED"),
         (Fact::Status, Verdict::Bypassed) => Some(b"BYPASS"),

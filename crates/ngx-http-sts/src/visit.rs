@@ -119,6 +119,7 @@ impl Visit<'_> {
         match started {
             Ok(Lookup::Waits(waiting)) => self.wait(waiting, source, key, None),
             Ok(Lookup::Hit(granted)) => self.end(source, key, Outcome::Granted(granted), 0),
+            Ok(Lookup::Refused(failure)) => self.end(source, key, Outcome::Remembered(failure), 0),
             Err(failure) => self.end(source, key, Outcome::Failed(failure), 0),
         }
     }

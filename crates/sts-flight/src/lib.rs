@@ -15,6 +15,7 @@
 //! | [`lease`] | the duty to call |
 //! | [`store`] | a store behind the cache, which several nodes share |
 //! | [`flight`] | the call for a key, and the requests of this worker that wait for it |
+//! | [`ahead`] | when a token is renewed before its end, and for how long a refusal is remembered |
 //! | [`flights`] | all of a worker, and how a request comes to one |
 //! | [`waiting`] | a request that waits |
 //! | [`made`] | what is made at once, and needs no call |
@@ -26,6 +27,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod ahead;
 pub mod election;
 pub mod failed;
 pub mod flight;

@@ -12,8 +12,8 @@ use std::task::Poll;
 use sts_core::cache_key::CacheKey;
 
 use crate::election::Election;
-use crate::host::{Ask as _, Host};
-use crate::token::Token;
+use crate::host::Host;
+use crate::token::{Token, Validity};
 use crate::waiting::Waiting;
 pub(crate) use duty::Duty;
 pub use none::NoStore;
@@ -102,11 +102,12 @@ const PART: u64 = 2;
 /// Milliseconds for which a question waits that nothing else waits for, at most.
 pub(crate) const DETACHED: u64 = 1_000;
 
-/// Looks into the store, and waits for another node's call.
+/// Looks into the store for a token that `suits`, and waits for another node's call.
 pub(crate) async fn seek<H: Host>(
     store: Rc<StoreOf<H>>,
     key: CacheKey,
     caller: &Waiting<H>,
+    suits: impl Fn(&Validity) -> bool,
     hold: H::Hold,
 ) -> Sought<H> {
     let end = H::now() + caller.time_left() / PART;
@@ -117,7 +118,7 @@ pub(crate) async fn seek<H: Host>(
         let claim = match ask::<H, _>(&store, work, time, hold.clone()).await {
             None => return Sought::Call(None),
             Some(Seen::Token(token, claim)) => {
-                if token.validity.suits(caller.ask().policy(), H::wall()) {
+                if suits(&token.validity) {
                     return Sought::Token(token);
                 }
                 claim

@@ -21,7 +21,7 @@ const NAMES_ANOTHER: u8 = 8;
 const OF_TYPE: u8 = 16;
 const OF_AUDIENCE: u8 = 32;
 const OF_SCOPE: u8 = 64;
-const KNOWN: u8 = 127;
+const FINAL: u8 = 128;
 
 /// Seconds, where nothing is said of how long a token is good.
 const SAYS_NOTHING: u64 = u64::MAX;
@@ -46,6 +46,8 @@ pub struct Value {
     pub life: Millis,
     /// Seconds from `sent` on for which it is good, where the STS or the tokens say that.
     pub good_for: Option<u64>,
+    /// A token that is asked for later is good for no longer.
+    pub is_final: bool,
     /// Its source was looked at, and is bound to no key of its client.
     pub unbound: bool,
     /// What is known of it besides. What its first user did not expect is not kept.
@@ -66,7 +68,8 @@ pub struct Life {
 impl Value {
     /// As it lies in the store, before it is sealed.
     pub fn write(&self) -> Secret {
-        let Self { token, token_type, sent, put, life, good_for, unbound, findings, epochs } = self;
+        let Self { token, token_type, sent, put, life, good_for, .. } = self;
+        let Self { is_final, unbound, findings, epochs, .. } = self;
         let (kind, word) = match token_type {
             TokenType::Bearer => (0, ""),
             TokenType::NotApplicable => (NOT_APPLICABLE, ""),
@@ -76,6 +79,7 @@ impl Value {
         let Findings { as_asked, names_another } = findings;
         let AsAsked { issued_token_type, audience, scope } = as_asked;
         let flags = [
+            (*is_final, FINAL),
             (*unbound, UNBOUND),
             (*names_another, NAMES_ANOTHER),
             (*issued_token_type, OF_TYPE),
@@ -97,7 +101,7 @@ impl Value {
     /// What was written; `None` for anything else.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let ([version, flags], rest) = bytes.split_first_chunk()?;
-        if *version != VERSION || flags & !KNOWN != 0 {
+        if *version != VERSION {
             return None;
         }
         let mut rest = rest;
@@ -135,6 +139,7 @@ impl Value {
             put,
             life,
             good_for: Some(good_for).filter(|seconds| *seconds != SAYS_NOTHING),
+            is_final: is_set(FINAL),
             unbound: is_set(UNBOUND),
             findings: Findings {
                 as_asked: AsAsked {
@@ -197,6 +202,7 @@ mod tests {
             put: NOW + 50,
             life: 60_000 - 50,
             good_for: Some(60),
+            is_final: false,
             unbound: true,
             findings: Findings::default(),
             epochs: [epoch(1), epoch(2), epoch(3)],
@@ -211,10 +217,10 @@ mod tests {
             "[!-~]{1,128}".prop_map(|word| TokenType::Other(word.into())),
         ];
         let times = (0_u64..1 << 50, 0_u64..1 << 20, 1_u64..1 << 40, any::<Option<u32>>());
-        let known = any::<[bool; 5]>();
+        let known = any::<[bool; 6]>();
         (prop::collection::vec(any::<u8>(), 1..200), types, times, known, any::<[[u8; 16]; 3]>())
             .prop_map(|(token, token_type, (sent, took, life, good_for), known, epochs)| {
-                let [unbound, names_another, issued_token_type, audience, scope] = known;
+                let [is_final, unbound, names_another, issued_token_type, audience, scope] = known;
                 Value {
                     token: Secret::new(token),
                     token_type,
@@ -222,6 +228,7 @@ mod tests {
                     put: sent + took,
                     life,
                     good_for: good_for.map(u64::from),
+                    is_final,
                     unbound,
                     findings: Findings {
                         as_asked: AsAsked { issued_token_type, audience, scope },
@@ -242,6 +249,7 @@ mod tests {
             prop_assert_eq!((back.sent, back.put, back.life), (value.sent, value.put, value.life));
             prop_assert_eq!((back.good_for, back.epochs), (value.good_for, value.epochs));
             prop_assert_eq!((back.findings, back.unbound), (value.findings, value.unbound));
+            prop_assert_eq!(back.is_final, value.is_final);
         }
 
         #[test]

@@ -12,6 +12,7 @@ use crate::conf::Exchange;
 use crate::conf::argument::Problem;
 use crate::conf::place::{Fault, Place};
 use crate::nginx::conf::{Conf, Matching};
+use crate::way::Way;
 
 /// What an exchange needs, each step after those that it needs itself.
 #[derive(Default)]
@@ -155,7 +156,10 @@ impl Chains {
                 .map_err(|problem| needing.fault(&problem))?;
             check_targets(&needing.exchange, &steps, &needs)
                 .map_err(|problem| needing.fault(&problem))?;
-            let named = needing.exchange.callee.profile.auth.needs_result_of();
+            let named = match &needing.exchange.way {
+                Way::Call(callee) => callee.profile.auth.needs_result_of(),
+                Way::Mint(_) => None,
+            };
             let is_it = |step: &&Step| Some(step.name.as_str()) == named;
             let own = needs.iter().filter_map(|need| steps.get(*need));
             let assertion = own.clone().find(is_it).map(|step| step.exchange.clone());

@@ -26,6 +26,7 @@ use crate::conf::bypass::Bypass;
 use crate::conf::cache;
 use crate::conf::chain::{self, Slot};
 use crate::conf::error_status::ErrorStatuses;
+use crate::conf::fresh;
 use crate::conf::grant::Username;
 use crate::conf::kind::Kind;
 use crate::conf::main::MainConf;
@@ -409,6 +410,7 @@ fn build(
     };
     let cap = settings.cache_expires_in.unwrap_or(CACHE_EXPIRES_IN);
     let life = LifePolicy { cap, leeway: settings.expiry_leeway.unwrap_or(EXPIRY_LEEWAY) };
+    let fresh = fresh::in_force(settings, &profile.protocol);
     let name = settings.cache.as_deref().unwrap_or(cache::DEFAULT_NAME);
     let passphrase = settings.crypto_passphrase.as_deref();
     // One that is named has to be there, although nothing is kept in it.
@@ -445,6 +447,7 @@ fn build(
         limit,
         key,
         life,
+        fresh,
         token_types: carrier.token_types.clone(),
         expect,
         doubted: Cell::default(),

@@ -57,7 +57,7 @@ impl Kept {
 
 fn validity(kept: &Entry) -> Validity {
     let at_most = clock::milliseconds().saturating_add(kept.remaining);
-    Validity { sent: kept.sent, good_for: None, at_most }
+    Validity { sent: kept.sent, good_for: None, at_most, is_final: false }
 }
 
 fn open(hit: Hit) -> Token {
@@ -94,7 +94,8 @@ impl Election for Kept {
             Some(zone::Found::Wait(call)) => Found::Elsewhere(call),
             Some(zone::Found::Failed(payload)) => Found::Failure(failure::decode(&payload)),
             Some(zone::Found::Lead(call)) => Found::Lead(call),
-            Some(zone::Found::Unshared) | None => Found::Unshared,
+            // No server refuses metadata to anything in particular.
+            Some(zone::Found::Refused(_) | zone::Found::Unshared) | None => Found::Unshared,
         }
     }
 

@@ -42,6 +42,7 @@ impl Store {
                 sent: life.sent,
                 good_for: Some(life.good_for),
                 at_most: u64::MAX,
+                is_final: value.is_final,
             },
             unbound: value.unbound,
             kept: false,
@@ -58,7 +59,7 @@ impl Store {
         exchange: &ExchangeKey,
     ) -> Option<(Vec<u8>, u64)> {
         let now = clock::milliseconds();
-        let Validity { sent, good_for, .. } = token.validity;
+        let Validity { sent, good_for, at_most: _, is_final } = token.validity;
         let life = value::life(sent, good_for, self.zone.longest(exchange), now)?;
         let issued = token.token.issued();
         if issued.len() > self.zone.capacity.value {
@@ -71,6 +72,7 @@ impl Store {
             put: now.max(sent),
             life,
             good_for,
+            is_final,
             unbound: token.unbound,
             findings: token.look.findings,
             epochs: claim.epochs,

@@ -68,7 +68,9 @@ impl Visit<'_> {
         match started {
             Ok(Lookup::Waits(waiting)) => self.wait(waiting, source, key, Some(number)).map(Some),
             Ok(Lookup::Hit(granted)) => self.end_step(id, step, &source, key, Ok(granted), 0),
-            Err(failure) => self.end_step(id, step, &source, key, Err(failure), 0),
+            Ok(Lookup::Refused(failure)) | Err(failure) => {
+                self.end_step(id, step, &source, key, Err(failure), 0)
+            }
         }
     }
 

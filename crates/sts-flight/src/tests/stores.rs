@@ -7,6 +7,7 @@ use super::world::{
     LEASE, ModelCache, ModelStore, TIMEOUT, Wants, advance, answer, calls, exceeded, fail, kill,
     refused, request, running, tasks_of, token, wants,
 };
+use crate::ahead::RefreshAhead;
 use crate::failed::Exceeded;
 
 /// Milliseconds between two looks for another node's answer, at most.
@@ -230,4 +231,39 @@ fn a_call_that_ended_in_a_limit_of_this_node_leaves_the_lease_to_another() {
     let mut other = request(&there, &wants());
     answer(1, token("t2", 60));
     assert_eq!(other.sees(), "MISS t2");
+}
+
+/// A token of ten seconds that lies with a node and in the store, and is due.
+fn ahead() -> Wants {
+    Wants { ahead: RefreshAhead::after(80), ..wants() }
+}
+
+#[test]
+fn the_next_token_is_asked_for_although_the_store_still_has_the_one_that_serves() {
+    let (here, there, store) = ModelCache::of_nodes();
+    request(&here, &ahead());
+    answer(0, token("t1", 10));
+    advance(9_000);
+    assert_eq!(request(&here, &ahead()).sees(), "REFRESHED t1");
+    advance(TIMEOUT);
+    assert_eq!(calls(), 2);
+    answer(1, token("t2", 10));
+    assert_eq!(request(&here, &ahead()).sees(), "HIT t2");
+    assert_eq!(store.token(1), Some("t2".into()));
+    assert_eq!(request(&there, &ahead()).sees(), "HIT t2");
+}
+
+#[test]
+fn the_next_token_is_taken_from_the_store_where_another_node_has_got_it() {
+    let (here, there, _) = ModelCache::of_nodes();
+    request(&here, &ahead());
+    answer(0, token("t1", 10));
+    assert_eq!(request(&there, &ahead()).sees(), "HIT t1");
+    advance(9_000);
+    request(&here, &ahead());
+    advance(TIMEOUT);
+    answer(1, token("t2", 10));
+    assert_eq!(request(&there, &ahead()).sees(), "REFRESHED t1");
+    advance(TIMEOUT);
+    assert_eq!((request(&there, &ahead()).sees(), calls()), ("HIT t2".into(), 2));
 }

@@ -14,7 +14,8 @@ use super::executor::now;
 use super::store::ModelStore;
 use super::sts::Wants;
 use super::{EPOCH, text};
-use crate::election::{Election, Found};
+use crate::ahead::Standing;
+use crate::election::{Election, Found, Refresh};
 use crate::failed::Failed;
 use crate::token::{Token, Validity};
 
@@ -35,6 +36,9 @@ pub(in crate::tests) struct ModelCache {
 struct Shared {
     tokens: HashMap<[u8; 32], (String, Validity, bool)>,
     calls: HashMap<[u8; 32], (u64, Call)>,
+    /// Calls for the next token that have failed in a row, and from when on another one may be made.
+    failures: HashMap<[u8; 32], (u32, u64)>,
+    refusals: HashMap<[u8; 32], (u64, Failed)>,
     last: u64,
     /// Nothing can be kept.
     is_full: bool,
@@ -90,6 +94,7 @@ impl ModelCache {
     /// Forgets everything.
     pub(in crate::tests) fn purge(&self) {
         self.shared.borrow_mut().tokens.clear();
+        self.shared.borrow_mut().refusals.clear();
     }
 
     /// Nothing is kept from now on.
@@ -162,6 +167,62 @@ impl Election for ModelCache {
         Found::Lead(number)
     }
 
+    fn find_or_refresh(
+        &self,
+        key: &CacheKey,
+        judge: impl Fn(&Validity) -> Standing,
+        remembers: u64,
+    ) -> (Found, Option<Refresh>) {
+        let Some(token) = self.look(key, |validity| judge(validity) != Standing::Over) else {
+            let refused = self.shared.borrow().refusals.get(&key.0).cloned();
+            let refused = refused.filter(|(at, _)| now() < at + remembers);
+            if let Some((_, failed)) = refused {
+                return (Found::Refused(failed), None);
+            }
+            return (self.find(key, None, |_| false), None);
+        };
+        if judge(&token.validity) == Standing::Good {
+            return (Found::Token(token), None);
+        }
+        let failures = self.shared.borrow().failures.get(&key.0).copied();
+        let (failures, not_before) = failures.unwrap_or_default();
+        let has_failed = failures > 0;
+        let call = match self.find(key, None, |_| false) {
+            Found::Lead(call) if now() < not_before => {
+                self.release(key, call);
+                None
+            }
+            Found::Lead(call) => Some(call),
+            _ => None,
+        };
+        (Found::Token(token), Some(Refresh { call, has_failed }))
+    }
+
+    fn fail_refresh(
+        &self,
+        key: &CacheKey,
+        call: u64,
+        failed: &Failed,
+        pause: impl FnOnce(u32) -> u64,
+    ) {
+        self.fail(key, call, failed);
+        let failures = &mut self.shared.borrow_mut().failures;
+        let (failures, not_before) = failures.entry(key.0).or_default();
+        *not_before = now() + pause(*failures);
+        *failures += 1;
+    }
+
+    fn refuse(&self, key: &CacheKey, call: u64, failed: &Failed, _: &Wants) {
+        self.fail(key, call, failed);
+        let mut shared = self.shared.borrow_mut();
+        shared.tokens.remove(&key.0);
+        shared.failures.remove(&key.0);
+        shared.refusals.remove(&key.0);
+        if failed.is_remembered() {
+            shared.refusals.insert(key.0, (now(), failed.clone()));
+        }
+    }
+
     fn look(&self, key: &CacheKey, suits: impl Fn(&Validity) -> bool) -> Option<Token> {
         let shared = self.shared.borrow();
         let (text, validity, unbound) = shared.tokens.get(&key.0)?;
@@ -186,7 +247,7 @@ impl Election for ModelCache {
     }
 
     fn complete(&self, key: &CacheKey, call: u64, token: &Token, ask: &Wants) -> bool {
-        let Validity { sent, good_for, .. } = token.validity;
+        let Validity { sent, good_for, is_final, .. } = token.validity;
         let good_for_all = good_for.unwrap_or(300).saturating_mul(1_000);
         let at_most = sent + good_for_all;
         let suits = token.validity.suits(&ask.policy, EPOCH + now());
@@ -194,8 +255,11 @@ impl Election for ModelCache {
             self.share_nothing(key, call);
             return false;
         }
-        let entry = (text(&token.token), Validity { sent, good_for, at_most }, token.unbound);
+        let entry =
+            (text(&token.token), Validity { sent, good_for, at_most, is_final }, token.unbound);
         self.shared.borrow_mut().tokens.insert(key.0, entry);
+        self.shared.borrow_mut().failures.remove(&key.0);
+        self.shared.borrow_mut().refusals.remove(&key.0);
         self.end(key, call, (!suits).then_some(Ended::Unshared));
         true
     }

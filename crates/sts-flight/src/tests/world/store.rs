@@ -146,7 +146,7 @@ impl Store for ModelStore {
         token: &Token,
         _: &Wants,
     ) -> Option<Work<(), &'static str>> {
-        let Validity { sent, good_for, .. } = token.validity;
+        let Validity { sent, good_for, is_final, .. } = token.validity;
         let at_most = sent + good_for.unwrap_or(300) * 1_000;
         if at_most <= EPOCH + now() {
             return None;
@@ -156,7 +156,7 @@ impl Store for ModelStore {
             if store.is_full.get() {
                 return Err("full");
             }
-            let entry = Entry::Token(text, Validity { sent, good_for, at_most });
+            let entry = Entry::Token(text, Validity { sent, good_for, at_most, is_final });
             store.entries.borrow_mut().insert(key, entry);
             Ok(())
         }))
