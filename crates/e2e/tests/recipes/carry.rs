@@ -51,6 +51,8 @@ fn two_directives_carry_a_token_in_and_out() {
     let scene = Scene::new();
     let recipe = recipe(&scene, "In two lines");
     assert_bearer(&Seen::by_backend(recipe.get("/").bearer(SOURCE).send()), SOURCE);
+    recipe.get("/").send().expect_status(401);
+    recipe.get("/").bearer("refuse").send().expect_status(401);
 }
 
 #[test]
@@ -60,6 +62,7 @@ fn a_source_token_comes_from_a_form() {
     let seen = Seen::by_backend(recipe.post("/", "a=b&access_token=the-token").send());
     assert_bearer(&seen, "the-token");
     assert_eq!(seen.body(), "a=b");
+    recipe.post("/", "a=b").send().expect_status(401);
 }
 
 #[test]
@@ -79,6 +82,7 @@ fn a_source_token_is_removed_from_the_cookies() {
     let alone = format!("source_token={SOURCE}");
     let seen = Seen::by_backend(recipe.get("/").header("Cookie", alone).send());
     assert_eq!(seen.header("Cookie"), None);
+    recipe.get("/").header("Cookie", "a=b").send().expect_status(401);
 }
 
 #[test]
@@ -88,6 +92,7 @@ fn a_source_token_is_removed_from_the_headers() {
     let seen = Seen::by_backend(recipe.get("/").bearer(SOURCE).send());
     assert_eq!(seen.header("Authorization"), None);
     assert!(is_for(&seen.header("X-Token").unwrap_or_default(), SOURCE));
+    recipe.get("/").header("X-Token", SOURCE).send().expect_status(401);
 }
 
 #[test]
@@ -118,6 +123,7 @@ fn a_target_token_goes_to_php_as_an_environment_variable() {
 
     assert!(is_for(&seen.server("STS_TOKEN").unwrap_or_default(), SOURCE));
     assert!(!seen.everything().contains(SOURCE));
+    recipe.get("/").header("STS-TOKEN", "forged").send().expect_status(401);
 }
 
 #[test]
@@ -125,6 +131,8 @@ fn a_target_token_goes_into_a_header() {
     let scene = Scene::new();
     let recipe = recipe(&scene, "Target in a header");
     assert_bearer(&Seen::by_backend(recipe.get("/").bearer(SOURCE).send()), SOURCE);
+    recipe.get("/").bearer("refuse").send().expect_status(401);
+    assert_eq!(scene.backend.requests().len(), 1);
 }
 
 #[test]
@@ -135,6 +143,7 @@ fn a_target_token_goes_into_a_cookie() {
     let seen = Seen::by_backend(request.send());
     assert!(is_for(&seen.token(), SOURCE));
     assert_eq!(seen.header("Authorization"), None);
+    recipe.get("/").header("Cookie", "STS_COOKIE=forged").send().expect_status(401);
 }
 
 #[test]
@@ -142,10 +151,13 @@ fn a_target_token_goes_into_the_query() {
     let scene = Scene::new();
     let recipe = recipe(&scene, "Target in the query");
     for (sent, before) in [("/p", "/p?token="), ("/p?a=b", "/p?a=b&token=")] {
-        let uri = Seen::by_backend(recipe.get(sent).bearer(SOURCE).send()).uri();
+        let seen = Seen::by_backend(recipe.get(sent).bearer(SOURCE).send());
+        let uri = seen.uri();
         let token = uri.strip_prefix(before).expect("the query as it was");
         assert!(is_for(token, SOURCE), "{uri}");
+        assert_eq!(seen.header("Authorization"), None);
     }
+    recipe.get("/p?token=forged").send().expect_status(401);
 }
 
 #[test]
@@ -158,6 +170,12 @@ fn a_target_token_goes_into_a_form() {
     let token = sent.strip_prefix(&format!("{body}&token=")).expect("the body as it was");
     assert!(is_for(token, SOURCE));
     assert_eq!(seen.header("Content-Length"), Some(sent.len().to_string()));
+    assert_eq!(seen.header("Authorization"), None);
+    // A body that would not stay in the buffer, and a request without a token.
+    let larger = "a=".to_owned() + &"b".repeat(65_536);
+    recipe.post("/", &larger).bearer(SOURCE).send().expect_status(413);
+    recipe.post("/", "a=b").send().expect_status(401);
+    assert_eq!(scene.backend.requests().len(), 1);
 }
 
 #[test]
@@ -168,6 +186,7 @@ fn a_query_is_the_way_in_and_out() {
         ("/p?source_token=the-token", "/p?token="),
         ("/p?source_token=the-token&a=b", "/p?a=b&token="),
         ("/p?a=b&source_token=the-token&c=d", "/p?a=b&c=d&token="),
+        ("/p?a=b&source_token=the-token", "/p?a=b&token="),
     ] {
         let uri = Seen::by_backend(recipe.get(sent).send()).uri();
         let token = uri.strip_prefix(before).expect("the query without the source");

@@ -36,4 +36,6 @@ fn a_cached_answer_is_for_one_user() {
     let (alice, bob) = (number("alice"), number("bob"));
     assert_ne!(alice, bob);
     assert_eq!((number("alice"), number("bob")), (alice, bob), "from the cache");
+    assert_bearer(&Seen::by_backend(recipe.get("/p").header("X-Token", SOURCE).send()), SOURCE);
+    recipe.get("/p?a=b").send().expect_status(401);
 }

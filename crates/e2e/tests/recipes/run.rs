@@ -58,7 +58,9 @@ pub(crate) fn written(scene: &Scene, heading: &str) -> Written {
     let Example { context, text, .. } = found.remove(0);
     let text =
         ADDRESSES.iter().fold(within_prefix(&text), |text, (from, to)| text.replace(from, to));
-    let mut builder = with_files(scene.nginx()).forbid_in_log(SOURCE);
+    // NGINX warns of a variable that is used before `set` has given it a value.
+    let mut builder =
+        with_files(scene.nginx()).forbid_in_log(SOURCE).forbid_in_log("uninitialized");
     if context.contains("set-misc") {
         builder = builder.main(&debian_modules().expect("this NGINX is Debian's"));
     }
