@@ -1,6 +1,6 @@
 //! Each row of the table of failures, at either leg of a chain.
 
-use devsts::When;
+use devsts::{Answer, Script, When};
 use e2e::faults::{DESCRIPTION, all_rows};
 use e2e::nginx::Nginx;
 use e2e::scene::{Scene, Seen};
@@ -79,4 +79,36 @@ fn every_failure_of_the_first_leg_has_its_row() {
 #[test]
 fn every_failure_of_the_last_leg_has_its_row() {
     assert_table("second");
+}
+
+#[test]
+fn a_result_that_a_lax_neighbour_has_kept_is_judged_by_what_holds_for_the_leg() {
+    for (answer, lax) in [
+        (
+            r#"{"access_token":"T","token_type":"mac","expires_in":60}"#,
+            "STSAcceptTokenType Bearer mac;",
+        ),
+        (
+            r#"{"access_token":"T","token_type":"Bearer","expires_in":60,
+                "issued_token_type":"urn:ietf:params:oauth:token-type:refresh_token"}"#,
+            "STSExpect off;",
+        ),
+    ] {
+        let scene = Scene::new();
+        let first = When::matching(|call| call.parameter("audience") == Some("first"));
+        let answer = Answer::new(200).header("Content-Type", "application/json").body(answer);
+        scene.sts.script(first, Script::new().answer(answer));
+        let lax = format!(
+            "location /lax {{ %%EXCHANGE%% STSRequestParameter audience first; {lax}
+                STSVariables $source_token $target_token; %%PASS%% }}"
+        );
+        let nginx = scene.nginx().server(CHAIN).server(&lax).start();
+        assert_eq!(Seen::by_backend(nginx.get("/lax").bearer("alice").send()).token(), "T");
+        assert_eq!(Seen::by_backend(nginx.get("/lax").bearer("alice").send()).token(), "T");
+        assert_eq!(scene.sts.call_count(), 1);
+        let response = nginx.get("/").bearer("alice").send().expect_status(502);
+        assert_eq!(response.header("Error"), Some("bad_answer"));
+        nginx.wait_for_log("the exchange of \"@first\" failed");
+        assert_eq!(scene.sts.call_count(), 1, "neither leg is asked for");
+    }
 }
