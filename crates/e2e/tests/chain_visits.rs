@@ -180,3 +180,83 @@ fn a_bypass_leaves_the_source_of_a_later_exchange_to_be_found() {
     let [inner] = &subjects(&scene, "third")[..] else { panic!("one exchange at the end") };
     assert!(devsts::is_for(inner, "alice") && devsts::is_for(&token, inner), "{token}");
 }
+
+#[test]
+fn a_chain_that_a_server_has_is_that_of_its_locations_and_not_of_its_legs() {
+    let scene = Scene::new();
+    let nginx = nginx(
+        &scene,
+        r#"
+        %%EXCHANGE%%
+        STSDependsOn @user @agent;
+        location @user { STSRequestParameter audience user;
+            STSVariables $source_token $user_token; }
+        location @agent { STSRequestParameter audience agent;
+            STSVariables $http_x_agent $agent_token; }
+        STSVariables $user_token $target_token;
+        STSRequestParameter actor_token $agent_token;
+        STSRequestParameter actor_token_type access_token;
+        location /one { %%PASS%% }
+        location /two { %%PASS%% }"#,
+    )
+    .start();
+    for path in ["/one", "/two"] {
+        let response = nginx.get(path).bearer("alice").header("X-Agent", "robot").send();
+        let token = Seen::by_backend(response).token();
+        let user = scene.sts.source_of(&token).expect("a token of the STS");
+        assert!(devsts::is_for(&user, "alice"), "{path}: {user}");
+    }
+    assert_eq!(subjects(&scene, "user"), ["alice"]);
+    assert_eq!(subjects(&scene, "agent"), ["robot"]);
+    assert_eq!(scene.sts.call_count(), 3);
+}
+
+#[test]
+fn a_subrequest_makes_its_own_chain_and_shares_that_of_its_request() {
+    let scene = Scene::new();
+    let nginx = nginx(
+        &scene,
+        r#"
+        location @first { %%EXCHANGE%% STSRequestParameter audience first;
+            STSVariables $source_token $first_token; }
+        location /asks { auth_request /chain; proxy_set_header Inner "[$first_token]";
+            proxy_set_header Authorization ""; proxy_pass %%BACKEND%%; }
+        location /chain { %%EXCHANGE%% STSDependsOn @first; STSRequestParameter audience second;
+            STSVariables $first_token $target_token; %%PASS%% }"#,
+    )
+    .start();
+    let seen = Seen::by_backend(nginx.get("/asks").bearer("alice").send());
+    assert_eq!(seen.header("Inner").as_deref(), Some("[]"));
+    let [inner] = &subjects(&scene, "second")[..] else { panic!("one exchange") };
+    assert!(devsts::is_for(inner, "alice"), "{inner}");
+    nginx.get("/asks").send().expect_status(401);
+    Seen::by_backend(nginx.get("/chain").bearer("alice").send());
+    assert_eq!(scene.sts.call_count(), 2);
+    scene.sts.script(
+        When::matching(|call| call.subject() == Some("bob")),
+        Script::new().answer(Answer::oauth_error(400, "access_denied", "no")),
+    );
+    nginx.get("/asks").bearer("bob").send().expect_status(403);
+}
+
+#[test]
+fn a_chain_in_an_if_is_that_of_the_requests_that_it_is_for() {
+    let scene = Scene::new();
+    let nginx = nginx(
+        &scene,
+        r#"
+        location @first { %%EXCHANGE%% STSRequestParameter audience first;
+            STSVariables $source_token $first_token; }
+        location / {
+            %%OTX%%
+            if ($arg_chain) { STSDependsOn @first; STSVariables $first_token $target_token; }
+            %%PASS%%
+        }"#,
+    )
+    .start();
+    let token = |path| Seen::by_backend(nginx.get(path).bearer("alice").send()).token();
+    assert!(devsts::is_for(&token("/"), "alice"));
+    let chained = token("/?chain=1");
+    let inner = scene.sts.source_of(&chained).expect("a token of the STS");
+    assert!(devsts::is_for(&inner, "alice"), "{inner}");
+}

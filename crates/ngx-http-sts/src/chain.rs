@@ -60,12 +60,12 @@ impl<'r> Needed<'r> {
             !token.is_empty()
                 && (token == value || value.windows(token.len()).any(|part| part == token))
         };
-        self.results.iter().any(|result| is_in(result.granted.token.issued().expose()))
+        self.results.iter().any(|result| result.values().any(is_in))
     }
 
     /// A value as it stands in the key: a token that is renewed makes no other key.
     pub(crate) fn in_key<'v>(&self, value: &'v [u8]) -> Cow<'v, [u8]> {
-        let is_it = |one: &&&StepResult| one.granted.token.issued().expose() == value;
+        let is_it = |one: &&&StepResult| one.values().any(|it| it == value);
         match self.results.iter().find(is_it) {
             Some(result) => Cow::Owned(result.key.in_place_of_token()),
             None => Cow::Borrowed(value),
@@ -85,6 +85,14 @@ pub(crate) struct VisitId {
 }
 
 impl StepResult {
+    /// The token as it was issued, and as it stands in a variable.
+    fn values(&self) -> impl Iterator<Item = &[u8]> {
+        let token = &self.granted.token;
+        let encoding = self.exchange.carrier.target_encoding;
+        let encoded = encoding.and_then(|encoding| token.encoded(Some(encoding)));
+        [token.issued()].into_iter().chain(encoded).map(Secret::expose)
+    }
+
     fn is_of(&self, visit: VisitId, exchange: &Rc<Exchange>) -> bool {
         self.visit == visit && Rc::ptr_eq(&self.exchange, exchange)
     }

@@ -40,7 +40,7 @@ use crate::conf::upstreams;
 use crate::conf::written::InForce;
 use crate::conf::{Carrier, LocationConf, State};
 use crate::http::Limit;
-use crate::nginx::conf::{Block, Conf};
+use crate::nginx::conf::{Block, Conf, Matching};
 use crate::nginx::phase::Phase;
 use crate::nginx::tls::{Protocols, TlsSettings};
 use crate::origin::Retries;
@@ -161,15 +161,17 @@ impl LocationConf {
         outer: &Self,
     ) -> Result<(), Fault> {
         let own_exchange = self.written.changes_exchange();
+        let site = conf.site().filter(|site| site.matching == Matching::Named);
+        let name = site.as_ref().map(|site| site.name.as_str());
         let in_force = match &outer.in_force {
-            Some(outer) => self.written.inside(outer),
+            Some(outer) => self.written.inside_as(name, outer),
             // NGINX does not merge what stands in `http` itself.
             None => {
                 let http = outer.written.inside(&InForce::default());
                 if main.unmade.is_first_server() && !http.settings.makes_exchange() {
                     main.unmade.look(conf, &outer.written.settings, &http.settings, None);
                 }
-                self.written.inside(&http)
+                self.written.inside_as(name, &http)
             }
         };
         let settings = &self.in_force.insert(in_force).settings;

@@ -7,6 +7,7 @@ use sts_flight::granted::Granted;
 
 use super::{Visit, check_bound, check_expected, decode};
 use crate::carry::accept::{self, Taken};
+use crate::carry::pass;
 use crate::chain::{StepResult, VisitId};
 use crate::conf::chain::Step;
 use crate::conf::{Exchange, OnFailure};
@@ -87,6 +88,8 @@ impl Visit<'_> {
         let Self { request, context, exchange, .. } = *self;
         let inner = &step.exchange;
         let checked = outcome.and_then(|granted| {
+            // One that another location has got may be of no use here.
+            pass::check_value(&inner.carrier, &granted)?;
             let expected = check_expected(request, inner, source, &granted, |evaluate| {
                 let steps = exchange.chain.steps();
                 context.results.show(id, steps, &step.needs, evaluate)
