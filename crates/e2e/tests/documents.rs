@@ -9,7 +9,8 @@ use e2e::parallel::in_parallel;
 use e2e::php::FASTCGI_PARAMS;
 
 /// What documents take for granted where they do not show it.
-const SOURCE: &str = "map $http_authorization $source_token { default ''; }";
+const SOURCE: &str = "map $http_authorization $source_token { default ''; }
+    map $host $claims { default ''; }";
 
 /// What is wrong with an example.
 fn problem(example: &Example) -> Option<String> {
@@ -18,6 +19,8 @@ fn problem(example: &Example) -> Option<String> {
     let builder = Nginx::builder().file("sts-ca.pem", ca).file("logs/access.log", "");
     let builder = builder.file("fastcgi_params", FASTCGI_PARAMS).file("secrets/sts", "2Federate\n");
     let builder = builder.file("secrets/proxy", "open sesame\n");
+    let key = Identity::authority("a key").key_pem();
+    let builder = builder.file("secrets/jwt.pem", key).file("users", "");
     let builder = match context.as_str() {
         "main" => {
             let module = module().display().to_string();
