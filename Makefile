@@ -35,6 +35,10 @@ test-e2e: ## the tests on a real NGINX (one: WITH_NGINX=...)
 test-readers: ## what PHP, Express, Rack, Django, Flask, aiohttp and Tomcat read as the token
 	@scripts/readers.sh
 
+.PHONY: test-verifiers
+test-verifiers: ## whether PyJWT, jose (Node) and jose4j verify the tokens that NGINX mints
+	@scripts/verifiers.sh
+
 .PHONY: soak
 soak: ## 200,000 exchanges with faults, leaving clients and reloads (STS_SOAK=number: so many)
 	@scripts/test.sh soak

@@ -24,6 +24,13 @@ packages() {
         command -v javac >/dev/null || echo default-jdk-headless
         python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv
         ;;
+    # Libraries that verify minted tokens (scripts/verifiers.sh).
+    verifiers)
+        command -v npm >/dev/null || echo nodejs npm
+        command -v javac >/dev/null || echo default-jdk-headless
+        command -v mvn >/dev/null || echo maven
+        python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv
+        ;;
     modules) echo libnginx-mod-http-set-misc ;;
     fuzz) echo g++ ;; # libFuzzer is written in C++
     lint) echo shellcheck ;;
