@@ -39,6 +39,10 @@ test-readers: ## what PHP, Express, Rack, Django, Flask, aiohttp and Tomcat read
 test-stores: ## two NGINXs and a Redis or memcached that they share, which fails in every way
 	@scripts/stores.sh
 
+.PHONY: test-verifiers
+test-verifiers: ## whether PyJWT, jose (Node) and jose4j verify the tokens that NGINX mints
+	@scripts/verifiers.sh
+
 .PHONY: soak
 soak: ## 200,000 exchanges with faults, leaving clients and reloads (STS_SOAK=number: so many)
 	@scripts/test.sh soak

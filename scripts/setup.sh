@@ -27,6 +27,13 @@ packages() {
     # Redis' server is in the package of its tools, which starts no service; memcached's is not installed
     # (scripts/stores.sh).
     stores) echo libevent-2.1-7 redis-tools ;;
+    # Libraries that verify minted tokens (scripts/verifiers.sh).
+    verifiers)
+        command -v npm >/dev/null || echo nodejs npm
+        command -v javac >/dev/null || echo default-jdk-headless
+        command -v mvn >/dev/null || echo maven
+        python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv
+        ;;
     modules) echo libnginx-mod-http-set-misc ;;
     fuzz) echo g++ ;; # libFuzzer is written in C++
     lint) echo shellcheck ;;

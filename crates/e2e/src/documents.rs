@@ -77,11 +77,13 @@ pub fn with_files(builder: Builder) -> Builder {
         ("tokens/sts", "e30.e30.c2ln\n"),
         ("tokens/sts.jwt", "e30.e30.c2ln\n"),
         ("logs/access.log", ""),
+        ("users", ""),
     ]
     .into_iter()
     .fold(builder, |builder, (path, content)| builder.file(path, content))
     .file("sts-ca.pem", identity.certificate_pem())
     .file("secrets/gateway.key", identity.key_pem())
+    .file("secrets/jwt.pem", identity.key_pem())
 }
 
 /// The examples of a document.

@@ -9,7 +9,8 @@ use e2e::nginx::{Nginx, debian_modules, module, workspace};
 use e2e::parallel::in_parallel;
 
 /// What documents take for granted where they do not show it.
-const SOURCE: &str = "map $http_authorization $source_token { default ''; }";
+const SOURCE: &str = "map $http_authorization $source_token { default ''; }
+    map $host $claims { default ''; }";
 
 /// What is wrong with an example.
 fn problem(example: &Example) -> Option<String> {

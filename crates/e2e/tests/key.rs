@@ -732,6 +732,8 @@ static ROWS: &[Row] = &[
     parts("STSJWTClaim", MINTED, ["STSJWTClaim a 1;", "STSJWTClaim a 1 number;"]),
     parts("STSJWTClaim", MINTED, ["STSJWTClaim a 1;", "STSJWTClaim b 1;"]),
     parts("STSJWTClaim", MINTED, ["STSJWTClaim a x$arg_n;", "STSJWTClaim a y$arg_n;"]),
+    parts("STSJWTFilter", MINTED, ["", "STSJWTFilter .;"]),
+    parts("STSJWTFilter", MINTED, ["STSJWTFilter .;", "STSJWTFilter '. + {}';"]),
     parts("STSJWTType", MINTED, ["", "STSJWTType at+jwt;"]),
     shares("STSName", MINTED, ["", "STSName a;"]),
     shares("STSOnError", MINTED, ["", "STSOnError pass;"]),
@@ -763,7 +765,7 @@ static ROWS: &[Row] = &[
 /// Directives that say nothing of an exchange.
 ///
 /// `STSWSTrustSourceAs` wants sources of another form, which part locations by themselves.
-const OTHERS: [&str; 4] = ["STSCachePurge", "STSJWKS", "STSJWTFilter", "STSWSTrustSourceAs"];
+const OTHERS: [&str; 3] = ["STSCachePurge", "STSJWKS", "STSWSTrustSourceAs"];
 
 /// What the rows ask and need.
 struct World {

@@ -360,7 +360,17 @@ static ROWS: &[Row] = &[
             ("a", &["number of arguments"]),
         ],
     ),
-    row("STSJWTFilter", "", &[], &[("''", &["empty"])]),
+    row(
+        "STSJWTFilter",
+        "",
+        &[".", "'{sub: .sub, groups: [.groups[] | ascii_downcase]}'"],
+        &[
+            ("''", &["empty"]),
+            ("'.a |'", &["STSJWTFilter"]),
+            ("'def f: f; f'", &["`f`|itself"]),
+            ("env", &["env"]),
+        ],
+    ),
     row("STSJWTType", "jwt_type", &["JWT", "at+jwt"], &[("jwt", &["\"JWT\", \"at+jwt\""])])
         .of("jwt"),
     row(

@@ -107,7 +107,7 @@ pub trait Filter {
     /// The claims in the place of these.
     ///
     /// # Errors
-    /// There are none. The text says why, and holds none of them.
+    /// There are none. The text says that it is the filter and why, and holds none of them.
     fn run(&self, claims: &Claims) -> Result<Claims, String>;
 }
 
@@ -133,12 +133,9 @@ pub fn mint(
 ) -> Result<Minted, Failure> {
     let claims = claims(recipe.source, recipe.claims)?;
     let claims = match filter {
-        Some(filter) => filter.run(&claims).map_err(|reason| {
-            Failure::new(
-                FailureKind::BadAnswer,
-                format!("the filter of the claims failed: {reason}"),
-            )
-        })?,
+        Some(filter) => {
+            filter.run(&claims).map_err(|reason| Failure::new(FailureKind::BadAnswer, reason))?
+        }
         None => claims,
     };
     let (claims, good_for) = registered::complete(claims, &recipe.overrides, terms, now)?;

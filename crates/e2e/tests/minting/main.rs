@@ -11,6 +11,7 @@ mod chains;
 mod claims;
 mod configuration;
 mod failing;
+mod filters;
 mod kept;
 mod keys;
 mod published;

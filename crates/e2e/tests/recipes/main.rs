@@ -6,6 +6,7 @@ mod clients;
 mod grants;
 mod in_front;
 mod mcp;
+mod minting;
 mod pitfalls;
 mod run;
 mod workloads;

@@ -81,6 +81,12 @@ impl Written {
         self
     }
 
+    /// Adds what is beside the recipe.
+    pub(crate) fn http(mut self, text: &str) -> Self {
+        self.builder = self.builder.http(text);
+        self
+    }
+
     pub(crate) fn run(self) -> Recipe {
         let Self { text, builder, is_http } = self;
         let nginx = if is_http { builder.http(&text) } else { builder.server(&text) }.start();

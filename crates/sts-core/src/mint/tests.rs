@@ -151,10 +151,10 @@ fn a_filter_comes_first_and_changes_no_override() {
     let (claims, good_for) = made(&recipe, &Terms::default(), Some(&filter)).unwrap();
     assert_eq!((&claims["iss"], &claims["sub"]), (&json!("gateway"), &json!("mallory")));
     assert_eq!((&claims["exp"], good_for), (&json!(NOW + 60), 60));
-    let filter = With(|_: &Claims| Err("its output is no object".to_owned()));
+    let filter = With(|_: &Claims| Err("the filter gave no object".to_owned()));
     let failure = made(&recipe, &Terms::default(), Some(&filter)).map(|_| ()).unwrap_err();
     assert_eq!(failure.kind, FailureKind::BadAnswer);
-    assert_eq!(failure.reason, "the filter of the claims failed: its output is no object");
+    assert_eq!(failure.reason, "the filter gave no object");
 }
 
 #[test]
