@@ -1,5 +1,6 @@
 //! What the worst expressions take that were found: the time of a run that reaches its limit, or that
 //! nearly does. docs/adr/0019-jq.md has the figures. `cargo run --release --example worst`
+#![expect(clippy::print_stdout, reason = "this is what it is for")]
 
 use std::time::{Duration, Instant};
 
@@ -74,6 +75,35 @@ fn claims() -> Map<String, Value> {
     claims.as_object().cloned().unwrap_or_default()
 }
 
+/// Calls that are nested as deeply as they may be, in each of several ways.
+const DEEPEST: &[&str] = &[
+    "def a(g): g | g; def b(g): a(a(g)); def c(g): b(b(g)); def d(g): c(c(g)); def e(g): d(d(g)); e(e(.))",
+    "def a(g): . as [$x] | g | [$x, g]; def b(g): a(a(g)); def c(g): b(b(g)); def d(g): c(c(g)); d(d([1]))",
+    "def a(g): {a: g, b: (g | [g])}; def b(g): a(a(g)); def c(g): b(b(g)); c(c(c(c(1))))",
+    "def a(g): (g // g) | try g catch g; def b(g): a(a(g)); def c(g): b(b(g)); def d(g): c(c(g)); d(d(.))",
+    "def a($x; g): reduce $x as $y (.; g | g); def b(g): a(.; a(.; g)); def c(g): b(b(g)); def d(g): c(c(g)); d(d(.))",
+    "def a(g): first(g) | [limit(2; g, g)]; def b(g): a(a(g)); def c(g): b(b(g)); def d(g): c(c(g)); d(d(.))",
+    "def a(g): .x? |= g | g; def b(g): a(a(g)); def c(g): b(b(g)); def d(g): c(c(g)); d(d({x: {x: 1}}))",
+    "def a(g): if g then g | g else g end; def b(g): a(a(g)); def c(g): b(b(g)); def d(g): c(c(g)); d(d(1))",
+];
+
+fn nest(claims: Map<String, Value>) -> std::thread::Result<()> {
+    let limits = Limits { steps: u32::MAX / 1000, ..Limits::default() };
+    let run = move || {
+        for expression in DEEPEST {
+            match Filter::compile(expression) {
+                Ok(filter) => println!("{:?}: {expression}", filter.run(&claims, &limits).err()),
+                Err(error) => println!("{error}: {expression}"),
+            }
+        }
+    };
+    println!("on a stack of 1 MiB:");
+    match std::thread::Builder::new().stack_size(1 << 20).spawn(run) {
+        Ok(thread) => thread.join(),
+        Err(error) => Err(Box::new(error)),
+    }
+}
+
 fn main() {
     let (claims, limits) = (claims(), Limits::default());
     println!("{:>9} {:>7} {:>6}  expression and outcome", "time", "steps", "ns");
@@ -98,5 +128,8 @@ fn main() {
         };
         let each = best.as_nanos() / u128::from(report.steps.max(1));
         println!("{best:>9.2?} {:>7} {each:>6}  {expression} ({outcome})", report.steps);
+    }
+    if nest(claims).is_err() {
+        println!("the thread has panicked");
     }
 }

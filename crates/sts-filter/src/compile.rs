@@ -63,8 +63,13 @@ fn read<'t, T: Default>(
     if !nesting::prefixes_fit(&tokens) {
         return Err(FilterError::of_all(Problem::TooDeep));
     }
+    if let Some(dots) = recursion(&tokens) {
+        let why = builtin::refusal(dots).unwrap_or_default();
+        let problem = Problem::Refused { name: dots.to_owned(), why };
+        return Err(FilterError::at(problem, text, span(text, dots).start));
+    }
     if let Some(Token(word @ ("import" | "include" | "module"), Tok::Word)) = tokens.first() {
-        let why = "a filter reads no files";
+        let why = builtin::refusal(word).unwrap_or_default();
         let problem = Problem::Refused { name: (*word).to_owned(), why };
         return Err(FilterError::at(problem, text, span(text, word).start));
     }
@@ -78,6 +83,19 @@ fn read<'t, T: Default>(
             _ => Problem::Expected { expected },
         };
         FilterError::at(problem, text, span(text, Token::opt_as_str(found, text)).start)
+    })
+}
+
+/// Where `..` stands, which the parser does not tell.
+fn recursion<'t>(tokens: &[Token<&'t str>]) -> Option<&'t str> {
+    tokens.iter().find_map(|Token(text, token)| match token {
+        Tok::Sym if *text == ".." => Some(*text),
+        Tok::Block(inner) => recursion(inner),
+        Tok::Str(parts) => parts.iter().find_map(|part| match part {
+            StrPart::Term(inner) => recursion(std::slice::from_ref(inner)),
+            StrPart::Str(_) | StrPart::Char(_) => None,
+        }),
+        _ => None,
     })
 }
 
@@ -127,11 +145,12 @@ impl<'t> Compiler<'t> {
     fn term_at_depth(&mut self, term: Parsed<'t>) -> Compiled<Term> {
         Ok(match term {
             Parsed::Id => Term::Identity,
+            // `recursion` has found it before.
             Parsed::Recurse => {
-                let why = builtin::refusal("..").unwrap_or_default();
-                let at = self.text.find("..").and_then(|start| self.text.get(start..));
-                let problem = Problem::Refused { name: "..".to_owned(), why };
-                return Err(self.error(problem, at.unwrap_or(self.text)));
+                return Err(FilterError::of_all(Problem::Unknown {
+                    name: "..".to_owned(),
+                    arguments: 0,
+                }));
             }
             Parsed::Num(digits) => match Number::parse(digits) {
                 Some(number) => Term::Number(number),
@@ -277,13 +296,12 @@ impl<'t> Compiler<'t> {
         branches: Vec<(Parsed<'t>, Parsed<'t>)>,
         otherwise: Option<Box<Parsed<'t>>>,
     ) -> Compiled<Term> {
-        let mut branches = branches.into_iter().rev();
         let mut rest = otherwise.map(|otherwise| self.term(*otherwise)).transpose()?;
         if self.depth.saturating_add(branches.len()) > DEEPEST {
             return Err(FilterError::of_all(Problem::TooDeep));
         }
         // From the last `elif` to the first.
-        while let Some((condition, then)) = branches.next() {
+        for (condition, then) in branches.into_iter().rev() {
             let (condition, then) = (self.term(condition)?, self.term(then)?);
             rest = Some(Term::If(Box::new((condition, then, rest))));
         }

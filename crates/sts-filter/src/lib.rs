@@ -7,6 +7,18 @@
 //! environment, no file, no clock, no output but the object that it gives. Errors of a run hold
 //! nothing of the claims.
 //!
+//! There is all of the grammar but `?//` and modules, and of the filters: `add`, `all`, `any`,
+//! `arrays`, `ascii_downcase`, `ascii_upcase`, `abs`, `booleans`, `capture`, `ceil`, `contains`,
+//! `del`, `delpaths`, `empty`, `endswith`, `error`, `first`, `flatten`, `floor`, `fromjson`,
+//! `from_entries`, `getpath`, `group_by`, `gsub`, `has`, `IN`, `in`, `index`, `indices`, `inside`,
+//! `isempty`, `iterables`, `join`, `keys`, `last`, `length`, `limit`, `ltrimstr`, `map`,
+//! `map_values`, `max`, `max_by`, `min`, `min_by`, `not`, `nth`, `nulls`, `numbers`, `objects`,
+//! `path`, `paths`, `pick`, `reverse`, `rindex`, `round`, `rtrimstr`, `scalars`, `scan`, `select`,
+//! `setpath`, `sort`, `sort_by`, `split`, `startswith`, `strings`, `sub`, `test`, `to_entries`,
+//! `tojson`, `tonumber`, `tostring`, `trim`, `ltrim`, `rtrim`, `type`, `unique`, `unique_by`,
+//! `utf8bytelength`, `values`, `walk`, `with_entries`, and `@text`, `@json`, `@uri`, `@base64`,
+//! `@base64d`.
+//!
 //! jaq reads the language (`compile`, with `nesting` before it); the evaluation is our own (`run`),
 //! over values that know their size (`value`), and out of one budget (`budget`). What may be called
 //! is in `builtin` and in `prelude.jq`. ADR 19 says why.
@@ -29,8 +41,8 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value as Json};
 
+use budget::Budget;
 pub use budget::Limits;
-use budget::{Budget, Stop};
 pub use error::{ClaimsError, FilterError, RunError};
 pub use json::read_claims;
 use value::Value;
@@ -88,20 +100,12 @@ impl Filter {
         budget: &Budget,
     ) -> Result<Map<String, Json>, RunError> {
         json::check_depth(claims, budget.limits().depth)?;
-        let claims = json::object_from_json(claims).map_err(ended)?;
-        let claims = budget.checked(Value::Object(Rc::new(claims))).map_err(ended)?;
+        let claims = json::object_from_json(claims)?;
+        let claims = budget.checked(Value::Object(Rc::new(claims)))?;
         let Self { program } = self;
         match run::first(&program.definitions, &program.main, claims, budget)? {
-            Value::Object(object) => json::object_to_json(&object).map_err(ended),
+            Value::Object(object) => Ok(json::object_to_json(&object)?),
             other => Err(RunError::NotAnObject(other.kind())),
         }
-    }
-}
-
-fn ended(stop: Stop) -> RunError {
-    match stop {
-        Stop::Limit(error) => error,
-        Stop::Error(about, _) => RunError::Failed(about),
-        Stop::Break(_) | Stop::Later => RunError::Failed("a label is gone"),
     }
 }

@@ -66,6 +66,18 @@ impl Number {
         Self::from_float(text.parse().ok()?)
     }
 
+    /// The bytes that it takes in JSON at most.
+    pub(crate) fn bytes(self) -> usize {
+        match self {
+            Self::Whole(number) => {
+                let digits = u64::try_from(number.unsigned_abs()).unwrap_or(u64::MAX);
+                let more = digits.checked_ilog10().unwrap_or(0).saturating_add(1);
+                usize::from(number < 0).saturating_add(usize::try_from(more).unwrap_or(20))
+            }
+            Self::Float(_) => 24,
+        }
+    }
+
     pub(crate) fn to_float(self) -> f64 {
         match self {
             Self::Whole(number) => number as f64,
@@ -165,6 +177,17 @@ mod tests {
         }
         assert!(Number::parse("18446744073709551616").is_none());
         assert!(Number::parse("-9223372036854775809").is_none());
+    }
+
+    #[test]
+    fn a_number_is_not_longer_than_it_says() {
+        for text in ["0", "-1", "10", "99", "18446744073709551615", "-9223372036854775808"] {
+            assert_eq!(Number::parse(text).map(Number::bytes), Some(text.len()), "{text}");
+        }
+        for float in [f64::MIN, f64::MIN_POSITIVE, -5e-324, -1.234_567_890_123_456_7e-300] {
+            let json = serde_json::Number::from_f64(float).unwrap().to_string();
+            assert!(json.len() <= Number::from_float(float).unwrap().bytes(), "{json}");
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(crate) enum Value {
 /// what is in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Size {
-    /// The bytes that it takes in JSON, near enough: escapes are not counted, and a number is 20.
+    /// The bytes that it takes in JSON, near enough: escapes are not counted, and a float is 24.
     pub(crate) bytes: usize,
     /// Levels of arrays and objects. What was deeper once may still count.
     pub(crate) depth: usize,
@@ -142,7 +142,7 @@ impl Value {
     pub(crate) fn size(&self) -> Size {
         let bytes = match self {
             Self::Null | Self::Bool(_) => 5,
-            Self::Number(_) => 20,
+            Self::Number(number) => number.bytes(),
             Self::Text(text) => text.len().saturating_add(2),
             Self::Array(array) => return array.size,
             Self::Object(object) => return object.size,

@@ -1,5 +1,6 @@
 //! Whatever the expression and the claims: a run does not panic, keeps to its limits, and says nothing
 //! of the claims when it fails.
+#![expect(clippy::unwrap_used, reason = "what fails here is a test")]
 
 use proptest::prelude::*;
 use serde_json::{Map, Value};
@@ -36,8 +37,15 @@ fn claims() -> impl Strategy<Value = Map<String, Value>> {
         .prop_map(|claims| claims.into_iter().collect())
 }
 
-/// Expressions that are mostly valid.
+/// Expressions that are mostly valid: every name that stands in one is defined around it.
 fn expression() -> impl Strategy<Value = String> {
+    let around = prop::sample::select(vec![("(", ")"), ("{a: [", "]}"), ("{b: first(", ")}")]);
+    (around, part()).prop_map(|((open, close), part)| {
+        format!("1 as $x | 2 as $y | def f: .; def g: .a?; label $x | {open}{part}{close}")
+    })
+}
+
+fn part() -> impl Strategy<Value = String> {
     let leaf = prop::sample::select(vec![
         ".",
         ".a",
@@ -50,7 +58,6 @@ fn expression() -> impl Strategy<Value = String> {
         ".[1:]",
         ".a[:2]?",
         ".[]?",
-        "..a",
         "1",
         "0",
         "-1",
@@ -68,7 +75,6 @@ fn expression() -> impl Strategy<Value = String> {
         "empty",
         "error",
         "$x",
-        "$__loc__",
         "f",
         "g",
         "break $x",
@@ -107,9 +113,6 @@ fn expression() -> impl Strategy<Value = String> {
         "capture(\"(?<a>.)\")",
         "scan(\"[a-c]\")",
         "utf8bytelength",
-        "input",
-        "env",
-        "recurse",
     ])
     .prop_map(str::to_owned);
     leaf.prop_recursive(6, 48, 4, |inner| {
@@ -212,7 +215,7 @@ fn expression() -> impl Strategy<Value = String> {
 fn size(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) => 5,
-        Value::Number(_) => 20,
+        Value::Number(number) => number.to_string().len(),
         Value::String(text) => text.len() + 2,
         Value::Array(items) => 2 + items.iter().map(|item| size(item) + 1).sum::<usize>(),
         Value::Object(fields) => {
@@ -273,9 +276,14 @@ fn check_many<S: Strategy>(cases: u32, of: S, check: impl Fn(S::Value)) {
 #[test]
 fn expressions_keep_to_their_limits() {
     on_half_a_stack(|| {
-        check_many(400, (expression(), claims()), |(expression, claims)| {
+        let good = std::cell::Cell::new(0);
+        check_many(256, (expression(), claims()), |(expression, claims)| {
             check(&expression, &claims, &Limits::default());
+            let filter = Filter::compile(&expression);
+            let result = filter.map(|filter| filter.run(&claims, &Limits::default()));
+            good.set(good.get() + u32::from(matches!(result, Ok(Ok(_)))));
         });
+        assert!(good.get() > 4, "only {} expressions gave an object", good.get());
     });
 }
 
@@ -284,7 +292,7 @@ fn expressions_keep_to_tight_limits() {
     on_half_a_stack(|| {
         let limits = (1_u32..2000, 2_usize..400, 1_usize..6)
             .prop_map(|(steps, bytes, depth)| Limits { steps, bytes, depth });
-        check_many(400, (expression(), claims(), limits), |(expression, claims, limits)| {
+        check_many(256, (expression(), claims(), limits), |(expression, claims, limits)| {
             check(&expression, &claims, &limits);
         });
     });
@@ -297,10 +305,10 @@ fn any_text_is_an_expression_or_is_not() {
             "[a-z]{1,8}|[-+*/|=<>.,;:?@$#\\\\\"'(){}\\[\\]0-9 \n]{1,3}",
             0..40,
         );
-        check_many(400, words.prop_map(|words| words.concat()), |text| {
+        check_many(256, words.prop_map(|words| words.concat()), |text| {
             check(&text, &Map::new(), &Limits::default());
         });
-        check_many(400, "\\PC{0,60}", |text| check(&text, &Map::new(), &Limits::default()));
+        check_many(256, "\\PC{0,60}", |text| check(&text, &Map::new(), &Limits::default()));
     });
 }
 
@@ -308,7 +316,7 @@ fn any_text_is_an_expression_or_is_not() {
 #[test]
 fn limits_do_not_change_what_is_within_them() {
     on_half_a_stack(|| {
-        check_many(400, (expression(), claims()), |(expression, claims)| {
+        check_many(256, (expression(), claims()), |(expression, claims)| {
             let Ok(filter) = Filter::compile(&expression) else { return };
             let report = filter.report(&claims, &Limits::default());
             let exact = Limits { steps: report.steps, ..Limits::default() };
@@ -325,7 +333,7 @@ fn limits_do_not_change_what_is_within_them() {
 #[test]
 fn claims_that_are_not_touched_stay_as_they_are() {
     let filter = Filter::compile("map_values(.) | to_entries | from_entries").unwrap();
-    check_many(400, claims(), |claims| {
+    check_many(256, claims(), |claims| {
         let text = Value::Object(claims).to_string();
         let Ok(claims) = read_claims(text.as_bytes(), &Limits::default()) else { return };
         let output = filter.run(&claims, &Limits::default());

@@ -28,7 +28,7 @@ pub(crate) fn to_text(budget: &Budget, input: Value) -> Outcome<Value> {
 
 pub(crate) fn to_json(budget: &Budget, input: Value) -> Outcome<Value> {
     // Each value in it is visited.
-    budget.step(input.size().bytes >> 3)?;
+    budget.step(input.size().bytes >> 2)?;
     budget.text(&json::write(&input)?)
 }
 
