@@ -8,6 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::Endpoint;
 use sts_core::issued::TokenTypes;
+use sts_core::expiry::Expiry;
 use sts_core::known::Known;
 use sts_core::life::{LifePolicy, good_for};
 use sts_core::now::{Now, UnixTime};
@@ -43,7 +44,7 @@ fuzz_target!(|data: &[u8]| {
             assert!(!token.trim_ascii().is_empty());
             assert!(!token.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)));
             let policy = LifePolicy { cap: 300, leeway: 15_000 };
-            let life = good_for(&issued, claims(body).expiry(body), NOW.wall);
+            let life = good_for(&issued, claims(body).expiry(body), Expiry::Unsaid, NOW.wall);
             assert!(policy.life(life.seconds) <= 300_000);
             // What cannot be read is no long life.
             assert!(life.doubt.is_none() || life.seconds == Some(0));

@@ -366,6 +366,14 @@ fn nginx_does_not_start_with_a_chain_that_leads_nowhere_or_round_or_too_far() {
             "a name of its own",
         ),
         (long(5), "too many"),
+        // Its user is not authenticated when this exchange is made.
+        (
+            "location @a { STSType ropc; STSROPCEndpoint %%STS%%; STSROPCUsername *;
+                STSVariables $source_token $a; }"
+                .to_owned()
+                + &outer.replace("$t;", "$t; STSPhase access;"),
+            "STSPhase precontent",
+        ),
     ] {
         let (ok, output) = check(&server);
         assert!(

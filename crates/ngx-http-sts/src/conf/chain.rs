@@ -12,6 +12,7 @@ use crate::conf::Exchange;
 use crate::conf::argument::Problem;
 use crate::conf::place::{Fault, Place};
 use crate::nginx::conf::{Conf, Matching};
+use crate::nginx::phase::Phase;
 use crate::way::Way;
 
 /// What an exchange needs, each step after those that it needs itself.
@@ -154,6 +155,7 @@ impl Chains {
             let needs = self
                 .follow(needing, &mut way, &mut steps)
                 .map_err(|problem| needing.fault(&problem))?;
+            check_users(&needing.exchange, &steps).map_err(|problem| needing.fault(&problem))?;
             check_targets(&needing.exchange, &steps, &needs)
                 .map_err(|problem| needing.fault(&problem))?;
             let named = match &needing.exchange.way {
@@ -218,6 +220,23 @@ impl Chains {
             numbers.push(steps.len() - 1);
         }
         Ok(numbers)
+    }
+}
+
+/// The user that NGINX has authenticated is known in the last phase alone, whichever the location of a
+/// step has.
+fn check_users(exchange: &Exchange, steps: &[Step]) -> Result<(), Problem> {
+    let is_early = exchange.phase != Phase::PreContent;
+    let needs_user = |step: &&Step| {
+        step.exchange.username.as_ref().is_some_and(|username| username.authenticated)
+    };
+    match steps.iter().find(needs_user) {
+        Some(step) if is_early => Err(format!(
+            "\"{}\" has the user name \"*\" (\"STSROPCUsername\"), and is made in the phase of this \
+             exchange, in which NGINX has authenticated no user yet: write \"STSPhase precontent\" here",
+            step.name
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -89,7 +89,7 @@ impl ClientAuth {
     fn take_private_key_jwt(&mut self, options: &mut Options) -> Result<(), ClientAuthError> {
         if options.contains(ASSERTION) {
             let kind = self.take_made_elsewhere(ASSERTION, options)?;
-            let location = options.take(ASSERTION).and_then(location);
+            let location = options.take(ASSERTION).as_ref().and_then(location);
             let location = location.ok_or(ClientAuthError::NoLocation)?;
             self.credentials = Credentials::Result { location, kind };
         } else if options.contains(ASSERTION_FILE) {
@@ -130,8 +130,8 @@ impl ClientAuth {
     }
 }
 
-/// The name of a location. What is none may be an assertion, and is told to nobody.
-fn location(name: Secret) -> Option<String> {
+/// The name of a location. What is none may be an assertion, and stays untold.
+fn location(name: &Secret) -> Option<String> {
     let name = std::str::from_utf8(name.expose()).ok()?;
     let is_plain = !name.chars().any(|c| c.is_control() || c.is_whitespace());
     (name.len() > 1 && name.starts_with('@') && is_plain).then(|| name.to_owned())
