@@ -49,6 +49,13 @@ impl Commands {
         self
     }
 
+    /// One command of Redis.
+    pub(crate) fn of_redis(words: &[&[u8]]) -> Self {
+        let mut commands = Self::default();
+        commands.redis(words);
+        commands
+    }
+
     fn redis(&mut self, words: &[&[u8]]) {
         crate::resp::command(&mut self.bytes, words);
         self.count += 1;

@@ -17,11 +17,14 @@ use crate::nginx::conf::Conf;
 use crate::nginx::tls::{Protocols, TlsSettings};
 use crate::origin::{Contact, Origins};
 use crate::store::Configured;
+use crate::store::place::{Place, Sentinels};
 
 /// The options of each kind, besides those of every cache.
 pub(super) const OF_REDIS: &[&str] = &[
     "host",
     "port",
+    "sentinel",
+    "master",
     "username",
     "password",
     "password_file",
@@ -41,10 +44,14 @@ pub(super) const OF_REDIS: &[&str] = &[
 pub(super) const OF_MEMCACHE: &[&str] =
     &["config_string", "prefix", "timeout", "pool", "passphrase_file", "passphrase_old"];
 
-/// Options of the manual that are not there yet: they must not be taken for unknown ones, nor ignored.
-const NOT_YET: &[&str] = &["sentinel", "master", "cluster"];
+/// An option of the manual that is not there yet: it must not be taken for an unknown one, nor ignored.
+const NOT_YET: &str = "cluster";
+
+/// Sentinels that may be named.
+const SENTINELS: usize = 16;
 
 const REDIS_PORT: u64 = 6379;
+const SENTINEL_PORT: u64 = 26_379;
 const PREFIX: &str = "sts:";
 /// Bytes of a prefix: with a name behind it, it is still a key of memcached.
 const LONGEST_PREFIX: usize = memcached::KEY - 64;
@@ -55,8 +62,10 @@ const POOL: u64 = 8;
 #[derive(PartialEq, Eq)]
 pub(super) struct StoreDefinition {
     language: Language,
-    /// Where it is, as the transport has it.
-    endpoint: Endpoint,
+    /// Where it is, as the transport has it; of a master its Sentinels.
+    endpoints: Vec<Endpoint>,
+    /// The name that the Sentinels have for it.
+    master: Option<String>,
     tls: Option<TlsSettings>,
     username: Option<String>,
     password: Option<Secret>,
@@ -91,26 +100,26 @@ impl StoreDefinition {
         language: Language,
         options: &mut Options,
     ) -> Result<Self, Problem> {
-        if let Some(key) = NOT_YET.iter().find(|key| options.contains(key)) {
+        if options.contains(NOT_YET) {
             return Err(format!(
-                "option \"{key}\": Sentinel and Cluster are not supported yet: name the host of one server \
-                 (option \"host\")"
+                "option \"{NOT_YET}\": Cluster is not supported yet: name the host of one server (option \
+                 \"host\"), or the Sentinels of a master (options \"sentinel\" and \"master\")"
             ));
         }
         let passphrases = passphrases(conf, options)?;
-        let (endpoint, tls) = match language {
+        let (endpoints, master, tls) = match language {
             Language::Redis => redis(conf, options)?,
-            Language::Memcached => (memcached_server(options)?, None),
+            Language::Memcached => (vec![memcached_server(options)?], None, None),
         };
         let (username, password) = match language {
             Language::Redis => credentials(conf, options)?,
             Language::Memcached => (None, None),
         };
-        let is_exposed = password.is_some() && tls.is_none() && !is_of_this_machine(&endpoint);
-        if is_exposed {
+        let far = endpoints.iter().find(|endpoint| !is_of_this_machine(endpoint));
+        if let (Some(_), None, Some(far)) = (&password, &tls, far) {
             conf.warn(format_args!(
                 "\"STSCache\": the password goes to \"{}\" unencrypted: use tls=true",
-                endpoint.host_and_port()
+                far.host_and_port()
             ));
         }
         let db = number(options, "db", 0, 65_535)?.unwrap_or(0);
@@ -125,7 +134,8 @@ impl StoreDefinition {
         }
         Ok(Self {
             language,
-            endpoint,
+            endpoints,
+            master,
             tls,
             username,
             password,
@@ -147,7 +157,8 @@ impl StoreDefinition {
     ) -> Result<Configured, Problem> {
         let Self {
             language,
-            endpoint,
+            endpoints,
+            master,
             tls,
             username,
             password,
@@ -157,13 +168,31 @@ impl StoreDefinition {
             pool,
             passphrases,
         } = self;
-        let contact = Contact {
-            host: endpoint.host(),
+        let contact = |endpoint| Contact {
+            host: Endpoint::host(endpoint),
             peer: endpoint,
             resolver: None,
             tls: tls.as_ref(),
             certificate: None,
             tunnel: None,
+        };
+        let made: Result<Vec<_>, _> = endpoints
+            .iter()
+            .map(|endpoint| origins.make(conf, contact(endpoint)).map(Rc::new))
+            .collect();
+        let mut made = made?;
+        let place = match master {
+            None => Place::Fixed(made.pop().ok_or("there is no host")?),
+            Some(master) => {
+                let settings = tls.clone().unwrap_or_else(untouched);
+                let kin = origins.kin(conf, None, &settings)?;
+                Place::Watched(Sentinels::new(made, master.clone(), kin, tls.clone()))
+            }
+        };
+        let shown: Vec<_> = endpoints.iter().map(shown).collect();
+        let shown = match master {
+            None => shown.join(", "),
+            Some(master) => format!("the master \"{master}\" of {}", shown.join(", ")),
         };
         let keys = match passphrases {
             Some(passphrases) => {
@@ -176,14 +205,14 @@ impl StoreDefinition {
             Language::Memcached => "memcache",
         };
         Ok(Configured {
-            origin: Rc::new(origins.make(conf, contact)?),
+            place,
             language: *language,
             greeting: Greeting { username: username.clone(), password: password.clone(), db: *db },
             keys,
             prefix: prefix.clone(),
             timeout: *timeout,
             pool: *pool,
-            shown: format!("the {kind} of the cache \"{name}\" at {}", shown(endpoint)),
+            shown: format!("the {kind} of the cache \"{name}\" at {shown}"),
         })
     }
 }
@@ -199,11 +228,66 @@ fn is_of_this_machine(endpoint: &Endpoint) -> bool {
     matches!(endpoint.host(), Host::Unix(_)) || endpoint.is_loopback()
 }
 
-/// `host`, `port` and what is written of TLS.
-fn redis(
-    conf: &Conf<'_>,
-    options: &mut Options,
-) -> Result<(Endpoint, Option<TlsSettings>), Problem> {
+/// Where a Redis is, the name of its master, and what is written of TLS.
+type Written = (Vec<Endpoint>, Option<String>, Option<TlsSettings>);
+
+fn redis(conf: &Conf<'_>, options: &mut Options) -> Result<Written, Problem> {
+    let tls = tls(conf, options)?;
+    let host = text(options, "host")?;
+    let port = number(options, "port", 1, 65_535)?;
+    let sentinels = text(options, "sentinel")?;
+    let master = text(options, "master")?;
+    match (host, sentinels, master) {
+        (Some(host), None, None) => {
+            if host.starts_with("unix:") {
+                if tls.is_some() {
+                    return Err("option \"tls\": a local socket has no TLS: leave it out".into());
+                }
+                if port.is_some() {
+                    return Err("option \"port\": a local socket has none: leave it out".into());
+                }
+            }
+            let endpoint = endpoint("host", &host, port.unwrap_or(REDIS_PORT), tls.is_some())?;
+            Ok((vec![endpoint], None, tls))
+        }
+        (None, Some(sentinels), Some(master)) => {
+            if port.is_some() {
+                return Err("option \"port\": the Sentinels tell it: leave it out".into());
+            }
+            let sentinels: Result<Vec<_>, _> =
+                sentinels.split(',').map(|it| sentinel(it, tls.is_some())).collect();
+            let sentinels = sentinels?;
+            if sentinels.len() > SENTINELS {
+                return Err(format!("option \"sentinel\": at most {SENTINELS} are allowed"));
+            }
+            Ok((sentinels, Some(master), tls))
+        }
+        (None, None, None) => Err("option \"host\" is missing: the host of the Redis server, or \
+                                   unix:/path of its socket; or the options \"sentinel\" and \
+                                   \"master\""
+            .into()),
+        (Some(_), _, _) => {
+            Err("option \"host\": the Sentinels tell it: leave it out, or the options \
+                                \"sentinel\" and \"master\""
+                .into())
+        }
+        (None, _, _) => Err("the options \"sentinel\" and \"master\" need each other".into()),
+    }
+}
+
+/// `host:port` of a Sentinel, which has a port of its own by default.
+fn sentinel(text: &str, uses_tls: bool) -> Result<Endpoint, Problem> {
+    let invalid = || Problem::from("option \"sentinel\": allowed are host:port,host:port,...");
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) => (host, argument::number(port, 1, 65_535).map_err(|_| invalid())?),
+        None => (text, SENTINEL_PORT),
+    };
+    let is_socket = host.is_empty() || host.starts_with("unix");
+    if is_socket { Err(invalid()) } else { endpoint("sentinel", host, port, uses_tls) }
+}
+
+/// What is written of TLS, where it is used.
+fn tls(conf: &Conf<'_>, options: &mut Options) -> Result<Option<TlsSettings>, Problem> {
     let switch = |options: &mut Options, key| option(options, key, argument::switch);
     let uses_tls = switch(options, "tls")?.unwrap_or(false);
     let settings = TlsSettings {
@@ -216,14 +300,7 @@ fn redis(
         .unwrap_or(Protocols::DEFAULT),
         ciphers: text(options, "ssl_ciphers")?,
     };
-    let unset = TlsSettings {
-        verify: true,
-        trusted: None,
-        revoked: None,
-        protocols: Protocols::DEFAULT,
-        ciphers: None,
-    };
-    if !uses_tls && settings != unset {
+    if !uses_tls && settings != untouched() {
         return Err(
             "the options \"ssl_...\" have no effect without tls=true: write it, or leave them \
                     out"
@@ -235,20 +312,18 @@ fn redis(
             "\"STSCache\": ssl_verify=off accepts any server as the store, and shows it the password"
         ));
     }
-    let host = text(options, "host")?.ok_or(
-        "option \"host\" is missing: the host of the Redis server, or unix:/path of its socket",
-    )?;
-    let port = number(options, "port", 1, 65_535)?;
-    if host.starts_with("unix:") {
-        if uses_tls {
-            return Err("option \"tls\": a local socket has no TLS: leave it out".into());
-        }
-        if port.is_some() {
-            return Err("option \"port\": a local socket has none: leave it out".into());
-        }
+    Ok(uses_tls.then_some(settings))
+}
+
+/// TLS of which nothing is written.
+fn untouched() -> TlsSettings {
+    TlsSettings {
+        verify: true,
+        trusted: None,
+        revoked: None,
+        protocols: Protocols::DEFAULT,
+        ciphers: None,
     }
-    let endpoint = endpoint("host", &host, port.unwrap_or(REDIS_PORT), uses_tls)?;
-    Ok((endpoint, uses_tls.then_some(settings)))
 }
 
 /// `config_string`, as libmemcached has it.

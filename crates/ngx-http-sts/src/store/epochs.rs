@@ -99,6 +99,9 @@ impl Store {
         let store = Rc::downgrade(self);
         task::spawn(async move {
             while let Some(store) = store.upgrade() {
+                if Box::pin(store.has_moved()).await {
+                    store.health.start_anew();
+                }
                 if store.is_admitted() {
                     // Boxed: most of the time it waits.
                     Box::pin(store.look_once()).await;
@@ -107,6 +110,13 @@ impl Store {
                 Timer::new(PERIOD, released()).await;
             }
         });
+    }
+
+    /// Whether the Sentinels have another master now. They are asked also while the store is left alone.
+    async fn has_moved(&self) -> bool {
+        let timer = pin!(Timer::new(PATIENCE, released()));
+        let moved = pin!(self.place.has_moved(self.pool, self.timeout));
+        matches!(timer::before(timer, moved).await, Some(Ok(true)))
     }
 
     async fn look_once(&self) {

@@ -66,6 +66,12 @@ impl Health {
         }
     }
 
+    /// It is another server from now on.
+    pub(super) fn start_anew(&self) {
+        log::cycle(Level::Notice, format_args!("sts: {} has another master now", self.shown));
+        self.breaker.borrow_mut().succeed();
+    }
+
     pub(super) fn fail(&self, why: Option<&str>, timeout: u64) {
         self.has_failed.set(true);
         let random = clock::entropy().map_or(0, |random| random.first().copied().unwrap_or(0));
