@@ -1,4 +1,5 @@
 //! A store that fails costs a request next to nothing, and never an error: `make test-stores`.
+#![expect(clippy::expect_used, reason = "what fails here is a test")]
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
@@ -71,8 +72,8 @@ fn assert_costs_little(nginx: &Nginx, what: &str) {
 
 /// A server that treats each connection so.
 fn server(treat: impl Fn(std::net::TcpStream) + Send + Sync + 'static) -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let port = listener.local_addr().expect("an address").port();
     let treat = std::sync::Arc::new(treat);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {

@@ -246,6 +246,7 @@ impl Behind for Store {
 }
 
 /// What a store says that is no answer.
+#[expect(clippy::needless_pass_by_value, reason = "it is an argument of `map_err`")]
 fn said<E: ToString>(error: E) -> String {
     error.to_string()
 }

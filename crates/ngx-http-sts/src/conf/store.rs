@@ -1,6 +1,8 @@
 //! `STSCache redis` and `STSCache memcache`: what is behind a zone.
 
-use std::path::Path;
+mod place;
+mod secrets;
+
 use std::rc::Rc;
 
 use sts_core::endpoint::{Endpoint, Host};
@@ -11,10 +13,10 @@ use sts_store::memcached;
 use sts_store::seal::Keys;
 
 use crate::conf::argument::{self, Problem};
-use crate::conf::directives::protocols;
-use crate::credentials::contents;
+use crate::conf::store::place::{memcached_server, redis, untouched};
+use crate::conf::store::secrets::{credentials, passphrases};
 use crate::nginx::conf::Conf;
-use crate::nginx::tls::{Protocols, TlsSettings};
+use crate::nginx::tls::TlsSettings;
 use crate::origin::{Contact, Origins};
 use crate::store::Configured;
 use crate::store::place::{Place, Sentinels};
@@ -46,12 +48,6 @@ pub(super) const OF_MEMCACHE: &[&str] =
 
 /// An option of the manual that is not there yet: it must not be taken for an unknown one, nor ignored.
 const NOT_YET: &str = "cluster";
-
-/// Sentinels that may be named.
-const SENTINELS: usize = 16;
-
-const REDIS_PORT: u64 = 6379;
-const SENTINEL_PORT: u64 = 26_379;
 const PREFIX: &str = "sts:";
 /// Bytes of a prefix: with a name behind it, it is still a key of memcached.
 const LONGEST_PREFIX: usize = memcached::KEY - 64;
@@ -186,7 +182,7 @@ impl StoreDefinition {
             Some(master) => {
                 let settings = tls.clone().unwrap_or_else(untouched);
                 let kin = origins.kin(conf, None, &settings)?;
-                Place::Watched(Sentinels::new(made, master.clone(), kin, tls.clone()))
+                Place::Watched(Box::new(Sentinels::new(made, master.clone(), kin, tls.clone())))
             }
         };
         let shown: Vec<_> = endpoints.iter().map(shown).collect();
@@ -226,229 +222,6 @@ fn shown(endpoint: &Endpoint) -> String {
 
 fn is_of_this_machine(endpoint: &Endpoint) -> bool {
     matches!(endpoint.host(), Host::Unix(_)) || endpoint.is_loopback()
-}
-
-/// Where a Redis is, the name of its master, and what is written of TLS.
-type Written = (Vec<Endpoint>, Option<String>, Option<TlsSettings>);
-
-fn redis(conf: &Conf<'_>, options: &mut Options) -> Result<Written, Problem> {
-    let tls = tls(conf, options)?;
-    let host = text(options, "host")?;
-    let port = number(options, "port", 1, 65_535)?;
-    let sentinels = text(options, "sentinel")?;
-    let master = text(options, "master")?;
-    match (host, sentinels, master) {
-        (Some(host), None, None) => {
-            if host.starts_with("unix:") {
-                if tls.is_some() {
-                    return Err("option \"tls\": a local socket has no TLS: leave it out".into());
-                }
-                if port.is_some() {
-                    return Err("option \"port\": a local socket has none: leave it out".into());
-                }
-            }
-            let endpoint = endpoint("host", &host, port.unwrap_or(REDIS_PORT), tls.is_some())?;
-            Ok((vec![endpoint], None, tls))
-        }
-        (None, Some(sentinels), Some(master)) => {
-            if port.is_some() {
-                return Err("option \"port\": the Sentinels tell it: leave it out".into());
-            }
-            let sentinels: Result<Vec<_>, _> =
-                sentinels.split(',').map(|it| sentinel(it, tls.is_some())).collect();
-            let sentinels = sentinels?;
-            if sentinels.len() > SENTINELS {
-                return Err(format!("option \"sentinel\": at most {SENTINELS} are allowed"));
-            }
-            Ok((sentinels, Some(master), tls))
-        }
-        (None, None, None) => Err("option \"host\" is missing: the host of the Redis server, or \
-                                   unix:/path of its socket; or the options \"sentinel\" and \
-                                   \"master\""
-            .into()),
-        (Some(_), _, _) => {
-            Err("option \"host\": the Sentinels tell it: leave it out, or the options \
-                                \"sentinel\" and \"master\""
-                .into())
-        }
-        (None, _, _) => Err("the options \"sentinel\" and \"master\" need each other".into()),
-    }
-}
-
-/// `host:port` of a Sentinel, which has a port of its own by default.
-fn sentinel(text: &str, uses_tls: bool) -> Result<Endpoint, Problem> {
-    let invalid = || Problem::from("option \"sentinel\": allowed are host:port,host:port,...");
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) => (host, argument::number(port, 1, 65_535).map_err(|_| invalid())?),
-        None => (text, SENTINEL_PORT),
-    };
-    let is_socket = host.is_empty() || host.starts_with("unix");
-    if is_socket { Err(invalid()) } else { endpoint("sentinel", host, port, uses_tls) }
-}
-
-/// What is written of TLS, where it is used.
-fn tls(conf: &Conf<'_>, options: &mut Options) -> Result<Option<TlsSettings>, Problem> {
-    let switch = |options: &mut Options, key| option(options, key, argument::switch);
-    let uses_tls = switch(options, "tls")?.unwrap_or(false);
-    let settings = TlsSettings {
-        verify: switch(options, "ssl_verify")?.unwrap_or(true),
-        trusted: text(options, "ssl_trusted_certificate")?,
-        revoked: text(options, "ssl_crl")?,
-        protocols: option(options, "ssl_protocols", |text| {
-            protocols(&text.split(' ').collect::<Vec<_>>())
-        })?
-        .unwrap_or(Protocols::DEFAULT),
-        ciphers: text(options, "ssl_ciphers")?,
-    };
-    if !uses_tls && settings != untouched() {
-        return Err(
-            "the options \"ssl_...\" have no effect without tls=true: write it, or leave them \
-                    out"
-            .into(),
-        );
-    }
-    if uses_tls && !settings.verify {
-        conf.warn(format_args!(
-            "\"STSCache\": ssl_verify=off accepts any server as the store, and shows it the password"
-        ));
-    }
-    Ok(uses_tls.then_some(settings))
-}
-
-/// TLS of which nothing is written.
-fn untouched() -> TlsSettings {
-    TlsSettings {
-        verify: true,
-        trusted: None,
-        revoked: None,
-        protocols: Protocols::DEFAULT,
-        ciphers: None,
-    }
-}
-
-/// `config_string`, as libmemcached has it.
-fn memcached_server(options: &mut Options) -> Result<Endpoint, Problem> {
-    let allowed = "allowed is --SERVER=host:port, once and percent-encoded (--SERVER%3Dhost:port)";
-    let text = text(options, "config_string")?
-        .ok_or_else(|| format!("option \"config_string\" is missing: {allowed}"))?;
-    let invalid = || format!("option \"config_string\": {allowed}");
-    let mut words = text.split_ascii_whitespace();
-    let server = words.next().and_then(|word| word.strip_prefix("--SERVER="));
-    let server = server.filter(|_| words.next().is_none()).ok_or_else(invalid)?;
-    let (host, port) = server.rsplit_once(':').ok_or_else(invalid)?;
-    let port = argument::number(port, 1, 65_535).map_err(|_| invalid())?;
-    endpoint("config_string", host, port, false)
-}
-
-/// What the transport takes for a host with a port.
-fn endpoint(option: &str, host: &str, port: u64, uses_tls: bool) -> Result<Endpoint, Problem> {
-    let is_socket = host.starts_with("unix:");
-    let is_plain = is_socket || host.bytes().all(|byte| !b"/?#@".contains(&byte));
-    let url = match (uses_tls, is_socket) {
-        (_, true) => format!("http://{host}:/"),
-        (true, false) => format!("https://{}:{port}/", bracketed(host)),
-        (false, false) => format!("http://{}:{port}/", bracketed(host)),
-    };
-    let endpoint = Some(url).filter(|_| is_plain).and_then(|url| Endpoint::parse(&url).ok());
-    endpoint.ok_or_else(|| format!("option \"{option}\": the host has to be a name, or an address"))
-}
-
-fn bracketed(host: &str) -> String {
-    match host.parse::<std::net::Ipv6Addr>() {
-        Ok(_) => format!("[{host}]"),
-        Err(_) => host.to_owned(),
-    }
-}
-
-/// `username`, and `password` or `password_file`.
-fn credentials(
-    conf: &Conf<'_>,
-    options: &mut Options,
-) -> Result<(Option<String>, Option<Secret>), Problem> {
-    let username = text(options, "username")?;
-    let password = secret(options, "password")?;
-    let file = text(options, "password_file")?;
-    let password = match (password, file) {
-        (Some(_), Some(_)) => {
-            return Err("the options \"password\" and \"password_file\" exclude each other".into());
-        }
-        (password, None) => password,
-        (None, Some(file)) => lines(conf, "password_file", &file, 1)?.pop(),
-    };
-    if username.is_some() && password.is_none() {
-        return Err("option \"username\": a password is needed with it (\"password_file\", or \
-                    \"password\")"
-            .into());
-    }
-    Ok((username, password))
-}
-
-/// `passphrase` or `passphrase_file`, and `passphrase_old`; `None` is `encrypt=insecure`.
-fn passphrases(conf: &Conf<'_>, options: &mut Options) -> Result<Option<Vec<Secret>>, Problem> {
-    let encrypts = match text(options, "encrypt")?.as_deref() {
-        None => true,
-        Some("insecure") => false,
-        Some(word) => {
-            let on = argument::switch(word)
-                .map_err(|_| "option \"encrypt\": allowed are \"true\" and \"insecure\"")?;
-            if !on {
-                return Err(
-                    "option \"encrypt\": tokens do not lie in clear where others may read them: \
-                            leave the option out and give a passphrase, or write encrypt=insecure"
-                        .into(),
-                );
-            }
-            true
-        }
-    };
-    let written = secret(options, "passphrase")?;
-    let file = text(options, "passphrase_file")?;
-    let old = secret(options, "passphrase_old")?;
-    let mut passphrases = match (written, file) {
-        (Some(_), Some(_)) => {
-            return Err(
-                "the options \"passphrase\" and \"passphrase_file\" exclude each other".into()
-            );
-        }
-        (Some(written), None) => vec![written],
-        (None, Some(file)) => lines(conf, "passphrase_file", &file, 2)?,
-        (None, None) => Vec::new(),
-    };
-    passphrases.extend(old);
-    match (encrypts, passphrases.is_empty()) {
-        (true, true) => Err("a passphrase is needed, by which the tokens are encrypted that lie in the \
-                             store: passphrase_file=file (or passphrase=...), the same on all nodes; or \
-                             encrypt=insecure, which does without"
-            .into()),
-        (true, false) => Ok(Some(passphrases)),
-        (false, true) => {
-            conf.warn(format_args!(
-                "\"STSCache\": encrypt=insecure lets anybody who reads the store use its tokens, and \
-                 anybody who writes there choose them"
-            ));
-            Ok(None)
-        }
-        (false, false) => {
-            Err("option \"encrypt\": a passphrase has no effect with encrypt=insecure: leave one of \
-                 them out"
-                .into())
-        }
-    }
-}
-
-/// The first lines of a file.
-fn lines(conf: &Conf<'_>, key: &str, file: &str, most: usize) -> Result<Vec<Secret>, Problem> {
-    let path = conf.absolute(Path::new(file));
-    let content = contents(std::slice::from_ref(&path));
-    let content = content.map_err(|error| {
-        format!("option \"{key}\": the file \"{}\" cannot be read: {error}", path.display())
-    })?;
-    let lines = content.expose().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    let lines: Vec<_> = lines.filter(|line| !line.is_empty()).take(most).map(Secret::new).collect();
-    if lines.is_empty() {
-        return Err(format!("option \"{key}\": the file \"{}\" is empty", path.display()));
-    }
-    Ok(lines)
 }
 
 fn text(options: &mut Options, key: &'static str) -> Result<Option<String>, Problem> {

@@ -20,7 +20,7 @@ pub(crate) enum Place {
     /// At this place.
     Fixed(Rc<Origin>),
     /// Where the master is.
-    Watched(Sentinels),
+    Watched(Box<Sentinels>),
 }
 
 /// The Sentinels of a master.
