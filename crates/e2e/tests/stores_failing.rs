@@ -101,7 +101,7 @@ fn a_store_that_hangs_costs_its_timeout_and_after_five_failures_nothing() {
     let nginx = node(&scene, store.port(), "").start();
     assert_costs_little(&nginx, "hung");
     let line = nginx.wait_for_log("is of no use");
-    assert!(line.contains("did not answer in time (20 ms"), "{line}");
+    assert!(line.contains("did not answer in time (option \"timeout\" is 20 ms)"), "{line}");
     // Open: not even the time-out. The pause is a second at least.
     let mut number = 0;
     wait_for("a pause to be seen", || {

@@ -71,7 +71,7 @@ impl Watched {
 
     /// The server that is the master now.
     fn master(&self) -> u16 {
-        self.sentinels[0].master()
+        self.sentinels.first().map_or(0, Server::master)
     }
 }
 

@@ -141,6 +141,31 @@ pub enum StoreError {
     Read(#[from] ReadError),
 }
 
+/// What is named in errors without telling more than was known before.
+const COMMANDS: [&str; 6] = ["auth", "get", "pexpire", "pttl", "select", "set"];
+
+/// Bytes that are kept of what a store says.
+const EXCERPT: usize = 160;
+
+impl StoreError {
+    /// The store says this. It may repeat what it was sent, which may be a token or a password: quoted is only
+    /// the name of a command, and what else is quoted ends it.
+    pub fn refused(text: &str) -> Self {
+        let mut shown = String::new();
+        let mut parts = text.split(['\'', '"']);
+        shown.extend(parts.next());
+        while let (Some(quoted), Some(behind)) = (parts.next(), parts.next()) {
+            if !COMMANDS.contains(&quoted.to_ascii_lowercase().as_str()) {
+                break;
+            }
+            shown.extend(["'", quoted, "'", behind]);
+        }
+        let end = shown.floor_char_boundary(EXCERPT);
+        shown.truncate(end);
+        Self::Refused(shown.trim_end().to_owned())
+    }
+}
+
 impl Language {
     /// What comes first on a connection, which has one reply for each command.
     pub fn greet(self, greeting: &Greeting) -> Commands {

@@ -22,7 +22,7 @@ pub fn master(answer: Answer) -> Result<(String, u16), StoreError> {
         (Some(Reply::Array(None)), None) => {
             return Err(StoreError::Refused("there is no master of this name".to_owned()));
         }
-        (Some(Reply::Error(text)), None) => return Err(StoreError::Refused(text)),
+        (Some(Reply::Error(text)), None) => return Err(StoreError::refused(&text)),
         _ => return Err(StoreError::Unexpected),
     };
     let texts = parts.into_iter().map(|part| match part {

@@ -78,7 +78,7 @@ impl Health {
         self.breaker.borrow_mut().fail(timer::now(), random);
         let Some(count) = self.failures.is_due() else { return };
         let times = if count > 1 { format!(" ({count} times)") } else { String::new() };
-        let late = format!("it did not answer in time ({timeout} ms, option \"timeout\")");
+        let late = format!("it did not answer in time (option \"timeout\" is {timeout} ms)");
         log::cycle(
             Level::Warn,
             format_args!(

@@ -15,6 +15,9 @@ use crate::store::talk::converse;
 /// Bytes that a Sentinel may say at once.
 const ANSWER: usize = 1024;
 
+/// Masters of which the connections are remembered.
+const MASTERS: usize = 8;
+
 /// Where a store is.
 pub(crate) enum Place {
     /// At this place.
@@ -151,7 +154,12 @@ impl Sentinels {
             tunnel: None,
         };
         let origin = Rc::new(self.kin.origin(contact, None));
-        self.known.borrow_mut().push((url, origin.clone()));
+        let mut known = self.known.borrow_mut();
+        if known.len() >= MASTERS {
+            known.remove(0);
+        }
+        known.push((url, origin.clone()));
+        drop(known);
         Ok(origin)
     }
 }

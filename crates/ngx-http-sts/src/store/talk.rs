@@ -113,7 +113,7 @@ fn welcomed(answer: &mut Answer, greeted: usize) -> Result<(), StoreError> {
     for reply in replies.drain(..greeted.min(replies.len())) {
         match reply {
             Reply::Simple(_) => {}
-            Reply::Error(text) => return Err(StoreError::Refused(text)),
+            Reply::Error(text) => return Err(StoreError::refused(&text)),
             _ => return Err(StoreError::Unexpected),
         }
     }
