@@ -144,7 +144,7 @@ pub enum StoreError {
 /// What is named in errors without telling more than was known before.
 const COMMANDS: [&str; 6] = ["auth", "get", "pexpire", "pttl", "select", "set"];
 
-/// Bytes that are kept of what a store says.
+/// Characters that are kept of what a store says.
 const EXCERPT: usize = 160;
 
 impl StoreError {
@@ -160,8 +160,7 @@ impl StoreError {
             }
             shown.extend(["'", quoted, "'", behind]);
         }
-        let end = shown.floor_char_boundary(EXCERPT);
-        shown.truncate(end);
+        let shown: String = shown.chars().take(EXCERPT).collect();
         Self::Refused(shown.trim_end().to_owned())
     }
 }
