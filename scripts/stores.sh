@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The module with a store that two nodes share. Puts a Redis and a memcached into build/stores: nothing of
 # them is started by the system.
-# usage: stores.sh        (TEST=name: only the tests with this in their name)
+# usage: stores.sh        (TEST=name: only the tests with this in their name;
+#                          STS_STORES_SOAK: how many requests go over a store that fails at random, 30000)
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -25,4 +26,4 @@ say "stores that nodes share"
 STS_TEST_STORES=$root/$installed STS_TEST_NGINX=$root/$out/nginx \
     STS_TEST_MODULE=$root/$out/ngx_http_sts_module.so \
     build/tools/bin/cargo-nextest nextest run ${locked[@]+"${locked[@]}"} --profile stores \
-    --package e2e --test stores --test stores_failing ${TEST:+"$TEST"} </dev/null
+    --package e2e --test stores --test stores_failing --test stores_sentinel --test stores_soak --test recipes ${TEST:+"$TEST"} </dev/null

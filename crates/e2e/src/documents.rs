@@ -72,6 +72,8 @@ pub fn with_files(builder: Builder) -> Builder {
         ("secrets/idp", "idp\n"),
         ("secrets/partner", "partner\n"),
         ("secrets/proxy", "open sesame\n"),
+        ("secrets/redis", "s3cret\n"),
+        ("secrets/store", "passphrase\n"),
         ("secrets/sts", "2Federate\n"),
         ("secrets/users", "alice:{PLAIN}wonderland\n"),
         ("tokens/sts", "e30.e30.c2ln\n"),

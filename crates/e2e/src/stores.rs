@@ -76,6 +76,41 @@ impl Server {
         Self::start(command, port, directory)
     }
 
+    /// A Sentinel of the master "m" at a port, which three of them agree about.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn sentinel(installed: &Path, master: u16) -> Self {
+        let port = free_port();
+        let directory = tempfile::Builder::new().prefix("sts-store-").tempdir();
+        let directory = directory.expect("a directory for temporary files");
+        let file = directory.path().join("sentinel.conf");
+        let settings = format!(
+            "port {port}\nbind 127.0.0.1\nsentinel monitor m 127.0.0.1 {master} 2\n\
+             sentinel down-after-milliseconds m 1000\nsentinel failover-timeout m 3000\n"
+        );
+        std::fs::write(&file, settings).expect("the directory is ours");
+        let mut command = Command::new(installed.join("redis-server"));
+        command.arg(&file).arg("--sentinel");
+        Self::start(command, port, directory)
+    }
+
+    /// The port of the master, by a Sentinel.
+    ///
+    /// # Panics
+    /// When it does not tell.
+    #[track_caller]
+    pub fn master(&self) -> u16 {
+        let Reply::Array(Some(parts)) = self.ask(&[b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", b"m"])
+        else {
+            panic!("no master")
+        };
+        let Some(Reply::Bulk(Some(port))) = parts.get(1) else { panic!("no port") };
+        let port = std::str::from_utf8(port.expose()).expect("a number");
+        port.parse().expect("a number")
+    }
+
     #[track_caller]
     fn start(mut command: Command, port: u16, directory: TempDir) -> Self {
         let log = File::create(directory.path().join("log")).expect("the directory is ours");

@@ -726,15 +726,16 @@ static ROWS: &[Row] = &[
             "shm",
             "shm name=a&size=2m&max_entries=10&max_val_size=64k&max_key_size=1",
             "shm name=b&encrypt=true&passphrase=b&key_hash_algo=sha256&passphrase_hash_algo=sha256",
-            "redis host=127.0.0.1&passphrase=s3cr3t",
+            "redis name=c&host=127.0.0.1&passphrase=s3cr3t",
             "redis name=all&host=localhost&port=1&username=u&password=p&db=1&prefix=a:&timeout=5ms&pool=2\
              &passphrase_file=secret&passphrase_old=o&encrypt=true&size=1m&max_val_size=4k\
              &key_hash_algo=sha256&passphrase_hash_algo=sha256&max_key_size=1",
-            "redis host=::1&tls=true&ssl_verify=on&ssl_trusted_certificate=ca.pem&ssl_protocols=TLSv1.3\
+            "redis name=d&host=::1&tls=true&ssl_verify=on&ssl_trusted_certificate=ca.pem&ssl_protocols=TLSv1.3\
              &ssl_ciphers=HIGH&passphrase=s3cr3t",
-            "redis host=unix:/tmp/none&password_file=secret&passphrase=s3cr3t",
-            "redis host=127.0.0.1&encrypt=insecure",
-            "memcache config_string=--SERVER%3D127.0.0.1:11211&passphrase=s3cr3t",
+            "redis name=e&host=unix:/tmp/none&password_file=secret&passphrase=s3cr3t",
+            "redis name=f&host=127.0.0.1&encrypt=insecure",
+            "redis name=g&sentinel=127.0.0.1,localhost:1,::1:2&master=m&passphrase=s3cr3t",
+            "memcache name=h&config_string=--SERVER%3D127.0.0.1:11211&passphrase=s3cr3t",
         ],
         &[
             ("bogus", &["\"bogus\"", "shm", "redis", "memcache"]),
@@ -787,6 +788,10 @@ static ROWS: &[Row] = &[
                 "redis host=127.0.0.1&passphrase=s3cr3t&cluster=true",
                 &["\"cluster\"", "not supported yet"],
             ),
+            ("redis sentinel=a:1&passphrase=s3cr3t", &["\"master\"", "need each other"]),
+            ("redis sentinel=a:1&master=m&host=a&passphrase=s3cr3t", &["\"host\"", "leave it out"]),
+            ("redis sentinel=a:1&master=m&port=1&passphrase=s3cr3t", &["\"port\"", "leave it out"]),
+            ("redis sentinel=a:1,,b&master=m&passphrase=s3cr3t", &["host:port,host:port"]),
             ("redis host=127.0.0.1&passphrase=s3cr3t&config_string=x", &["\"config_string\""]),
             ("memcache passphrase=s3cr3t", &["\"config_string\" is missing", "--SERVER"]),
             ("memcache config_string=localhost&passphrase=s3cr3t", &["--SERVER=host:port"]),

@@ -58,7 +58,7 @@ impl Kind {
         match self {
             Self::Redis => redis(store, ""),
             Self::Memcached => format!(
-                "memcache config_string=--SERVER%3D127.0.0.1:{}&passphrase={PASSPHRASE}&timeout=200ms",
+                "memcache config_string=--SERVER%3D127.0.0.1:{}&passphrase={PASSPHRASE}&timeout=2s",
                 store.port()
             ),
         }
@@ -68,7 +68,7 @@ impl Kind {
 /// The time-out is for tests that are not about it, on a machine with other things to do.
 fn redis(store: &Server, options: &str) -> String {
     format!(
-        "redis host=127.0.0.1&port={}&passphrase={PASSPHRASE}&timeout=200ms{options}",
+        "redis host=127.0.0.1&port={}&passphrase={PASSPHRASE}&timeout=2s{options}",
         store.port()
     )
 }
@@ -339,7 +339,7 @@ fn another_passphrase_opens_nothing_and_an_old_one_still_reads() {
     let store = Server::redis(&installed, &[]);
     let of = |passphrase: &str, more: &str| {
         let port = store.port();
-        format!("redis host=127.0.0.1&port={port}&passphrase={passphrase}&timeout=200ms{more}")
+        format!("redis host=127.0.0.1&port={port}&passphrase={passphrase}&timeout=2s{more}")
     };
     let here = node(&scene, &of("one", "")).start();
     let (_, token) = get(&here, "alice");
@@ -366,7 +366,7 @@ fn passphrases_and_passwords_are_read_from_files() {
     let port = store.port();
     let written = format!(
         "redis host=127.0.0.1&port={port}&passphrase_file=passphrase&password_file=password&db=3\
-         &timeout=200ms"
+         &timeout=2s"
     );
     let with_files = |passphrases: &str| {
         node(&scene, &written)
@@ -416,10 +416,8 @@ fn a_local_socket_is_one_way_to_redis() {
     let Some(installed) = installed() else { return };
     let scene = Scene::new();
     let store = Server::redis(&installed, &[]);
-    let written = format!(
-        "redis host=unix:{}&passphrase={PASSPHRASE}&timeout=200ms",
-        store.socket().display()
-    );
+    let written =
+        format!("redis host=unix:{}&passphrase={PASSPHRASE}&timeout=2s", store.socket().display());
     let here = node(&scene, &written).start();
     let there = node(&scene, &written).start();
     share(&here, &there, "alice");
@@ -482,7 +480,7 @@ fn without_a_passphrase_tokens_lie_in_clear_and_are_shared() {
     let scene = Scene::new();
     let store = Server::redis(&installed, &[]);
     let port = store.port();
-    let written = format!("redis host=127.0.0.1&port={port}&encrypt=insecure&timeout=200ms");
+    let written = format!("redis host=127.0.0.1&port={port}&encrypt=insecure&timeout=2s");
     let here = node(&scene, &written).start();
     let there = node(&scene, &written).start();
     let token = share(&here, &there, "alice");

@@ -5,6 +5,7 @@
 
 mod epochs;
 mod health;
+pub(crate) mod place;
 mod talk;
 mod values;
 
@@ -17,17 +18,17 @@ use sts_flight::token::Token;
 use sts_store::HEARTBEAT;
 use sts_store::epoch::{Epoch, Epochs, Scope};
 use sts_store::language::{Commands, Entry, Found, Greeting, Language, Lease};
-use sts_store::seal::{Keys, Place};
+use sts_store::seal::{Keys, Place as Names};
 
 use crate::ask::Ask;
 use crate::nginx::clock;
-use crate::origin::Origin;
 use crate::shared_zone::SharedZone;
 use crate::store::health::Health;
+use crate::store::place::Place;
 
 /// A store, as one worker sees it.
 pub(crate) struct Store {
-    pub(crate) origin: Rc<Origin>,
+    pub(crate) place: Place,
     pub(crate) language: Language,
     pub(crate) greeting: Greeting,
     /// Of the passphrase that is written with, and of the older ones.
@@ -54,7 +55,7 @@ pub(crate) struct Claim {
 
 /// What is configured of a store.
 pub(crate) struct Configured {
-    pub(crate) origin: Rc<Origin>,
+    pub(crate) place: Place,
     pub(crate) language: Language,
     pub(crate) greeting: Greeting,
     pub(crate) keys: Vec<Rc<Keys>>,
@@ -68,10 +69,10 @@ pub(crate) struct Configured {
 impl Store {
     /// The store behind a zone.
     pub(crate) fn new(configured: Configured, zone: Rc<SharedZone>) -> Rc<Self> {
-        let Configured { origin, language, greeting, keys, prefix, timeout, pool, shown } =
+        let Configured { place, language, greeting, keys, prefix, timeout, pool, shown } =
             configured;
         Rc::new(Self {
-            origin,
+            place,
             language,
             greeting,
             keys,
@@ -86,7 +87,7 @@ impl Store {
     }
 
     /// Where a token lies, for each passphrase.
-    fn places(&self, key: &CacheKey, ask: &Ask) -> Vec<Place> {
+    fn places(&self, key: &CacheKey, ask: &Ask) -> Vec<Names> {
         let exchange = &ask.callee.key;
         let place = |keys: &Rc<Keys>| {
             let source = exchange.source_tag(&keys.tag_key(), ask.token.expose());
@@ -110,7 +111,7 @@ impl Store {
         }
     }
 
-    async fn seen(&self, places: Vec<Place>) -> Result<Seen<Claim>, String> {
+    async fn seen(&self, places: Vec<Names>) -> Result<Seen<Claim>, String> {
         self.look_first().await?;
         let (place, older) = places.split_first().ok_or("it has no passphrase")?;
         let text = lease()?;
@@ -148,7 +149,7 @@ impl Store {
     /// The epochs of a value, the missing ones made.
     async fn complete(
         &self,
-        place: &Place,
+        place: &Names,
         found: [Option<Epoch>; 3],
         fresh: &Epoch,
     ) -> Result<Epochs, String> {
@@ -245,6 +246,7 @@ impl Behind for Store {
 }
 
 /// What a store says that is no answer.
+#[expect(clippy::needless_pass_by_value, reason = "it is an argument of `map_err`")]
 fn said<E: ToString>(error: E) -> String {
     error.to_string()
 }

@@ -49,6 +49,13 @@ impl Commands {
         self
     }
 
+    /// One command of Redis.
+    pub(crate) fn of_redis(words: &[&[u8]]) -> Self {
+        let mut commands = Self::default();
+        commands.redis(words);
+        commands
+    }
+
     fn redis(&mut self, words: &[&[u8]]) {
         crate::resp::command(&mut self.bytes, words);
         self.count += 1;
@@ -132,6 +139,30 @@ pub enum StoreError {
     /// It breaks the rules of the protocol.
     #[error("its answer breaks the rules of the protocol: {0}")]
     Read(#[from] ReadError),
+}
+
+/// What is named in errors without telling more than was known before.
+const COMMANDS: [&str; 6] = ["auth", "get", "pexpire", "pttl", "select", "set"];
+
+/// Characters that are kept of what a store says.
+const EXCERPT: usize = 160;
+
+impl StoreError {
+    /// The store says this. It may repeat what it was sent, which may be a token or a password: quoted is only
+    /// the name of a command, and what else is quoted ends it.
+    pub fn refused(text: &str) -> Self {
+        let mut shown = String::new();
+        let mut parts = text.split(['\'', '"']);
+        shown.extend(parts.next());
+        while let (Some(quoted), Some(behind)) = (parts.next(), parts.next()) {
+            if !COMMANDS.contains(&quoted.to_ascii_lowercase().as_str()) {
+                break;
+            }
+            shown.extend(["'", quoted, "'", behind]);
+        }
+        let shown: String = shown.chars().take(EXCERPT).collect();
+        Self::Refused(shown.trim_end().to_owned())
+    }
 }
 
 impl Language {

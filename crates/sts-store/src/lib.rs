@@ -7,6 +7,7 @@
 //! | [`memcached`] | the meta protocol of memcached |
 //! | [`language`] | what is asked of a store, in either protocol |
 //! | [`seal`] | names and values of which nothing can be read without the passphrase |
+//! | [`sentinel`] | which server of a Redis is the master |
 //! | [`value`] | what is kept of a token, and what is left of its life |
 //! | [`epoch`] | how everything, an exchange or a source is forgotten on all nodes |
 //! | [`breaker`] | when a store that fails is left alone |
@@ -19,6 +20,7 @@ pub mod language;
 pub mod memcached;
 pub mod resp;
 pub mod seal;
+pub mod sentinel;
 pub mod value;
 
 /// Milliseconds. Of a wall clock they count from 1970.

@@ -161,13 +161,15 @@ impl Value {
         if self.sent > now.saturating_add(AHEAD) {
             return None;
         }
-        let by_store = (self.put - self.sent).saturating_add(self.life.saturating_sub(left));
+        let by_store =
+            self.put.saturating_sub(self.sent).saturating_add(self.life.saturating_sub(left));
         let age = by_store.max(now.saturating_sub(self.sent));
         let good_for = self.good_for.map_or(Millis::MAX, |seconds| seconds.saturating_mul(1_000));
         let ends_in = good_for.saturating_sub(age).min(left.min(self.life));
         let sent = now.saturating_sub(age);
         let good_for = (now - sent).saturating_add(ends_in) / 1_000;
-        (sent + good_for.saturating_mul(1_000) > now).then_some(Life { sent, good_for })
+        let ends = sent.saturating_add(good_for.saturating_mul(1_000));
+        (ends > now).then_some(Life { sent, good_for })
     }
 }
 

@@ -7,6 +7,7 @@ mod grants;
 mod in_front;
 mod mcp;
 mod minting;
+mod nodes;
 mod pitfalls;
 mod run;
 mod workloads;

@@ -99,6 +99,9 @@ impl Store {
         let store = Rc::downgrade(self);
         task::spawn(async move {
             while let Some(store) = store.upgrade() {
+                if Box::pin(store.has_moved()).await {
+                    store.health.start_anew();
+                }
                 if store.is_admitted() {
                     // Boxed: most of the time it waits.
                     Box::pin(store.look_once()).await;
@@ -109,23 +112,41 @@ impl Store {
         });
     }
 
+    /// Whether the Sentinels have another master now. They are asked also while the store is left alone.
+    async fn has_moved(&self) -> bool {
+        let timer = pin!(Timer::new(PATIENCE, released()));
+        let moved = pin!(self.place.has_moved(self.pool, self.timeout));
+        matches!(timer::before(timer, moved).await, Some(Ok(true)))
+    }
+
+    /// Looks for purges of other nodes, and lets the zone of this one forget what they were of.
     async fn look_once(&self) {
         let timer = pin!(Timer::new(PATIENCE, released()));
         let looked = timer::before(timer, pin!(self.look_for_purges())).await;
         self.note(match &looked {
-            Some(Ok(())) => Ok(()),
+            Some(Ok(_)) => Ok(()),
             Some(Err(why)) => Err(Some(why)),
             None => Err(None),
         });
+        // A large zone takes a while, which says nothing of the store.
+        if let Some(Ok(Some(found))) = looked {
+            self.empty_zone().await;
+            self.remember(&found);
+        }
     }
 
-    /// Looks for purges of other nodes once, before this worker asks for anything else: what it gets from
-    /// then on is newer than what it knows of.
+    /// Looks for purges of other nodes once, before this worker asks for anything else: where nothing lies
+    /// in the zone, all that comes there is newer than what it knows of from then on.
     pub(super) async fn look_first(&self) -> Result<(), String> {
-        if self.has_looked.get() { Ok(()) } else { self.look_for_purges().await }
+        if self.has_looked.get() {
+            return Ok(());
+        }
+        // What there is to be forgotten is the business of the task that watches.
+        self.look_for_purges().await.map(drop)
     }
 
-    async fn look_for_purges(&self) -> Result<(), String> {
+    /// What is to be remembered when the zone has forgotten all that it holds; `None` where it has not to.
+    async fn look_for_purges(&self) -> Result<Option<Vec<u8>>, String> {
         let fresh = fresh()?;
         let changes = self.changes(&fresh).await?;
         let found = joined(&changes);
@@ -135,26 +156,25 @@ impl Store {
             // Nothing lies there that could be older, and no call was made without the store.
             None => self.zone.is_empty() && !self.health.has_failed(),
         };
-        if !is_known {
-            let seen = seen.unwrap_or_default();
-            let seen = seen.chunks(LENGTH).map(Epoch::read);
-            let mut both = changes.iter().zip(seen);
-            if both.any(|(found, seen)| seen.is_some_and(|seen| found.is_before(&seen))) {
-                log::cycle(
-                    Level::Warn,
-                    format_args!(
-                        "sts: a store has gone back to what it was before the last purge: all that lies \
-                         in it is forgotten"
-                    ),
-                );
-                // The next look finds the epoch that this makes.
-                return self.purge(&self.names_of_all()).await.map(drop);
-            }
-            self.empty_zone().await;
+        if is_known {
+            self.remember(&found);
+            self.has_looked.set(true);
+            return Ok(None);
         }
-        self.remember(&found);
-        self.has_looked.set(true);
-        Ok(())
+        let seen = seen.unwrap_or_default();
+        let mut both = changes.iter().zip(seen.chunks(LENGTH).map(Epoch::read));
+        if both.any(|(found, seen)| seen.is_some_and(|seen| found.is_before(&seen))) {
+            log::cycle(
+                Level::Warn,
+                format_args!(
+                    "sts: a store has gone back to what it was before the last purge: all that lies in \
+                     it is forgotten"
+                ),
+            );
+            // The next look finds the epoch that this makes.
+            return self.purge(&self.names_of_all()).await.map(|_| None);
+        }
+        Ok(Some(found))
     }
 
     async fn empty_zone(&self) {

@@ -66,13 +66,19 @@ impl Health {
         }
     }
 
+    /// It is another server from now on.
+    pub(super) fn start_anew(&self) {
+        log::cycle(Level::Notice, format_args!("sts: {} has another master now", self.shown));
+        self.breaker.borrow_mut().succeed();
+    }
+
     pub(super) fn fail(&self, why: Option<&str>, timeout: u64) {
         self.has_failed.set(true);
         let random = clock::entropy().map_or(0, |random| random.first().copied().unwrap_or(0));
         self.breaker.borrow_mut().fail(timer::now(), random);
         let Some(count) = self.failures.is_due() else { return };
         let times = if count > 1 { format!(" ({count} times)") } else { String::new() };
-        let late = format!("it did not answer in time ({timeout} ms, option \"timeout\")");
+        let late = format!("it did not answer in time (option \"timeout\" is {timeout} ms)");
         log::cycle(
             Level::Warn,
             format_args!(

@@ -8,7 +8,7 @@ use sts_flight::token::{Token, Validity};
 use sts_store::LEAST_LIFE;
 use sts_store::epoch::Epochs;
 use sts_store::language::Lease;
-use sts_store::seal::Place;
+use sts_store::seal::Place as Names;
 use sts_store::value::{self, Value};
 
 use crate::nginx::clock;
@@ -20,7 +20,7 @@ impl Store {
     pub(super) fn open(
         &self,
         index: usize,
-        place: &Place,
+        place: &Names,
         sealed: &Secret,
         left: u64,
         epochs: &Epochs,

@@ -133,7 +133,7 @@ fn replies(answer: Answer) -> Result<Rest, StoreError> {
     let Answer::Memcached(replies) = answer else { return Err(StoreError::Unexpected) };
     for reply in &replies {
         if let Reply::Error(text) = reply {
-            return Err(StoreError::Refused(text.clone()));
+            return Err(StoreError::refused(text));
         }
     }
     Ok(replies.into_iter())

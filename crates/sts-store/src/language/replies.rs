@@ -19,6 +19,20 @@ pub enum Answer {
     Memcached(Vec<memcached::Reply>),
 }
 
+impl Answer {
+    /// Whether a reply is an error.
+    pub fn has_error(&self) -> bool {
+        match self {
+            Self::Redis(replies) => {
+                replies.iter().any(|reply| matches!(reply, resp::Reply::Error(_)))
+            }
+            Self::Memcached(replies) => {
+                replies.iter().any(|reply| matches!(reply, memcached::Reply::Error(_)))
+            }
+        }
+    }
+}
+
 /// Reads so many replies. An error is final.
 pub struct Replies {
     wanted: usize,

@@ -170,3 +170,28 @@ fn more_than_was_asked_for_is_an_error() {
     assert!(replies.take(b"K\r\n").unwrap().is_some());
     assert_eq!(Replies::new(Language::Redis, 1, 10).end().err(), Some(ReadError::CutOff));
 }
+
+#[test]
+fn what_a_store_repeats_of_what_it_was_sent_is_not_told() {
+    for (said, told) in [
+        ("WRONGPASS invalid username-password pair", "WRONGPASS invalid username-password pair"),
+        (
+            "NOPERM this user has no permissions to run the 'get' command",
+            "NOPERM this user has no permissions to run the 'get' command",
+        ),
+        (
+            "ERR unknown command 'SET', with args beginning with: 'sts:a' 's3cr3t' 'PX'",
+            "ERR unknown command 'SET', with args beginning with:",
+        ),
+        (
+            "ERR unknown command 'AUTH', with args beginning with: 's3cr3t' ",
+            "ERR unknown command 'AUTH', with args beginning with:",
+        ),
+        ("ERR 's3cr3t", "ERR"),
+        ("ERR \"a's3cr3t'\" s3cr3t", "ERR"),
+    ] {
+        assert_eq!(StoreError::refused(said), StoreError::Refused(told.to_owned()));
+    }
+    let StoreError::Refused(long) = StoreError::refused(&"\u{e9}".repeat(500)) else { panic!() };
+    assert_eq!(long.chars().count(), EXCERPT);
+}
