@@ -72,7 +72,11 @@ fn show(name: &str, key: &PKey<Private>) {
     let token = median(|| {
         mint::mint(&signing, &terms, &recipe(), None, &now).unwrap();
     });
-    println!("{name:12} {bare:>12} {:>12} {:>12}", format!("{signature:.1?}"), format!("{token:.1?}"));
+    println!(
+        "{name:12} {bare:>12} {:>12} {:>12}",
+        format!("{signature:.1?}"),
+        format!("{token:.1?}")
+    );
 }
 
 fn median(mut work: impl FnMut()) -> Duration {

@@ -1,5 +1,6 @@
 //! What the worst expressions take that were found: the time of a run that reaches its limit, or that
 //! nearly does. docs/adr/0019-jq.md has the figures. `cargo run --release --example worst`
+#![expect(clippy::print_stdout, reason = "this is what it is for")]
 
 use std::time::{Duration, Instant};
 

@@ -48,6 +48,17 @@ pub(crate) enum Stop {
     Later,
 }
 
+impl From<Stop> for RunError {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Error(about, _) => Self::Failed(about),
+            Stop::Limit(error) => error,
+            // Each is taken by what it is meant for, around where it comes from.
+            Stop::Break(_) | Stop::Later => Self::Failed("a label is gone"),
+        }
+    }
+}
+
 pub(crate) type Outcome<T> = Result<T, Stop>;
 
 /// What is left of the limits. All containers and texts of a run are made here.

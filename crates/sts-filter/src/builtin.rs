@@ -5,15 +5,21 @@ use crate::budget::{Budget, Outcome};
 use crate::run::native::{array, object, path, text};
 use crate::value::Value;
 
-/// A filter that makes one value of its input.
+/// Makes a value of the input.
 pub(crate) type Format = fn(&Budget, Value) -> Outcome<Value>;
+
+/// Makes a value of the input and of an argument.
+type WithOne = fn(&Budget, Value, Value) -> Outcome<Value>;
+
+/// Makes a value of the input and of two arguments.
+type WithTwo = fn(&Budget, Value, Value, Value) -> Outcome<Value>;
 
 /// A filter that makes one value of its input and of the values of its arguments.
 #[derive(Clone, Copy)]
 pub(crate) enum Native {
-    Zero(fn(&Budget, Value) -> Outcome<Value>),
-    One(fn(&Budget, Value, Value) -> Outcome<Value>),
-    Two(fn(&Budget, Value, Value, Value) -> Outcome<Value>),
+    Zero(Format),
+    One(WithOne),
+    Two(WithTwo),
 }
 
 /// A filter that evaluates its arguments itself, or that gives no value or more than one.
@@ -77,7 +83,7 @@ pub(crate) fn format(name: &str) -> Option<Format> {
     })
 }
 
-fn zero(name: &str) -> Option<fn(&Budget, Value) -> Outcome<Value>> {
+fn zero(name: &str) -> Option<Format> {
     Some(match name {
         "not" => |_, input| Ok(Value::Bool(!input.is_true())),
         "type" => |budget, input| budget.text(input.kind()),
@@ -111,7 +117,7 @@ fn zero(name: &str) -> Option<fn(&Budget, Value) -> Outcome<Value>> {
     })
 }
 
-fn one(name: &str) -> Option<fn(&Budget, Value, Value) -> Outcome<Value>> {
+fn one(name: &str) -> Option<WithOne> {
     Some(match name {
         "has" => object::has,
         "contains" => object::contains,
@@ -130,7 +136,7 @@ fn one(name: &str) -> Option<fn(&Budget, Value, Value) -> Outcome<Value>> {
     })
 }
 
-fn two(name: &str) -> Option<fn(&Budget, Value, Value, Value) -> Outcome<Value>> {
+fn two(name: &str) -> Option<WithTwo> {
     Some(match name {
         "setpath" => path::set_value,
         _ => return None,

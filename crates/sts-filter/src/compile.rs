@@ -277,13 +277,12 @@ impl<'t> Compiler<'t> {
         branches: Vec<(Parsed<'t>, Parsed<'t>)>,
         otherwise: Option<Box<Parsed<'t>>>,
     ) -> Compiled<Term> {
-        let mut branches = branches.into_iter().rev();
         let mut rest = otherwise.map(|otherwise| self.term(*otherwise)).transpose()?;
         if self.depth.saturating_add(branches.len()) > DEEPEST {
             return Err(FilterError::of_all(Problem::TooDeep));
         }
         // From the last `elif` to the first.
-        while let Some((condition, then)) = branches.next() {
+        for (condition, then) in branches.into_iter().rev() {
             let (condition, then) = (self.term(condition)?, self.term(then)?);
             rest = Some(Term::If(Box::new((condition, then, rest))));
         }

@@ -29,8 +29,8 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value as Json};
 
+use budget::Budget;
 pub use budget::Limits;
-use budget::{Budget, Stop};
 pub use error::{ClaimsError, FilterError, RunError};
 pub use json::read_claims;
 use value::Value;
@@ -88,20 +88,12 @@ impl Filter {
         budget: &Budget,
     ) -> Result<Map<String, Json>, RunError> {
         json::check_depth(claims, budget.limits().depth)?;
-        let claims = json::object_from_json(claims).map_err(ended)?;
-        let claims = budget.checked(Value::Object(Rc::new(claims))).map_err(ended)?;
+        let claims = json::object_from_json(claims)?;
+        let claims = budget.checked(Value::Object(Rc::new(claims)))?;
         let Self { program } = self;
         match run::first(&program.definitions, &program.main, claims, budget)? {
-            Value::Object(object) => json::object_to_json(&object).map_err(ended),
+            Value::Object(object) => Ok(json::object_to_json(&object)?),
             other => Err(RunError::NotAnObject(other.kind())),
         }
-    }
-}
-
-fn ended(stop: Stop) -> RunError {
-    match stop {
-        Stop::Limit(error) => error,
-        Stop::Error(about, _) => RunError::Failed(about),
-        Stop::Break(_) | Stop::Later => RunError::Failed("a label is gone"),
     }
 }

@@ -71,14 +71,8 @@ pub(crate) fn first(
     budget: &Budget,
 ) -> Result<Value, RunError> {
     let run = Run { definitions, budget, labels: Cell::new(0) };
-    match run.first(term, &OUTERMOST, Item::new(input)) {
-        Ok(Some(item)) => Ok(item.into_value()),
-        Ok(None) => Err(RunError::NoOutput),
-        Err(Stop::Error(about, _)) => Err(RunError::Failed(about)),
-        Err(Stop::Limit(error)) => Err(error),
-        // Each is taken by what it is meant for, around where it comes from.
-        Err(Stop::Break(_) | Stop::Later) => Err(RunError::Failed("a label is gone")),
-    }
+    let first = run.first(term, &OUTERMOST, Item::new(input))?;
+    first.map(Item::into_value).ok_or(RunError::NoOutput)
 }
 
 impl Run<'_> {
@@ -98,11 +92,13 @@ impl Run<'_> {
                 self.literal(term, next)
             }
             Term::Array(Some(items)) => self.array(items, env, item, next),
-            Term::Interpolation(format, parts) => self.interpolate(*format, parts, env, item, next),
-            Term::Object(fields) => self.object(fields, env, item, next),
-            Term::Negate(term) => self.negate(term, env, item, next),
+            Term::Interpolation(format, parts) => {
+                self.interpolate(*format, parts, env, &item, next)
+            }
+            Term::Object(fields) => self.object(fields, env, &item, next),
+            Term::Negate(term) => self.negate(term, env, &item, next),
             Term::Pipe(both) => self.pipe(both, env, item, next),
-            Term::Bind(parts) => self.bind(parts, env, item, next),
+            Term::Bind(parts) => self.bind(parts, env, &item, next),
             Term::Comma(both) => self.comma(both, env, item, next),
             Term::Alternative(both) => self.alternative(both, env, item, next),
             Term::And(both) => self.logic(both, false, env, item, next),
@@ -114,14 +110,14 @@ impl Run<'_> {
             Term::Reduce(fold) => self.reduce(fold, env, item, next),
             Term::Foreach(fold, extract) => self.foreach(fold, extract.as_deref(), env, item, next),
             Term::Try(body, handler) => self.guard(body, handler.as_deref(), env, item, next),
-            Term::If(parts) => self.branch(parts, env, item, next),
+            Term::If(parts) => self.branch(parts, env, &item, next),
             Term::Variable(binder) | Term::Argument(binder) | Term::Break(binder) => {
                 self.name(*binder, env, item, next)
             }
-            Term::Call(number, arguments) => self.call(*number, arguments, env, item, next),
+            Term::Call(number, arguments) => self.call(*number, arguments, env, &item, next),
             Term::Native(native, arguments) => self.native(*native, arguments, env, item, next),
             Term::Special(special, arguments) => self.special(*special, arguments, env, item, next),
-            Term::Regex(parts) => self.regex(parts, env, item, next),
+            Term::Regex(parts) => self.regex(parts, env, &item, next),
             Term::Path(parts) => self.path(parts, env, item, next),
         }
     }
@@ -250,7 +246,7 @@ impl Run<'_> {
         })
     }
 
-    fn negate(&self, term: &Term, env: &Env<'_>, item: Item, next: Next<'_>) -> Outcome<()> {
+    fn negate(&self, term: &Term, env: &Env<'_>, item: &Item, next: Next<'_>) -> Outcome<()> {
         self.values(term, env, item.value(), &mut |value| {
             let zero = Value::count(0);
             next(Item::new(operator::join(self.budget, Arithmetic::Subtract, zero, value)?))
@@ -280,7 +276,7 @@ impl Run<'_> {
         &self,
         parts: &(Term, Term, Option<Term>),
         env: &Env<'_>,
-        item: Item,
+        item: &Item,
         next: Next<'_>,
     ) -> Outcome<()> {
         self.values(&parts.0, env, item.value(), &mut |condition| {

@@ -66,7 +66,7 @@ impl Run<'_> {
         &self,
         fields: &[(Term, Term)],
         env: &Env<'_>,
-        item: Item,
+        item: &Item,
         next: Next<'_>,
     ) -> Outcome<()> {
         let input = item.value();
@@ -93,7 +93,7 @@ impl Run<'_> {
         format: Format,
         parts: &[Part],
         env: &Env<'_>,
-        item: Item,
+        item: &Item,
         next: Next<'_>,
     ) -> Outcome<()> {
         let input = item.value();

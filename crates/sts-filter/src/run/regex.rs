@@ -15,7 +15,7 @@ impl Run<'_> {
         &self,
         parts: &(Pattern, Option<Term>),
         env: &Env<'_>,
-        item: Item,
+        item: &Item,
         next: Next<'_>,
     ) -> Outcome<()> {
         let (pattern, replacement) = parts;

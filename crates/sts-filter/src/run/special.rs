@@ -33,7 +33,7 @@ impl Run<'_> {
                 Some(first) => next(first),
                 None => Ok(()),
             },
-            (Special::Limit, [count, term]) => self.limit(count, term, env, item, next),
+            (Special::Limit, [count, term]) => self.limit(count, term, env, &item, next),
             (Special::Path, [term]) => {
                 let input = item.into_value();
                 for path in self.paths(term, env, &input)? {
@@ -69,7 +69,7 @@ impl Run<'_> {
         count: &Term,
         term: &Term,
         env: &Env<'_>,
-        item: Item,
+        item: &Item,
         next: Next<'_>,
     ) -> Outcome<()> {
         self.values(count, env, item.value(), &mut |count| {

@@ -100,7 +100,7 @@ impl Run<'_> {
         &self,
         parts: &(Term, Pattern, Term),
         env: &Env<'_>,
-        item: Item,
+        item: &Item,
         next: Next<'_>,
     ) -> Outcome<()> {
         let (source, pattern, body) = parts;
@@ -168,7 +168,7 @@ impl Run<'_> {
         number: usize,
         arguments: &[Term],
         env: &Env<'_>,
-        item: Item,
+        item: &Item,
         next: Next<'_>,
     ) -> Outcome<()> {
         let Some(definition) = self.definitions.get(number) else {
