@@ -19,6 +19,7 @@ use sts_core::profile::{
 use sts_core::secret::Secret;
 use sts_core::source;
 use sts_core::wstrust::settings::{Settings, WsTrust};
+use sts_filter::{Filter, read_claims};
 use sts_net::http1::answer::{Asked, Limits, Reader};
 use sts_net::http1::request;
 use sts_zone::zone::{Capacity, Claim, Digest, Found, Tags, Value, Zone};
@@ -38,6 +39,8 @@ pub(crate) const WORK: &[(&str, &str)] = &[
     ("wstrust-answer", "its answer, of 4 KiB"),
     ("http-request", "a request on the wire"),
     ("http-answer", "its answer"),
+    ("filter", "a filter that rewrites five claims"),
+    ("filter-most", "one that takes all the steps that it may"),
     ("zone-hit", "a value of 250 B from a zone with 10,000"),
     ("zone-miss", "a call noted in a full zone, and its value kept in place of another"),
 ];
@@ -112,6 +115,8 @@ pub(crate) fn run(name: &str, times: u64) -> Result<()> {
             }
             repeat(times, |_| is_read());
         }
+        "filter" => rewrite(times, REWRITES)?,
+        "filter-most" => rewrite(times, NEVER_ENDS)?,
         "zone-hit" => {
             let zone = FilledZone::new(8 << 20, 10_000)?;
             repeat(times, |number| zone.hit(number.wrapping_mul(7919) % 10_000));
@@ -122,6 +127,30 @@ pub(crate) fn run(name: &str, times: u64) -> Result<()> {
         }
         other => return Err(format!("no work is called \"{other}\"").into()),
     }
+    Ok(())
+}
+
+/// What an operator may write to have claims as a backend wants them.
+const REWRITES: &str = r#"{
+    sub,
+    name: "\(.given_name) \(.family_name)",
+    roles: (.groups | map(select(startswith("app-")) | ltrimstr("app-")) | unique),
+    email: (.email | ascii_downcase),
+    tenant: (.tenant // "none")
+}"#;
+
+/// A product of outputs that is too large.
+const NEVER_ENDS: &str = "[.groups[] as $a | .groups[] as $b | .groups[] as $c | .groups[] as $d \
+    | .groups[] as $e | .groups[] | {a: ($a + $b + $c), d: [$d, $e, .]}]";
+
+fn rewrite(times: u64, expression: &str) -> Result<()> {
+    let filter = Filter::compile(expression)?;
+    let claims = br#"{"sub": "248289761001", "given_name": "Jane", "family_name": "Doe",
+        "email": "Jane.Doe@Example.com", "groups": ["app-read", "app-write", "staff", "app-read",
+        "all", "app-admin", "vpn", "printers"], "exp": 1700000300, "verified": true}"#;
+    let limits = sts_filter::Limits::default();
+    let claims = read_claims(claims, &limits)?;
+    repeat(times, |_| filter.run(black_box(&claims), &limits));
     Ok(())
 }
 

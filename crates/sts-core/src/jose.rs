@@ -6,11 +6,14 @@ mod jwk;
 mod pem;
 mod public;
 
+use std::cell::RefCell;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openssl::ecdsa::EcdsaSig;
 use openssl::error::ErrorStack;
 use openssl::pkey::{Id, PKey, Private};
+use openssl::pkey_ctx::PkeyCtx;
 use openssl::rsa::Padding;
 use openssl::sign::{RsaPssSaltlen, Signer, Verifier};
 use serde_json::{Map, Value};
@@ -25,6 +28,9 @@ use crate::secret::Secret;
 /// A key with the algorithm that it is used with.
 pub struct SigningKey {
     key: PKey<Private>,
+    /// Signs a digest; made once, since that takes a quarter of the time of a signature. None for what
+    /// signs no digest.
+    context: Option<RefCell<PkeyCtx<Private>>>,
     algorithm: Algorithm,
     labels: Labels,
     /// The header of a [`JWT`], encoded.
@@ -74,11 +80,12 @@ impl SigningKey {
     /// As [`Self::import`], or the key cannot be used with what is wanted, or says something else.
     pub fn import_for_minting(text: &Secret, wanted: Option<Algorithm>) -> Result<Self, KeyError> {
         let key = Self::import_for(text, wanted, Secrets::Taken)?;
-        let Self { key, algorithm, mut labels, header: _ } = key;
+        let Self { key, context, algorithm, mut labels, header: _ } = key;
         if labels.id.is_none() {
             labels.id = public::thumbprint(&key, algorithm);
         }
-        Ok(Self::new(key, algorithm, labels))
+        let header = labels.header(algorithm, JWT);
+        Ok(Self { key, context, algorithm, labels, header })
     }
 
     /// What those need that verify its signatures; `None` where that is the secret itself.
@@ -166,7 +173,10 @@ impl SigningKey {
 
     fn new(key: PKey<Private>, algorithm: Algorithm, labels: Labels) -> Self {
         let header = labels.header(algorithm, JWT);
-        Self { key, algorithm, labels, header }
+        // Without one it signs as well, and takes longer.
+        let context = algorithm.context(&key).ok().flatten().map(RefCell::new);
+        drop(ErrorStack::get());
+        Self { key, context, algorithm, labels, header }
     }
 
     /// The signature in OpenSSL's form.
@@ -174,6 +184,13 @@ impl SigningKey {
         let Some(digest) = self.algorithm.digest() else {
             return Signer::new_without_digest(&self.key)?.sign_oneshot_to_vec(input);
         };
+        if let Some(context) = &self.context
+            && let Some(hash) = self.algorithm.hash(input)
+        {
+            let mut signature = Vec::new();
+            context.borrow_mut().sign_to_vec(hash.as_slice(), &mut signature)?;
+            return Ok(signature);
+        }
         let mut signer = Signer::new(digest, &self.key)?;
         if self.algorithm.is_pss() {
             signer.set_rsa_padding(Padding::PKCS1_PSS)?;

@@ -1,7 +1,14 @@
 //! The signature algorithms (RFC 7518, section 3.1; RFC 8037, section 3.1).
 
+use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
+use openssl::md::Md;
 use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
+use openssl::pkey_ctx::PkeyCtx;
+use openssl::rsa::Padding;
+use openssl::sha::{sha256, sha384, sha512};
+use openssl::sign::RsaPssSaltlen;
 
 /// A signature algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +95,42 @@ impl Algorithm {
             Self::Hs512 | Self::Rs512 | Self::Ps512 | Self::Es512 => Some(MessageDigest::sha512()),
             Self::EdDsa | Self::Ed25519 => None,
         }
+    }
+
+    /// The hash of what is signed, where it is the hash that is signed.
+    pub(super) fn hash(self, input: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Rs256 | Self::Ps256 | Self::Es256 => Some(sha256(input).to_vec()),
+            Self::Rs384 | Self::Ps384 | Self::Es384 => Some(sha384(input).to_vec()),
+            Self::Rs512 | Self::Ps512 | Self::Es512 => Some(sha512(input).to_vec()),
+            Self::Hs256 | Self::Hs384 | Self::Hs512 | Self::EdDsa | Self::Ed25519 => None,
+        }
+    }
+
+    /// What signs such hashes again and again.
+    pub(super) fn context(
+        self,
+        key: &PKey<Private>,
+    ) -> Result<Option<PkeyCtx<Private>>, ErrorStack> {
+        let digest = match self {
+            Self::Rs256 | Self::Ps256 | Self::Es256 => Md::sha256(),
+            Self::Rs384 | Self::Ps384 | Self::Es384 => Md::sha384(),
+            Self::Rs512 | Self::Ps512 | Self::Es512 => Md::sha512(),
+            Self::Hs256 | Self::Hs384 | Self::Hs512 | Self::EdDsa | Self::Ed25519 => {
+                return Ok(None);
+            }
+        };
+        let mut context = PkeyCtx::new(key)?;
+        context.sign_init()?;
+        if self.is_pss() {
+            context.set_rsa_padding(Padding::PKCS1_PSS)?;
+        }
+        context.set_signature_md(digest)?;
+        if self.is_pss() {
+            context.set_rsa_mgf1_md(digest)?;
+            context.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)?;
+        }
+        Ok(Some(context))
     }
 
     /// Whether RSA is used with the padding PSS.
