@@ -1,5 +1,4 @@
 //! What no expression can do: go on for ever, grow without end, or overflow the stack.
-//! What no expression can do: see more than the claims, go on for ever, or grow without end.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "what fails here is a test")]
 
 use serde_json::{Map, Value, json};

