@@ -67,7 +67,8 @@ impl FailureKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    const ALL: [Self; 14] = [
+    /// Each one that has a name of its own.
+    pub const ALL: [Self; 14] = [
         Self::MissingToken,
         Self::BadToken,
         Self::RepeatedToken,
