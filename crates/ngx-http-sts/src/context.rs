@@ -13,6 +13,7 @@ use crate::course::Course;
 use crate::nginx::request::{Request, RequestId};
 use crate::purge::purging::Purging;
 use crate::source::Source;
+use crate::status::Scrape;
 
 /// Belongs to one request of a client and ends with it: a token that is held here can be seen by no
 /// other request.
@@ -30,6 +31,8 @@ pub(crate) struct Context {
     pub(crate) results: Results,
     /// The purge that the request asked for.
     purging: RefCell<Option<Rc<Purging>>>,
+    /// The answer that is written for it (`STSStatus`).
+    scrape: RefCell<Option<Rc<Scrape>>>,
 }
 
 /// An exchange that has ended for a request or a subrequest.
@@ -198,6 +201,15 @@ impl Context {
 
     pub(crate) fn set_purging(&self, purging: Rc<Purging>) {
         self.purging.replace(Some(purging));
+    }
+
+    /// The answer that the request waits for.
+    pub(crate) fn scrape(&self) -> Option<Rc<Scrape>> {
+        self.scrape.borrow().clone()
+    }
+
+    pub(crate) fn set_scrape(&self, scrape: Rc<Scrape>) {
+        self.scrape.replace(Some(scrape));
     }
 
     /// Whether this is the first time.

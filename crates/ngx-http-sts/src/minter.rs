@@ -23,6 +23,7 @@ use sts_flight::token::{Token, Validity};
 
 use crate::cache::Cache;
 use crate::conf::text::Text;
+use crate::counters::Tally;
 use crate::nginx::clock;
 use crate::nginx::request::{OutOfMemory, Request};
 pub(crate) use keys::Keys;
@@ -32,6 +33,8 @@ pub(crate) use record::Record;
 pub(crate) struct Minter {
     /// Tells exchanges apart in what the log says.
     pub(crate) name: u64,
+    /// What is counted of it, under its name.
+    pub(crate) tally: Rc<Tally>,
     pub(crate) key: ExchangeKey,
     pub(crate) life: LifePolicy,
     /// Milliseconds that it may take with the exchanges that it depends on.

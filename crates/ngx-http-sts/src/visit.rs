@@ -5,6 +5,7 @@
 //! and the request goes on or is refused.
 
 mod bypass;
+mod settle;
 mod steps;
 
 use std::rc::Rc;
@@ -13,6 +14,7 @@ use sts_core::cache_key::CacheKey;
 use sts_core::error::{Failure, FailureKind};
 use sts_core::secret::SharedSecret;
 use sts_core::source;
+use sts_counters::words::Duration;
 use sts_flight::flights::Lookup;
 use sts_flight::granted::Granted;
 use sts_flight::waiting::Waiting;
@@ -35,6 +37,8 @@ use crate::source::Source;
 use crate::values::{self, Values, Wanted};
 use crate::way::Way;
 use crate::worker::{Nginx, Waited};
+
+use settle::{Came, settle};
 
 struct Visit<'v> {
     request: Request<'v>,
@@ -187,16 +191,17 @@ impl Visit<'_> {
             return Ok(Next::Wait);
         }
         let Some(outcome) = waiting.take_outcome() else { return Ok(Next::Wait) };
+        waiting.ask().callee.tally.observe(Duration::Wait, waiting.took());
+        let outcome = match outcome {
+            Ok(granted) => Outcome::Granted(granted),
+            Err(failure) => Outcome::Failed(failure),
+        };
         let steps = self.exchange.chain.steps();
         if let Some(step) = step.and_then(|number| steps.get(number)) {
             let id = VisitId { request: self.course.id(), visit: self.request.visit() };
             let ended = self.end_step(id, step, source, *key, outcome, waiting.took())?;
             return ended.map_or_else(|| self.begin(), Ok);
         }
-        let outcome = match outcome {
-            Ok(granted) => Outcome::Granted(granted),
-            Err(failure) => Outcome::Failed(failure),
-        };
         self.end(source.clone(), *key, outcome, waiting.took())
     }
 
@@ -229,8 +234,25 @@ impl Visit<'_> {
                 OnFailure::Return => Verdict::Refused(failure.kind),
             },
         };
+        // What was counted when the same was asked for before is not counted again.
+        let is_new = match (&outcome, &failure) {
+            (Outcome::Same(_), None) => false,
+            (Outcome::Same(_), Some(failure)) => {
+                !matches!(context.result(&outcome), Some(Err(before)) if before == failure)
+            }
+            _ => true,
+        };
+        let is_remembered = context.is_remembered(&outcome);
         let number = self.note(source, key, outcome, verdict);
         let granted = context.ended(number).and_then(|ended| context.granted(ended));
+        if is_new {
+            let came = match (granted, is_remembered) {
+                (Some(granted), _) => Came::To(granted.status),
+                (None, true) => Came::ByMemory,
+                (None, false) => Came::ToNone,
+            };
+            settle(exchange, verdict, &came);
+        }
         pass::apply(request, course, &exchange.carrier, granted)?;
         let Some(failure) = failure else { return Ok(Next::GoOn) };
         report::failure(request, way, &failure, took);

@@ -59,7 +59,8 @@ impl Question {
         for form in &self.forms {
             let write = || Message::get(&self.at, form);
             let left = end.saturating_sub(timer::now());
-            let answer = http::call(&self.at, &write, limit, left, sent, hold.clone()).await;
+            let call = http::Call { to: &self.at, write, limit, watch: sent };
+            let answer = http::call(&call, left, hold.clone()).await;
             let answer = answer.map_err(|error| {
                 let Failed { failure, exceeded } = error.into_failed(limit);
                 Failed { failure: named(form, failure), exceeded }

@@ -3,7 +3,7 @@
 use sts_core::secret::SharedSecret;
 use sts_core::source;
 
-use super::{Visit, check_bound, decode};
+use super::{Came, Visit, check_bound, decode, settle};
 use crate::carry::accept::{self, Seen};
 use crate::carry::pass;
 use crate::chain::Needed;
@@ -58,6 +58,7 @@ impl Visit<'_> {
             return self.end(source, key, outcome, 0);
         }
         self.note(source, key, outcome, Verdict::Bypassed);
+        settle(exchange, Verdict::Bypassed, &Came::ToNone);
         Ok(Next::GoOn)
     }
 }
