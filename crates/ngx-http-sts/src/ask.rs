@@ -9,6 +9,7 @@ use std::rc::Rc;
 use ::http::{HeaderName, HeaderValue};
 use sts_core::error::{Failure, FailureKind};
 use sts_core::expiry::Expiry;
+use sts_core::issued::Said;
 use sts_core::life::{self, Doubt, LifePolicy};
 use sts_core::now::UnixTime;
 use sts_core::parameters::ACTOR_TOKEN;
@@ -160,8 +161,14 @@ impl Ask {
                 Ok(answer) => self.read(&answer, http.to, started.get()),
                 Err(error) => Err(error.into_failed(&callee.limit)),
             };
-            call.end(result.as_ref().err().map(|failed| &failed.failure));
-            result.map_err(|failed| failed_at(place.as_deref(), failed))
+            let call_time = call.end(result.as_ref().err().map(|failed| &failed.failure));
+            match result {
+                Ok(token) => Ok(Token { call_time, ..token }),
+                Err(Failed { failure, exceeded }) => {
+                    let failure = Failure { call_time, ..failure };
+                    Err(failed_at(place.as_deref(), Failed { failure, exceeded }))
+                }
+            }
         }
     }
 
@@ -204,7 +211,10 @@ impl Ask {
         let look = self.with_subject(|subject, names| {
             callee.expect.look(&callee.profile, &issued, subject, names)
         });
+        let said = Said::of(&issued);
         Ok(Token {
+            said,
+            call_time: None,
             token: Target::new(issued.token),
             token_type: issued.token_type,
             validity: Validity {

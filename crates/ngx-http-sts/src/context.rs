@@ -8,7 +8,7 @@ use sts_core::error::{Failure, FailureKind};
 use sts_flight::granted::Granted;
 
 use crate::chain::Results;
-use crate::conf::{Carrier, ExchangeId};
+use crate::conf::{Exchange, ExchangeId};
 use crate::course::Course;
 use crate::nginx::request::{Request, RequestId};
 use crate::purge::purging::Purging;
@@ -38,15 +38,15 @@ pub(crate) struct Context {
 /// An exchange that has ended for a request or a subrequest.
 pub(crate) struct Ended {
     pub(crate) course: RequestId,
-    pub(crate) exchange: ExchangeId,
-    /// How its location passes the token on.
-    pub(crate) carrier: Rc<Carrier>,
+    pub(crate) exchange: Rc<Exchange>,
     pub(crate) source: Source,
     /// What was asked for: the same exchange may ask for something else in another location, when its
     /// parameters hold variables.
     pub(crate) key: CacheKey,
     pub(crate) outcome: Outcome,
     pub(crate) verdict: Verdict,
+    /// Milliseconds that the request waited for it.
+    pub(crate) took: u64,
     pub(crate) next: OnceCell<Box<Self>>,
 }
 
@@ -151,7 +151,7 @@ impl Context {
         fault: Option<&Failure>,
     ) -> Option<usize> {
         self.all().position(|ended| {
-            ended.exchange == exchange
+            ended.exchange.id == exchange
                 && ended.key == *key
                 && ended.source.fault.as_ref() == fault
                 && !matches!(ended.outcome, Outcome::Same(_) | Outcome::Bypassed)

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use sts_core::cache_key::{CacheKey, ExchangeKey};
 use sts_core::error::{Failure, FailureKind};
 use sts_core::expect::{Findings, Look};
-use sts_core::issued::TokenType;
+use sts_core::issued::{Said, TokenType};
 use sts_core::jose::PublicKey;
 use sts_core::life::LifePolicy;
 use sts_core::mint::{self, Claim, ClaimType, Filter, Overrides, Recipe, Terms};
@@ -148,6 +148,8 @@ impl Minter {
             unbound: true,
             kept: false,
             look: Look { findings: Findings::default(), is_expected: true },
+            said: Said::default(),
+            call_time: None,
         })
     }
 

@@ -44,11 +44,11 @@ struct Visit<'v> {
     request: Request<'v>,
     context: &'v Context,
     course: &'v Course,
-    exchange: &'v Exchange,
+    exchange: &'v Rc<Exchange>,
 }
 
 /// Makes the exchange of a request's location, or goes on with it.
-pub(crate) fn make(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
+pub(crate) fn make(request: Request<'_>, exchange: &Rc<Exchange>) -> Result<Next, OutOfMemory> {
     let context = request.context_or_new()?;
     let visit = Visit { request, context, course: context.course(request), exchange };
     match visit.course.stage(request) {
@@ -64,7 +64,7 @@ pub(crate) fn make(request: Request<'_>, exchange: &Exchange) -> Result<Next, Ou
 impl Visit<'_> {
     fn has_judged(&self, number: usize) -> bool {
         let ended = self.context.ended(number);
-        ended.is_some_and(|ended| Rc::ptr_eq(&ended.carrier, &self.exchange.carrier))
+        ended.is_some_and(|ended| Rc::ptr_eq(&ended.exchange.carrier, &self.exchange.carrier))
     }
 
     fn begin(&self) -> Result<Next, OutOfMemory> {
@@ -243,7 +243,7 @@ impl Visit<'_> {
             _ => true,
         };
         let is_remembered = context.is_remembered(&outcome);
-        let number = self.note(source, key, outcome, verdict);
+        let number = self.note(source, key, outcome, verdict, took);
         let granted = context.ended(number).and_then(|ended| context.granted(ended));
         if is_new {
             let came = match (granted, is_remembered) {
@@ -266,16 +266,23 @@ impl Visit<'_> {
     }
 
     /// Notes how the exchange has ended in this visit, and gives that a number.
-    fn note(&self, source: Source, key: CacheKey, outcome: Outcome, verdict: Verdict) -> usize {
+    fn note(
+        &self,
+        source: Source,
+        key: CacheKey,
+        outcome: Outcome,
+        verdict: Verdict,
+        took: u64,
+    ) -> usize {
         let Self { request, context, course, exchange } = *self;
         let number = context.push(Ended {
             course: course.id(),
-            exchange: exchange.id,
-            carrier: exchange.carrier.clone(),
+            exchange: exchange.clone(),
             source,
             key,
             outcome,
             verdict,
+            took: self.took_in_all(took),
             next: Default::default(),
         });
         course.set_stage(request.visit(), Stage::Ended(number));

@@ -131,6 +131,8 @@ pub struct Failure {
     pub step_up: Option<Rc<StepUp>>,
     /// Why a refusal may be the gateway's own fault.
     pub doubt: Option<Doubt>,
+    /// Milliseconds that the call took which failed so, where there was one.
+    pub call_time: Option<u64>,
 }
 
 /// Why it may be the gateway and not the token that an STS refuses, although it does not say so.
@@ -184,6 +186,7 @@ impl Failure {
             codes: Codes::default(),
             step_up: None,
             doubt: None,
+            call_time: None,
         }
     }
 }

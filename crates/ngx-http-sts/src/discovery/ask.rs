@@ -6,7 +6,7 @@ use std::rc::Rc;
 use sts_core::endpoint::Endpoint;
 use sts_core::error::{Failure, FailureKind};
 use sts_core::expect::{Findings, Look};
-use sts_core::issued::TokenType;
+use sts_core::issued::{Said, TokenType};
 use sts_core::known::Known;
 use sts_core::life::LifePolicy;
 use sts_core::metadata::{MAX_BYTES, Metadata};
@@ -137,6 +137,8 @@ pub(super) fn token(kept: Secret, asked: u64, at_most: u64) -> Token {
         unbound: true,
         kept: false,
         look: Look { findings: Findings::default(), is_expected: true },
+        said: Said::default(),
+        call_time: None,
     }
 }
 

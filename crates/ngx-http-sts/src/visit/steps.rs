@@ -34,6 +34,15 @@ impl Visit<'_> {
         }
     }
 
+    /// Milliseconds that the exchange took of which the last call took so many: all of its steps are in it.
+    pub(super) fn took_in_all(&self, last: u64) -> u64 {
+        if self.exchange.chain.steps().is_empty() {
+            return last;
+        }
+        let now = timer::now();
+        now.saturating_sub(self.course.chain_started.in_visit(self.request.visit(), now))
+    }
+
     /// Makes an exchange that the location's one needs. `None` when its result is there.
     pub(super) fn make_step(
         &self,
