@@ -168,6 +168,83 @@ fn counts_are_kept_over_a_reload_and_found_by_their_names() {
 }
 
 #[test]
+fn counts_are_kept_when_there_are_many_more_exchanges() {
+    let scene = Scene::new();
+    let location = |n: usize| format!("location /l{n} {{ %%OTX%% STSName e{n}; %%PASS%% }}\n");
+    let with = |number: usize| {
+        let locations: String = (0..number).map(location).collect();
+        scene.nginx().server(&format!("{STATUS} {locations}"))
+    };
+    let nginx = with(2).start();
+    assert_exchanged(nginx.get("/l1").bearer("user").send(), "user");
+    for number in [100, 300, 2] {
+        let worker = nginx.worker();
+        nginx.reload_with(&with(number));
+        wait_for("a new worker", || nginx.workers().len() == 1 && nginx.workers()[0] != worker);
+        wait_for("the old worker to end", || nginx.retiring_workers().is_empty());
+        assert_exchanged(nginx.get("/l1").bearer("user").send(), "user");
+        nginx.get(&format!("/l{}", number - 1)).bearer("refuse").send().expect_status(401);
+    }
+    let now = exchange(&nginx, "e1");
+    assert_eq!(counted(&now["requests"]), json!({"miss": 1, "hit": 3, "failed": 1}));
+}
+
+#[test]
+fn a_process_without_workers_counts_as_well() {
+    let scene = Scene::new();
+    let server = format!("{STATUS} location / {{ %%OTX%% STSName a; %%PASS%% }}");
+    let nginx = scene.nginx().main("master_process off;").server(&server).start();
+    assert_exchanged(nginx.get("/").bearer("user").send(), "user");
+    assert_exchanged(nginx.get("/").bearer("user").send(), "user");
+    assert_eq!(status(&nginx)["connections"], json!({"active": 0, "idle": 1}));
+    assert_eq!(counted(&exchange(&nginx, "a")["requests"]), json!({"miss": 1, "hit": 1}));
+}
+
+#[test]
+fn a_call_that_no_request_waits_for_before_it_is_sent_is_abandoned() {
+    let scene = Scene::new();
+    // A server that says nothing, where one for TLS should be.
+    scene.sts.on_accept(None, Script::new().hang());
+    let endpoint = scene.sts.endpoint().replace("http://", "https://");
+    let server = format!(
+        "{STATUS} location / {{ STSType otx; STSOTXEndpoint {endpoint}; STSName a;
+            STSVariables $source_token $target_token; %%PASS%% }}"
+    );
+    let nginx = scene.nginx().server(&server).start();
+    let client = nginx.get("/").bearer("user").start();
+    wait_for("a call", || exchange(&nginx, "a")["calls_active"] == 1);
+    assert_eq!(status(&nginx)["connections"]["active"], 0, "it is not open yet");
+    drop(client);
+    wait_for("the end of the call", || exchange(&nginx, "a")["calls_active"] == 0);
+    let after = exchange(&nginx, "a");
+    assert_eq!(counted(&after["calls"]), json!({"abandoned": 1}));
+    // A request whose client has left is none of the outcomes.
+    assert_eq!(counted(&after["requests"]), json!({}));
+}
+
+#[test]
+fn exchanges_that_another_one_needs_are_counted_as_well() {
+    let scene = Scene::new();
+    let server = format!(
+        "{STATUS}
+        location @inner {{ %%EXCHANGE%% STSName inner; STSVariables $source_token $inner; }}
+        location / {{ %%EXCHANGE%% STSName outer; STSDependsOn @inner;
+            STSVariables $inner $target_token; %%PASS%% }}"
+    );
+    let nginx = scene.nginx().server(&server).start();
+    nginx.get("/").bearer("user").send().expect_status(200);
+    nginx.get("/").bearer("user").send().expect_status(200);
+    nginx.get("/").bearer("refuse").send().expect_status(401);
+    for name in ["inner", "outer"] {
+        let now = exchange(&nginx, name);
+        assert_eq!(counted(&now["requests"]), json!({"miss": 1, "hit": 1, "failed": 1}), "{name}");
+        assert_eq!(counted(&now["failures"]), json!({"refused": 1}), "{name}");
+    }
+    assert_eq!(counted(&exchange(&nginx, "inner")["calls"]), json!({"ok": 1, "refused": 1}));
+    assert_eq!(counted(&exchange(&nginx, "outer")["calls"]), json!({"ok": 1}));
+}
+
+#[test]
 fn a_worker_that_is_killed_leaves_its_counts_and_nothing_that_it_was_at() {
     let scene = Scene::new();
     let server = format!("{STATUS} location / {{ %%OTX%% STSName a; %%PASS%% }}");
