@@ -91,6 +91,7 @@ pub(crate) struct Call<'c, M, W> {
 /// time of the request. `hold` tells whether a worker that shuts down has to wait for this.
 ///
 /// What this is given is no argument of an `async fn`, which would have it twice.
+#[expect(clippy::manual_async_fn, reason = "its task is smaller")]
 pub(crate) fn call<M: Fn() -> Result<Message, Failure>, W: Watch>(
     call: &Call<'_, M, W>,
     time: u64,
