@@ -56,6 +56,10 @@ test-doors: ## 1,200 generated configurations, none with a side door (STS_DOORS=
 	@env -u NGINX_BUILD_DIR WITH_NGINX=debian scripts/test.sh doors
 	@env -u NGINX_BUILD_DIR WITH_NGINX=vendored scripts/test.sh doors
 
+.PHONY: test-promtool
+test-promtool: ## what Prometheus's own tool says of the metrics (installs Debian's prometheus)
+	@scripts/test.sh promtool
+
 .PHONY: test-memcheck
 test-memcheck: ## a shorter soak and a set of tests under valgrind
 	@scripts/memcheck.sh

@@ -35,6 +35,7 @@ packages() {
         python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv
         ;;
     modules) echo libnginx-mod-http-set-misc ;;
+    promtool) echo prometheus ;; # its service is of no use here, and may be stopped
     fuzz) echo g++ ;; # libFuzzer is written in C++
     lint) echo shellcheck ;;
     # The alternatives that the module is measured beside; setpriv ends NGINX with the benchmark.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests: the crates' own (no NGINX needed), or those on a real NGINX.
-# usage: test.sh unit|e2e|soak|doors|refresh (WITH_NGINX, NGINX_BUILD_DIR: on which NGINX; TEST: only tests
+# usage: test.sh unit|e2e|soak|doors|refresh|promtool (WITH_NGINX, NGINX_BUILD_DIR: on which NGINX; TEST: only tests
 #                                     with this in their name; STS_SOAK: how many exchanges;
 #                                     STS_DOORS: how many configurations; STS_REFRESH: seconds)
 
@@ -57,7 +57,13 @@ refresh() {
         --run-ignored only
 }
 
+# What it runs is ignored elsewhere: most do not need all of Prometheus for it.
+promtool() {
+    scripts/setup.sh promtool
+    on_nginx "promtool" --test promtool --run-ignored all
+}
+
 case $kind in
-unit | e2e | soak | doors | refresh) "$kind" ;;
-*) die "usage: test.sh unit|e2e|soak|doors|refresh" ;;
+unit | e2e | soak | doors | refresh | promtool) "$kind" ;;
+*) die "usage: test.sh unit|e2e|soak|doors|refresh|promtool" ;;
 esac

@@ -13,9 +13,14 @@ use e2e::wait::wait_for;
 
 const NOT_ENABLED: &str = "Standard token exchange is not enabled for the requested client";
 
-/// The lines of the module since then.
+/// The lines of the module since then, but for those about calls.
 fn own_lines(nginx: &Nginx, mark: LogMark) -> Vec<String> {
-    nginx.log_since(mark).into_iter().filter(|line| line.contains("sts: ")).collect()
+    nginx.log_since(mark).into_iter().filter(is_of_a_failure).collect()
+}
+
+/// Each call is a line as well.
+fn is_of_a_failure(line: &String) -> bool {
+    line.contains("sts: ") && !line.contains("\": call ")
 }
 
 #[track_caller]

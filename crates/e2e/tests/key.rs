@@ -647,6 +647,7 @@ static ROWS: &[Row] = &[
     ),
     parts("STSHost", OTX, ["", "STSHost sts.example.com;"]),
     parts("STSHost", OTX, ["STSHost sts.example.com;", "STSHost sts.example.com:443;"]),
+    shares("STSName", OTX, ["STSName a;", "STSName b;"]),
     shares("STSHost", OTX, ["STSHost a;", "STSHost a; STSMaxCalls 9;"]),
     parts("resolver", NAMED, ["resolver %%DNS%%;", "resolver %%OTHER_DNS%%;"]),
     parts("resolver", NAMED, ["resolver %%DNS%%;", "resolver %%DNS%% %%OTHER_DNS%%;"]),
@@ -765,7 +766,7 @@ static ROWS: &[Row] = &[
 /// Directives that say nothing of an exchange.
 ///
 /// `STSWSTrustSourceAs` wants sources of another form, which part locations by themselves.
-const OTHERS: [&str; 3] = ["STSCachePurge", "STSJWKS", "STSWSTrustSourceAs"];
+const OTHERS: [&str; 4] = ["STSCachePurge", "STSJWKS", "STSStatus", "STSWSTrustSourceAs"];
 
 /// What the rows ask and need.
 struct World {

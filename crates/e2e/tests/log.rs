@@ -5,9 +5,14 @@ use e2e::nginx::{LogMark, Nginx};
 use e2e::scene::{Scene, assert_exchanged};
 use serde_json::json;
 
-/// The lines of the module since then.
+/// The lines of the module since then, but for those about calls.
 fn own_lines(nginx: &Nginx, mark: LogMark) -> Vec<String> {
-    nginx.log_since(mark).into_iter().filter(|line| line.contains("sts: ")).collect()
+    nginx.log_since(mark).into_iter().filter(is_of_a_failure).collect()
+}
+
+/// Each call is a line as well.
+fn is_of_a_failure(line: &String) -> bool {
+    line.contains("sts: ") && !line.contains("\": call ")
 }
 
 fn start(scene: &Scene, more: &str) -> Nginx {
@@ -72,12 +77,17 @@ fn with_pass_a_failure_is_a_line_as_well() {
 }
 
 #[test]
-fn a_success_is_no_line() {
+fn a_success_is_a_line_at_level_info_about_its_call_and_no_other() {
     let scene = Scene::new();
     let nginx = start(&scene, "");
     let mark = nginx.mark_log();
     assert_exchanged(nginx.get("/?some=query").bearer("source-token").send(), "source-token");
     assert!(own_lines(&nginx, mark).is_empty());
+    let lines = nginx.log_since(mark);
+    let calls: Vec<_> = lines.iter().filter(|line| line.contains("\": call ")).collect();
+    assert_eq!(calls.len(), 1, "{lines:?}");
+    let call = format!("sts: otx exchange at \"{}\": call ok, took ", scene.sts.endpoint());
+    assert!(calls[0].contains("[info]") && calls[0].contains(&call), "{calls:?}");
     nginx.forbid_in_log("source-token");
     nginx.forbid_in_log("some=query");
     for issued in scene.sts.issued() {

@@ -804,6 +804,12 @@ static ROWS: &[Row] = &[
     ),
     row("", "cache.name", &["known"], &[("unknown", &["\"unknown\"", "STSCache"])]),
     row("STSCachePurge", "", &[""], &[("all", &["number of arguments"])]),
+    row(
+        "STSStatus",
+        "",
+        &[""],
+        &[("json", &["number of arguments"]), ("; STSCachePurge", &["\"STSStatus\" answers"])],
+    ),
     row("STSCryptoPassphrase", "", &["anything"], &[("''", &["empty"])]),
     row(
         "STSCacheExpiresIn",
@@ -883,7 +889,7 @@ fn with_directive(row: &Row, arguments: &str) -> String {
     let rest = match name {
         "STSVariables" => "STSType otx; STSOTXEndpoint http://127.0.0.1:9/t;",
         "STSExchange" => "STSVariables $http_x $target;",
-        "STSType" | "STSCachePurge" | "STSJWKS" => "",
+        "STSType" | "STSCachePurge" | "STSJWKS" | "STSStatus" => "",
         "STSJWTKeyFile" => "STSType jwt; STSVariables $target;",
         _ if name.starts_with("STSJWT") => {
             "STSType jwt; STSJWTKeyFile key.pem; STSVariables $target;"

@@ -15,7 +15,7 @@ pub(crate) fn look(request: Request<'_>) {
     let Some(exchange) = location.exchange() else { return };
     let context = request.context();
     let ended = context.and_then(|context| {
-        context.last_of(request, |ended: &Ended| ended.exchange == exchange.id)
+        context.last_of(request, |ended: &Ended| ended.exchange.id == exchange.id)
     });
     let Some(ended) = ended else {
         let is_early = request.has_gone_well() && request.is_at_rewrite();
@@ -25,7 +25,7 @@ pub(crate) fn look(request: Request<'_>) {
         return;
     };
     let is_granted = context.is_some_and(|context| context.granted(ended).is_some());
-    let is_unused = is_unused(&exchange.carrier) && is_unused(&ended.carrier);
+    let is_unused = is_unused(&exchange.carrier) && is_unused(&ended.exchange.carrier);
     if is_granted && request.was_sent_upstream() && is_unused && !location.told.unused.replace(true)
     {
         warn_of_unused(request);

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use ::http::{HeaderName, HeaderValue};
 use sts_core::error::{Failure, FailureKind};
 use sts_core::expiry::Expiry;
+use sts_core::issued::Said;
 use sts_core::life::{self, Doubt, LifePolicy};
 use sts_core::now::UnixTime;
 use sts_core::parameters::ACTOR_TOKEN;
@@ -19,10 +20,12 @@ use sts_core::target::Target;
 use sts_flight::failed::{Exceeded, Failed};
 use sts_flight::host;
 use sts_flight::token::{Token, Validity};
+use sts_net::http1::answer::Answer;
 
+use crate::call::Call;
 use crate::callee::Callee;
 use crate::discovery::Place;
-use crate::http::{self, Message};
+use crate::http::{self, Destination, Message};
 use crate::nginx::clock;
 use crate::nginx::log::{self, Level};
 use crate::nginx::timer::Hold;
@@ -150,60 +153,80 @@ impl Ask {
                     Message::new(destination, outgoing)
                 })
             };
-            let answer = http::call(destination, &write, &callee.limit, time, sent, hold).await;
-            let started = started.get();
-            let answer = answer
-                .map_err(|error| failed_at(place.as_deref(), error.into_failed(&callee.limit)))?;
-            let answer = Incoming {
-                status: answer.status,
-                headers: &answer.headers,
-                body: answer.body.expose(),
-                known: &|| {
-                    let mut known = self.with_subject(|subject, _| callee.profile.known(subject));
-                    destination.tell(&mut known);
-                    let secret = self.headers.iter().filter(|header| header.may_be_secret);
-                    secret.for_each(|header| known.add(header.value.expose()));
-                    self.assertion.iter().for_each(|assertion| known.add(assertion.expose()));
-                    known
-                },
+            let call = Call::to(callee, sent);
+            let limit = &callee.limit;
+            let http = http::Call { to: destination, write, limit, watch: &call };
+            let answer = http::call(&http, time, hold).await;
+            let result = match answer {
+                Ok(answer) => self.read(&answer, http.to, started.get()),
+                Err(error) => Err(error.into_failed(&callee.limit)),
             };
-            let issued = callee.profile.response(&answer, &clock::now());
-            let source = self.token.expose();
-            let issued = issued.map_err(|failure| {
-                failed_at(place.as_deref(), callee.history.judge(failure, source).into())
-            })?;
-            if let Err(failure) = callee.token_types.check(&issued.token_type) {
-                let reason = (answer.known)().mask(&failure.reason).into_owned();
-                let failure = Failure { reason, ..failure };
-                return Err(Failed {
-                    failure,
-                    exceeded: Some(Exceeded::TokenType(issued.token_type)),
-                });
+            let call_time = call.end(result.as_ref().err().map(|failed| &failed.failure));
+            match result {
+                Ok(token) => Ok(Token { call_time, ..token }),
+                Err(Failed { failure, exceeded }) => {
+                    let failure = Failure { call_time, ..failure };
+                    Err(failed_at(place.as_deref(), Failed { failure, exceeded }))
+                }
             }
-            callee.history.succeed();
-            let sent = UnixTime(started.div_ceil(1000));
-            let source = self.claims.expiry(self.token.expose());
-            let life = life::good_for(&issued, source, self.end_of_actor(), sent);
-            if let Some(doubt) = life.doubt {
-                callee.tell_of_doubt(doubt);
-            }
-            let look = self.with_subject(|subject, names| {
-                callee.expect.look(&callee.profile, &issued, subject, names)
-            });
-            Ok(Token {
-                token: Target::new(issued.token),
-                token_type: issued.token_type,
-                validity: Validity {
-                    sent: started,
-                    good_for: life.seconds,
-                    at_most: u64::MAX,
-                    is_final: life.ends_with_source,
-                },
-                unbound: self.unbound,
-                kept: false,
-                look,
-            })
         }
+    }
+
+    /// The token in an answer; what was asked for was sent at `started`, in milliseconds since 1970.
+    fn read(
+        &self,
+        answer: &Answer,
+        destination: &Destination,
+        started: u64,
+    ) -> Result<Token, Failed> {
+        let callee = &self.callee;
+        let answer = Incoming {
+            status: answer.status,
+            headers: &answer.headers,
+            body: answer.body.expose(),
+            known: &|| {
+                let mut known = self.with_subject(|subject, _| callee.profile.known(subject));
+                destination.tell(&mut known);
+                let secret = self.headers.iter().filter(|header| header.may_be_secret);
+                secret.for_each(|header| known.add(header.value.expose()));
+                self.assertion.iter().for_each(|assertion| known.add(assertion.expose()));
+                known
+            },
+        };
+        let issued = callee.profile.response(&answer, &clock::now());
+        let source = self.token.expose();
+        let issued = issued.map_err(|failure| callee.history.judge(failure, source))?;
+        if let Err(failure) = callee.token_types.check(&issued.token_type) {
+            let reason = (answer.known)().mask(&failure.reason).into_owned();
+            let failure = Failure { reason, ..failure };
+            return Err(Failed { failure, exceeded: Some(Exceeded::TokenType(issued.token_type)) });
+        }
+        callee.history.succeed();
+        let sent = UnixTime(started.div_ceil(1000));
+        let source = self.claims.expiry(source);
+        let life = life::good_for(&issued, source, self.end_of_actor(), sent);
+        if let Some(doubt) = life.doubt {
+            callee.tell_of_doubt(doubt);
+        }
+        let look = self.with_subject(|subject, names| {
+            callee.expect.look(&callee.profile, &issued, subject, names)
+        });
+        let said = Said::of(&issued);
+        Ok(Token {
+            said,
+            call_time: None,
+            token: Target::new(issued.token),
+            token_type: issued.token_type,
+            validity: Validity {
+                sent: started,
+                good_for: life.seconds,
+                at_most: u64::MAX,
+                is_final: life.ends_with_source,
+            },
+            unbound: self.unbound,
+            kept: false,
+            look,
+        })
     }
 
     fn add_headers(&self, outgoing: &mut Outgoing) -> Result<(), Failure> {
@@ -241,9 +264,8 @@ impl Callee {
             log::cycle(
                 Level::Warn,
                 format_args!(
-                    "sts: {} exchange at \"{}\": {doubt}, so the token serves one request only",
-                    self.profile.protocol.name(),
-                    self.profile.endpoint.authority(),
+                    "sts: {}: {doubt}, so the token serves one request only",
+                    self.subject(),
                 ),
             );
         }

@@ -23,6 +23,7 @@ use sts_flight::token::{Token, Validity};
 use sts_zone::zone::{
     self, Claim, Digest, Fit, HEARTBEAT, Hit, Kept, Refusal, Tags, Value, Zone, tag,
 };
+use zeroize::Zeroizing;
 
 use crate::ask::Ask;
 use crate::nginx::clock;
@@ -34,6 +35,9 @@ pub(crate) use seal::Seal;
 
 /// What the fingerprint of a passphrase is derived for.
 const FINGERPRINT: &[u8] = b"nginx-sts cache fingerprint 1";
+
+/// What the key is derived for that aliases of keys are made with.
+const ALIAS: &[u8] = b"nginx-sts aliases of keys 1";
 
 /// A cache in such a zone, as those see it that have the same passphrase.
 pub(crate) struct Cache {
@@ -190,6 +194,14 @@ impl Cache {
         Some(Tags { exchange: tag(exchange.digest()), source: tag(&source) })
     }
 
+    /// What stands for a key where it can be read: it tells nothing of the source, and confirms no guess.
+    /// `None` when there is nothing to make it of.
+    pub(crate) fn alias(&self, key: &CacheKey) -> Option<[u8; 6]> {
+        let own = self.zone.key_material().ok()?;
+        let secret = Zeroizing::new(source_tag::derive(&*own, ALIAS));
+        TagKey::from_secret(&*secret).tag(&key.0).first_chunk().copied()
+    }
+
     /// Makes one step of forgetting: says how many tokens went, and where to go on.
     pub(crate) fn purge(&self, what: zone::Purge<'_>, from: usize) -> (usize, Option<usize>) {
         self.with(|zone| zone.purge(what, from)).unwrap_or_default()
@@ -198,13 +210,15 @@ impl Cache {
     fn open(&self, key: &CacheKey, hit: Hit) -> Option<Token> {
         let secret = self.unseal(key, hit.value.into())?;
         let note = hit.kept.note;
-        let (token_type, secret) = note::type_and_token(note, secret)?;
+        let (token_type, said, secret) = note::words_and_token(note, secret)?;
         Some(Token {
             token: Target::new(secret),
             token_type,
             validity: note::validity(&hit.kept),
             unbound: note::is_unbound(note),
             look: note::look(note),
+            said,
+            call_time: None,
             kept: true,
         })
     }
@@ -313,8 +327,8 @@ impl Election for Cache {
     /// for it call for themselves if it is too old already for the one that called.
     fn complete(&self, key: &CacheKey, call: u64, token: &Token, ask: &Ask) -> bool {
         let callee = &ask.callee;
-        let with_type = note::with_type(token);
-        let clear = with_type.as_ref().unwrap_or_else(|| token.token.issued()).expose();
+        let with_words = note::with_words(token);
+        let clear = with_words.as_ref().unwrap_or_else(|| token.token.issued()).expose();
         let tags = self.tags(&callee.key, ask.token.expose());
         // Nothing goes in clear into a cache that is to be encrypted.
         let (Some(tags), Some(bytes)) = (tags, self.close(key, clear)) else {

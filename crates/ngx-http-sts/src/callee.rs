@@ -10,6 +10,7 @@ use sts_core::life::LifePolicy;
 use sts_core::profile::Profile;
 use sts_flight::ahead::Freshness;
 
+use crate::counters::Tally;
 use crate::credentials::Credential;
 use crate::discovery::Discovery;
 use crate::history::History;
@@ -36,4 +37,6 @@ pub(crate) struct Callee {
     /// The second in which it was told that an expiry cannot be read.
     pub(crate) doubted: Cell<u64>,
     pub(crate) history: Rc<History>,
+    /// What is counted of it, under its name.
+    pub(crate) tally: Rc<Tally>,
 }

@@ -25,6 +25,7 @@
 //! | [`exchange`] | what a location does with a request, made of its settings |
 //! | [`error_pages`] | error pages that a refused request never gets to see |
 //! | [`bypass`] | requests that are not exchanged |
+//! | [`name`] | what exchanges are called |
 //! | [`error_status`] | the status of an error of the STS |
 //! | [`carrier`] | how tokens come in and go out |
 //! | [`cache`] | the shared memory zones |
@@ -54,7 +55,7 @@ mod keys;
 mod kind;
 pub(crate) mod main;
 mod minting;
-mod name;
+pub(crate) mod name;
 mod outgoing_proxy;
 pub(crate) mod parameter;
 pub(crate) mod place;
@@ -84,6 +85,7 @@ use written::{InForce, Written};
 
 use crate::cache::Cache;
 use crate::jwks::Published;
+use crate::status::Overview;
 
 /// What one block (`http`, `server`, `location`, `if`) has of this module.
 #[derive(Default)]
@@ -100,6 +102,8 @@ pub(crate) struct LocationConf {
     pub(crate) purges: Option<Rc<Cache>>,
     /// The exchanges whose keys requests to this location get.
     pub(crate) publishes: Option<Rc<Published>>,
+    /// What requests to this location are shown.
+    pub(crate) shows: Option<Rc<Overview>>,
 }
 
 /// What this worker has told the log of a location, that only requests show: once is enough.

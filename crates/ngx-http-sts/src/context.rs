@@ -8,11 +8,12 @@ use sts_core::error::{Failure, FailureKind};
 use sts_flight::granted::Granted;
 
 use crate::chain::Results;
-use crate::conf::{Carrier, ExchangeId};
+use crate::conf::{Exchange, ExchangeId};
 use crate::course::Course;
 use crate::nginx::request::{Request, RequestId};
 use crate::purge::purging::Purging;
 use crate::source::Source;
+use crate::status::Scrape;
 
 /// Belongs to one request of a client and ends with it: a token that is held here can be seen by no
 /// other request.
@@ -30,20 +31,22 @@ pub(crate) struct Context {
     pub(crate) results: Results,
     /// The purge that the request asked for.
     purging: RefCell<Option<Rc<Purging>>>,
+    /// The answer that is written for it (`STSStatus`).
+    scrape: RefCell<Option<Rc<Scrape>>>,
 }
 
 /// An exchange that has ended for a request or a subrequest.
 pub(crate) struct Ended {
     pub(crate) course: RequestId,
-    pub(crate) exchange: ExchangeId,
-    /// How its location passes the token on.
-    pub(crate) carrier: Rc<Carrier>,
+    pub(crate) exchange: Rc<Exchange>,
     pub(crate) source: Source,
     /// What was asked for: the same exchange may ask for something else in another location, when its
     /// parameters hold variables.
     pub(crate) key: CacheKey,
     pub(crate) outcome: Outcome,
     pub(crate) verdict: Verdict,
+    /// Milliseconds that the request waited for it.
+    pub(crate) took: u64,
     pub(crate) next: OnceCell<Box<Self>>,
 }
 
@@ -148,7 +151,7 @@ impl Context {
         fault: Option<&Failure>,
     ) -> Option<usize> {
         self.all().position(|ended| {
-            ended.exchange == exchange
+            ended.exchange.id == exchange
                 && ended.key == *key
                 && ended.source.fault.as_ref() == fault
                 && !matches!(ended.outcome, Outcome::Same(_) | Outcome::Bypassed)
@@ -198,6 +201,15 @@ impl Context {
 
     pub(crate) fn set_purging(&self, purging: Rc<Purging>) {
         self.purging.replace(Some(purging));
+    }
+
+    /// The answer that the request waits for.
+    pub(crate) fn scrape(&self) -> Option<Rc<Scrape>> {
+        self.scrape.borrow().clone()
+    }
+
+    pub(crate) fn set_scrape(&self, scrape: Rc<Scrape>) {
+        self.scrape.replace(Some(scrape));
     }
 
     /// Whether this is the first time.

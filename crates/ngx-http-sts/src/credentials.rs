@@ -11,8 +11,10 @@ use sts_core::client_auth::{ClientAuth, CredentialError, MAX_CONTENT, Refresh, R
 use sts_core::mint::MintingKey;
 use sts_core::now::UnixTime;
 use sts_core::secret::Secret;
+use sts_counters::words::Reload;
 use zeroize::Zeroizing;
 
+use crate::counters;
 use crate::nginx::clock;
 use crate::nginx::conf::Conf;
 use crate::nginx::log::{self, Level};
@@ -184,6 +186,7 @@ impl<T: InFiles> Credential<T> {
         match self.read() {
             Refresh::Unchanged => {}
             Refresh::Changed => {
+                counters::reloaded(Reload::Ok);
                 log::cycle(
                     Level::Info,
                     format_args!("sts: the credential in {} was read again", self.names()),
@@ -195,13 +198,16 @@ impl<T: InFiles> Credential<T> {
                     );
                 }
             }
-            Refresh::Failed(error) => log::cycle(
-                Level::Error,
-                format_args!(
-                    "sts: the credential in {}: {error}; what was read before stays in use",
-                    self.names()
-                ),
-            ),
+            Refresh::Failed(error) => {
+                counters::reloaded(Reload::Failed);
+                log::cycle(
+                    Level::Error,
+                    format_args!(
+                        "sts: the credential in {}: {error}; what was read before stays in use",
+                        self.names()
+                    ),
+                );
+            }
         }
     }
 

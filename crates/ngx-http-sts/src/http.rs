@@ -28,6 +28,29 @@ use crate::origin::{self, Connection, Origin, Received, SendError};
 /// Bytes that the status line and the headers of an answer may have.
 const MAX_HEAD: usize = 64 * 1024;
 
+/// What follows how a call goes.
+pub(crate) trait Watch {
+    /// It waits for its turn.
+    fn waits(&self);
+
+    /// It has its turn.
+    fn begins(&self);
+
+    /// Whether the STS may have seen any of it.
+    fn is_sent(&self, is_sent: bool);
+}
+
+/// Only whether it was sent.
+impl Watch for Cell<bool> {
+    fn waits(&self) {}
+
+    fn begins(&self) {}
+
+    fn is_sent(&self, is_sent: bool) {
+        self.set(is_sent);
+    }
+}
+
 /// A request as it goes to a destination.
 pub(crate) struct Message(Secret);
 
@@ -54,70 +77,84 @@ impl Message {
     }
 }
 
-/// Sends a message and collects the answer, within `time` milliseconds, which are what is left of the
-/// time of the request. `write` writes it, a second time if the first was refused
-/// for a reason that lies in the connection. `sent` is set as soon as the STS may have seen any of it;
-/// `hold` tells whether a worker that shuts down has to wait for this.
-pub(crate) async fn call(
-    destination: &Rc<Destination>,
-    write: &impl Fn() -> Result<Message, Failure>,
-    limit: &Limit,
-    time: u64,
-    sent: &Cell<bool>,
-    hold: Hold,
-) -> Result<Answer, CallError> {
-    let deadline = pin!(Timer::new(time, hold));
-    let running = pin!(run(destination, write, limit, time, sent));
-    let answer = timer::before(deadline, running).await;
-    answer.unwrap_or(Err(CallError::Timeout(limit.timeout)))
+/// What a call is made of. It is borrowed whole: a task has room for one pointer to it.
+pub(crate) struct Call<'c, M, W> {
+    pub(crate) to: &'c Rc<Destination>,
+    /// Writes the message, a second time if the first was refused for a reason that lies in the connection.
+    pub(crate) write: M,
+    pub(crate) limit: &'c Limit,
+    /// It is told how it goes.
+    pub(crate) watch: &'c W,
 }
 
+/// Sends a message and collects the answer, within `time` milliseconds, which are what is left of the
+/// time of the request. `hold` tells whether a worker that shuts down has to wait for this.
+///
 /// What this is given is no argument of an `async fn`, which would have it twice.
-fn run(
-    destination: &Rc<Destination>,
-    write: &impl Fn() -> Result<Message, Failure>,
-    limit: &Limit,
+#[expect(clippy::manual_async_fn, reason = "its task is smaller")]
+pub(crate) fn call<M: Fn() -> Result<Message, Failure>, W: Watch>(
+    call: &Call<'_, M, W>,
     time: u64,
-    sent: &Cell<bool>,
+    hold: Hold,
+) -> impl Future<Output = Result<Answer, CallError>> {
+    async move {
+        let deadline = pin!(Timer::new(time, hold));
+        let running = pin!(run(call, time));
+        let answer = timer::before(deadline, running).await;
+        answer.unwrap_or(Err(CallError::Timeout(call.limit.timeout)))
+    }
+}
+
+/// As [`call`].
+fn run<M: Fn() -> Result<Message, Failure>, W: Watch>(
+    call: &Call<'_, M, W>,
+    time: u64,
 ) -> impl Future<Output = Result<Answer, CallError>> {
     let end = timer::now() + time;
     async move {
-        let origin = destination.origin();
-        let _turn = origin.calls().turn(limit.calls).await?;
-        if let Some(look) = origin::look(origin, limit.timeout) {
+        call.watch.waits();
+        let _turn = call.to.origin().calls().turn(call.limit.calls).await?;
+        call.watch.begins();
+        if let Some(look) = origin::look(call.to.origin(), call.limit.timeout) {
             look.await;
         }
         // After the queue: what waits there holds no message, and what is written is fresh.
-        let mut message = write()?;
+        let mut message = (call.write)()?;
         let mut may_be_idle = true;
         loop {
-            let idle = if may_be_idle { origin::take(origin) } else { None };
-            may_be_idle = false;
-            let was_idle = idle.is_some();
-            let mut connection = match idle {
-                Some(connection) => connection,
-                // Boxed, because most calls find a connection: their task has to have no room for this.
+            // No name for the idle one: the task would have room for it until the end.
+            let (mut connection, was_idle) = match if may_be_idle {
+                origin::take(call.to.origin())
+            } else {
+                None
+            } {
+                Some(connection) => (connection, true),
+                // Boxed, because most calls find a connection: their task has to have no room for
+                // this.
                 None => {
-                    let Limit { retries, timeout, .. } = *limit;
-                    Box::pin(origin::open(origin, retries, timeout, end)).await?
+                    let Limit { retries, timeout, .. } = *call.limit;
+                    (Box::pin(origin::open(call.to.origin(), retries, timeout, end)).await?, false)
                 }
             };
-            sent.set(true);
-            let limits = Limits { head: MAX_HEAD, body: limit.response };
+            may_be_idle = false;
+            call.watch.is_sent(true);
+            let limits = Limits { head: MAX_HEAD, body: call.limit.response };
             let reader = Reader::new(Asked::Answer, &ANSWER_HEADERS, limits);
             match connection.send(message.0.expose(), reader).await {
                 // Nothing of it can have been processed.
-                Err(SendError::Unsent(_)) if was_idle => sent.set(false),
+                Err(SendError::Unsent(_)) if was_idle => call.watch.is_sent(false),
                 Err(SendError::Unsent(error) | SendError::Talk(error)) => {
                     let error = CallError::from(error);
-                    let is_in_question = !was_idle && !origin.is_secure();
+                    let is_in_question = !was_idle && !call.to.origin().is_secure();
                     return Err(if is_in_question { in_question(error) } else { error });
                 }
                 // What may be used once has been shown, and is not shown again.
                 Ok(received) if was_idle && is_about_the_connection(&received) => {
-                    message = write()?
+                    message = (call.write)()?
                 }
-                Ok(received) => return Ok(keep(origin, connection, received, limit)),
+                Ok(received) => {
+                    return Ok(keep(call.to.origin(), connection, received, call.limit));
+                }
             }
         }
     }

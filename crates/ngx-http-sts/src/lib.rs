@@ -17,6 +17,7 @@
 //! | [`way`] | who makes the token of an exchange |
 //! | [`ask`] | what a request asks an STS for, and the call that gets it |
 //! | [`minter`] | tokens that the gateway makes itself |
+//! | [`call`] | one call, as it is counted |
 //! | [`chain`] | exchanges whose results another one needs |
 //! | [`carry`] | how tokens get out of a request and into it |
 //! | [`cache`] | the tokens that all workers share |
@@ -26,6 +27,8 @@
 //! | [`afterwards`] | what shows only when a request is over |
 //! | [`purge`] | forgetting tokens |
 //! | [`jwks`] | the public keys of those that the gateway makes |
+//! | [`counters`] | what is counted |
+//! | [`status`] | `STSStatus`: the counters as text |
 //! | [`report`] | what the error log says of failures |
 //! | [`refusal`] | what the client gets when it does not work |
 //! | [`variables`] | `$sts_status`, `$sts_error` and the target variables |
@@ -41,11 +44,13 @@ mod afterwards;
 mod applied;
 mod ask;
 mod cache;
+mod call;
 mod callee;
 mod carry;
 mod chain;
 mod conf;
 mod context;
+mod counters;
 mod course;
 mod credentials;
 mod discovery;
@@ -65,6 +70,7 @@ mod request_header;
 mod served;
 mod shared_zone;
 mod source;
+mod status;
 mod store;
 mod sts;
 mod values;

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use sts_core::cache_key::{CacheKey, ExchangeKey};
 use sts_core::error::{Failure, FailureKind};
 use sts_core::expect::{Findings, Look};
-use sts_core::issued::TokenType;
+use sts_core::issued::{Said, TokenType};
 use sts_core::jose::PublicKey;
 use sts_core::life::LifePolicy;
 use sts_core::mint::{self, Claim, ClaimType, Filter, Overrides, Recipe, Terms};
@@ -23,6 +23,7 @@ use sts_flight::token::{Token, Validity};
 
 use crate::cache::Cache;
 use crate::conf::text::Text;
+use crate::counters::Tally;
 use crate::nginx::clock;
 use crate::nginx::request::{OutOfMemory, Request};
 pub(crate) use keys::Keys;
@@ -32,6 +33,8 @@ pub(crate) use record::Record;
 pub(crate) struct Minter {
     /// Tells exchanges apart in what the log says.
     pub(crate) name: u64,
+    /// What is counted of it, under its name.
+    pub(crate) tally: Rc<Tally>,
     pub(crate) key: ExchangeKey,
     pub(crate) life: LifePolicy,
     /// Milliseconds that it may take with the exchanges that it depends on.
@@ -145,6 +148,8 @@ impl Minter {
             unbound: true,
             kept: false,
             look: Look { findings: Findings::default(), is_expected: true },
+            said: Said::default(),
+            call_time: None,
         })
     }
 

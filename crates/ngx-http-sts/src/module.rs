@@ -15,8 +15,9 @@ use crate::nginx::value::Reported;
 use crate::nginx::worker::WorkerUser;
 use crate::purge::Purge;
 use crate::served::Served;
+use crate::status::Status;
 use crate::sts::Sts;
-use crate::{afterwards, handler, origin, report, variables};
+use crate::{afterwards, counters, handler, origin, report, variables};
 
 /// The table of directives, as far as NGINX has to know it.
 const COMMANDS_OF_NGINX: [Command; DIRECTIVES.len()] = commands();
@@ -62,6 +63,8 @@ impl Module for Sts {
             Ok(()) => {
                 if directive.is("STSCachePurge") {
                     content::answer_by::<Purge>(conf);
+                } else if directive.is("STSStatus") {
+                    content::answer_by::<Status>(conf);
                 }
                 if directive.is("STSJWKS") {
                     content::answer_by::<Jwks>(conf);
@@ -111,6 +114,7 @@ impl Module for Sts {
             return Err(Reported);
         }
         main.error_pages.warn(conf);
+        main.declare_counters(conf)?;
         Ok(main.phases().to_vec())
     }
 
@@ -131,6 +135,7 @@ impl Module for Sts {
     }
 
     fn take_effect(main: &MainConf, worker: Option<&WorkerUser>) {
+        main.names.counters.take_effect(&main.names.all().borrow());
         // What the master can read the workers may not.
         if let Some(worker) = worker {
             main.credentials.warn_of_unreadable(worker);
@@ -140,5 +145,7 @@ impl Module for Sts {
     fn end() {
         origin::shutdown();
         report::shutdown();
+        // The last one: connections that are closed are counted.
+        counters::shutdown();
     }
 }

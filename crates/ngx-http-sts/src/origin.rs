@@ -3,6 +3,7 @@
 
 mod connection;
 mod conversation;
+mod counted;
 mod error;
 mod lookup;
 mod opening;

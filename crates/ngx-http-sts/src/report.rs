@@ -2,10 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 
-use sts_core::error::Failure;
+use sts_core::error::{Failure, FailureKind};
 use sts_core::report::limiter::{Cause, LeftOut, Limiter};
 use sts_core::report::line::{Line, Subject};
 use sts_core::report::{Severity, gist, severity};
+use sts_counters::words::CallResult;
 
 use crate::callee::Callee;
 use crate::nginx::log::{self, Level};
@@ -49,6 +50,13 @@ pub(crate) fn refresh(callee: &Callee, failure: &Failure, took: u64, is_dropped:
         false => "it was for the next token, and the one that is there serves to its end",
     };
     log::cycle(level(severity), format_args!("sts: {line}; {then}"));
+}
+
+/// A call that has ended.
+pub(crate) fn call(callee: &Callee, result: CallResult, kind: Option<FailureKind>, took: u64) {
+    let (subject, result) = (callee.subject(), result.name());
+    let kind = kind.map(|kind| format!(" ({})", kind.name())).unwrap_or_default();
+    log::cycle(Level::Info, format_args!("sts: {subject}: call {result}{kind}, took {took} ms"));
 }
 
 /// Tells all that was left out: the worker ends, or its configuration goes.

@@ -18,26 +18,47 @@ pub(crate) enum Fact {
     Status,
     Error,
     ExpiresIn,
+    Exchange,
+    ExchangeTime,
+    CallTime,
+    IssuedTokenType,
+    Scope,
+    Key,
 }
 
 impl Fact {
-    pub(crate) const ALL: [(&str, Self); 3] = [
+    /// Those that nothing else may define.
+    const FIRST: [(&str, Self); 3] = [
         ("sts_status", Self::Status),
         ("sts_error", Self::Error),
         ("sts_expires_in", Self::ExpiresIn),
     ];
 
+    /// Those that came later: a configuration may have given the name another value.
+    const LATER: [(&str, Self); 6] = [
+        ("sts_exchange", Self::Exchange),
+        ("sts_exchange_time", Self::ExchangeTime),
+        ("sts_call_time", Self::CallTime),
+        ("sts_issued_token_type", Self::IssuedTokenType),
+        ("sts_scope", Self::Scope),
+        ("sts_key", Self::Key),
+    ];
+
     /// The one that has this number as its data.
     fn numbered(number: usize) -> Option<Self> {
-        Self::ALL.into_iter().map(|(_, fact)| fact).find(|fact| *fact as usize == number)
+        let mut all = Self::FIRST.into_iter().chain(Self::LATER).map(|(_, fact)| fact);
+        all.find(|fact| *fact as usize == number)
     }
 }
 
 /// Defines the variables that tell what happened.
 pub(crate) fn define_facts(conf: &Conf<'_>) -> Result<(), Reported> {
-    Fact::ALL
+    Fact::FIRST
         .into_iter()
-        .try_for_each(|(name, fact)| variable::define::<Fact>(conf, name, fact as usize))
+        .try_for_each(|(name, fact)| variable::define::<Fact>(conf, name, fact as usize))?;
+    Fact::LATER
+        .into_iter()
+        .try_for_each(|(name, fact)| variable::define_weak::<Fact>(conf, name, fact as usize))
 }
 
 impl Reader for Fact {
@@ -46,7 +67,7 @@ impl Reader for Fact {
     }
 }
 
-/// `$sts_status`, `$sts_error`, `$sts_expires_in`: nothing without an exchange.
+/// `$sts_status` and the others: nothing without an exchange.
 fn fact(request: Request<'_>, fact: usize) -> Option<&[u8]> {
     let context = request.context()?;
     let ended = context.last_of(request, |_| true)?;
@@ -68,8 +89,38 @@ fn fact(request: Request<'_>, fact: usize) -> Option<&[u8]> {
             let left = until.saturating_sub(clock::milliseconds()) / 1000;
             request.bytes(left.to_string().as_bytes()).ok()
         }
-        (Fact::Error, Verdict::Granted | Verdict::Bypassed) | (Fact::ExpiresIn, _) => None,
+        (Fact::Exchange, _) => Some(ended.exchange.way.tally().name.as_bytes()),
+        (Fact::ExchangeTime, Verdict::Granted | Verdict::Passed(_) | Verdict::Refused(_)) => {
+            seconds(request, ended.took)
+        }
+        (Fact::CallTime, _) => {
+            let took = match context.result(&ended.outcome)? {
+                Ok(granted) => granted.call_time,
+                Err(failure) => failure.call_time,
+            };
+            seconds(request, took?)
+        }
+        (Fact::IssuedTokenType, Verdict::Granted) => {
+            context.granted(ended)?.said.issued_token_type.as_deref().map(str::as_bytes)
+        }
+        (Fact::Scope, Verdict::Granted) => {
+            context.granted(ended)?.said.scope.as_deref().map(str::as_bytes)
+        }
+        (Fact::Key, _) => {
+            let alias = ended.exchange.cache.as_ref()?.alias(&ended.key)?;
+            let digits: String = alias.iter().map(|byte| format!("{byte:02x}")).collect();
+            request.bytes(digits.as_bytes()).ok()
+        }
+        (Fact::Error, Verdict::Granted | Verdict::Bypassed)
+        | (Fact::ExpiresIn | Fact::IssuedTokenType | Fact::Scope, _)
+        | (Fact::ExchangeTime, Verdict::Bypassed) => None,
     }
+}
+
+/// Seconds with milliseconds, as `$upstream_response_time` has them.
+fn seconds(request: Request<'_>, milliseconds: u64) -> Option<&[u8]> {
+    let text = format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000);
+    request.bytes(text.as_bytes()).ok()
 }
 
 /// Defines `$sts_source_token`, where the name has no value from elsewhere.
@@ -88,7 +139,7 @@ impl Reader for Source {
 /// `$sts_source_token`: the token that `STSAcceptSourceTokenIn` has found.
 fn source(request: Request<'_>) -> Option<&[u8]> {
     let is_it = |ended: &Ended| {
-        ended.source.accepted.is_some() && ended.source.text == ended.carrier.source_text
+        ended.source.accepted.is_some() && ended.source.text == ended.exchange.carrier.source_text
     };
     let ended = request.context()?.last_of(request, is_it)?;
     Some(ended.source.token.expose())
@@ -123,8 +174,8 @@ fn target(request: Request<'_>, index: usize) -> Option<&[u8]> {
     let context = request.context();
     let ended = context.and_then(|context| match in_force {
         // It may also ask for something else, which is not known before its phase.
-        Some(exchange) => ended_here(request, context).filter(|it| it.exchange == exchange.id),
-        None => context.last_of(request, |ended| ended.carrier.form_in(index).is_some()),
+        Some(exchange) => ended_here(request, context).filter(|it| it.exchange.id == exchange.id),
+        None => context.last_of(request, |ended| ended.exchange.carrier.form_in(index).is_some()),
     });
     match in_force {
         Some(_) if ended.is_none() && form_here.is_some() => warn_of_early_reader(request),
@@ -134,9 +185,9 @@ fn target(request: Request<'_>, index: usize) -> Option<&[u8]> {
     let ended = ended?;
     let granted = context?.granted(ended)?;
     // A location with the same exchange may have another name for the target.
-    let form = form_here.or_else(|| ended.carrier.form_in(index))?;
+    let form = form_here.or_else(|| ended.exchange.carrier.form_in(index))?;
     if !request.is_answered() {
-        ended.carrier.was_read.set(true);
+        ended.exchange.carrier.was_read.set(true);
     }
     let token = match form.scheme {
         None => granted.token.encoded(form.encoding)?.expose(),

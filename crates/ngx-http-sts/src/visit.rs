@@ -5,6 +5,7 @@
 //! and the request goes on or is refused.
 
 mod bypass;
+mod settle;
 mod steps;
 
 use std::rc::Rc;
@@ -13,6 +14,7 @@ use sts_core::cache_key::CacheKey;
 use sts_core::error::{Failure, FailureKind};
 use sts_core::secret::SharedSecret;
 use sts_core::source;
+use sts_counters::words::Duration;
 use sts_flight::flights::Lookup;
 use sts_flight::granted::Granted;
 use sts_flight::waiting::Waiting;
@@ -36,15 +38,17 @@ use crate::values::{self, Values, Wanted};
 use crate::way::Way;
 use crate::worker::{Nginx, Waited};
 
+use settle::{Came, settle};
+
 struct Visit<'v> {
     request: Request<'v>,
     context: &'v Context,
     course: &'v Course,
-    exchange: &'v Exchange,
+    exchange: &'v Rc<Exchange>,
 }
 
 /// Makes the exchange of a request's location, or goes on with it.
-pub(crate) fn make(request: Request<'_>, exchange: &Exchange) -> Result<Next, OutOfMemory> {
+pub(crate) fn make(request: Request<'_>, exchange: &Rc<Exchange>) -> Result<Next, OutOfMemory> {
     let context = request.context_or_new()?;
     let visit = Visit { request, context, course: context.course(request), exchange };
     match visit.course.stage(request) {
@@ -60,7 +64,7 @@ pub(crate) fn make(request: Request<'_>, exchange: &Exchange) -> Result<Next, Ou
 impl Visit<'_> {
     fn has_judged(&self, number: usize) -> bool {
         let ended = self.context.ended(number);
-        ended.is_some_and(|ended| Rc::ptr_eq(&ended.carrier, &self.exchange.carrier))
+        ended.is_some_and(|ended| Rc::ptr_eq(&ended.exchange.carrier, &self.exchange.carrier))
     }
 
     fn begin(&self) -> Result<Next, OutOfMemory> {
@@ -187,16 +191,17 @@ impl Visit<'_> {
             return Ok(Next::Wait);
         }
         let Some(outcome) = waiting.take_outcome() else { return Ok(Next::Wait) };
+        waiting.ask().callee.tally.observe(Duration::Wait, waiting.took());
+        let outcome = match outcome {
+            Ok(granted) => Outcome::Granted(granted),
+            Err(failure) => Outcome::Failed(failure),
+        };
         let steps = self.exchange.chain.steps();
         if let Some(step) = step.and_then(|number| steps.get(number)) {
             let id = VisitId { request: self.course.id(), visit: self.request.visit() };
             let ended = self.end_step(id, step, source, *key, outcome, waiting.took())?;
             return ended.map_or_else(|| self.begin(), Ok);
         }
-        let outcome = match outcome {
-            Ok(granted) => Outcome::Granted(granted),
-            Err(failure) => Outcome::Failed(failure),
-        };
         self.end(source.clone(), *key, outcome, waiting.took())
     }
 
@@ -229,8 +234,25 @@ impl Visit<'_> {
                 OnFailure::Return => Verdict::Refused(failure.kind),
             },
         };
-        let number = self.note(source, key, outcome, verdict);
+        // What was counted when the same was asked for before is not counted again.
+        let is_new = match (&outcome, &failure) {
+            (Outcome::Same(_), None) => false,
+            (Outcome::Same(_), Some(failure)) => {
+                !matches!(context.result(&outcome), Some(Err(before)) if before == failure)
+            }
+            _ => true,
+        };
+        let is_remembered = context.is_remembered(&outcome);
+        let number = self.note(source, key, outcome, verdict, took);
         let granted = context.ended(number).and_then(|ended| context.granted(ended));
+        if is_new {
+            let came = match (granted, is_remembered) {
+                (Some(granted), _) => Came::To(granted.status),
+                (None, true) => Came::ByMemory,
+                (None, false) => Came::ToNone,
+            };
+            settle(exchange, verdict, &came);
+        }
         pass::apply(request, course, &exchange.carrier, granted)?;
         let Some(failure) = failure else { return Ok(Next::GoOn) };
         report::failure(request, way, &failure, took);
@@ -244,16 +266,23 @@ impl Visit<'_> {
     }
 
     /// Notes how the exchange has ended in this visit, and gives that a number.
-    fn note(&self, source: Source, key: CacheKey, outcome: Outcome, verdict: Verdict) -> usize {
+    fn note(
+        &self,
+        source: Source,
+        key: CacheKey,
+        outcome: Outcome,
+        verdict: Verdict,
+        took: u64,
+    ) -> usize {
         let Self { request, context, course, exchange } = *self;
         let number = context.push(Ended {
             course: course.id(),
-            exchange: exchange.id,
-            carrier: exchange.carrier.clone(),
+            exchange: exchange.clone(),
             source,
             key,
             outcome,
             verdict,
+            took: self.took_in_all(took),
             next: Default::default(),
         });
         course.set_stage(request.visit(), Stage::Ended(number));

@@ -6,6 +6,7 @@ use sts_core::cache_key::ExchangeKey;
 use sts_core::report::line::{Maker, Subject};
 
 use crate::callee::Callee;
+use crate::counters::Tally;
 use crate::minter::Minter;
 
 /// Who makes the token of an exchange.
@@ -50,11 +51,23 @@ impl Way {
         }
     }
 
+    /// What is counted of the exchange, under its name.
+    pub(crate) fn tally(&self) -> &Rc<Tally> {
+        match self {
+            Self::Call(callee) => &callee.tally,
+            Self::Mint(minter) => &minter.tally,
+        }
+    }
+
     /// What the log calls it.
     pub(crate) fn subject(&self) -> Subject<'_> {
         match self {
             Self::Call(callee) => callee.subject(),
-            Self::Mint(_) => Subject { protocol: sts_core::mint::NAME, maker: Maker::Gateway },
+            Self::Mint(minter) => Subject {
+                name: minter.tally.given_name(),
+                protocol: sts_core::mint::NAME,
+                maker: Maker::Gateway,
+            },
         }
     }
 }
@@ -63,6 +76,7 @@ impl Callee {
     /// What the log calls an exchange at this STS.
     pub(crate) fn subject(&self) -> Subject<'_> {
         Subject {
+            name: self.tally.given_name(),
             protocol: self.profile.protocol.name(),
             maker: Maker::Sts { endpoint: &self.profile.endpoint, proxy: self.destination.proxy() },
         }

@@ -67,7 +67,8 @@ impl FailureKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    const ALL: [Self; 14] = [
+    /// Each one that has a name of its own.
+    pub const ALL: [Self; 14] = [
         Self::MissingToken,
         Self::BadToken,
         Self::RepeatedToken,
@@ -130,6 +131,8 @@ pub struct Failure {
     pub step_up: Option<Rc<StepUp>>,
     /// Why a refusal may be the gateway's own fault.
     pub doubt: Option<Doubt>,
+    /// Milliseconds that the call took which failed so, where there was one.
+    pub call_time: Option<u64>,
 }
 
 /// Why it may be the gateway and not the token that an STS refuses, although it does not say so.
@@ -183,6 +186,7 @@ impl Failure {
             codes: Codes::default(),
             step_up: None,
             doubt: None,
+            call_time: None,
         }
     }
 }

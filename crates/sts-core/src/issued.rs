@@ -1,5 +1,7 @@
 //! What an STS issued.
 
+use std::borrow::Cow;
+
 use crate::error::{Failure, FailureKind};
 use crate::excerpt::excerpt;
 use crate::expiry::{Doubt, Expiry};
@@ -126,6 +128,53 @@ pub enum Told {
     Unreadable,
 }
 
+/// What an answer says beside its token, as it is told to the operator.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// The type that the STS names: nothing to copy, where it is one of [`ISSUED_TYPES`].
+    pub issued_token_type: Option<Cow<'static, str>>,
+    /// The scope that it names.
+    pub scope: Option<Box<str>>,
+}
+
+/// The types of RFC 8693, section 3.
+pub const ISSUED_TYPES: [&str; 6] = [
+    "urn:ietf:params:oauth:token-type:access_token",
+    "urn:ietf:params:oauth:token-type:jwt",
+    "urn:ietf:params:oauth:token-type:id_token",
+    "urn:ietf:params:oauth:token-type:refresh_token",
+    "urn:ietf:params:oauth:token-type:saml1",
+    "urn:ietf:params:oauth:token-type:saml2",
+];
+
+impl Said {
+    /// Bytes of a text that is told. A longer one is not.
+    pub const LONGEST: usize = 1024;
+
+    /// What was said with a token.
+    pub fn of(issued: &Issued) -> Self {
+        let text = |told: &'_ Told| match told {
+            Told::Text(text) if Self::can_be(text) => Some(text.clone()),
+            Told::Text(_) | Told::Nothing | Told::Unreadable => None,
+        };
+        let issued_token_type = text(&issued.issued_token_type).map(Self::token_type);
+        Self { issued_token_type, scope: text(&issued.scope) }
+    }
+
+    /// A type that an answer names.
+    pub fn token_type(text: Box<str>) -> Cow<'static, str> {
+        match ISSUED_TYPES.iter().find(|known| ***known == *text) {
+            Some(known) => Cow::Borrowed(known),
+            None => Cow::Owned(text.into()),
+        }
+    }
+
+    /// Control characters are in no type and in no scope (RFC 6749, section 3.3).
+    fn can_be(text: &str) -> bool {
+        (1..=Self::LONGEST).contains(&text.len()) && !text.chars().any(char::is_control)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +182,32 @@ mod tests {
     fn accepted(words: &[&str], word: &str) -> Result<(), String> {
         let types = TokenTypes::new(words.iter().copied()).unwrap();
         types.check(&TokenType::of(word)).map_err(|failure| failure.reason)
+    }
+
+    #[test]
+    fn what_cannot_be_a_type_or_a_scope_is_not_told() {
+        let said = |issued_token_type: Told, scope: Told| {
+            Said::of(&Issued {
+                token: Secret::new("t"),
+                token_type: TokenType::Bearer,
+                expires_in: None,
+                expiry: Expiry::Unsaid,
+                doubt: None,
+                issued_token_type,
+                scope,
+            })
+        };
+        let text = |text: &str| Told::Text(text.into());
+        let told = said(text(ISSUED_TYPES[1]), text("a b"));
+        assert!(
+            matches!(told.issued_token_type, Some(Cow::Borrowed(known)) if known == ISSUED_TYPES[1])
+        );
+        assert_eq!(told.scope.as_deref(), Some("a b"));
+        assert_eq!(said(text("urn:x"), Told::Nothing).issued_token_type.as_deref(), Some("urn:x"));
+        let long = "x".repeat(Said::LONGEST + 1);
+        for none in [text(""), text("a\nb"), text(&long), Told::Unreadable] {
+            assert_eq!(said(none.clone(), none), Said::default());
+        }
     }
 
     #[test]

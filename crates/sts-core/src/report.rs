@@ -40,6 +40,36 @@ pub fn severity(failure: &Failure) -> Severity {
     }
 }
 
+/// What the operator may do about it, as a lower-case fragment. Where the client or the reason has it,
+/// nothing.
+pub const fn remedy(kind: FailureKind) -> Option<&'static str> {
+    match kind {
+        FailureKind::MissingToken
+        | FailureKind::MissingActor
+        | FailureKind::BadToken
+        | FailureKind::RepeatedToken
+        | FailureKind::BadHeader
+        | FailureKind::Refused
+        | FailureKind::StepUp => None,
+        FailureKind::FormTooLarge => Some("STSMaxForm sets how large a form may be"),
+        FailureKind::UnsupportedForm => Some("bodies=any lets bodies that are no form go on"),
+        FailureKind::Denied => {
+            Some("see what the STS allows this client and this subject, and for which target")
+        }
+        FailureKind::GatewayRefused => {
+            Some("see how the STS knows the gateway: its client, credential and parameters")
+        }
+        FailureKind::BadAnswer => Some(
+            "see what the STS answers to the same request, and whether it is for this protocol",
+        ),
+        FailureKind::Busy => Some("the STS has too much to do, or STSMaxCalls is too low"),
+        FailureKind::Unreachable => {
+            Some("see whether the STS runs, and whether this host reaches it")
+        }
+        FailureKind::Timeout => Some("the STS is slow, or the time of STSHTTPTimeOut too short"),
+    }
+}
+
 /// What a reason is about: equal where nothing differs but numbers, times and identifiers, which STSs
 /// make anew for each answer.
 pub fn gist(reason: &str) -> u64 {

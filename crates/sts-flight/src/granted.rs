@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::rc::Rc;
 
 use sts_core::expect::Findings;
-use sts_core::issued::TokenType;
+use sts_core::issued::{Said, TokenType};
 use sts_core::target::Target;
 
 use crate::token::Token;
@@ -21,6 +21,10 @@ pub struct Granted {
     pub until: u64,
     /// What is known of it besides (`STSExpect`).
     pub findings: Findings,
+    /// What the STS said beside it.
+    pub said: Said,
+    /// Milliseconds that the call took which brought it; nothing where it came out of a cache.
+    pub call_time: Option<u64>,
 }
 
 /// A token of one request alone, or one that several got from the same call.

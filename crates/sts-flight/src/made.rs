@@ -49,7 +49,7 @@ mod tests {
 
     use sts_core::error::FailureKind;
     use sts_core::expect::{Findings, Look};
-    use sts_core::issued::TokenType;
+    use sts_core::issued::{Said, TokenType};
     use sts_core::secret::Secret;
     use sts_core::target::Target;
 
@@ -71,6 +71,8 @@ mod tests {
             unbound: true,
             kept: false,
             look: Look { findings: Findings::default(), is_expected: true },
+            said: Said::default(),
+            call_time: None,
         }
     }
 

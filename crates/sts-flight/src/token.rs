@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use sts_core::expect::Look;
-use sts_core::issued::TokenType;
+use sts_core::issued::{Said, TokenType};
 use sts_core::life::LifePolicy;
 use sts_core::target::Target;
 
@@ -23,6 +23,10 @@ pub struct Token {
     pub kept: bool,
     /// What is known of it besides. What its location does not expect is not kept.
     pub look: Look,
+    /// What the STS said beside it.
+    pub said: Said,
+    /// Milliseconds that the call took; nothing where it came out of a cache.
+    pub call_time: Option<u64>,
 }
 
 /// For how long a token is good. Times are milliseconds since 1970.
@@ -64,6 +68,8 @@ impl Token {
             token_type: self.token_type,
             status,
             findings: self.look.findings,
+            said: self.said,
+            call_time: self.call_time,
             token: Held::Own(self.token),
         }
     }
@@ -75,6 +81,8 @@ impl Token {
             token_type: self.token_type.clone(),
             status,
             findings: self.look.findings,
+            said: self.said.clone(),
+            call_time: self.call_time,
             token: Held::Shared(self.clone()),
         }
     }

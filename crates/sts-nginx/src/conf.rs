@@ -1,5 +1,6 @@
 //! What a directive sees of the configuration that is being read.
 
+mod access;
 pub mod place;
 mod report;
 mod upstream;

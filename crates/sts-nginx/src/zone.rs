@@ -4,8 +4,8 @@ use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 
 use nginx_sys::{
-    NGX_OK, ngx_int_t, ngx_shared_memory_add, ngx_shm_zone_t, ngx_shmtx_lock, ngx_shmtx_unlock,
-    ngx_slab_pool_t,
+    NGX_OK, ngx_cycle, ngx_int_t, ngx_list_part_t, ngx_shared_memory_add, ngx_shm_zone_t,
+    ngx_shmtx_lock, ngx_shmtx_unlock, ngx_slab_pool_t,
 };
 
 use crate::conf::Conf;
@@ -37,16 +37,60 @@ impl SharedMemory {
     ///
     /// The caller must be quick: the others wait.
     pub fn with<R>(self, use_it: impl FnOnce(&[AtomicU64]) -> R) -> R {
-        // SAFETY: the zone was declared, and so NGINX has mapped it before the first request.
-        let pool = unsafe { (*self.0.as_ptr()).shm.addr.cast::<ngx_slab_pool_t>() };
+        let pool = self.pool();
         let _lock = Lock::take(pool);
-        // SAFETY: NGINX's allocator manages whole pages from `start` to `end`; as nothing is ever
-        // allocated from it, they are all ours, aligned to pages.
-        let (start, end) = unsafe { ((*pool).start, (*pool).end) };
-        let words = (end.addr() - start.addr()) / size_of::<u64>();
-        // SAFETY: as above. Other processes may write to it at any time, which atomic words allow.
-        use_it(unsafe { std::slice::from_raw_parts(start.cast::<AtomicU64>(), words) })
+        // SAFETY: `pool` is that of a zone.
+        use_it(unsafe { words_of(pool) })
     }
+
+    /// Runs `use_it` with the memory, which other processes change meanwhile.
+    pub fn without_lock<R>(self, use_it: impl FnOnce(&[AtomicU64]) -> R) -> R {
+        // SAFETY: `pool` is that of a zone.
+        use_it(unsafe { words_of(self.pool()) })
+    }
+
+    /// The memory that the zone of this name has in the configuration before, when a new one comes into
+    /// force ([`Module::take_effect`]). Nothing when it is the same memory, which is kept.
+    pub fn before(self, name: &str) -> Option<Self> {
+        // SAFETY: a plain global that only the main thread changes; until the new configuration is in
+        // force it is the one before, whose zones NGINX unmaps later (`ngx_init_cycle`).
+        let cycle = unsafe { ngx_cycle.as_ref() }?;
+        let mut part: *const ngx_list_part_t = &raw const cycle.shared_memory.part;
+        // SAFETY: NGINX keeps the list well-formed.
+        while let Some(one) = unsafe { part.as_ref() } {
+            for number in 0..one.nelts {
+                // SAFETY: NGINX fills the list with these.
+                let zone = unsafe { one.elts.cast::<ngx_shm_zone_t>().add(number) };
+                // SAFETY: as above.
+                let shm = unsafe { &(*zone).shm };
+                if shm.name.as_bytes() == name.as_bytes() {
+                    let other = NonNull::new(zone).map(Self)?;
+                    let is_mapped = !shm.addr.is_null() && other.pool() != self.pool();
+                    return is_mapped.then_some(other);
+                }
+            }
+            part = one.next;
+        }
+        None
+    }
+
+    fn pool(self) -> *mut ngx_slab_pool_t {
+        // SAFETY: the zone was declared, and so NGINX has mapped it before the first request.
+        unsafe { (*self.0.as_ptr()).shm.addr.cast::<ngx_slab_pool_t>() }
+    }
+}
+
+/// The words of a zone.
+///
+/// # Safety
+/// `pool` is that of a zone which stays mapped for `'a`.
+unsafe fn words_of<'a>(pool: *mut ngx_slab_pool_t) -> &'a [AtomicU64] {
+    // SAFETY: NGINX's allocator manages whole pages from `start` to `end`; as nothing is ever
+    // allocated from it, they are all ours, aligned to pages.
+    let (start, end) = unsafe { ((*pool).start, (*pool).end) };
+    let words = (end.addr() - start.addr()) / size_of::<u64>();
+    // SAFETY: as above. Other processes may write to it at any time, which atomic words allow.
+    unsafe { std::slice::from_raw_parts(start.cast::<AtomicU64>(), words) }
 }
 
 /// Holds the lock of a zone, also while a panic unwinds.

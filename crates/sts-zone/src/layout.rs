@@ -3,7 +3,7 @@
 
 /// Changes whenever anything changes that one process writes and another reads: a zone is kept over
 /// an upgrade of the module only if both mean the same by it.
-pub(crate) const LAYOUT: u64 = 6;
+pub(crate) const LAYOUT: u64 = 7;
 
 /// First word of a zone.
 pub const MAGIC: u64 = u64::from_be_bytes(*b"STS zone");

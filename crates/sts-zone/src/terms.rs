@@ -146,6 +146,10 @@ pub struct Statistics {
     pub evicted: u64,
     /// Entries that were cleared away after it.
     pub expired: u64,
+    /// Entries that a purge has forgotten.
+    pub purged: u64,
+    /// Bytes that are in use.
+    pub used: u64,
     /// How often the zone was emptied because it contradicted itself, or a process died in it.
     pub emptied: u64,
 }

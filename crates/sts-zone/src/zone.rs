@@ -316,10 +316,13 @@ impl<'a> Zone<'a> {
 
     /// How much stands in the zone, and what happened in it.
     pub fn statistics(&self) -> Statistics {
+        let used = |share| self.region.used(share);
         Statistics {
             entries: self.region.at(header::ENTRIES),
             evicted: self.region.at(header::EVICTED),
             expired: self.region.at(header::EXPIRED),
+            purged: self.region.at(header::PURGED_ENTRIES),
+            used: ((used(Share::Entries) + used(Share::Nodes)) * size_of::<Unit>()) as u64,
             emptied: self.region.at(header::EMPTIED),
         }
     }

@@ -1,16 +1,17 @@
-//! What is known of a token besides itself, as it lies in the zone: a note of 64 bits, and the word for
-//! its type before the token where that needs one.
+//! What is known of a token besides itself, as it lies in the zone: a note of 64 bits, and the words
+//! before the token that do not fit into it.
+
+use std::borrow::Cow;
 
 use sts_core::expect::{AsAsked, Findings, Look};
-use sts_core::issued::TokenType;
+use sts_core::issued::{ISSUED_TYPES, Said, TokenType};
 use sts_core::secret::Secret;
 use sts_zone::zone::Kept;
 
 use crate::nginx::clock;
 use sts_flight::token::{Token, Validity};
 
-/// What a note says of the type of a token. The word for another type stands before the token: its
-/// length in a byte, and itself.
+/// What a note says of the type of a token. The word for another type stands before the token.
 const NOT_APPLICABLE: u64 = 1;
 const TYPE_UNSAID: u64 = 4;
 const OTHER_TYPE: u64 = 8;
@@ -29,6 +30,16 @@ const OF_SCOPE: u64 = 128;
 
 /// Set in the note of a token that ends with its source.
 const IS_FINAL: u64 = 256;
+
+/// Set in the note of a token before which the scope stands that the STS has named.
+const WITH_SCOPE: u64 = 512;
+
+/// The `issued_token_type`: none, the number of a known one and 1, or [`OTHER_ISSUED`] where it stands
+/// before the token.
+const ISSUED_SHIFT: u32 = 10;
+const ISSUED: u64 = 7;
+const OTHER_ISSUED: u64 = 7;
+const _: () = assert!(ISSUED_TYPES.len() < OTHER_ISSUED as usize);
 
 /// The upper half of a note: seconds for which the token is good, as far as the STS and the tokens
 /// say; all ones when they say nothing.
@@ -54,37 +65,75 @@ pub(super) fn of(token: &Token) -> u64 {
         (audience, OF_AUDIENCE),
         (scope, OF_SCOPE),
         (token.validity.is_final, IS_FINAL),
+        (token.said.scope.is_some(), WITH_SCOPE),
     ];
     let flags = flags.iter().filter(|(is_set, _)| *is_set).fold(0, |all, (_, flag)| all | flag);
-    seconds << GOOD_FOR_SHIFT | kind | flags
+    seconds << GOOD_FOR_SHIFT | issued(&token.said) << ISSUED_SHIFT | kind | flags
 }
 
-/// The token with the word for its type before it, where it has one that needs to be remembered.
-pub(super) fn with_type(token: &Token) -> Option<Secret> {
-    let TokenType::Other(word) = &token.token_type else { return None };
+/// What stands in a note of the `issued_token_type`.
+fn issued(said: &Said) -> u64 {
+    let Some(issued) = said.issued_token_type.as_deref() else { return 0 };
+    let known = ISSUED_TYPES.iter().position(|known| *known == issued);
+    known.map_or(OTHER_ISSUED, |number| number as u64 + 1)
+}
+
+/// The token with the words before it that need to be remembered, where there are any: each with its
+/// length in two bytes.
+pub(super) fn with_words(token: &Token) -> Option<Secret> {
+    let token_type = match &token.token_type {
+        TokenType::Other(word) => Some(&**word),
+        TokenType::Bearer | TokenType::NotApplicable | TokenType::Unsaid => None,
+    };
+    let said = &token.said;
+    let issued = said.issued_token_type.as_deref().filter(|_| issued(said) == OTHER_ISSUED);
+    let words = [token_type, issued, said.scope.as_deref()];
+    let length = words.iter().flatten().map(|word| 2 + word.len()).sum::<usize>();
+    if length == 0 {
+        return None;
+    }
     let secret = token.token.issued().expose();
-    let mut value = Secret::with_capacity(1 + word.len() + secret.len());
-    value.append(&[u8::try_from(word.len()).unwrap_or(u8::MAX)]);
-    value.append(word.as_bytes());
+    let mut value = Secret::with_capacity(length + secret.len());
+    for word in words.into_iter().flatten() {
+        value.append(&u16::try_from(word.len()).ok()?.to_le_bytes());
+        value.append(word.as_bytes());
+    }
     value.append(secret);
     Some(value)
 }
 
-/// The type of a token and itself, out of what [`with_type`] has made; `None` for what it has not.
-pub(super) fn type_and_token(note: u64, secret: Secret) -> Option<(TokenType, Secret)> {
+/// The type of a token, what the STS said with it, and itself, out of what [`with_words`] has made;
+/// `None` for what it has not.
+pub(super) fn words_and_token(note: u64, secret: Secret) -> Option<(TokenType, Said, Secret)> {
+    let mut rest = secret.expose();
+    let mut word = || {
+        let (length, words) = rest.split_first_chunk()?;
+        let (word, token) = words.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
+        rest = token;
+        str::from_utf8(word).ok().map(Box::<str>::from)
+    };
     let token_type = match note & TYPES {
         0 => TokenType::Bearer,
         NOT_APPLICABLE => TokenType::NotApplicable,
         TYPE_UNSAID => TokenType::Unsaid,
-        OTHER_TYPE => {
-            let (length, rest) = secret.expose().split_first()?;
-            let (word, token) = rest.split_at_checked(usize::from(*length))?;
-            let word = str::from_utf8(word).ok()?;
-            return Some((TokenType::Other(word.into()), Secret::new(token)));
-        }
+        OTHER_TYPE => TokenType::Other(word()?),
         _ => return None,
     };
-    Some((token_type, secret))
+    let issued_token_type = match note >> ISSUED_SHIFT & ISSUED {
+        0 => None,
+        OTHER_ISSUED => Some(Said::token_type(word()?)),
+        known => {
+            let number = usize::try_from(known).ok()?;
+            Some(Cow::Borrowed(*ISSUED_TYPES.get(number - 1)?))
+        }
+    };
+    let scope = if note & WITH_SCOPE == 0 { None } else { Some(word()?) };
+    let said = Said { issued_token_type, scope };
+    if rest.len() == secret.expose().len() {
+        return Some((token_type, said, secret));
+    }
+    let token = Secret::new(rest);
+    Some((token_type, said, token))
 }
 
 /// Whether the source was looked at, and is bound to no key of its client.

@@ -1,6 +1,6 @@
 //! `STSCache`: the shared memory zones of a configuration, and the stores behind them.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use openssl::hash::MessageDigest;
@@ -52,6 +52,14 @@ pub(crate) struct Caches {
     /// Where stores are.
     origins: Origins,
     derived: Derived,
+    zones: Rc<RefCell<Vec<NamedZone>>>,
+}
+
+/// A zone with what it is called, and its size in bytes.
+pub(crate) struct NamedZone {
+    pub(crate) name: String,
+    pub(crate) size: u64,
+    pub(crate) zone: Rc<SharedZone>,
 }
 
 /// A cache, once for each passphrase.
@@ -116,6 +124,11 @@ impl Caches {
         Ok(defined.with(passphrase))
     }
 
+    /// The zones, also those that are still to come.
+    pub(crate) fn zones(&self) -> &Rc<RefCell<Vec<NamedZone>>> {
+        &self.zones
+    }
+
     fn add(&mut self, conf: &Conf<'_>, definition: Definition) -> Result<usize, Problem> {
         let to_usize = |number: u64| usize::try_from(number).map_err(|error| error.to_string());
         let name = format!("sts:{}", definition.name);
@@ -132,6 +145,8 @@ impl Caches {
             Ok::<_, Problem>(Store::new(configured, zone.clone()))
         });
         let store = store.transpose()?;
+        let (name, size) = (definition.name.clone(), definition.size);
+        self.zones.borrow_mut().push(NamedZone { name, size, zone: zone.clone() });
         self.defined.push(Defined { definition, zone, store, caches: Vec::new() });
         Ok(self.defined.len() - 1)
     }

@@ -46,7 +46,7 @@ use crate::nginx::module::Levels;
 use crate::nginx::tls::Protocols;
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 84] = [
+pub(crate) static DIRECTIVES: [Directive; 85] = [
     directive(c"STSExchange", (2, 4), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::words()))
@@ -318,14 +318,16 @@ pub(crate) static DIRECTIVES: [Directive; 84] = [
     Directive {
         levels: Levels::Location,
         ..directive(c"STSCachePurge", (0, 0), |b, _| {
-            if b.settings.purge {
-                return Err(Refusal::Duplicate);
-            }
-            if b.settings.jwks.is_some() {
-                let problem = "\"STSJWKS\" answers the location already: give each its own";
-                return Err(Problem::from(problem).into());
-            }
+            answers(b)?;
             b.settings.purge = true;
+            Ok(())
+        })
+    },
+    Directive {
+        levels: Levels::Location,
+        ..directive(c"STSStatus", (0, 0), |b, _| {
+            answers(b)?;
+            b.settings.status = true;
             Ok(())
         })
     },
@@ -377,6 +379,24 @@ fn once<T>(setting: &mut Option<T>, value: Result<T, Problem>) -> Accepted {
     }
     *setting = Some(value?);
     Ok(())
+}
+
+/// The location is answered by the module itself, in one way.
+pub(super) fn answers(block: &Block<'_>) -> Accepted {
+    let settings = &block.settings;
+    let ways = [
+        ("STSCachePurge", settings.purge),
+        ("STSStatus", settings.status),
+        ("STSJWKS", settings.jwks.is_some()),
+    ];
+    match ways.into_iter().find(|(_, is_set)| *is_set) {
+        None => Ok(()),
+        Some((name, _)) if block.directive.is(name) => Err(Refusal::Duplicate),
+        Some((name, _)) => {
+            let problem = format!("\"{name}\" answers the location already: give each its own");
+            Err(Problem::from(problem).into())
+        }
+    }
 }
 
 fn switch(arguments: &[&str]) -> Result<bool, Problem> {

@@ -179,6 +179,12 @@ impl LocationConf {
             let name = settings.cache.as_deref().unwrap_or(cache::DEFAULT_NAME);
             self.purges = Some(main.caches.named(conf, name, None)?);
             // A purge needs no token.
+            warn_of_open(conf, settings, "STSCachePurge", "forgets tokens");
+            return Ok(());
+        }
+        if self.written.settings.status {
+            self.shows = Some(main.overview());
+            warn_of_open(conf, settings, "STSStatus", "shows what the gateway does");
             return Ok(());
         }
         if let Some(names) = &self.written.settings.jwks {
@@ -236,6 +242,18 @@ impl LocationConf {
             }
             Block::Server { empty: true } | Block::Location(_) | Block::Nested(_) => Err(fault),
         }
+    }
+}
+
+/// A location that answers from the module itself is for operators.
+fn warn_of_open(conf: &Conf<'_>, settings: &Settings, directive: &str, does: &str) {
+    let conf = conf.at(settings.places.of(directive));
+    if conf.is_open_to_all() {
+        conf.warn(format_args!(
+            "\"{directive}\": every request that reaches the location {does}, since it has no \"allow\" \
+             or \"deny\", \"auth_basic\" or \"auth_request\": write \"allow\" for those that may, and \
+             \"deny all\""
+        ));
     }
 }
 
@@ -440,6 +458,8 @@ fn build(
     let history = main.histories.of(conf, name_of(&key, parts.chain(actor).chain(headers)));
     let history =
         history.map_err(|_| Problem::from("the zone of what has succeeded cannot be made"))?;
+    let endpoint = profile.endpoint.clone();
+    let tally = main.names.tally(settings, profile.protocol.name(), Some(&endpoint))?;
     let callee = Rc::new(Callee {
         profile,
         credential,
@@ -454,6 +474,7 @@ fn build(
         expect,
         doubted: Cell::default(),
         history,
+        tally,
     });
     let made = Made { id, way: Way::Call(callee), carrier, cache };
     Ok(Some(Exchange {

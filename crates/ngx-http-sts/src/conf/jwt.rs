@@ -221,13 +221,7 @@ pub(super) fn claim(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
 
 /// The names of exchanges whose keys a location shows.
 pub(super) fn published(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
-    if block.settings.jwks.is_some() {
-        return Err(Refusal::Duplicate);
-    }
-    if block.settings.purge {
-        let problem = "\"STSCachePurge\" answers the location already: give each its own";
-        return Err(Problem::from(problem).into());
-    }
+    crate::conf::directives::answers(block)?;
     let mut names: Vec<String> = Vec::new();
     for name in arguments {
         let name = crate::conf::name::parse(name)?;

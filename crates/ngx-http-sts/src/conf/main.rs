@@ -1,9 +1,12 @@
 //! What all locations of a configuration share.
 
+use std::rc::Rc;
+
 use crate::conf::cache::Caches;
 use crate::conf::chain::Chains;
 use crate::conf::error_pages::ErrorPages;
 use crate::conf::exchange::Identity;
+use crate::conf::name::Names;
 use crate::conf::place::{Fault, Files};
 use crate::conf::publications::Publications;
 use crate::conf::targets::Targets;
@@ -14,7 +17,9 @@ use crate::history::Histories;
 use crate::http::Destinations;
 use crate::nginx::conf::Conf;
 use crate::nginx::phase::Phase;
+use crate::nginx::value::Reported;
 use crate::nginx::variable::Guard;
+use crate::status::Overview;
 
 /// Shared by all blocks of a configuration.
 #[derive(Default)]
@@ -30,9 +35,11 @@ pub(crate) struct MainConf {
     pub(crate) unmade: Unmade,
     pub(crate) histories: Histories,
     pub(crate) publications: Publications,
+    pub(crate) names: Names,
     exchanges: Vec<Identity>,
     accepts_tokens: bool,
     phases: Vec<Phase>,
+    overview: Option<Rc<Overview>>,
 }
 
 impl MainConf {
@@ -72,6 +79,24 @@ impl MainConf {
         self.chains.finish()?;
         self.publications.finish()?;
         self.targets.finish::<R>(conf)
+    }
+
+    /// What there is to be seen of all exchanges.
+    pub(crate) fn overview(&mut self) -> Rc<Overview> {
+        let Self { overview, names, caches, .. } = self;
+        overview.get_or_insert_with(|| Rc::new(Overview::new(names, caches.zones()))).clone()
+    }
+
+    /// Declares the memory of the counters, where there is something to count.
+    ///
+    /// # Errors
+    /// NGINX has no such zone, and has said why.
+    pub(crate) fn declare_counters(&self, conf: &Conf<'_>) -> Result<(), Reported> {
+        let exchanges = self.names.all().borrow().len();
+        if exchanges == 0 && self.overview.is_none() {
+            return Ok(());
+        }
+        self.names.counters.declare(conf, exchanges)
     }
 
     pub(crate) fn phases(&self) -> &[Phase] {

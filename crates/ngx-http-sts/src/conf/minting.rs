@@ -138,8 +138,10 @@ pub(super) fn build(
     if let Some(cache) = &cache {
         cache.serves(&key, mint::NAME, cap);
     }
+    let tally = main.names.tally(settings, mint::NAME, None)?;
     let minter = Rc::new(Minter {
         name: tag(key.digest()),
+        tally,
         key,
         life,
         timeout: settings.timeout.unwrap_or(TIMEOUT),

@@ -83,6 +83,8 @@ pub(crate) struct Settings {
     pub(crate) purge: bool,
     /// `STSJWKS`: the names of exchanges; not inherited either.
     pub(crate) jwks: Option<Rc<Vec<String>>>,
+    /// `STSStatus`; not inherited either.
+    pub(crate) status: bool,
     /// What the exchange is called.
     pub(crate) name: Option<String>,
     pub(crate) crypto_passphrase: Option<Rc<Secret>>,
@@ -158,6 +160,7 @@ impl Settings {
             // A location inside answers otherwise.
             purge: _,
             jwks: _,
+            status: _,
             name,
             crypto_passphrase,
             cache_expires_in,

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use sts_core::endpoint::Endpoint;
 use sts_core::error::{Failure, FailureKind};
 use sts_core::expect::{Findings, Look};
-use sts_core::issued::TokenType;
+use sts_core::issued::{Said, TokenType};
 use sts_core::known::Known;
 use sts_core::life::LifePolicy;
 use sts_core::metadata::{MAX_BYTES, Metadata};
@@ -59,7 +59,8 @@ impl Question {
         for form in &self.forms {
             let write = || Message::get(&self.at, form);
             let left = end.saturating_sub(timer::now());
-            let answer = http::call(&self.at, &write, limit, left, sent, hold.clone()).await;
+            let call = http::Call { to: &self.at, write, limit, watch: sent };
+            let answer = http::call(&call, left, hold.clone()).await;
             let answer = answer.map_err(|error| {
                 let Failed { failure, exceeded } = error.into_failed(limit);
                 Failed { failure: named(form, failure), exceeded }
@@ -136,6 +137,8 @@ pub(super) fn token(kept: Secret, asked: u64, at_most: u64) -> Token {
         unbound: true,
         kept: false,
         look: Look { findings: Findings::default(), is_expected: true },
+        said: Said::default(),
+        call_time: None,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::nginx::address::SocketAddress;
 use crate::nginx::peer::Peer;
 use crate::nginx::timer;
 use crate::origin::conversation::Conversation;
+use crate::origin::counted::Counted;
 use crate::origin::{OpenError, Origin, tunnel};
 
 /// An open connection that nothing else uses.
@@ -18,6 +19,8 @@ pub(crate) struct Connection {
     /// What TLS has shown.
     pub(super) key_pair: Option<Rc<KeyPair>>,
     pub(super) wear: Wear,
+    /// It is counted as what it is at, until it is dropped.
+    pub(super) counted: Counted,
 }
 
 impl Connection {
@@ -37,7 +40,8 @@ impl Connection {
         if let Some(tls) = origin.tls() {
             peer.secure(tls, origin.host(), key_pair.clone()).await?;
         }
-        Ok(Self { peer, key_pair, wear: Wear::new(timer::now()) })
+        let counted = Counted::active();
+        Ok(Self { peer, key_pair, wear: Wear::new(timer::now()), counted })
     }
 
     /// Sends a message and collects the answer.

@@ -33,6 +33,7 @@ pub(crate) fn take(origin: &Origin) -> Option<Connection> {
         let leads_there = origin.has(connection.peer.address());
         let is_good = is_current && leads_there && !connection.wear.is_worn_out(timer::now());
         if connection.peer.unpark() && is_good {
+            connection.counted.set_active();
             return Some(connection);
         }
     }
@@ -46,6 +47,7 @@ pub(crate) fn park(origin: &Rc<Origin>, connection: Connection, limits: Limits) 
     if limits.connections == 0 || !connection.peer.park(on_close) {
         return;
     }
+    connection.counted.set_idle();
     let now = timer::now();
     let evicted = IDLE.with_borrow_mut(|idle| idle.park(to, id, connection, now, limits));
     // No foreign code runs within the borrow.

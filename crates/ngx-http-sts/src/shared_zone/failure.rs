@@ -62,5 +62,8 @@ pub(crate) fn decode(payload: &[u8]) -> Failed {
     let step_up = parts.next().and_then(StepUp::of_line).map(Rc::new);
     let reason = parts.next().unwrap_or("another worker's call failed").to_owned();
     let kind = kind.unwrap_or(FailureKind::Unreachable);
-    Failed { failure: Failure { kind, reason, retry_after, codes, step_up, doubt }, exceeded }
+    // How long another worker's call took is of no request here.
+    let call_time = None;
+    let failure = Failure { kind, reason, retry_after, codes, step_up, doubt, call_time };
+    Failed { failure, exceeded }
 }

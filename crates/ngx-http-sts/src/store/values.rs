@@ -2,6 +2,7 @@
 
 use sts_core::cache_key::ExchangeKey;
 use sts_core::expect::Look;
+use sts_core::issued::Said;
 use sts_core::secret::Secret;
 use sts_core::target::Target;
 use sts_flight::token::{Token, Validity};
@@ -47,6 +48,9 @@ impl Store {
             unbound: value.unbound,
             kept: false,
             look: Look { findings: value.findings, is_expected: true },
+            // It is for the log alone, and does not lie in a store.
+            said: Said::default(),
+            call_time: None,
         };
         Some((token, value))
     }

@@ -3,7 +3,7 @@
 use sts_core::secret::SharedSecret;
 use sts_core::source;
 
-use super::{Visit, check_bound, decode};
+use super::{Came, Visit, check_bound, decode, settle};
 use crate::carry::accept::{self, Seen};
 use crate::carry::pass;
 use crate::chain::Needed;
@@ -21,7 +21,7 @@ impl Visit<'_> {
         let Self { request, context, course, exchange } = *self;
         let steps = exchange.chain.steps();
         let (mut own, mut kept) = (Source::new(&exchange.carrier, &[]), None);
-        for one in steps.iter().map(|step| &*step.exchange).chain([exchange]) {
+        for one in steps.iter().map(|step| &*step.exchange).chain([&**exchange]) {
             let carrier = &one.carrier;
             let (source, body) =
                 match accept::see(request, context, course, carrier, one.has_source())? {
@@ -37,13 +37,13 @@ impl Visit<'_> {
                 return self.finish(own, Outcome::Failed(failure));
             }
             kept = accept::place_of(request, carrier, &source, body.as_ref())?.or(kept);
-            if std::ptr::eq(one, exchange) {
+            if std::ptr::eq(one, &**exchange) {
                 // What a result would be in was looked at without any.
                 let is_of_visit = !steps.is_empty() && source.accepted.is_none();
                 own = Source { is_of_visit, ..source };
             }
         }
-        for one in steps.iter().map(|step| &*step.exchange).chain([exchange]) {
+        for one in steps.iter().map(|step| &*step.exchange).chain([&**exchange]) {
             accept::strip_actor(request, &one.carrier)?;
         }
         pass::clean_beside(request, course, &exchange.carrier, kept)?;
@@ -57,7 +57,8 @@ impl Visit<'_> {
         if !matches!(outcome, Outcome::Bypassed) {
             return self.end(source, key, outcome, 0);
         }
-        self.note(source, key, outcome, Verdict::Bypassed);
+        self.note(source, key, outcome, Verdict::Bypassed, 0);
+        settle(exchange, Verdict::Bypassed, &Came::ToNone);
         Ok(Next::GoOn)
     }
 }

@@ -3,15 +3,14 @@
 use sts_core::cache_key::CacheKey;
 use sts_core::error::{Failure, FailureKind};
 use sts_flight::flights::Lookup;
-use sts_flight::granted::Granted;
 
-use super::{Visit, check_bound, check_expected, decode};
+use super::{Came, Visit, check_bound, check_expected, decode, settle};
 use crate::carry::accept::{self, Taken};
 use crate::carry::pass;
 use crate::chain::{StepResult, VisitId};
 use crate::conf::chain::Step;
 use crate::conf::{Exchange, OnFailure};
-use crate::context::Outcome;
+use crate::context::{Outcome, Verdict};
 use crate::nginx::phase::Next;
 use crate::nginx::request::OutOfMemory;
 use crate::nginx::timer;
@@ -33,6 +32,15 @@ impl Visit<'_> {
             0 => Err(Failure::new(FailureKind::Timeout, format!("no answer within {all} ms"))),
             left => Ok(own.min(left)),
         }
+    }
+
+    /// Milliseconds that the exchange took of which the last call took so many: all of its steps are in it.
+    pub(super) fn took_in_all(&self, last: u64) -> u64 {
+        if self.exchange.chain.steps().is_empty() {
+            return last;
+        }
+        let now = timer::now();
+        now.saturating_sub(self.course.chain_started.in_visit(self.request.visit(), now))
     }
 
     /// Makes an exchange that the location's one needs. `None` when its result is there.
@@ -68,10 +76,13 @@ impl Visit<'_> {
         });
         match started {
             Ok(Lookup::Waits(waiting)) => self.wait(waiting, source, key, Some(number)).map(Some),
-            Ok(Lookup::Hit(granted)) => self.end_step(id, step, &source, key, Ok(granted), 0),
-            Ok(Lookup::Refused(failure)) | Err(failure) => {
-                self.end_step(id, step, &source, key, Err(failure), 0)
+            Ok(Lookup::Hit(granted)) => {
+                self.end_step(id, step, &source, key, Outcome::Granted(granted), 0)
             }
+            Ok(Lookup::Refused(failure)) => {
+                self.end_step(id, step, &source, key, Outcome::Remembered(failure), 0)
+            }
+            Err(failure) => self.end_step(id, step, &source, key, Outcome::Failed(failure), 0),
         }
     }
 
@@ -82,11 +93,20 @@ impl Visit<'_> {
         step: &Step,
         source: &Source,
         key: CacheKey,
-        outcome: Result<Granted, Failure>,
+        outcome: Outcome,
         took: u64,
     ) -> Result<Option<Next>, OutOfMemory> {
         let Self { request, context, exchange, .. } = *self;
         let inner = &step.exchange;
+        let is_remembered = matches!(outcome, Outcome::Remembered(_));
+        let outcome = match outcome {
+            Outcome::Granted(granted) => Ok(granted),
+            Outcome::Failed(failure) | Outcome::Remembered(failure) => Err(failure),
+            // A step has no visit before to take that of.
+            Outcome::Same(_) | Outcome::Bypassed => {
+                Err(Failure::new(FailureKind::BadAnswer, "the result is lost"))
+            }
+        };
         let checked = outcome.and_then(|granted| {
             // One that another location has got may be of no use here.
             pass::check_value(&inner.carrier, &granted)?;
@@ -98,6 +118,7 @@ impl Visit<'_> {
         });
         let failure = match checked {
             Ok(granted) => {
+                settle(inner, Verdict::Granted, &Came::To(granted.status));
                 let exchange = inner.clone();
                 let next = Default::default();
                 context.results.push(StepResult { visit: id, exchange, granted, key, next });
@@ -106,10 +127,11 @@ impl Visit<'_> {
             Err(failure) => failure,
         };
         // Without a result of the step there is nothing to exchange.
-        let kind = match inner.policy(failure.kind) {
-            OnFailure::Pass => FailureKind::MissingToken,
-            OnFailure::Return => failure.kind,
+        let (kind, verdict) = match inner.policy(failure.kind) {
+            OnFailure::Pass => (FailureKind::MissingToken, Verdict::Passed(failure.kind)),
+            OnFailure::Return => (failure.kind, Verdict::Refused(failure.kind)),
         };
+        settle(inner, verdict, &if is_remembered { Came::ByMemory } else { Came::ToNone });
         let reason = format!("the exchange of \"{}\" failed: {}", step.name, failure.reason);
         // Not all sources were taken out yet.
         self.strip()?;

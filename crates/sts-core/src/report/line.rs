@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::endpoint::Endpoint;
 use crate::error::Failure;
+use crate::report::remedy;
 
 /// One failure, in words.
 pub struct Line<'a> {
@@ -20,6 +21,8 @@ pub struct Line<'a> {
 /// Which exchange it is.
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
+    /// What the operator calls it, if that is more than its protocol and its STS.
+    pub name: Option<&'a str>,
     /// The name of its protocol.
     pub protocol: &'a str,
     /// What its tokens come from.
@@ -43,8 +46,11 @@ pub enum Maker<'a> {
 /// A query, in which a secret may stand, is not shown.
 impl fmt::Display for Subject<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { protocol, maker } = self;
+        let Self { name, protocol, maker } = self;
         write!(f, "{protocol} exchange")?;
+        if let Some(name) = name {
+            write!(f, " \"{name}\"")?;
+        }
         let Maker::Sts { endpoint, proxy } = maker else { return Ok(()) };
         write!(f, " at \"{}\"", endpoint.shown())?;
         match proxy {
@@ -62,9 +68,12 @@ impl fmt::Display for Line<'_> {
             write!(f, "; {}", doubt.hint())?;
         }
         write!(f, ", took {took} ms")?;
-        match left_out {
-            0 => Ok(()),
-            count => write!(f, ", {count} more like it were left out before"),
+        if *left_out > 0 {
+            write!(f, ", {left_out} more like it were left out before")?;
+        }
+        match remedy(failure.kind) {
+            Some(remedy) => write!(f, "; {remedy}"),
+            None => Ok(()),
         }
     }
 }
@@ -78,7 +87,7 @@ mod tests {
         let parse = |url| Endpoint::parse(url).unwrap();
         let (endpoint, proxy) = (parse(endpoint), proxy.map(parse));
         let maker = Maker::Sts { endpoint: &endpoint, proxy: proxy.as_ref() };
-        let subject = Subject { protocol: "otx", maker };
+        let subject = Subject { name: None, protocol: "otx", maker };
         Line { subject, failure, took: 3, left_out }.to_string()
     }
 
@@ -100,9 +109,23 @@ mod tests {
     #[test]
     fn a_line_names_no_sts_where_there_is_none() {
         let failure = Failure::new(FailureKind::BadToken, "no claims");
-        let subject = Subject { protocol: "jwt", maker: Maker::Gateway };
+        let subject = Subject { name: None, protocol: "jwt", maker: Maker::Gateway };
         let line = Line { subject, failure: &failure, took: 0, left_out: 0 };
         assert_eq!(line.to_string(), "jwt exchange failed: bad_token: no claims, took 0 ms");
+    }
+
+    #[test]
+    fn a_line_has_the_name_that_the_operator_gives_and_a_remedy() {
+        let endpoint = Endpoint::parse("https://sts.example/token").unwrap();
+        let maker = Maker::Sts { endpoint: &endpoint, proxy: None };
+        let subject = Subject { name: Some("orders"), protocol: "otx", maker };
+        let failure = &Failure::new(FailureKind::Timeout, "no answer within 20000 ms");
+        assert_eq!(
+            Line { subject, failure, took: 20_000, left_out: 2 }.to_string(),
+            "otx exchange \"orders\" at \"https://sts.example:443/token\" failed: timeout: no answer \
+             within 20000 ms, took 20000 ms, 2 more like it were left out before; the STS is slow, or \
+             the time of STSHTTPTimeOut too short"
+        );
     }
 
     #[test]

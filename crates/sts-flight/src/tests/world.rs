@@ -11,7 +11,7 @@ use std::rc::Rc;
 use sts_core::cache_key::CacheKey;
 use sts_core::error::{Failure, FailureKind};
 use sts_core::expect::{Findings, Look};
-use sts_core::issued::TokenType;
+use sts_core::issued::{Said, TokenType};
 use sts_core::life::LifePolicy;
 use sts_core::secret::Secret;
 use sts_core::target::Target;
@@ -159,6 +159,8 @@ pub(super) fn token(text: &str, good_for: u64) -> Token {
         unbound: true,
         kept: false,
         look: Look { findings: Findings::default(), is_expected: true },
+        said: Said::default(),
+        call_time: None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use sts_core::cache_key::CacheKey;
 use sts_core::expect::{Findings, Look};
-use sts_core::issued::TokenType;
+use sts_core::issued::{Said, TokenType};
 use sts_core::secret::Secret;
 use sts_core::target::Target;
 
@@ -234,6 +234,8 @@ impl Election for ModelCache {
             unbound: *unbound,
             kept: true,
             look: Look { findings: Findings::default(), is_expected: true },
+            said: Said::default(),
+            call_time: None,
         })
     }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use sts_core::cache_key::CacheKey;
 use sts_core::expect::{Findings, Look};
-use sts_core::issued::TokenType;
+use sts_core::issued::{Said, TokenType};
 use sts_core::secret::Secret;
 use sts_core::target::Target;
 
@@ -126,6 +126,8 @@ impl Store for ModelStore {
                         unbound: true,
                         kept: true,
                         look: Look { findings: Findings::default(), is_expected: true },
+                        said: Said::default(),
+                        call_time: None,
                     };
                     Ok(Seen::Token(token, claim(false)))
                 }
