@@ -34,6 +34,12 @@ packages() {
         command -v mvn >/dev/null || echo maven
         python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv
         ;;
+    # A browser without a window, and what drives it (scripts/page.sh).
+    page)
+        command -v chromium >/dev/null || echo chromium-headless-shell
+        command -v npm >/dev/null || echo nodejs npm
+        ;;
+    pictures) echo pngquant ;; # makes them small
     modules) echo libnginx-mod-http-set-misc ;;
     fuzz) echo g++ ;; # libFuzzer is written in C++
     lint) echo shellcheck ;;
