@@ -47,6 +47,10 @@ test-verifiers: ## whether PyJWT, jose (Node) and jose4j verify the tokens that 
 test-page: ## the status page in Chromium: values, keyboard, axe-core (UPDATE=1: its pictures anew)
 	@scripts/page.sh
 
+.PHONY: test-monitoring
+test-monitoring: ## alerts by promtool, and each query of the dashboard on a Prometheus
+	@scripts/monitoring.sh
+
 .PHONY: soak
 soak: ## 200,000 exchanges with faults, leaving clients and reloads (STS_SOAK=number: so many)
 	@scripts/test.sh soak

@@ -40,6 +40,11 @@ packages() {
         command -v npm >/dev/null || echo nodejs npm
         ;;
     pictures) echo pngquant ;; # makes them small
+    # Prometheus with promtool, and what scrapes and asks (scripts/monitoring.sh).
+    monitoring)
+        echo prometheus
+        command -v python3 >/dev/null || echo python3
+        ;;
     modules) echo libnginx-mod-http-set-misc ;;
     fuzz) echo g++ ;; # libFuzzer is written in C++
     lint) echo shellcheck ;;
