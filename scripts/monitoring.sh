@@ -14,3 +14,11 @@ promtool check config docs/monitoring/prometheus.yml
 promtool test rules docs/monitoring/alerts_test.yml
 say "queries of the dashboard"
 python3 -B "$sources/queries.py" "$@"
+[[ -z ${1:-} ]] || exit 0
+
+scripts/setup.sh build test tools
+scripts/build.sh --only-flavour
+say "the same of an NGINX under load"
+STS_TEST_MONITORING=1 STS_TEST_NGINX=$root/$out/nginx STS_TEST_MODULE=$root/$out/ngx_http_sts_module.so \
+    build/tools/bin/cargo-nextest nextest run ${locked[@]+"${locked[@]}"} --package e2e --test watched \
+    prometheus </dev/null
