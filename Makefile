@@ -2,7 +2,7 @@
 
 .PHONY: help
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Everything installs what it lacks (Debian: apt-get, as root or with sudo). Settings:"
 	@echo "  WITH_NGINX=debian|vendored   Debian's NGINX (default), or the newest of the nginx-src crate"
@@ -42,6 +42,14 @@ test-stores: ## two NGINXs and a Redis or memcached that they share, which fails
 .PHONY: test-verifiers
 test-verifiers: ## whether PyJWT, jose (Node) and jose4j verify the tokens that NGINX mints
 	@scripts/verifiers.sh
+
+.PHONY: test-page
+test-page: ## the status page in Chromium: values, keyboard, axe-core (UPDATE=1: its pictures anew)
+	@scripts/page.sh
+
+.PHONY: test-monitoring
+test-monitoring: ## alerts by promtool, and each query of the dashboard on a Prometheus
+	@scripts/monitoring.sh
 
 .PHONY: soak
 soak: ## 200,000 exchanges with faults, leaving clients and reloads (STS_SOAK=number: so many)

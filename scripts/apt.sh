@@ -17,8 +17,10 @@ fi
 
 installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 
-had_nginx=no
-! installed nginx || had_nginx=yes
+new=()
+for service in nginx prometheus; do
+    installed "$service" || new+=("$service")
+done
 
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 options=(-q -y --no-install-recommends
@@ -30,7 +32,9 @@ options=(-q -y --no-install-recommends
 apt-get "${options[@]}" update || echo "apt-get update failed; trying with the lists there are"
 apt-get "${options[@]}" install "$@"
 
-# Nor is it to start at the next boot: the tests and the demo run an NGINX of their own.
-if [[ $had_nginx == no ]] && installed nginx && command -v systemctl >/dev/null; then
-    systemctl disable --now nginx.service || true
-fi
+# Nor is it to start at the next boot: the tests and the demo run their own.
+for service in ${new[@]+"${new[@]}"}; do
+    if installed "$service" && command -v systemctl >/dev/null; then
+        systemctl disable --now "$service.service" || true
+    fi
+done

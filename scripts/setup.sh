@@ -34,6 +34,17 @@ packages() {
         command -v mvn >/dev/null || echo maven
         python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv
         ;;
+    # A browser without a window, and what drives it (scripts/page.sh).
+    page)
+        command -v chromium >/dev/null || echo chromium-headless-shell
+        command -v npm >/dev/null || echo nodejs npm
+        ;;
+    pictures) echo pngquant ;; # makes them small
+    # Prometheus with promtool, and what scrapes and asks (scripts/monitoring.sh).
+    monitoring)
+        echo prometheus
+        command -v python3 >/dev/null || echo python3
+        ;;
     modules) echo libnginx-mod-http-set-misc ;;
     promtool) echo prometheus ;; # its service is of no use here, and may be stopped
     fuzz) echo g++ ;; # libFuzzer is written in C++

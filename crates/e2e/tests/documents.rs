@@ -132,3 +132,105 @@ fn every_link_of_a_document_leads_to_a_file_and_a_heading_that_are_there() {
     assert!(seen > 100, "only {seen} links were found");
     assert!(dead.is_empty(), "{}", dead.join("\n"));
 }
+
+/// What differs from line to line.
+const ANYTHING: &str = "…";
+
+/// Puts [`ANYTHING`] where a number, or a value between braces, stands.
+fn fixed(text: &str) -> String {
+    let mut fixed = String::new();
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        let length = match character {
+            '{' => rest.find('}').map_or(rest.len(), |end| end + 1),
+            '0'..='9' => rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()),
+            other => other.len_utf8(),
+        };
+        let (part, behind) = rest.split_at(length);
+        let is_value = character == '{' || character.is_ascii_digit();
+        fixed.push_str(if is_value { ANYTHING } else { part });
+        rest = behind;
+    }
+    fixed
+}
+
+/// The text of a literal of Rust, whose end is in what is given. A line that goes on is one.
+fn literal(code: &str) -> String {
+    let mut text = String::new();
+    let mut rest = code;
+    while let Some(at) = rest.find(['"', '\\']) {
+        let (before, behind) = rest.split_at(at);
+        text.push_str(before);
+        let Some(escaped) = behind.strip_prefix('\\') else { return text };
+        rest = match escaped.strip_prefix('\n') {
+            Some(next) => next.trim_start(),
+            None => escaped.strip_prefix('"').map_or(escaped, |next| {
+                text.push('"');
+                next
+            }),
+        };
+    }
+    text
+}
+
+/// The lines that the files of a directory write to the log.
+fn lines_of_the_log(directory: &Path) -> Vec<String> {
+    let mut lines = Vec::new();
+    for entry in fs::read_dir(directory).expect("a directory of the code") {
+        let path = entry.expect("a file of the code").path();
+        if path.is_dir() {
+            lines.extend(lines_of_the_log(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let code = fs::read_to_string(&path).expect("a file of the code");
+            let literals = code.split("\"sts: ").skip(1).map(literal);
+            lines.extend(literals.map(|line| fixed(&line)));
+        }
+    }
+    lines
+}
+
+/// Whether a line has the fixed parts of a text, one after the other.
+fn has(line: &str, text: &str) -> bool {
+    let mut parts = text.split(ANYTHING).filter(|part| !part.trim().is_empty());
+    parts.try_fold(line, |rest, part| rest.split_once(part).map(|(_, behind)| behind)).is_some()
+}
+
+/// What stands between backquotes in the first column of a table.
+fn told(table: &str) -> Vec<String> {
+    let cells = table.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(fixed).collect()
+}
+
+#[test]
+fn each_line_of_the_log_is_in_the_manual_and_no_other() {
+    let manual = fs::read_to_string(workspace().join("docs/operations.md")).expect("the manual");
+    let section = manual.split("\n### What a line means").nth(1).expect("the section");
+    let section = section.split("\nA line is written at most").next().expect("its end");
+    let (failures, others) = section.split_once("\nOther lines are").expect("both tables");
+    let counters = fs::read_to_string(workspace().join("docs/monitoring.md")).expect("a manual");
+    let (failures, others, all) =
+        (told(failures), told(others), told(&(manual.clone() + &counters)));
+    let mut lines = lines_of_the_log(&workspace().join("crates/ngx-http-sts/src"));
+    lines.extend(lines_of_the_log(&workspace().join("crates/sts-nginx/src")));
+    // A failure is a line of its own making; its words are in the table of failures.
+    lines.retain(|line| line.chars().filter(|c| c.is_alphabetic()).count() > 4);
+    assert!(lines.len() > 15, "only {} lines were found", lines.len());
+
+    // A word alone stands in many lines.
+    let texts: Vec<_> = all.iter().filter(|text| text.contains(' ')).collect();
+    let is_told = |line: &&String| texts.iter().any(|text| has(line, text));
+    let untold: Vec<_> = lines.iter().filter(|line| !is_told(line)).collect();
+    assert!(untold.is_empty(), "not in docs/operations.md: {untold:#?}");
+    let gone: Vec<_> =
+        others.iter().filter(|text| !lines.iter().any(|line| has(line, text))).collect();
+    assert!(gone.is_empty(), "no line says so any more: {gone:#?}");
+
+    let reference = fs::read_to_string(workspace().join("docs/directives.md")).expect("a manual");
+    let words = reference.split("\n## Failures").nth(1).expect("the failures");
+    let words = told(words.split("\n## ").next().expect("its end"));
+    let words: Vec<_> = words.iter().filter(|word| !word.contains('$')).collect();
+    assert!(words.len() > 10, "only {} words were found", words.len());
+    let untold: Vec<_> =
+        words.iter().filter(|word| !failures.iter().any(|text| text.starts_with(**word))).collect();
+    assert!(untold.is_empty(), "not in docs/operations.md: {untold:#?}");
+}
