@@ -19,6 +19,7 @@ use sts_core::target::Target;
 use sts_flight::failed::{Exceeded, Failed};
 use sts_flight::host;
 use sts_flight::token::{Token, Validity};
+use sts_net::calls::Share;
 
 use crate::callee::Callee;
 use crate::discovery::Place;
@@ -42,6 +43,8 @@ pub(crate) struct Ask {
     pub(crate) username: Option<Rc<[u8]>>,
     /// Milliseconds that the request waits for it.
     pub(crate) time: u64,
+    /// What its calls have in common with others, and share places for.
+    pub(crate) share: Option<Share>,
     /// What the source token says of itself.
     pub(crate) claims: Claims,
     /// The source token was looked at, and is bound to no key of its client.
@@ -80,6 +83,8 @@ impl host::Ask for Ask {
             Exceeded::Calls(calls) => {
                 limit.calls.running <= calls.running && limit.calls.queued <= calls.queued
             }
+            Exceeded::Share(value) => self.share.is_some_and(|share| share.value == *value),
+            Exceeded::Breaker => limit.breaker.is_some(),
             Exceeded::Response(bytes) => limit.response <= *bytes,
             Exceeded::TokenType(token_type) => self.callee.token_types.check(token_type).is_err(),
             Exceeded::Time | Exceeded::Worker => true,
@@ -145,7 +150,8 @@ impl Ask {
                     Message::new(destination, outgoing)
                 })
             };
-            let answer = http::call(destination, &write, &callee.limit, time, sent, hold).await;
+            let answer =
+                http::call(destination, &write, &callee.limit, self.share, time, sent, hold).await;
             let started = started.get();
             let answer = answer
                 .map_err(|error| failed_at(place.as_deref(), error.into_failed(&callee.limit)))?;

@@ -13,6 +13,7 @@
 //! | [`settings`] | the settings that both syntaxes fill |
 //! | [`kind`] | what an exchange speaks |
 //! | [`policy`] | when it is made, and what happens when it fails |
+//! | [`max_calls`], [`breaker`] | how many calls are made, and when none |
 //! | [`fresh`] | how tokens are kept fresh |
 //! | [`grant`], [`wstrust`] | those of one protocol |
 //! | [`place`] | where directives stand, and what is wrong there |
@@ -32,6 +33,7 @@
 pub(crate) mod actor_token;
 pub(crate) mod argument;
 mod asked;
+mod breaker;
 pub(crate) mod bypass;
 pub(crate) mod cache;
 pub(crate) mod carrier;
@@ -49,6 +51,7 @@ mod issuer;
 mod keys;
 mod kind;
 pub(crate) mod main;
+pub(crate) mod max_calls;
 mod outgoing_proxy;
 pub(crate) mod parameter;
 pub(crate) mod place;

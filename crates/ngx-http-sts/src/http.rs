@@ -1,5 +1,6 @@
 //! The HTTP client: one request to an STS, one whole answer, within one deadline.
 
+mod attempt;
 mod destination;
 mod error;
 mod limit;
@@ -15,10 +16,12 @@ use sts_core::endpoint::Endpoint;
 use sts_core::error::Failure;
 use sts_core::profile::{ANSWER_HEADERS, Outgoing};
 use sts_core::secret::Secret;
+use sts_net::calls::Share;
 use sts_net::http1::answer::{Answer, Asked, Limits, Reader};
 use sts_net::http1::request;
 use sts_net::idle::Limits as IdleLimits;
 
+use crate::http::attempt::Attempt;
 pub(crate) use crate::http::destination::{Destination, Destinations};
 pub(crate) use crate::http::error::CallError;
 pub(crate) use crate::http::limit::Limit;
@@ -55,69 +58,86 @@ impl Message {
 }
 
 /// Sends a message and collects the answer, within `time` milliseconds, which are what is left of the
-/// time of the request. `write` writes it, a second time if the first was refused
+/// time of the request. `share` bounds the calls with a value in common. `write` writes it, a second time if the first was refused
 /// for a reason that lies in the connection. `sent` is set as soon as the STS may have seen any of it;
 /// `hold` tells whether a worker that shuts down has to wait for this.
-pub(crate) async fn call(
-    destination: &Rc<Destination>,
-    write: &impl Fn() -> Result<Message, Failure>,
-    limit: &Limit,
+/// What it is given is no argument of an `async fn`, which would have it twice.
+pub(crate) fn call<'c>(
+    destination: &'c Rc<Destination>,
+    write: &'c impl Fn() -> Result<Message, Failure>,
+    limit: &'c Limit,
+    share: Option<Share>,
     time: u64,
-    sent: &Cell<bool>,
+    sent: &'c Cell<bool>,
     hold: Hold,
-) -> Result<Answer, CallError> {
-    let deadline = pin!(Timer::new(time, hold));
-    let running = pin!(run(destination, write, limit, time, sent));
-    let answer = timer::before(deadline, running).await;
-    answer.unwrap_or(Err(CallError::Timeout(limit.timeout)))
+) -> impl Future<Output = Result<Answer, CallError>> + 'c {
+    let attempt = Attempt::new(destination, limit, share, time);
+    async move {
+        let deadline = pin!(Timer::new(time, hold));
+        let running = pin!(run(&attempt, write, time, sent));
+        let answer = timer::before(deadline, running).await;
+        let answer = answer.unwrap_or(Err(CallError::Timeout(attempt.limit.timeout)));
+        attempt.end(&answer);
+        answer
+    }
 }
 
 /// What this is given is no argument of an `async fn`, which would have it twice.
-fn run(
-    destination: &Rc<Destination>,
-    write: &impl Fn() -> Result<Message, Failure>,
-    limit: &Limit,
+fn run<'c>(
+    attempt: &'c Attempt<'c>,
+    write: &'c impl Fn() -> Result<Message, Failure>,
     time: u64,
-    sent: &Cell<bool>,
-) -> impl Future<Output = Result<Answer, CallError>> {
+    sent: &'c Cell<bool>,
+) -> impl Future<Output = Result<Answer, CallError>> + 'c {
     let end = timer::now() + time;
     async move {
-        let origin = destination.origin();
-        let _turn = origin.calls().turn(limit.calls).await?;
-        if let Some(look) = origin::look(origin, limit.timeout) {
+        attempt.check()?;
+        let _turn = match attempt.origin().calls().turn_now(attempt.limit.calls, attempt.share)? {
+            Some(turn) => turn,
+            // Boxed, as below: few calls wait.
+            None => {
+                Box::pin(attempt.origin().calls().turn(attempt.limit.calls).of(attempt.share))
+                    .await?
+            }
+        };
+        // The STS may have gone while the call waited.
+        attempt.begin()?;
+        if let Some(look) = origin::look(attempt.origin(), attempt.limit.timeout) {
             look.await;
         }
         // After the queue: what waits there holds no message, and what is written is fresh.
         let mut message = write()?;
         let mut may_be_idle = true;
         loop {
-            let idle = if may_be_idle { origin::take(origin) } else { None };
+            let idle = if may_be_idle { origin::take(attempt.origin()) } else { None };
             may_be_idle = false;
             let was_idle = idle.is_some();
             let mut connection = match idle {
                 Some(connection) => connection,
                 // Boxed, because most calls find a connection: their task has to have no room for this.
                 None => {
-                    let Limit { retries, timeout, .. } = *limit;
-                    Box::pin(origin::open(origin, retries, timeout, end)).await?
+                    let Limit { retries, timeout, .. } = *attempt.limit;
+                    Box::pin(origin::open(attempt.origin(), retries, timeout, end)).await?
                 }
             };
             sent.set(true);
-            let limits = Limits { head: MAX_HEAD, body: limit.response };
+            let limits = Limits { head: MAX_HEAD, body: attempt.limit.response };
             let reader = Reader::new(Asked::Answer, &ANSWER_HEADERS, limits);
             match connection.send(message.0.expose(), reader).await {
                 // Nothing of it can have been processed.
                 Err(SendError::Unsent(_)) if was_idle => sent.set(false),
                 Err(SendError::Unsent(error) | SendError::Talk(error)) => {
                     let error = CallError::from(error);
-                    let is_in_question = !was_idle && !origin.is_secure();
+                    let is_in_question = !was_idle && !attempt.origin().is_secure();
                     return Err(if is_in_question { in_question(error) } else { error });
                 }
                 // What may be used once has been shown, and is not shown again.
                 Ok(received) if was_idle && is_about_the_connection(&received) => {
                     message = write()?
                 }
-                Ok(received) => return Ok(keep(origin, connection, received, limit)),
+                Ok(received) => {
+                    return Ok(keep(attempt.origin(), connection, received, attempt.limit));
+                }
             }
         }
     }

@@ -10,12 +10,13 @@ mod pool;
 mod proxy;
 mod tunnel;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use sts_core::client_auth::{ClientAuth, KeyPair};
 use sts_core::endpoint::{Endpoint, Host};
 use sts_core::error::Failure;
+use sts_net::breaker::Breaker;
 use sts_net::calls::Calls;
 
 use crate::nginx::address::{self, SocketAddress};
@@ -44,6 +45,7 @@ pub(crate) struct Origin {
     /// What a proxy has to make first.
     tunnel: Option<Tunnel>,
     calls: Calls,
+    breaker: RefCell<Breaker>,
 }
 
 /// A way through a proxy that sees nothing of what is said.
@@ -113,6 +115,7 @@ impl Origins {
             certificate,
             tunnel,
             calls: Calls::default(),
+            breaker: RefCell::default(),
         })
     }
 }
@@ -148,6 +151,7 @@ impl Kin {
             certificate,
             tunnel,
             calls: Calls::default(),
+            breaker: RefCell::default(),
         }
     }
 }
@@ -212,6 +216,11 @@ impl Origin {
     /// Whether a proxy passes bytes on without reading them.
     pub(crate) fn has_tunnel(&self) -> bool {
         self.tunnel.is_some()
+    }
+
+    /// Whether it is there, as far as the calls of this worker have shown.
+    pub(crate) fn breaker(&self) -> &RefCell<Breaker> {
+        &self.breaker
     }
 
     /// The calls that run, and those that wait for their turn.

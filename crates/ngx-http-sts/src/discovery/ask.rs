@@ -59,7 +59,7 @@ impl Question {
         for form in &self.forms {
             let write = || Message::get(&self.at, form);
             let left = end.saturating_sub(timer::now());
-            let answer = http::call(&self.at, &write, limit, left, sent, hold.clone()).await;
+            let answer = http::call(&self.at, &write, limit, None, left, sent, hold.clone()).await;
             let answer = answer.map_err(|error| {
                 let Failed { failure, exceeded } = error.into_failed(limit);
                 Failed { failure: named(form, failure), exceeded }
@@ -105,8 +105,9 @@ impl host::Ask for Ask {
             Exceeded::Calls(calls) => {
                 limit.calls.running <= calls.running && limit.calls.queued <= calls.queued
             }
-            // One limit holds for all.
-            Exceeded::Response(_) | Exceeded::TokenType(_) => true,
+            Exceeded::Breaker => limit.breaker.is_some(),
+            // One limit holds for all, and no value has places of its own.
+            Exceeded::Response(_) | Exceeded::Share(_) | Exceeded::TokenType(_) => true,
             Exceeded::Time | Exceeded::Worker => true,
         }
     }
