@@ -1,5 +1,6 @@
 //! The HTTP client: one request to an STS, one whole answer, within one deadline.
 
+mod attempt;
 mod destination;
 mod error;
 mod limit;
@@ -15,10 +16,12 @@ use sts_core::endpoint::Endpoint;
 use sts_core::error::Failure;
 use sts_core::profile::{ANSWER_HEADERS, Outgoing};
 use sts_core::secret::Secret;
+use sts_net::calls::Share;
 use sts_net::http1::answer::{Answer, Asked, Limits, Reader};
 use sts_net::http1::request;
 use sts_net::idle::Limits as IdleLimits;
 
+use crate::http::attempt::Attempt;
 pub(crate) use crate::http::destination::{Destination, Destinations};
 pub(crate) use crate::http::error::CallError;
 pub(crate) use crate::http::limit::Limit;
@@ -83,6 +86,8 @@ pub(crate) struct Call<'c, M, W> {
     /// Writes the message, a second time if the first was refused for a reason that lies in the connection.
     pub(crate) write: M,
     pub(crate) limit: &'c Limit,
+    /// What it has in common with other calls, which bounds them.
+    pub(crate) share: Option<Share>,
     /// It is told how it goes.
     pub(crate) watch: &'c W,
 }
@@ -98,22 +103,34 @@ pub(crate) fn call<M: Fn() -> Result<Message, Failure>, W: Watch>(
     hold: Hold,
 ) -> impl Future<Output = Result<Answer, CallError>> {
     async move {
+        let attempt = Attempt::new(call.to, call.limit, time);
         let deadline = pin!(Timer::new(time, hold));
-        let running = pin!(run(call, time));
+        let running = pin!(run(call, &attempt, time));
         let answer = timer::before(deadline, running).await;
-        answer.unwrap_or(Err(CallError::Timeout(call.limit.timeout)))
+        let answer = answer.unwrap_or(Err(CallError::Timeout(call.limit.timeout)));
+        attempt.end(&answer);
+        answer
     }
 }
 
 /// As [`call`].
 fn run<M: Fn() -> Result<Message, Failure>, W: Watch>(
     call: &Call<'_, M, W>,
+    attempt: &Attempt<'_>,
     time: u64,
 ) -> impl Future<Output = Result<Answer, CallError>> {
     let end = timer::now() + time;
     async move {
+        attempt.check()?;
         call.watch.waits();
-        let _turn = call.to.origin().calls().turn(call.limit.calls).await?;
+        let calls = call.to.origin().calls();
+        let _turn = match calls.turn_now(call.limit.calls, call.share)? {
+            Some(turn) => turn,
+            // Boxed, as below: few calls wait.
+            None => Box::pin(calls.turn(call.limit.calls).of(call.share)).await?,
+        };
+        // The STS may have gone while the call waited.
+        attempt.begin()?;
         call.watch.begins();
         if let Some(look) = origin::look(call.to.origin(), call.limit.timeout) {
             look.await;
