@@ -62,6 +62,64 @@ fn entra_issues_a_token_on_behalf_of_the_user() {
     assert!(challenge.ends_with(&expected), "{challenge}");
 }
 
+#[test]
+fn each_agent_of_entra_has_a_token_of_its_own() {
+    let agents = ["agent-a", "agent-b"].map(|id| Client::agent_of(CLIENT_ID, id));
+    let scene = Scene::with(agents.into_iter().fold(Sts::builder(), devsts::sts::Builder::client));
+    let recipe = written(&scene, "An agent of Microsoft Entra ID")
+        .with("https://login.microsoftonline.com/TENANT/oauth2/v2.0/token", "%%STS%%")
+        .with("2d1a6b4e-6f0c-4f0f-9d53-0f6c1f0b7a11", CLIENT_ID)
+        .file("secrets/users", "agent-a:{PLAIN}a\nagent-b:{PLAIN}b\nagent-c:{PLAIN}c\n")
+        .run();
+    let get = |user: &str, password: &str| {
+        let basic = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
+        recipe.get("/graph/me").header("Authorization", basic).send()
+    };
+    for _ in 0..2 {
+        for (agent, password) in [("agent-a", "a"), ("agent-b", "b")] {
+            assert_bearer(&Seen::by_backend(get(agent, password)), agent);
+        }
+    }
+    let calls = scene.sts.calls();
+    assert_eq!(calls.len(), 4, "the second round is from the cache");
+    for (legs, agent) in calls.chunks(2).zip(["agent-a", "agent-b"]) {
+        let [first, second] = legs else { panic!("an odd number of calls") };
+        assert_asked(
+            first.parameters(),
+            &[
+                ("grant_type", "client_credentials"),
+                ("scope", "api://AzureADTokenExchange/.default"),
+                ("fmi_path", agent),
+                ("client_id", CLIENT_ID),
+                ("client_secret", CLIENT_SECRET),
+            ],
+        );
+        let issued = scene.sts.issued();
+        let of_first = |issued: &&devsts::sts::Issued| issued.call == first.number;
+        let assertion = &issued.iter().find(of_first).expect("a token of the blueprint").target;
+        assert_asked(
+            second.parameters(),
+            &[
+                ("grant_type", "client_credentials"),
+                ("scope", "https://graph.microsoft.com/.default"),
+                ("client_id", agent),
+                ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+                ("client_assertion", assertion),
+            ],
+        );
+        recipe.nginx.forbid_in_log(assertion);
+    }
+
+    // One that the gateway is not the blueprint of, a wrong password, and none.
+    get("agent-c", "c").expect_status(502);
+    recipe.nginx.wait_for_log("@blueprint");
+    let calls = scene.sts.call_count();
+    get("agent-a", "b").expect_status(401);
+    recipe.get("/graph/me").send().expect_status(401);
+    assert_eq!(scene.sts.call_count(), calls);
+    assert_eq!(scene.backend.requests().len(), 4);
+}
+
 const PARTNER: &str = "https://as.partner.example.com/";
 
 /// The provider of the user, and a partner's server behind which the API is.
