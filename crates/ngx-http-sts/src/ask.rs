@@ -162,7 +162,9 @@ impl Ask {
             let limit = &callee.limit;
             let http =
                 http::Call { to: destination, write, limit, share: self.share, watch: &call };
-            let answer = http::call(&http, time, hold).await;
+            // Boxed: it is most of the task, and one that waits for another worker, or finds the token in a
+            // store, needs no room for it.
+            let answer = Box::pin(http::call(&http, time, hold)).await;
             let result = match answer {
                 Ok(answer) => self.read(&answer, http.to, started.get()),
                 Err(error) => Err(error.into_failed(&callee.limit)),
