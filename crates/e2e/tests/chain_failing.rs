@@ -42,7 +42,7 @@ fn assert_table(audience: &'static str) {
     let nginx = start(&scene, audience);
     for row in all_rows() {
         let mark = nginx.mark_log();
-        let response = nginx.get("/").bearer(&user(row.name)).send();
+        let response = nginx.get("/").bearer(user(row.name)).send();
         assert_eq!(response.status, row.status, "{audience} {}", row.name);
         assert_eq!(response.header("Error"), Some(row.error), "{audience} {}", row.name);
         let challenge = (row.status == 401).then_some("Bearer error=\"invalid_token\"");
@@ -56,7 +56,7 @@ fn assert_table(audience: &'static str) {
     }
     assert!(scene.backend.requests().is_empty());
     for row in all_rows() {
-        let response = nginx.get("/pass").bearer(&user(row.name)).send();
+        let response = nginx.get("/pass").bearer(user(row.name)).send();
         assert_eq!(response.header("Error"), Some(row.error), "{audience} {}", row.name);
         assert_eq!(Seen::by_backend(response).token(), "", "{audience} {}", row.name);
     }

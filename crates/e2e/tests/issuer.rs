@@ -285,7 +285,7 @@ fn a_server_that_hangs_costs_its_time_out_once_and_serves_when_it_is_back() {
     let mut ask = || {
         user += 1;
         let start = Instant::now();
-        let status = nginx.get("/").bearer(&format!("user-{user}")).send().status;
+        let status = nginx.get("/").bearer(format!("user-{user}")).send().status;
         (status, start.elapsed())
     };
     let (status, took) = ask();

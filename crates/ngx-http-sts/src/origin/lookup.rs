@@ -44,7 +44,7 @@ pub(super) enum Lookup {
     Name(Name),
     /// Another port of the same host.
     Port {
-        of: Rc<Lookup>,
+        of: Rc<Self>,
         port: u16,
     },
     /// Nothing knows it; and what to do.
