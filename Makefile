@@ -35,6 +35,10 @@ test-e2e: ## the tests on a real NGINX (one: WITH_NGINX=...)
 test-readers: ## what PHP, Express, Rack, Django, Flask, aiohttp and Tomcat read as the token
 	@scripts/readers.sh
 
+.PHONY: test-stores
+test-stores: ## two NGINXs and a Redis or memcached that they share, which fails in every way
+	@scripts/stores.sh
+
 .PHONY: test-verifiers
 test-verifiers: ## whether PyJWT, jose (Node) and jose4j verify the tokens that NGINX mints
 	@scripts/verifiers.sh
@@ -42,6 +46,10 @@ test-verifiers: ## whether PyJWT, jose (Node) and jose4j verify the tokens that 
 .PHONY: soak
 soak: ## 200,000 exchanges with faults, leaving clients and reloads (STS_SOAK=number: so many)
 	@scripts/test.sh soak
+
+.PHONY: test-refresh
+test-refresh: ## one token at 500 requests a second for two minutes (STS_REFRESH=seconds)
+	@scripts/test.sh refresh
 
 .PHONY: test-doors
 test-doors: ## 1,200 generated configurations, none with a side door (STS_DOORS=number, STS_DOORS_SEED=...)

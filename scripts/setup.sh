@@ -24,6 +24,9 @@ packages() {
         command -v javac >/dev/null || echo default-jdk-headless
         python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv
         ;;
+    # Redis' server is in the package of its tools, which starts no service; memcached's is not installed
+    # (scripts/stores.sh).
+    stores) echo libevent-2.1-7 redis-tools ;;
     # Libraries that verify minted tokens (scripts/verifiers.sh).
     verifiers)
         command -v npm >/dev/null || echo nodejs npm

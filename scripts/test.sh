@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests: the crates' own (no NGINX needed), or those on a real NGINX.
-# usage: test.sh unit|e2e|soak|doors (WITH_NGINX, NGINX_BUILD_DIR: on which NGINX; TEST: only tests
+# usage: test.sh unit|e2e|soak|doors|refresh (WITH_NGINX, NGINX_BUILD_DIR: on which NGINX; TEST: only tests
 #                                     with this in their name; STS_SOAK: how many exchanges;
-#                                     STS_DOORS: how many configurations)
+#                                     STS_DOORS: how many configurations; STS_REFRESH: seconds)
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -51,7 +51,13 @@ doors() {
     on_nginx "$STS_DOORS configurations" --profile doors --test doors
 }
 
+refresh() {
+    export STS_REFRESH=${STS_REFRESH:-120}
+    on_nginx "tokens are renewed for $STS_REFRESH seconds" --profile soak --test refresh_ahead \
+        --run-ignored only
+}
+
 case $kind in
-unit | e2e | soak | doors) "$kind" ;;
-*) die "usage: test.sh unit|e2e|soak|doors" ;;
+unit | e2e | soak | doors | refresh) "$kind" ;;
+*) die "usage: test.sh unit|e2e|soak|doors|refresh" ;;
 esac

@@ -75,7 +75,9 @@ pub(crate) fn run(name: &str, times: u64) -> Result<()> {
             };
             let policy = LifePolicy { cap: 300, leeway: 15_000 };
             repeat(times, |_| {
-                policy.life(good_for(black_box(&issued), Expiry::Unsaid, NOW.wall).seconds)
+                policy.life(
+                    good_for(black_box(&issued), Expiry::Unsaid, Expiry::Unsaid, NOW.wall).seconds,
+                )
             });
         }
         "otx-request" => write(times, &profile(Protocol::OAuth(&token_exchange::GRANT))?, source),

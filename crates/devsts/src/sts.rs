@@ -19,10 +19,12 @@
 //!
 //! `wait-500.size-8192.alice` waits, and gets a large token.
 
+mod agent;
 mod assertion;
 pub mod client;
 mod client_auth;
 mod client_credentials;
+mod foreign;
 mod jwt_bearer;
 pub mod manners;
 mod metadata;
@@ -32,6 +34,7 @@ mod steer;
 mod token;
 mod token_endpoint;
 mod token_exchange;
+mod workload;
 pub mod wstrust;
 
 use std::io;
@@ -133,6 +136,7 @@ pub struct Builder {
     on_behalf_of: bool,
     expected: assertion::Expected,
     metadata: Option<Metadata>,
+    servers: Vec<foreign::KnownServer>,
 }
 
 /// The lifetime that is told; an hour by default.
@@ -238,6 +242,15 @@ impl Builder {
         self
     }
 
+    /// Issues identity assertions (ID-JAG) for the server with this issuer, which knows the client by
+    /// this id.
+    #[must_use]
+    pub fn known_server(mut self, issuer: &str, client_id: &str) -> Self {
+        let (issuer, client_id) = (issuer.to_owned(), client_id.to_owned());
+        self.servers.push(foreign::KnownServer { issuer, client_id });
+        self
+    }
+
     /// Is an issuer that tells its metadata.
     #[must_use]
     pub fn metadata(mut self, metadata: Metadata) -> Self {
@@ -289,6 +302,7 @@ impl Builder {
             on_behalf_of: self.on_behalf_of,
             expected: self.expected,
             metadata: self.metadata,
+            servers: self.servers,
             wstrust: self
                 .wstrust
                 .into_iter()

@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::nginx::workspace;
+use devsts::pki::Identity;
+
+use crate::nginx::{Builder, workspace};
+use crate::php::FASTCGI_PARAMS;
 
 /// A block of a document that is fenced as configuration.
 pub struct Example {
@@ -24,10 +27,63 @@ pub struct Example {
 pub fn documents() -> Vec<PathBuf> {
     let root = workspace();
     let mut files = vec![root.join("README.md")];
-    let directory = fs::read_dir(root.join("docs")).expect("the documents");
-    files.extend(directory.map(|entry| entry.expect("a document").path()));
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "md"));
+    files.extend(under(&root.join("docs")));
     files
+}
+
+/// The recipes, in the order of their files.
+///
+/// # Panics
+/// When there are none.
+pub fn recipes() -> Vec<Example> {
+    let docs = workspace().join("docs");
+    let mut files = under(&docs.join("recipes"));
+    files.push(docs.join("recipes.md"));
+    files.iter().flat_map(|file| examples(file)).collect()
+}
+
+/// The documents in a directory and in those below it.
+fn under(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).expect("the documents") {
+        let path = entry.expect("a document").path();
+        if path.is_dir() {
+            files.extend(under(&path));
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// What an example says with its paths outside of the configuration's directory put inside of it.
+pub fn within_prefix(text: &str) -> String {
+    ["/var/run/secrets/tokens/", "/run/spiffe/"]
+        .iter()
+        .fold(text.to_owned(), |text, outside| text.replace(outside, "%%PREFIX%%/tokens/"))
+}
+
+/// The files that examples take for granted. What they hold is of no use.
+pub fn with_files(builder: Builder) -> Builder {
+    let identity = Identity::authority("the document's CA");
+    [
+        ("fastcgi_params", FASTCGI_PARAMS),
+        ("secrets/idp", "idp\n"),
+        ("secrets/partner", "partner\n"),
+        ("secrets/proxy", "open sesame\n"),
+        ("secrets/sts", "2Federate\n"),
+        ("secrets/users", "alice:{PLAIN}wonderland\n"),
+        ("tokens/sts", "e30.e30.c2ln\n"),
+        ("tokens/sts.jwt", "e30.e30.c2ln\n"),
+        ("logs/access.log", ""),
+        ("users", ""),
+    ]
+    .into_iter()
+    .fold(builder, |builder, (path, content)| builder.file(path, content))
+    .file("sts-ca.pem", identity.certificate_pem())
+    .file("secrets/gateway.key", identity.key_pem())
+    .file("secrets/jwt.pem", identity.key_pem())
 }
 
 /// The examples of a document.

@@ -21,6 +21,7 @@
 //! | [`memory`] | the zones in a worker's memory, as a debugger sees them |
 //! | [`ports`] | TCP ports that no other process uses |
 //! | [`proxy`] | an HTTP proxy between NGINX and the STS |
+//! | [`stores`] | Redis and memcached |
 //! | [`upstream`] | backends that speak SCGI, uwsgi, gRPC |
 //! | [`readers`] | backends in many frameworks that tell what they read |
 //! | [`wait`] | waiting for a condition, with a deadline |
@@ -48,6 +49,7 @@ pub mod proxy;
 pub mod readers;
 pub mod response;
 pub mod scene;
+pub mod stores;
 pub mod upstream;
 pub mod wait;
 pub mod xmlsec;

@@ -99,6 +99,21 @@ fn a_request_without_an_actor_token_is_refused_whatever_is_said_of_sources() {
 }
 
 #[test]
+fn an_actor_token_whose_end_cannot_be_read_is_told_as_that_and_no_token_is_kept() {
+    let scene = Scene::new();
+    let nginx = start(&scene, "STSActorToken $http_x_actor;");
+    // {"alg":"ES256"} and {"exp":"soon"}
+    let actor = "eyJhbGciOiJFUzI1NiJ9.eyJleHAiOiJzb29uIn0.c2ln";
+    for calls in [1, 2] {
+        let request = nginx.get("/").bearer("alice").header("X-Actor", actor);
+        assert_exchanged(request.send(), "alice");
+        assert_eq!(scene.sts.call_count(), calls);
+    }
+    let line = nginx.wait_for_log("cannot be read");
+    assert!(line.contains("the expiry of the actor token cannot be read, so the token"), "{line}");
+}
+
+#[test]
 fn an_optional_actor_token_is_left_out_with_its_type() {
     let scene = Scene::new();
     let nginx = start(&scene, "STSActorToken $http_x_actor jwt optional;");

@@ -87,7 +87,8 @@ fn assert_hit_everywhere(nginx: &Nginx) -> String {
 #[test]
 fn a_token_is_forgotten_when_its_life_is_over() {
     let scene = Scene::with(Sts::builder().expires_in(1));
-    let nginx = told(&scene).server(&format!("STSExpiryLeeway 0; {LOCATION}")).start();
+    let still = "STSExpiryLeeway 0; STSRefreshAhead off;";
+    let nginx = told(&scene).server(&format!("{still} {LOCATION}")).start();
     let start = Instant::now();
     let first = assert_miss(&nginx, "/", "alice");
     let mut got = get(&nginx, "/", "alice");

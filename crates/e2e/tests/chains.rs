@@ -79,6 +79,20 @@ fn a_result_that_is_renewed_changes_no_key() {
 }
 
 #[test]
+fn a_result_that_is_passed_on_encoded_changes_no_key_either() {
+    for encoding in ["base64", "base64url", "deflate"] {
+        let scene = Scene::new();
+        let encoded = format!("STSTargetEncoding {encoding}; STSVariables $source_token $first");
+        let server = TWO_LEGS.replace("STSVariables $source_token $first", &encoded);
+        let nginx = scene.nginx().server(&server).start();
+        for status in ["MISS", "HIT"] {
+            let response = nginx.get("/").bearer("life-0.alice").send();
+            assert_eq!(response.header("Status"), Some(status), "{encoding}");
+        }
+    }
+}
+
+#[test]
 fn two_users_never_share_a_result() {
     let scene = Scene::new();
     let nginx = two_legs(&scene).workers(2).start();

@@ -250,7 +250,7 @@ fn the_access_log_has_status_and_error_also_of_what_was_refused() {
     nginx.get("/b").send();
     nginx.get("/pass").bearer("refuse").send();
     nginx.get("/open").send();
-    nginx.get("/page").bearer("refuse").send();
+    nginx.get("/page").bearer("refuse.bob").send();
 
     e2e::wait::wait_for("the log", || nginx.read("sts.log").lines().count() == 5);
     let log = nginx.read("sts.log").replace("[-]", "[]");

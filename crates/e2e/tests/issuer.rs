@@ -275,6 +275,35 @@ fn a_server_that_fails_is_not_asked_for_each_request_and_serves_when_it_is_back(
 }
 
 #[test]
+fn a_server_that_hangs_costs_its_time_out_once_and_serves_when_it_is_back() {
+    const TIME_OUT: Duration = Duration::from_secs(4);
+    let scene = scene();
+    let hung = When::path(OAUTH).times(2);
+    scene.sts.script(hung, Script::new().hang());
+    let nginx = nginx(&scene).server(&format!("STSHTTPTimeOut 4; {LOCATION}")).start();
+    let mut user = 0;
+    let mut ask = || {
+        user += 1;
+        let start = Instant::now();
+        let status = nginx.get("/").bearer(&format!("user-{user}")).send().status;
+        (status, start.elapsed())
+    };
+    let (status, took) = ask();
+    assert!(status == 504 && took >= TIME_OUT - Duration::from_millis(200), "{status} {took:?}");
+    let mut asked = 0;
+    wait_for("the server to be back", || {
+        let (status, took) = ask();
+        asked += 1;
+        assert!(status == 504 || status == 200, "{status}");
+        assert!(took < TIME_OUT / 2, "a request has waited for {took:?}");
+        status == 200
+    });
+    assert!(asked > 20, "only {asked} requests");
+    assert_eq!(questions(&scene.sts).len(), 3);
+    assert_eq!(scene.backend.requests().len(), 1);
+}
+
+#[test]
 fn the_issuer_is_in_the_key_in_the_place_of_the_endpoint() {
     let scene = scene();
     for issuer in ["/a", "/b"] {

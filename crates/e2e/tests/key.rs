@@ -755,6 +755,8 @@ static ROWS: &[Row] = &[
     shares("STSMaxCalls", OTX, ["", "STSMaxCalls 9;"]),
     shares("STSCacheExpiresIn", OTX, ["", "STSCacheExpiresIn 200;"]),
     shares("STSExpiryLeeway", OTX, ["", "STSExpiryLeeway 9s;"]),
+    shares("STSRefreshAhead", OTX, ["", "STSRefreshAhead off;"]),
+    shares("STSNegativeTTL", OTX, ["", "STSNegativeTTL 0;"]),
     shares("STSBoundTokens", OTX, ["", "STSBoundTokens allow;"]),
     shares("STSIgnoreClientAbort", OTX, ["", "STSIgnoreClientAbort on;"]),
     shares("STSChallenge", OTX, ["", "STSChallenge off;"]),

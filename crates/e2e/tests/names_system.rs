@@ -5,12 +5,15 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 
+use devsts::pki::{Identity, Leaf};
+use devsts::{Answer, Metadata, Script, Sts, Tls, When};
 use e2e::dns::{Dns, Trouble};
 use e2e::nginx::{Builder, Nginx};
 use e2e::scene::{Scene, assert_exchanged};
 use e2e::wait::wait_for;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use serde_json::json;
 use tempfile::NamedTempFile;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -72,6 +75,79 @@ fn a_name_that_is_withdrawn_gets_no_tokens_from_the_first_call_on() {
     wait_for("the name to be found", || status(&nginx) == 200);
     own.dns.set("sts.corp.example", 1, &[]);
     wait_for("the name to be gone", || status(&nginx) == 502);
+}
+
+/// An issuer whose token endpoint is at another port of its host, or at another host.
+struct Issuer {
+    issuer: Scene,
+    endpoint: Scene,
+    ca: Identity,
+}
+
+impl Issuer {
+    fn new(host: &str, other: &str) -> Self {
+        let ca = Identity::authority("the CA");
+        let tls = || Tls::new(ca.issue(&Leaf::server().dns(host).dns(other)));
+        let issuer = Scene::with(Sts::builder().tls(tls()).metadata(Metadata::of("/")));
+        let endpoint = Scene::with(Sts::builder().tls(tls()));
+        let metadata = json!({
+            "issuer": issuer.sts.url_at(host, "/x"),
+            "token_endpoint": endpoint.sts.endpoint_at(other),
+        });
+        let path = When::path("/.well-known/oauth-authorization-server/x");
+        issuer.sts.script(path, Script::new().answer(Answer::json(200, &metadata)));
+        Self { issuer, endpoint, ca }
+    }
+
+    fn nginx(&self, host: &str) -> Nginx {
+        let server = "
+            STSSSLTrustedCertificate %%PREFIX%%/ca.pem;
+            STSCacheExpiresIn 0;
+            location / {
+                STSType otx;
+                STSIssuer %%ISSUER%%;
+                STSEndpointAuth client_secret_basic client_id=otxclient&client_secret=2Federate;
+                STSVariables $source_token $target_token;
+                %%PASS%%
+            }";
+        let builder = self.issuer.nginx().set("ISSUER", self.issuer.sts.url_at(host, "/x"));
+        builder.file("ca.pem", self.ca.certificate_pem()).server(server).start()
+    }
+}
+
+#[test]
+fn an_endpoint_at_another_port_of_the_issuer_is_where_the_issuer_is() {
+    let Some(own) = OwnDns::new("options timeout:1") else { return };
+    const NAME: &str = "sts.corp.example";
+    own.dns.set(NAME, 1, &[HERE]);
+    let world = Issuer::new(NAME, NAME);
+    let nginx = world.nginx(NAME);
+    // What was known when the configuration was read holds, for the other port as well.
+    own.dns.set_silent(true);
+    for user in ["alice", "bob"] {
+        assert_exchanged(nginx.get("/").bearer(user).send(), user);
+    }
+    assert_eq!(world.endpoint.sts.call_count(), 2);
+    // And what is gone is gone for both.
+    own.dns.set_silent(false);
+    own.dns.remove(NAME);
+    wait_for("the name to be gone", || status(&nginx) == 502);
+    nginx.wait_for_log("Host not found");
+    own.dns.set(NAME, 1, &[HERE]);
+    wait_for("the name to be found", || status(&nginx) == 200);
+}
+
+#[test]
+fn a_host_that_only_metadata_name_and_no_name_server_knows_fails_with_what_to_do() {
+    let Some(own) = OwnDns::new("options timeout:1") else { return };
+    own.dns.set("sts.corp.example", 1, &[HERE]);
+    let world = Issuer::new("sts.corp.example", "printer.local");
+    let nginx = world.nginx("sts.corp.example");
+    assert_eq!(status(&nginx), 502);
+    let line = nginx.wait_for_log("Host not found");
+    assert!(line.contains("unreachable") && line.contains("write it into /etc/hosts"), "{line}");
+    assert!(line.contains("https://printer.local:"), "{line}");
+    assert_eq!(world.endpoint.sts.call_count(), 0);
 }
 
 fn keeps_the_addresses(trouble: Option<Trouble>) {

@@ -1,5 +1,10 @@
 //! The first users' own configuration: the OAuth 2.0 locations that the module is known by, with
 //! nothing changed but host names, ports and a missing brace.
+//!
+//! The other examples of the same page are run elsewhere: the location for WS-Trust and the source in a
+//! cookie by `wstrust.rs`; the source in a query, its removal from cookies, headers and queries, and the
+//! target as a FastCGI parameter, header, cookie, query and POST parameter by `recipes/carry.rs`, where
+//! `set-misc` and `STSAcceptSourceTokenIn post` stand for a module that no distribution has.
 
 use devsts::pki::{Identity, Leaf};
 use devsts::{Client, Sts, Tls};

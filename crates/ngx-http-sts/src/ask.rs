@@ -40,6 +40,8 @@ pub(crate) struct Ask {
     pub(crate) headers: Vec<Header>,
     pub(crate) client_id: Option<Rc<[u8]>>,
     pub(crate) username: Option<Rc<[u8]>>,
+    /// The client assertion, where another exchange has brought it.
+    pub(crate) assertion: Option<Secret>,
     /// Milliseconds that the request waits for it.
     pub(crate) time: u64,
     /// What the source token says of itself.
@@ -95,6 +97,10 @@ impl host::Ask for Ask {
         self.call_within(time, sent, hold)
     }
 
+    fn refresh_failed(&self, failure: &Failure, took: u64, is_dropped: bool) {
+        report::refresh(&self.callee, failure, took, is_dropped);
+    }
+
     fn failed_after_leaving(&self, failure: &Failure, took: u64) {
         report::abandoned(&self.callee, failure, took);
     }
@@ -105,8 +111,11 @@ impl Ask {
     fn with_subject<R>(&self, use_it: impl FnOnce(&Subject<'_>, &Names<'_>) -> R) -> R {
         let parameters = self.parameters.list();
         let subject = Subject { source: self.token.expose(), parameters: &parameters };
-        let names =
-            Names { client_id: self.client_id.as_deref(), username: self.username.as_deref() };
+        let names = Names {
+            client_id: self.client_id.as_deref(),
+            username: self.username.as_deref(),
+            assertion: self.assertion.as_ref().map(Secret::expose),
+        };
         use_it(&subject, &names)
     }
 
@@ -154,6 +163,7 @@ impl Ask {
                     destination.tell(&mut known);
                     let secret = self.headers.iter().filter(|header| header.may_be_secret);
                     secret.for_each(|header| known.add(header.value.expose()));
+                    self.assertion.iter().for_each(|assertion| known.add(assertion.expose()));
                     known
                 },
             };
@@ -172,7 +182,8 @@ impl Ask {
             }
             callee.history.succeed();
             let sent = UnixTime(started.div_ceil(1000));
-            let life = life::good_for(&issued, self.expiry(), sent);
+            let source = self.claims.expiry(self.token.expose());
+            let life = life::good_for(&issued, source, self.end_of_actor(), sent);
             if let Some(doubt) = life.doubt {
                 callee.tell_of_doubt(doubt);
             }
@@ -182,7 +193,12 @@ impl Ask {
             Ok(Token {
                 token: Target::new(issued.token),
                 token_type: issued.token_type,
-                validity: Validity { sent: started, good_for: life.seconds, at_most: u64::MAX },
+                validity: Validity {
+                    sent: started,
+                    good_for: life.seconds,
+                    at_most: u64::MAX,
+                    is_final: life.ends_with_source,
+                },
                 unbound: self.unbound,
                 kept: false,
                 look,
@@ -200,14 +216,11 @@ impl Ask {
         Ok(())
     }
 
-    /// When the source ends, or what acts for it.
-    fn expiry(&self) -> Expiry {
-        let source = self.claims.expiry(self.token.expose());
+    /// When the token of what acts for the subject ends.
+    fn end_of_actor(&self) -> Expiry {
         let parameters = self.parameters.list();
-        match parameters.iter().find(|parameter| parameter.name == ACTOR_TOKEN) {
-            Some(actor) => source.and(source::claims(actor.value).expiry(actor.value)),
-            None => source,
-        }
+        let actor = parameters.iter().find(|parameter| parameter.name == ACTOR_TOKEN);
+        actor.map_or(Expiry::Unsaid, |it| source::claims(it.value).expiry(it.value))
     }
 }
 

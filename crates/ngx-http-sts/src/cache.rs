@@ -16,16 +16,20 @@ use sts_core::life::LifePolicy;
 use sts_core::secret::Secret;
 use sts_core::source_tag::{self, TagKey};
 use sts_core::target::Target;
-use sts_flight::election::{Election, Found};
+use sts_flight::ahead::Standing;
+use sts_flight::election::{Election, Found, Refresh};
 use sts_flight::failed::Failed;
 use sts_flight::token::{Token, Validity};
-use sts_zone::zone::{self, Claim, Digest, HEARTBEAT, Hit, Tags, Value, Zone, tag};
+use sts_zone::zone::{
+    self, Claim, Digest, Fit, HEARTBEAT, Hit, Kept, Refusal, Tags, Value, Zone, tag,
+};
 
 use crate::ask::Ask;
 use crate::nginx::clock;
 use crate::nginx::log::{self, Level};
 use crate::nginx::process;
 use crate::shared_zone::{NoKeyMaterial, Served, SharedZone, failure};
+use crate::store::Store;
 pub(crate) use seal::Seal;
 
 /// What the fingerprint of a passphrase is derived for.
@@ -36,6 +40,8 @@ pub(crate) struct Cache {
     zone: Rc<SharedZone>,
     encryption: Encryption,
     secrets: Secrets,
+    /// What other nodes share.
+    store: Option<Rc<Store>>,
 }
 
 /// What is made of the operator's passphrase besides the key that seals.
@@ -75,14 +81,24 @@ impl Secrets {
 }
 
 impl Cache {
-    pub(crate) fn new(zone: Rc<SharedZone>, encryption: Encryption, secrets: Secrets) -> Self {
+    pub(crate) fn new(
+        zone: Rc<SharedZone>,
+        encryption: Encryption,
+        secrets: Secrets,
+        store: Option<Rc<Store>>,
+    ) -> Self {
         zone.tag_keys.borrow_mut().extend(secrets.tags.clone());
-        Self { zone, encryption, secrets }
+        Self { zone, encryption, secrets, store }
     }
 
     /// The zone, in which other things lie as well.
     pub(crate) fn zone(&self) -> &Rc<SharedZone> {
         &self.zone
+    }
+
+    /// The store behind it.
+    pub(crate) fn shares(&self) -> Option<&Rc<Store>> {
+        self.store.as_ref()
     }
 
     /// Tells caches apart of which one cannot use what the other keeps.
@@ -132,9 +148,7 @@ impl Cache {
     /// Milliseconds for which a token lies in the zone that is good for so many seconds. What a
     /// location takes off that bounds its own use; what no location would use only takes room.
     fn life(&self, exchange: &ExchangeKey, good_for: Option<u64>) -> u64 {
-        let exchanges = self.zone.exchanges.borrow();
-        let longest = exchanges.get(exchange.digest()).map_or(0, |served| served.longest);
-        LifePolicy { cap: longest, leeway: 0 }.life(good_for)
+        LifePolicy { cap: self.zone.longest(exchange), leeway: 0 }.life(good_for)
     }
 
     /// Says once of each exchange that its tokens are too large.
@@ -182,10 +196,7 @@ impl Cache {
     }
 
     fn open(&self, key: &CacheKey, hit: Hit) -> Option<Token> {
-        let secret: Secret = match self.seal().ok()? {
-            None => hit.value.into(),
-            Some(seal) => seal.open(&key.0, &hit.value)?,
-        };
+        let secret = self.unseal(key, hit.value.into())?;
         let note = hit.kept.note;
         let (token_type, secret) = note::type_and_token(note, secret)?;
         Some(Token {
@@ -196,6 +207,39 @@ impl Cache {
             look: note::look(note),
             kept: true,
         })
+    }
+
+    /// What the zone has said. A value that cannot be opened was sealed with another key, and is forgotten.
+    fn found(&self, key: &CacheKey, mut found: Option<zone::Found>) -> Found {
+        if let Some(zone::Found::Hit(hit)) = found {
+            if let Some(token) = self.open(key, hit) {
+                return Found::Token(token);
+            }
+            let claim = Claim { process: process::id(), awaits: None };
+            found = self.with(|zone| {
+                zone.forget(&key.0);
+                zone.find(&key.0, claim, |_| true, process::is_alive)
+            });
+        }
+        match found {
+            Some(zone::Found::Wait(call)) => Found::Elsewhere(call),
+            Some(zone::Found::Failed(payload)) => Found::Failure(failure::decode(&payload)),
+            Some(zone::Found::Refused(kept)) => match self.unseal(key, kept.into()) {
+                Some(payload) => Found::Refused(failure::decode(payload.expose())),
+                // It was sealed with another key.
+                None => Found::Unshared,
+            },
+            Some(zone::Found::Lead(call)) => Found::Lead(call),
+            Some(zone::Found::Unshared | zone::Found::Hit(_)) | None => Found::Unshared,
+        }
+    }
+
+    /// What [`close`](Self::close) has made; `None` where it was sealed with another key.
+    fn unseal(&self, key: &CacheKey, kept: Secret) -> Option<Secret> {
+        match self.seal().ok()? {
+            None => Some(kept),
+            Some(seal) => seal.open(&key.0, kept.expose()),
+        }
     }
 
     /// A value as it lies in the zone; `None` when it cannot be sealed.
@@ -213,8 +257,13 @@ impl Cache {
 
 impl Election for Cache {
     type Ask = Ask;
+    type Store = Store;
 
     const HEARTBEAT: u64 = HEARTBEAT;
+
+    fn store(&self) -> Option<&Rc<Store>> {
+        self.store.as_ref()
+    }
 
     fn find(
         &self,
@@ -222,27 +271,33 @@ impl Election for Cache {
         awaits: Option<u64>,
         suits: impl Fn(&Validity) -> bool,
     ) -> Found {
+        // Purges of other nodes are for what lies here, too.
+        self.store.iter().for_each(Store::watch);
         let claim = Claim { process: process::id(), awaits };
-        let find = |zone: &mut Zone<'_>| {
+        let found = self.with(|zone| {
             zone.find(&key.0, claim, |kept| suits(&note::validity(kept)), process::is_alive)
+        });
+        self.found(key, found)
+    }
+
+    fn find_or_refresh(
+        &self,
+        key: &CacheKey,
+        judge: impl Fn(&Validity) -> Standing,
+        remembers: u64,
+    ) -> (Found, Option<Refresh>) {
+        let claim = Claim { process: process::id(), awaits: None };
+        let fits = |kept: &Kept| match judge(&note::validity(kept)) {
+            Standing::Over => Fit::No,
+            Standing::Good => Fit::Yes,
+            Standing::Due => Fit::Due,
         };
-        let mut found = self.with(find);
-        if let Some(zone::Found::Hit(hit)) = found {
-            if let Some(token) = self.open(key, hit) {
-                return Found::Token(token);
-            }
-            // What cannot be opened was sealed with another key.
-            found = self.with(|zone| {
-                zone.forget(&key.0);
-                find(zone)
-            });
-        }
-        match found {
-            Some(zone::Found::Wait(call)) => Found::Elsewhere(call),
-            Some(zone::Found::Failed(payload)) => Found::Failure(failure::decode(&payload)),
-            Some(zone::Found::Lead(call)) => Found::Lead(call),
-            Some(zone::Found::Unshared | zone::Found::Hit(_)) | None => Found::Unshared,
-        }
+        let found = self
+            .with(|zone| zone.find_or_refresh(&key.0, claim, fits, remembers, process::is_alive));
+        let (found, refresh) = found.unzip();
+        let zone::Refresh { call, has_failed } =
+            refresh.flatten().unwrap_or(zone::Refresh { call: None, has_failed: false });
+        (self.found(key, found), refresh.flatten().map(|_| Refresh { call, has_failed }))
     }
 
     fn look(&self, key: &CacheKey, suits: impl Fn(&Validity) -> bool) -> Option<Token> {
@@ -295,6 +350,29 @@ impl Election for Cache {
 
     fn fail(&self, key: &CacheKey, call: u64, failed: &Failed) {
         self.with(|zone| zone.fail(&key.0, call, &failure::encode(failed)));
+    }
+
+    fn fail_refresh(
+        &self,
+        key: &CacheKey,
+        call: u64,
+        failed: &Failed,
+        pause: impl FnOnce(u32) -> u64,
+    ) {
+        self.with(|zone| zone.fail_refresh(&key.0, call, &failure::encode(failed), pause));
+    }
+
+    /// What cannot be found again by its source is not remembered, nor what cannot be sealed.
+    fn refuse(&self, key: &CacheKey, call: u64, failed: &Failed, ask: &Ask) {
+        let callee = &ask.callee;
+        let payload = failure::encode(failed);
+        let life = callee.fresh.negative;
+        let is_remembered = life > 0 && failed.is_remembered();
+        let tags = is_remembered.then(|| self.tags(&callee.key, ask.token.expose())).flatten();
+        let sealed = tags.and_then(|tags| Some((tags, self.close(key, &payload)?)));
+        let remembered = sealed.as_ref();
+        let remembered = remembered.map(|(tags, bytes)| Refusal { tags: *tags, life, bytes });
+        self.with(|zone| zone.refuse(&key.0, call, &payload, remembered));
     }
 
     fn release(&self, key: &CacheKey, call: u64) {

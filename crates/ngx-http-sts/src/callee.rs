@@ -8,6 +8,7 @@ use sts_core::expect::Expect;
 use sts_core::issued::TokenTypes;
 use sts_core::life::LifePolicy;
 use sts_core::profile::Profile;
+use sts_flight::ahead::Freshness;
 
 use crate::credentials::Credential;
 use crate::discovery::Discovery;
@@ -26,6 +27,8 @@ pub(crate) struct Callee {
     pub(crate) limit: Limit,
     pub(crate) key: ExchangeKey,
     pub(crate) life: LifePolicy,
+    /// When a token is renewed before its end, and for how long a refusal is remembered.
+    pub(crate) fresh: Freshness,
     /// Which types of token are taken.
     pub(crate) token_types: Rc<TokenTypes>,
     /// What else of a token has to be as it was asked for.

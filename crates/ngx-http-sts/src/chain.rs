@@ -6,6 +6,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use sts_core::cache_key::CacheKey;
+use sts_core::secret::Secret;
 use sts_flight::granted::Granted;
 
 use crate::conf::Exchange;
@@ -30,24 +31,49 @@ pub(crate) struct StepResult {
 }
 
 /// The results that an exchange is made of, as its key has them.
-pub(crate) struct Needed<'r>(Vec<&'r StepResult>);
+pub(crate) struct Needed<'r> {
+    results: Vec<&'r StepResult>,
+    assertion: Option<&'r StepResult>,
+}
 
-impl Needed<'_> {
+impl<'r> Needed<'r> {
+    /// None: those of an exchange that is not made.
+    pub(crate) const NOTHING: Self = Self { results: Vec::new(), assertion: None };
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.results.is_empty()
+    }
+
+    /// The result that is the client assertion of the exchange.
+    pub(crate) fn assertion(&self) -> Option<&'r Secret> {
+        self.assertion.map(|result| result.granted.token.issued())
+    }
+
+    /// The client assertion as it stands in the key.
+    pub(crate) fn assertion_in_key(&self) -> Option<Vec<u8>> {
+        self.assertion.map(|result| result.key.in_place_of_token())
+    }
+
+    /// Whether a value is made of one of them.
+    pub(crate) fn make(&self, value: &[u8]) -> bool {
+        let is_in = |token: &[u8]| {
+            !token.is_empty()
+                && (token == value || value.windows(token.len()).any(|part| part == token))
+        };
+        self.results.iter().any(|result| result.values().any(is_in))
     }
 
     /// A value as it stands in the key: a token that is renewed makes no other key.
     pub(crate) fn in_key<'v>(&self, value: &'v [u8]) -> Cow<'v, [u8]> {
-        let is_it = |one: &&&StepResult| one.granted.token.issued().expose() == value;
-        match self.0.iter().find(is_it) {
+        let is_it = |one: &&&StepResult| one.values().any(|it| it == value);
+        match self.results.iter().find(is_it) {
             Some(result) => Cow::Owned(result.key.in_place_of_token()),
             None => Cow::Borrowed(value),
         }
     }
 
     pub(crate) fn keys(&self) -> Vec<CacheKey> {
-        self.0.iter().map(|result| result.key).collect()
+        self.results.iter().map(|result| result.key).collect()
     }
 }
 
@@ -59,6 +85,14 @@ pub(crate) struct VisitId {
 }
 
 impl StepResult {
+    /// The token as it was issued, and as it stands in a variable.
+    fn values(&self) -> impl Iterator<Item = &[u8]> {
+        let token = &self.granted.token;
+        let encoding = self.exchange.carrier.target_encoding;
+        let encoded = encoding.and_then(|encoding| token.encoded(Some(encoding)));
+        [token.issued()].into_iter().chain(encoded).map(Secret::expose)
+    }
+
     fn is_of(&self, visit: VisitId, exchange: &Rc<Exchange>) -> bool {
         self.visit == visit && Rc::ptr_eq(&self.exchange, exchange)
     }
@@ -98,11 +132,20 @@ impl Results {
         self.all().position(|one| one.is_of(visit, exchange))
     }
 
-    /// What was brought by these steps in a visit.
-    pub(crate) fn needed(&self, visit: VisitId, steps: &[Step], needs: &[usize]) -> Needed<'_> {
-        let exchanges = needs.iter().filter_map(|need| steps.get(*need));
-        let result = |step: &Step| self.all().find(|one| one.is_of(visit, &step.exchange));
-        Needed(exchanges.filter_map(result).collect())
+    /// What was brought in a visit by these steps, which are those that an exchange needs.
+    pub(crate) fn needed(
+        &self,
+        visit: VisitId,
+        exchange: &Exchange,
+        steps: &[Step],
+        needs: &[usize],
+    ) -> Needed<'_> {
+        let steps = needs.iter().filter_map(|need| steps.get(*need));
+        let result = |of: &Rc<Exchange>| self.all().find(|one| one.is_of(visit, of));
+        Needed {
+            results: steps.filter_map(|step| result(&step.exchange)).collect(),
+            assertion: exchange.chain.assertion().and_then(result),
+        }
     }
 
     /// Lets the results of these steps be seen while something is evaluated.

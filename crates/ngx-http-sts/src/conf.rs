@@ -13,6 +13,7 @@
 //! | [`settings`] | the settings that both syntaxes fill |
 //! | [`kind`] | what an exchange speaks |
 //! | [`policy`] | when it is made, and what happens when it fails |
+//! | [`fresh`] | how tokens are kept fresh |
 //! | [`grant`], [`wstrust`] | those of one protocol |
 //! | [`jwt`], [`filter`], [`minting`] | exchanges without an STS |
 //! | [`name`], [`publications`] | what exchanges are called, and the keys that are published of some |
@@ -44,6 +45,7 @@ pub(crate) mod error_status;
 pub(crate) mod exchange;
 mod exchange_directive;
 mod filter;
+mod fresh;
 mod grant;
 mod grant_options;
 mod issuer;
@@ -61,6 +63,7 @@ mod publications;
 pub(crate) mod request_header;
 mod ropc_directive;
 pub(crate) mod settings;
+mod store;
 mod targets;
 pub(crate) mod text;
 mod unmade;

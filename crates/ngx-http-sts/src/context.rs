@@ -51,6 +51,8 @@ pub(crate) struct Ended {
 pub(crate) enum Outcome {
     Granted(Granted),
     Failed(Failure),
+    /// It was not made: the STS has refused the same a short time ago.
+    Remembered(Failure),
     /// As the one of this number.
     Same(usize),
     /// None was made (`STSBypass`).
@@ -160,14 +162,26 @@ impl Context {
     ) -> Option<Result<&'c Granted, &'c Failure>> {
         match outcome {
             Outcome::Granted(granted) => Some(Ok(granted)),
-            Outcome::Failed(failure) => Some(Err(failure)),
+            Outcome::Failed(failure) | Outcome::Remembered(failure) => Some(Err(failure)),
             Outcome::Bypassed => None,
             // It is of an earlier one, and that is no such itself.
             Outcome::Same(number) => match &self.ended(*number)?.outcome {
                 Outcome::Granted(granted) => Some(Ok(granted)),
-                Outcome::Failed(failure) => Some(Err(failure)),
+                Outcome::Failed(failure) | Outcome::Remembered(failure) => Some(Err(failure)),
                 Outcome::Same(_) | Outcome::Bypassed => None,
             },
+        }
+    }
+
+    /// Whether the STS was not asked, since it has refused the same a short time ago.
+    pub(crate) fn is_remembered(&self, outcome: &Outcome) -> bool {
+        match outcome {
+            Outcome::Remembered(_) => true,
+            Outcome::Same(number) => {
+                let same = self.ended(*number);
+                same.is_some_and(|same| matches!(same.outcome, Outcome::Remembered(_)))
+            }
+            Outcome::Granted(_) | Outcome::Failed(_) | Outcome::Bypassed => false,
         }
     }
 

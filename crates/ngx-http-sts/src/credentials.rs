@@ -220,7 +220,7 @@ impl<T: InFiles> Credential<T> {
 }
 
 /// The contents of all files, one after the other.
-fn contents(files: &[PathBuf]) -> io::Result<Secret> {
+pub(crate) fn contents(files: &[PathBuf]) -> io::Result<Secret> {
     // As large as it can get: a buffer that grew would leave a copy of what it held behind.
     let mut buffer = Zeroizing::new(vec![0; MAX_CONTENT + 1]);
     let mut length = 0;

@@ -21,6 +21,7 @@ use sts_core::error::{Failure, FailureKind};
 use sts_core::fields::Fields;
 use sts_core::life::LifePolicy;
 use sts_core::metadata::Metadata;
+use sts_flight::ahead::Freshness;
 use sts_flight::failed::{Exceeded, Failed};
 use sts_flight::flights::{self, Lookup};
 use sts_net::backoff::Backoff;
@@ -59,7 +60,7 @@ pub(crate) struct Discovery {
     backoff: Cell<Backoff>,
     /// The last one.
     failure: RefCell<Option<Failure>>,
-    is_refreshing: Cell<bool>,
+    is_attempting: Cell<bool>,
 }
 
 /// The metadata that this worker uses.
@@ -123,7 +124,7 @@ impl Discoveries {
             at_hand: RefCell::default(),
             backoff: Cell::default(),
             failure: RefCell::default(),
-            is_refreshing: Cell::default(),
+            is_attempting: Cell::default(),
         });
         self.0.push(discovery.clone());
         Ok(discovery)
@@ -153,23 +154,31 @@ impl Discovery {
         if let Some(place) = self.place_at_hand(limit) {
             return Ok(place);
         }
-        if self.backoff.get().is_recent(timer::now())
-            && let Some(failure) = &*self.failure.borrow()
+        let patience = self.backoff.get().patience(timer::now());
+        let impatient =
+            self.failure.borrow().clone().filter(|_| patience.is_some_and(|it| it < time));
+        if patience == Some(0)
+            && let Some(failure) = impatient
         {
-            return Err(failure.clone().into());
+            return Err(failure.into());
         }
-        let deadline = pin!(Timer::new(time, hold));
-        match timer::before(deadline, pin!(self.find(limit, LAST))).await {
+        // It goes on without this request, and tells the next ones how it ended.
+        self.attempt(limit, LAST);
+        let lookup = self.look_up(limit, LAST)?;
+        let deadline = pin!(Timer::new(patience.map_or(time, |patience| patience.min(time)), hold));
+        match timer::before(deadline, pin!(self.end(lookup))).await {
             Some(Ok(())) => self.place_at_hand(limit).ok_or_else(|| {
                 self.question.failure(FailureKind::BadAnswer, "they are too old").into()
             }),
             Some(Err(failure)) => Err(failure.into()),
-            None => {
-                let reason = format!("no answer within {time} ms");
-                let failure = self.question.failure(FailureKind::Timeout, &reason);
-                Err(Failed { failure, exceeded: Some(Exceeded::Time) })
-            }
+            None => Err(impatient.map_or_else(|| self.out_of_time(time), Failed::from)),
         }
+    }
+
+    fn out_of_time(&self, time: u64) -> Failed {
+        let reason = format!("no answer within {time} ms");
+        let failure = self.question.failure(FailureKind::Timeout, &reason);
+        Failed { failure, exceeded: Some(Exceeded::Time) }
     }
 
     /// What this worker knows already. Where that gets old, newer metadata are asked for meanwhile.
@@ -193,47 +202,72 @@ impl Discovery {
 
     /// Asks for newer metadata, which no request waits for.
     fn refresh(self: &Rc<Self>, limit: &Limit) {
-        if self.backoff.get().is_pause(timer::now()) || self.is_refreshing.replace(true) {
+        if !self.backoff.get().is_pause(timer::now()) {
+            self.attempt(limit, self.refresh);
+        }
+    }
+
+    /// Finds metadata that are at most so many seconds old, or waits for the call for them, and notes how
+    /// that ended. One attempt is enough.
+    fn attempt(self: &Rc<Self>, limit: &Limit, seconds: u64) {
+        if self.is_attempting.get() {
             return;
         }
+        // Looked up here, so that the call is made for this, and not for a request that may leave.
+        let lookup = self.look_up(limit, seconds);
+        self.is_attempting.set(true);
+        self.backoff.update(|mut backoff| {
+            backoff.begin(timer::now());
+            backoff
+        });
         // Made here: a task that is cancelled before it first runs has to give its turn up, too.
         let turn = Turn(self.clone());
-        let limit = *limit;
         task::spawn(Box::pin(async move {
             let discovery = &turn.0;
-            if let Err(failure) = discovery.find(&limit, discovery.refresh).await {
-                log::cycle(
-                    Level::Warn,
-                    format_args!(
-                        "sts: {}: {failure}; what was told before serves on",
-                        failure.kind.name()
-                    ),
-                );
-            }
+            let found = match lookup {
+                Ok(lookup) => discovery.end(lookup).await,
+                Err(failure) => Err(failure),
+            };
+            discovery.note(found);
         }));
     }
 
-    /// Finds metadata that are at most so many seconds old: in the zone, or where the issuer tells them.
-    async fn find(&self, limit: &Limit, seconds: u64) -> Result<(), Failure> {
-        let found = self.find_token(limit, seconds).await;
+    fn note(&self, found: Result<(), Failure>) {
         let mut backoff = self.backoff.get();
-        match &found {
+        match found {
             Ok(()) => backoff.succeed(),
             Err(failure) => {
                 backoff.fail(timer::now());
-                self.failure.replace(Some(failure.clone()));
+                // Without any, each request tells of its own failure.
+                if self.at_hand.borrow().is_some() {
+                    log::cycle(
+                        Level::Warn,
+                        format_args!(
+                            "sts: {}: {failure}; what was told before serves on",
+                            failure.kind.name()
+                        ),
+                    );
+                }
+                self.failure.replace(Some(failure));
             }
         }
         self.backoff.set(backoff);
-        found
     }
 
-    async fn find_token(&self, limit: &Limit, seconds: u64) -> Result<(), Failure> {
+    /// Looks for metadata that are at most so many seconds old: in the zone, else where the issuer tells
+    /// them.
+    fn look_up(&self, limit: &Limit, seconds: u64) -> Result<Lookup<Finding>, Failure> {
         let policy = LifePolicy { cap: seconds, leeway: 0 };
         let ask = || Ask { question: self.question.clone(), limit: *limit, policy };
-        let lookup = flights::lookup::<Finding>(&self.cache, self.key, &policy, |_| Ok(()), ask)?;
+        let fresh = Freshness::default();
+        flights::lookup::<Finding>(&self.cache, self.key, &policy, fresh, |_| Ok(()), ask)
+    }
+
+    /// Uses what was looked for, when it is there.
+    async fn end(&self, lookup: Lookup<Finding>) -> Result<(), Failure> {
         let granted = match lookup {
             Lookup::Hit(granted) => granted,
+            Lookup::Refused(failure) => return Err(failure),
             Lookup::Waits(waiting) => Wait(waiting).await?,
         };
         self.take(granted.token.issued().expose()).map_err(|problem| {
@@ -265,11 +299,15 @@ impl Discovery {
     }
 }
 
-/// The turn of the task that asks for newer metadata.
+/// The turn of the task that asks for metadata.
 struct Turn(Rc<Discovery>);
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.is_refreshing.set(false);
+        self.0.is_attempting.set(false);
+        self.0.backoff.update(|mut backoff| {
+            backoff.give_up();
+            backoff
+        });
     }
 }

@@ -20,6 +20,7 @@
 //! | [`chain`] | exchanges whose results another one needs |
 //! | [`carry`] | how tokens get out of a request and into it |
 //! | [`cache`] | the tokens that all workers share |
+//! | [`store`] | Redis or memcached behind it, which several nodes share |
 //! | [`worker`] | how flights ([`sts_flight`]) run on NGINX |
 //! | [`credentials`] | the gateway's credentials, as far as they are in files |
 //! | [`afterwards`] | what shows only when a request is over |
@@ -64,6 +65,7 @@ mod request_header;
 mod served;
 mod shared_zone;
 mod source;
+mod store;
 mod sts;
 mod values;
 mod variables;

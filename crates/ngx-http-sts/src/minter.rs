@@ -140,6 +140,7 @@ impl Minter {
                 sent: now.wall.0.saturating_mul(1000),
                 good_for: Some(minted.good_for),
                 at_most: u64::MAX,
+                is_final: false,
             },
             unbound: true,
             kept: false,

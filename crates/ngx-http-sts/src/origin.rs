@@ -80,6 +80,14 @@ pub(crate) struct Kin {
     finder: Finder,
 }
 
+/// What is known of the peer of an origin that is made at run time.
+pub(crate) enum Known<'o> {
+    /// It is that of another origin.
+    Peer(&'o Origin),
+    /// It is at another port of the same host.
+    Host(&'o Origin),
+}
+
 thread_local! {
     /// Names stay unique over reloads in a single process.
     static NEXT_ID: Cell<u64> = const { Cell::new(0) };
@@ -135,10 +143,13 @@ impl Origins {
 
 impl Kin {
     /// The origin that a contact describes, at run time. Its peer is looked up as that of `known` is,
-    /// where it is the same. The settings of the contact are these ones.
-    pub(crate) fn origin(&self, contact: Contact<'_>, known: Option<&Origin>) -> Origin {
+    /// where the host is the same. The settings of the contact are these ones.
+    pub(crate) fn origin(&self, contact: Contact<'_>, known: Option<Known<'_>>) -> Origin {
         let Contact { host, peer, resolver: _, tls, certificate, tunnel } = contact;
-        let lookup = known.map(|known| known.lookup.clone());
+        let lookup = known.map(|known| match known {
+            Known::Peer(known) => known.lookup.clone(),
+            Known::Host(known) => Rc::new(known.lookup.at_port(peer.port())),
+        });
         Origin {
             id: NEXT_ID.replace(NEXT_ID.get() + 1),
             host: host.clone(),

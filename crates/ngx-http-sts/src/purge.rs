@@ -50,9 +50,11 @@ fn handle(request: Request<'_>) -> Result<Made, OutOfMemory> {
             return Ok(Made::Answer(answer));
         }
     };
-    purging.step();
-    if purging.from.get().is_none() {
-        return Ok(Made::Answer(done(request, &purging)));
+    if purging.store.is_none() {
+        purging.step();
+        if purging.from.get().is_none() {
+            return Ok(Made::Answer(done(request, &purging)));
+        }
     }
     // A client that leaves does not end it: what was asked for is done.
     purging.waiter.replace(Some(suspend(request, false, None)?));
@@ -75,29 +77,39 @@ fn purge(request: Request<'_>) -> Result<Purging, Answer> {
     else {
         return Err(answer(404, "no cache to purge\n"));
     };
+    let store = cache.shares().cloned();
+    let mut names = store.as_ref().map(|store| store.names_of_all()).unwrap_or_default();
     let what = match (request.header(SOURCE), exchange(request)) {
         // It stands there as it stands in what it is read from.
         (Some(source), _) => {
             let encoding = location.settings().and_then(|it| it.source_encoding.flatten());
-            let tags = match encoding.map(|encoding| encoding.decode(source)) {
-                None => cache.tags_of(source),
-                Some(Ok(token)) => cache.tags_of(token.expose()),
-                Some(Err(problem)) => {
-                    return Err(answer(400, &format!("the source token {problem}\n")));
-                }
-            };
+            let decoded = encoding.map(|encoding| encoding.decode(source)).transpose();
+            let decoded =
+                decoded.map_err(|problem| answer(400, &format!("the source token {problem}\n")))?;
+            let source = decoded.as_ref().map_or(source, |token| token.expose());
+            if let Some(store) = &store {
+                names = store.names_of_source(source);
+            }
+            let tags = cache.tags_of(source);
             let Some(tags) = tags else { return Err(answer(500, "the source has no tag\n")) };
             What::Source(tags)
         }
         (None, Some(endpoint)) => match cache.exchanges_at(&endpoint) {
             exchanges if exchanges.is_empty() => return Err(answer(404, "no such exchange\n")),
-            exchanges => What::Exchanges(exchanges.iter().map(tag).collect()),
+            exchanges => {
+                if let Some(store) = &store {
+                    names = store.names_of_exchanges(&exchanges);
+                }
+                What::Exchanges(exchanges.iter().map(tag).collect())
+            }
         },
         (None, None) => What::All,
     };
     Ok(Purging {
         cache: cache.clone(),
         what,
+        store: store.map(|store| (store, names)),
+        untold: RefCell::default(),
         from: Cell::new(Some(0)),
         removed: Cell::new(0),
         waiter: RefCell::default(),
@@ -107,6 +119,16 @@ fn purge(request: Request<'_>) -> Result<Purging, Answer> {
 fn done(request: Request<'_>, purging: &Purging) -> Answer {
     let removed = purging.removed.get();
     request.log(Level::Info, format_args!("sts: purged {removed} tokens"));
+    if let Some(why) = &*purging.untold.borrow() {
+        request.log(
+            Level::Error,
+            format_args!(
+                "sts: the purge is that of this node only, its store could not be told of it: {why}"
+            ),
+        );
+        // What lies in the store comes back from there.
+        return answer(503, "the store could not be told of it: try again\n");
+    }
     answer(200, &format!("purged {removed}\n"))
 }
 

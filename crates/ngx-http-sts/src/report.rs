@@ -37,6 +37,20 @@ pub(crate) fn abandoned(callee: &Callee, failure: &Failure, took: u64) {
     log::cycle(Level::Info, format_args!("sts: {line}, its client had left"));
 }
 
+/// A call for the next token that failed while the one before it served. `is_dropped`: that one serves no
+/// more.
+pub(crate) fn refresh(callee: &Callee, failure: &Failure, took: u64, is_dropped: bool) {
+    let severity = severity(failure);
+    let (name, subject) = (callee.history.name(), callee.subject());
+    let Some(left_out) = admit(name, subject, failure, severity) else { return };
+    let line = Line { subject, failure, took, left_out };
+    let then = match is_dropped {
+        true => "it was for the next token, and the one that was there is dropped",
+        false => "it was for the next token, and the one that is there serves to its end",
+    };
+    log::cycle(level(severity), format_args!("sts: {line}; {then}"));
+}
+
 /// Tells all that was left out: the worker ends, or its configuration goes.
 pub(crate) fn shutdown() {
     tell(LIMITER.take().overdue(u64::MAX));

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use sts_core::cache_key::ExchangeKey;
 use sts_core::source_tag::TagKey;
 use sts_zone::zone::{Capacity, Digest, Zone};
 use zeroize::Zeroizing;
@@ -52,6 +53,16 @@ impl SharedZone {
             let mut zone = Zone::open(words, now, || clock::entropy().ok())?;
             Some(use_it(&mut zone))
         })
+    }
+
+    /// Seconds for which the location uses a token of an exchange that uses it the longest.
+    pub(crate) fn longest(&self, exchange: &ExchangeKey) -> u64 {
+        self.exchanges.borrow().get(exchange.digest()).map_or(0, |served| served.longest)
+    }
+
+    /// Whether no token lies in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.with(|zone| zone.statistics().entries == 0).unwrap_or(true)
     }
 
     pub(crate) fn key_material(&self) -> Result<Zeroizing<[u8; 32]>, NoKeyMaterial> {

@@ -21,6 +21,8 @@ pub(crate) struct Source {
     pub(crate) with_dpop: bool,
     /// The token of what acts for the subject, where there is one.
     pub(crate) actor: Option<SharedSecret>,
+    /// It is made of results of other exchanges, which the next visit has anew.
+    pub(crate) is_of_visit: bool,
     /// Why there is none that could be used, although there is something.
     pub(crate) fault: Option<Failure>,
 }
@@ -35,6 +37,7 @@ impl Source {
             accepted: None,
             with_dpop: false,
             actor: None,
+            is_of_visit: false,
             fault: None,
         }
     }

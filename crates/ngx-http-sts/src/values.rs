@@ -9,7 +9,7 @@ use sts_core::error::{Failure, FailureKind};
 use sts_core::parameters::{ACTOR_TOKEN, ACTOR_TOKEN_TYPE};
 use sts_core::profile::{Names, Parameter, Subject};
 use sts_core::request_header::is_value;
-use sts_core::secret::SharedSecret;
+use sts_core::secret::{Secret, SharedSecret};
 use sts_core::source;
 use sts_flight::flights::{self, Lookup};
 use sts_flight::waiting::Waiting;
@@ -75,6 +75,8 @@ impl<'e> Values<'e> {
             names: Names {
                 client_id: evaluate(exchange.client_id.as_deref())?,
                 username: evaluate(exchange.username.as_deref().map(|username| &username.text))?,
+                // It is no value of the request.
+                assertion: None,
             },
         })
     }
@@ -96,7 +98,9 @@ impl<'e> Values<'e> {
         let parameters = with_values(&self.parameters, &values);
         let headers = with_values(&headers, &of_headers);
         let subject = Subject { source: &source, parameters: &parameters };
-        key.of_request(&subject, &self.names, &headers, &needed.keys())
+        let assertion = needed.assertion_in_key();
+        let names = Names { assertion: assertion.as_deref(), ..self.names };
+        key.of_request(&subject, &names, &headers, &needed.keys())
     }
 
     /// Compares the subject of what was issued for a source with the one that the location expects
@@ -126,24 +130,34 @@ fn with_values<'v>(all: &[Parameter<'v>], values: &'v [Cow<'_, [u8]>]) -> Vec<Pa
 /// The parameters that an actor token is.
 const OF_ACTOR: usize = 2;
 
+/// What a request wants of its exchange.
+pub(crate) struct Wanted<'w> {
+    /// The source token, decoded.
+    pub(crate) token: &'w SharedSecret,
+    /// What another exchange has brought for the client authentication.
+    pub(crate) assertion: Option<&'w Secret>,
+    pub(crate) key: CacheKey,
+    /// For how many milliseconds the request waits.
+    pub(crate) time: u64,
+}
+
 /// Takes the token from the cache; else makes it, joins a call for it, or starts one.
 ///
 /// # Errors
 /// There is no token to ask for, or the source fails the `check`, which is told how to look whether it
-/// is bound to a key. `time` is for how long the request waits, in milliseconds.
+/// is bound to a key.
 pub(crate) fn start(
     exchange: &Exchange,
-    token: &SharedSecret,
     values: &Values<'_>,
-    key: CacheKey,
-    time: u64,
+    wanted: &Wanted<'_>,
     check: impl Fn(&dyn Fn() -> bool) -> Result<(), Failure>,
 ) -> Result<Lookup<Nginx>, Failure> {
+    let Wanted { token, key, .. } = *wanted;
     if exchange.has_source() && token.expose().is_empty() {
         return Err(Failure::new(FailureKind::MissingToken, "no source token"));
     }
     match &exchange.way {
-        Way::Call(callee) => call(exchange, callee, token, values, key, time, check),
+        Way::Call(callee) => call(exchange, callee, values, wanted, check),
         Way::Mint(minter) => {
             let cache = exchange.cache.as_ref();
             minter.take_or_make(cache, key, token, &values.parameters).map(Lookup::Hit)
@@ -154,12 +168,11 @@ pub(crate) fn start(
 fn call(
     exchange: &Exchange,
     callee: &Rc<Callee>,
-    token: &SharedSecret,
     values: &Values<'_>,
-    key: CacheKey,
-    time: u64,
+    wanted: &Wanted<'_>,
     check: impl Fn(&dyn Fn() -> bool) -> Result<(), Failure>,
 ) -> Result<Lookup<Nginx>, Failure> {
+    let Wanted { token, assertion, key, time } = *wanted;
     let missing = |reason| Err(Failure::new(FailureKind::MissingToken, reason));
     if values.names.username.is_some_and(<[u8]>::is_empty) {
         return missing("no user is named whose password the source token could be");
@@ -184,6 +197,7 @@ fn call(
         headers: values.headers.iter().map(|(header, value)| Header::new(header, value)).collect(),
         client_id: values.names.client_id.map(Rc::from),
         username: values.names.username.map(Rc::from),
+        assertion: assertion.map(|assertion| Secret::new(assertion.expose())),
         time,
         claims: claims(),
         unbound: exchange.has_source() && exchange.bound_tokens == BoundTokens::Refuse,
@@ -192,5 +206,5 @@ fn call(
         check(false)?;
         return Ok(Lookup::Waits(Waiting::alone(ask())));
     };
-    flights::lookup(cache, key, &callee.life, check, ask)
+    flights::lookup(cache, key, &callee.life, callee.fresh, check, ask)
 }

@@ -52,6 +52,11 @@ fn fact(request: Request<'_>, fact: usize) -> Option<&[u8]> {
     let ended = context.last_of(request, |_| true)?;
     match (Fact::numbered(fact)?, ended.verdict) {
         (Fact::Status, Verdict::Granted) => Some(context.granted(ended)?.status.name().as_bytes()),
+        (Fact::Status, Verdict::Passed(_) | Verdict::Refused(_))
+            if context.is_remembered(&ended.outcome) =>
+        {
+            Some(b"NEGATIVE")
+        }
         (Fact::Status, Verdict::Passed(_)) => Some(b"PASSED"),
         (Fact::Status, Verdict::Refused(_)) => Some(b"FAILED"),
         (Fact::Status, Verdict::Bypassed) => Some(b"BYPASS"),
@@ -82,7 +87,10 @@ impl Reader for Source {
 
 /// `$sts_source_token`: the token that `STSAcceptSourceTokenIn` has found.
 fn source(request: Request<'_>) -> Option<&[u8]> {
-    let ended = request.context()?.last_of(request, |ended| ended.source.accepted.is_some())?;
+    let is_it = |ended: &Ended| {
+        ended.source.accepted.is_some() && ended.source.text == ended.carrier.source_text
+    };
+    let ended = request.context()?.last_of(request, is_it)?;
     Some(ended.source.token.expose())
 }
 

@@ -32,7 +32,7 @@ use crate::refusal;
 use crate::report;
 use crate::served::Served;
 use crate::source::Source;
-use crate::values::{self, Values};
+use crate::values::{self, Values, Wanted};
 use crate::way::Way;
 use crate::worker::{Nginx, Waited};
 
@@ -100,21 +100,26 @@ impl Visit<'_> {
             Taken::Waits => return Ok(Next::Wait),
             Taken::Refused(status) => return self.refuse_unreadable(status),
         };
+        let needed = context.results.needed(id, exchange, steps, needs);
+        let is_of_visit = needed.make(source.token.expose());
+        let source = Source { is_of_visit, ..source };
         let token = decode(exchange, &source);
         let values =
             context.results.show(id, steps, needs, || Values::of(request, exchange, &source))?;
         let decoded = token.as_ref().unwrap_or(&source.token).expose();
-        let key = values.key(exchange, decoded, &context.results.needed(id, steps, needs));
+        let key = values.key(exchange, decoded, &needed);
         if let Some(number) = context.same(exchange.id, &key, source.fault.as_ref()) {
             return self.end(source, key, Outcome::Same(number), 0);
         }
         let check = |is_bound: &dyn Fn() -> bool| check_bound(exchange, &source, is_bound);
         let started = token.and_then(|token| {
-            values::start(exchange, &token, &values, key, self.time_for(exchange)?, check)
+            let (assertion, time) = (needed.assertion(), self.time_for(exchange)?);
+            values::start(exchange, &values, &Wanted { token: &token, assertion, key, time }, check)
         });
         match started {
             Ok(Lookup::Waits(waiting)) => self.wait(waiting, source, key, None),
             Ok(Lookup::Hit(granted)) => self.end(source, key, Outcome::Granted(granted), 0),
+            Ok(Lookup::Refused(failure)) => self.end(source, key, Outcome::Remembered(failure), 0),
             Err(failure) => self.end(source, key, Outcome::Failed(failure), 0),
         }
     }
@@ -138,11 +143,16 @@ impl Visit<'_> {
         Ok(Next::GoOn)
     }
 
-    /// Removes the sources of the exchange, and of those that it needs.
+    /// Removes the sources of the exchange, and of those that it needs, and notes those that were not
+    /// looked at yet: a later visit may need them.
     fn strip(&self) -> Result<(), OutOfMemory> {
-        let Self { request, course, exchange, .. } = *self;
+        let Self { request, context, course, exchange } = *self;
         let inner = exchange.chain.steps().iter().map(|step| &step.exchange.carrier);
-        for carrier in inner.chain([&exchange.carrier]) {
+        let all = inner.chain([&exchange.carrier]);
+        for carrier in all.clone() {
+            accept::look_ahead(request, context, course, carrier)?;
+        }
+        for carrier in all {
             let form = form::as_read(request, course, carrier);
             accept::strip(request, carrier, form)?;
         }

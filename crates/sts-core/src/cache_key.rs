@@ -101,7 +101,7 @@ impl ExchangeKey {
         needed: &[CacheKey],
     ) -> CacheKey {
         let Subject { source, parameters } = subject;
-        let Names { client_id, username } = names;
+        let Names { client_id, username, assertion } = names;
         let mut fields = Fields::behind(&self.begun);
         fields.push(self.source(source));
         fields.push(&(parameters.len() as u64).to_le_bytes());
@@ -113,10 +113,14 @@ impl ExchangeKey {
         if self.has_source {
             fields.push_optional(*username);
         }
+        // No key is as short as the words here and below.
+        if let Some(assertion) = assertion {
+            fields.push(b"assertion");
+            fields.push(assertion);
+        }
         for key in needed {
             fields.push(&key.0);
         }
-        // No key is that short: all that follows is of headers.
         if !headers.is_empty() {
             fields.push(b"headers");
         }
@@ -260,7 +264,7 @@ mod tests {
         let exchange = |protocol| of(&profile_of(protocol, "http://a/t", "none", "", None));
         let of = |exchange: &ExchangeKey, source: &[u8], parameters: &[_], user: Option<&str>| {
             let subject = Subject { source, parameters };
-            let names = Names { client_id: None, username: user.map(str::as_bytes) };
+            let names = Names { username: user.map(str::as_bytes), ..Names::default() };
             exchange.of_names(&subject, &names)
         };
         let cc = exchange(Protocol::OAuth(&client_credentials::GRANT));
@@ -322,6 +326,25 @@ mod tests {
     }
 
     #[test]
+    fn an_assertion_is_told_apart_from_the_results_that_it_may_be() {
+        let exchange = of(&profile("http://a/t", "private_key_jwt", "client_assertion=@a", None));
+        let subject = Subject { source: b"s", parameters: &[] };
+        let (one, other) = (CacheKey([1; 32]), CacheKey([2; 32]));
+        let assertions = [None, Some(one.in_place_of_token()), Some(other.in_place_of_token())];
+        let mut keys = Vec::new();
+        for assertion in &assertions {
+            let names = Names { assertion: assertion.as_deref(), ..Names::default() };
+            for needed in [&[][..], &[one], &[one, other], &[other, one]] {
+                keys.push(exchange.of_request(&subject, &names, &[], needed).0);
+            }
+        }
+        let count = keys.len();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), count);
+    }
+
+    #[test]
     fn names_change_the_key() {
         let exchange =
             of(&profile_of(Protocol::OAuth(&password::GRANT), "http://a/t", "none", "", None));
@@ -329,7 +352,9 @@ mod tests {
         let names = [None, Some(&b""[..]), Some(b"u"), Some(b"v")];
         let mut keys: Vec<_> = names
             .into_iter()
-            .flat_map(|client_id| names.map(|username| Names { client_id, username }))
+            .flat_map(|client_id| {
+                names.map(|username| Names { client_id, username, assertion: None })
+            })
             .map(|names| exchange.of_names(&subject, &names).0)
             .collect();
         assert_eq!(keys[0], exchange.of(&subject).0);

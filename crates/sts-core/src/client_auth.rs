@@ -67,6 +67,12 @@ enum Credentials {
         assertion: Slot<Secret>,
         kind: String,
     },
+    /// `private_key_jwt`, where the assertion is what the exchange of another location has brought:
+    /// each request brings it.
+    Result {
+        location: String,
+        kind: String,
+    },
     /// `username_token`: in the message, and nothing that a request without one could carry.
     Message {
         password: Slot<Secret>,
@@ -125,6 +131,21 @@ impl ClientAuth {
     pub fn key_pair(&self) -> Option<Result<Rc<KeyPair>, Failure>> {
         match &self.credentials {
             Credentials::Certificate { pair, .. } => Some(pair.value()),
+            _ => None,
+        }
+    }
+
+    /// Whether the options say that the assertion is what another exchange brings. Which client it is of
+    /// may depend on the request then.
+    pub fn is_result(options: &Options) -> bool {
+        options.contains(options::ASSERTION)
+    }
+
+    /// The name of the location whose exchange brings the assertion, and which the request has to hand
+    /// over ([`Names::assertion`](crate::message::Names::assertion)).
+    pub fn needs_result_of(&self) -> Option<&str> {
+        match &self.credentials {
+            Credentials::Result { location, .. } => Some(location),
             _ => None,
         }
     }
@@ -193,7 +214,7 @@ impl ClientAuth {
     pub(crate) fn leaves_client_id_to_body(&self) -> bool {
         match self.credentials {
             Credentials::None | Credentials::Certificate { .. } => true,
-            Credentials::Assertion { .. } => self.id.is_none(),
+            Credentials::Assertion { .. } | Credentials::Result { .. } => self.id.is_none(),
             Credentials::Header(_)
             | Credentials::Secret(_)
             | Credentials::Key { .. }
@@ -204,9 +225,10 @@ impl ClientAuth {
     /// Whether the method sends a `client_id` parameter of its own.
     pub(crate) fn sends_client_id(&self) -> bool {
         match self.credentials {
-            Credentials::Secret(_) | Credentials::Key { .. } | Credentials::Assertion { .. } => {
-                self.id.is_some()
-            }
+            Credentials::Secret(_)
+            | Credentials::Key { .. }
+            | Credentials::Assertion { .. }
+            | Credentials::Result { .. } => self.id.is_some(),
             Credentials::None
             | Credentials::Header(_)
             | Credentials::Message { .. }
@@ -229,8 +251,12 @@ impl ClientAuth {
                     known.add(secret.expose());
                 }
             }
-            // What is made with a key is another each time, and long enough to be cut short.
-            Credentials::None | Credentials::Key { .. } | Credentials::Certificate { .. } => {}
+            // What is made with a key is another each time, and long enough to be cut short. What a
+            // request brings, the request tells.
+            Credentials::None
+            | Credentials::Key { .. }
+            | Credentials::Result { .. }
+            | Credentials::Certificate { .. } => {}
         }
     }
 
@@ -242,7 +268,7 @@ impl ClientAuth {
     /// Puts the content of the file to use.
     fn load(&self, content: Secret) -> Result<(), CredentialError> {
         match &self.credentials {
-            Credentials::None => {}
+            Credentials::None | Credentials::Result { .. } => {}
             Credentials::Certificate { pair, .. } => pair.set(KeyPair::parse(&content)?),
             Credentials::Header(slot) => slot.set(self.header(&content)?),
             Credentials::Secret(slot) => slot.set(content),
@@ -272,7 +298,7 @@ impl ClientAuth {
 impl Credentials {
     fn file(&self) -> Option<&CredentialFile> {
         match self {
-            Self::None => None,
+            Self::None | Self::Result { .. } => None,
             Self::Certificate { pair, .. } => pair.file(),
             Self::Header(slot) => slot.file(),
             Self::Secret(slot)

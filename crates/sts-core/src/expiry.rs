@@ -61,6 +61,9 @@ pub enum Doubt {
     /// What the source token says itself.
     #[error("the expiry of the source token cannot be read")]
     Source,
+    /// What the token of what acts for the subject says itself.
+    #[error("the expiry of the actor token cannot be read")]
+    Actor,
 }
 
 #[cfg(test)]

@@ -26,13 +26,15 @@ pub struct Life {
     pub seconds: Option<u64>,
     /// Why there are none, where the operator should know it.
     pub doubt: Option<Doubt>,
+    /// It is the source token that says so: what is asked for later lives no longer.
+    pub ends_with_source: bool,
 }
 
 /// For how long a token is good, counted from `sent`, when the request for it was sent: the least of
-/// what the STS said, the token's own expiry and that of the source token.
+/// what the STS said, the token's own expiry, that of the source token and that of the actor token.
 ///
 /// HTTP's caching headers have no say: they are about the answer, not about the token.
-pub fn good_for(issued: &Issued, source: Expiry, sent: UnixTime) -> Life {
+pub fn good_for(issued: &Issued, source: Expiry, actor: Expiry, sent: UnixTime) -> Life {
     let token = issued.token.expose();
     // WS-Trust has looked into its assertions already.
     let assertion = match issued.expiry {
@@ -40,13 +42,20 @@ pub fn good_for(issued: &Issued, source: Expiry, sent: UnixTime) -> Life {
         said => said,
     };
     let own = jwt::expiry(token).and(assertion);
-    let ends = [issued.expires_in, own.seconds_left(sent), source.seconds_left(sent)];
+    let of_source = source.and(actor).seconds_left(sent);
+    let ends = [issued.expires_in, own.seconds_left(sent), of_source];
     let doubts = [
         issued.doubt,
         (own == Expiry::Unreadable).then_some(Doubt::Issued),
         (source == Expiry::Unreadable).then_some(Doubt::Source),
+        (actor == Expiry::Unreadable).then_some(Doubt::Actor),
     ];
-    Life { seconds: ends.into_iter().flatten().min(), doubt: doubts.into_iter().flatten().next() }
+    let seconds = ends.into_iter().flatten().min();
+    Life {
+        seconds,
+        doubt: doubts.into_iter().flatten().next(),
+        ends_with_source: seconds.is_some() && of_source == seconds,
+    }
 }
 
 impl LifePolicy {
@@ -76,7 +85,7 @@ mod tests {
     const NO_LEEWAY: LifePolicy = LifePolicy { cap: 300, leeway: 0 };
 
     fn life(issued: &Issued, source: &[u8], sent: UnixTime, policy: &LifePolicy) -> u64 {
-        policy.life(good_for(issued, claims(source).expiry(source), sent).seconds)
+        policy.life(good_for(issued, claims(source).expiry(source), Expiry::Unsaid, sent).seconds)
     }
 
     fn jwt(lives: u64) -> Vec<u8> {
@@ -120,6 +129,25 @@ mod tests {
     }
 
     #[test]
+    fn what_ends_with_its_source_is_told() {
+        let ends_with_source = |issued: &Issued, source: &[u8]| {
+            good_for(issued, claims(source).expiry(source), Expiry::Unsaid, SENT).ends_with_source
+        };
+        for (told, own, source, is_so) in [
+            (Some(60), b"t".to_vec(), b"s".to_vec(), false),
+            (Some(60), b"t".to_vec(), jwt(61), false),
+            (Some(60), b"t".to_vec(), jwt(60), true),
+            (Some(60), b"t".to_vec(), jwt(20), true),
+            (Some(60), jwt(20), jwt(30), false),
+            (Some(60), jwt(40), jwt(30), true),
+            (None, b"t".to_vec(), jwt(30), true),
+            (None, b"t".to_vec(), b"s".to_vec(), false),
+        ] {
+            assert_eq!(ends_with_source(&issued(own, told), &source), is_so, "{told:?} {source:?}");
+        }
+    }
+
+    #[test]
     fn an_assertion_has_an_expiry_too() {
         let assertion = |until: &str| {
             format!(
@@ -142,15 +170,27 @@ mod tests {
         let broken = assertion.replace("/></", "></");
         let jwt = format!("e30.{}.s", URL_SAFE_NO_PAD.encode(r#"{"exp":"soon"}"#));
         for token in [assertion, &broken, &URL_SAFE_NO_PAD.encode(assertion), &jwt] {
-            let life = good_for(&issued(token, Some(60)), Expiry::Unsaid, SENT);
-            assert_eq!(life, Life { seconds: Some(0), doubt: Some(Doubt::Issued) }, "{token}");
+            let life = good_for(&issued(token, Some(60)), Expiry::Unsaid, Expiry::Unsaid, SENT);
+            assert_eq!((life.seconds, life.doubt), (Some(0), Some(Doubt::Issued)), "{token}");
             let source = claims(token.as_bytes()).expiry(token.as_bytes());
-            let life = good_for(&issued("t", Some(60)), source, SENT);
-            assert_eq!(life, Life { seconds: Some(0), doubt: Some(Doubt::Source) }, "{token}");
+            let life = good_for(&issued("t", Some(60)), source, Expiry::Unsaid, SENT);
+            assert_eq!((life.seconds, life.doubt), (Some(0), Some(Doubt::Source)), "{token}");
+            let life = good_for(&issued("t", Some(60)), Expiry::Unsaid, source, SENT);
+            assert_eq!((life.seconds, life.doubt), (Some(0), Some(Doubt::Actor)), "{token}");
         }
         let unread = Issued { doubt: Some(Doubt::ExpiresIn), ..issued("t", Some(0)) };
-        let life = good_for(&unread, Expiry::Unsaid, SENT);
-        assert_eq!(life, Life { seconds: Some(0), doubt: Some(Doubt::ExpiresIn) });
+        let life = good_for(&unread, Expiry::Unsaid, Expiry::Unsaid, SENT);
+        assert_eq!((life.seconds, life.doubt), (Some(0), Some(Doubt::ExpiresIn)));
+    }
+
+    #[test]
+    fn the_end_of_what_acts_for_the_source_holds_when_it_is_less() {
+        let ends = |seconds| Expiry::At(UnixTime(SENT.0 + seconds));
+        let seconds = |source, actor| good_for(&issued("t", Some(60)), source, actor, SENT).seconds;
+        assert_eq!(seconds(ends(40), ends(30)), Some(30));
+        assert_eq!(seconds(ends(20), ends(30)), Some(20));
+        assert_eq!(seconds(Expiry::Unsaid, ends(90)), Some(60));
+        assert_eq!(seconds(ends(40), Expiry::OneUse), Some(0));
     }
 
     #[test]
@@ -167,10 +207,18 @@ mod tests {
             );
         let encoded = base64::engine::general_purpose::STANDARD.encode(format!("\n{saml_2}"));
         for token in [saml_2, &saml_1, &typed, &encoded] {
-            let once = Life { seconds: Some(0), doubt: None };
-            assert_eq!(good_for(&issued(token, Some(60)), Expiry::Unsaid, SENT), once, "{token}");
+            let once = |ends_with_source| Life { seconds: Some(0), doubt: None, ends_with_source };
+            assert_eq!(
+                good_for(&issued(token, Some(60)), Expiry::Unsaid, Expiry::Unsaid, SENT),
+                once(false),
+                "{token}"
+            );
             let source = claims(token.as_bytes()).expiry(token.as_bytes());
-            assert_eq!(good_for(&issued("t", Some(60)), source, SENT), once, "{token}");
+            assert_eq!(
+                good_for(&issued("t", Some(60)), source, Expiry::Unsaid, SENT),
+                once(true),
+                "{token}"
+            );
         }
     }
 

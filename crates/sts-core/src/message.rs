@@ -23,6 +23,9 @@ pub struct Names<'a> {
     /// The user that a [`Source::Password`](crate::oauth::grant::Source::Password) is of; without it, the client id. When empty, there is no
     /// user to ask a token for.
     pub username: Option<&'a [u8]>,
+    /// By which the gateway is known, where its client authentication
+    /// [needs](crate::client_auth::ClientAuth::needs_result_of) the result of another exchange.
+    pub assertion: Option<&'a [u8]>,
 }
 
 /// One evaluated extra parameter.

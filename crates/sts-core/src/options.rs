@@ -138,6 +138,13 @@ impl Options {
         entry.is_some_and(|entry| entry.encoded.expose().contains(&b'$'))
     }
 
+    /// Whether NGINX would see a variable in the value of a key, as it was written.
+    pub fn names_variable(&self, key: &str) -> bool {
+        let entry = self.entries.iter().find(|entry| entry.key == key);
+        let text = entry.map(|entry| String::from_utf8_lossy(entry.encoded.expose()));
+        text.is_some_and(|text| has_variable(&text))
+    }
+
     /// Takes the value of a key that holds a form of its own, encoded once more: names, and values
     /// that may hold variables, in their order. A name without `=` has an empty value.
     ///

@@ -31,6 +31,9 @@ fn methods() -> Vec<(&'static str, String)> {
         ("client_secret_jwt", "client_id=sts%200&client_secret=2Federate%26"),
         ("private_key_jwt", &format!("client_id=sts%200&jwk={JWK}&aud=https://issuer")),
         ("private_key_jwt", "client_assertion_file=/f"),
+        ("private_key_jwt", "client_assertion=@agent"),
+        ("private_key_jwt", "client_assertion=@agent&client_id=sts%200"),
+        ("private_key_jwt", "client_assertion=@agent&client_assertion_type=urn:x"),
         ("client_cert", "cert=/c.pem&key=/k.pem"),
     ]
     .map(|(method, options)| (method, options.to_owned()))
@@ -47,7 +50,9 @@ fn requests_of_each_grant_with_each_client_authentication() {
                 let content = Ok(Secret::new("eyJ4Ijoi.eyJ5Ijoi.c2ln\n"));
                 assert_eq!(profile.auth.refresh(content), Refresh::Changed);
             }
-            let outgoing = request(&profile, "s.u+b", &Names::default());
+            let assertion = profile.auth.needs_result_of().map(|_| &b"eyJ4Ijoi.eyJ5Ijoi.c2ln"[..]);
+            let names = Names { assertion, ..Names::default() };
+            let outgoing = request(&profile, "s.u+b", &names);
             shown +=
                 &format!("# {method} {}\n{}\n\n", options.replace(JWK, "..."), show(&outgoing));
         }
@@ -216,8 +221,11 @@ fn a_password_is_of_whom_the_request_or_the_configuration_names() {
         (post, Some("c"), (None, Some("")), None),
     ] {
         let profile = profile(&Protocol::OAuth(&password::GRANT), auth.0, auth.1, client_id);
-        let names =
-            Names { client_id: names.0.map(str::as_bytes), username: names.1.map(str::as_bytes) };
+        let names = Names {
+            client_id: names.0.map(str::as_bytes),
+            username: names.1.map(str::as_bytes),
+            assertion: None,
+        };
         let subject = Subject { source: b"t", parameters: &[] };
         match (profile.request_as(&subject, &names, &NOW), user) {
             (Ok(outgoing), Some(user)) => {
@@ -241,14 +249,19 @@ fn a_client_id_of_the_request_takes_the_place_of_the_configured_one() {
         ] {
             for (method, options) in [("none", ""), ("client_cert", "cert=a&key=b")] {
                 let profile = profile(&protocol, method, options, client_id);
-                let names = Names { client_id: name.map(str::as_bytes), username: Some(b"u") };
+                let names = Names {
+                    client_id: name.map(str::as_bytes),
+                    username: Some(b"u"),
+                    assertion: None,
+                };
                 let outgoing = request(&profile, "t", &names);
                 let expected = sent.map(|sent| format!("&client_id={sent}")).unwrap_or_default();
                 assert!(text(&outgoing).ends_with(&format!("&scope=a+b{expected}")));
             }
             let options = "client_id=auth&client_secret=b";
             let profile = profile(&protocol, "client_secret_post", options, client_id);
-            let names = Names { client_id: name.map(str::as_bytes), username: Some(b"u") };
+            let names =
+                Names { client_id: name.map(str::as_bytes), username: Some(b"u"), assertion: None };
             let outgoing = request(&profile, "t", &names);
             assert_eq!(text(&outgoing).matches("client_id=").count(), 1);
             assert!(text(&outgoing).ends_with("&client_id=auth&client_secret=b"));
@@ -271,7 +284,7 @@ fn without_a_source_token_only_cc_asks() {
 #[test]
 fn cc_sends_nothing_of_the_client() {
     let profile = profile(&Protocol::OAuth(&client_credentials::GRANT), "none", "", None);
-    let names = Names { client_id: None, username: Some(b"s3cret") };
+    let names = Names { username: Some(b"s3cret"), ..Names::default() };
     assert!(!text(&request(&profile, "s3cret", &names)).contains("s3cret"));
 }
 

@@ -114,16 +114,21 @@ fn client_authentication() {
         ("private_key_jwt", "client_id=a"),
         ("private_key_jwt", &broken_key),
         ("private_key_jwt", "client_id=a&jwk=s3cret"),
+        ("private_key_jwt", "client_assertion=s3cret.e30.s3cret"),
+        ("private_key_jwt", "client_assertion=@agent&jwk=s3cret"),
+        ("client_secret_post", "client_assertion=@agent"),
         ("client_cert", "cert=a"),
     ] {
         let error = ClientAuth::parse(method, Some(options)).err().unwrap();
         // When this no longer compiles, the list above lacks a line.
         match error {
-            ClientAuthError::AssertionType
+            ClientAuthError::AssertionMethod { .. }
+            | ClientAuthError::AssertionType
             | ClientAuthError::Colon
             | ClientAuthError::Credential { .. }
             | ClientAuthError::Exclusive { .. }
             | ClientAuthError::Missing { .. }
+            | ClientAuthError::NoLocation
             | ClientAuthError::Option(_)
             | ClientAuthError::UnknownMethod { .. } => {
                 messages.add(&format!("{method} {options}"), &error);

@@ -1,6 +1,6 @@
 //! A call that ended without a token.
 
-use sts_core::error::Failure;
+use sts_core::error::{Failure, FailureKind};
 use sts_core::issued::TokenType;
 use sts_net::calls::CallLimits;
 
@@ -26,6 +26,15 @@ pub enum Exceeded {
     TokenType(TokenType),
     /// What this worker can do: it has no free connections, or ends. That says nothing of others.
     Worker,
+}
+
+impl Failed {
+    /// Whether the STS has said no to what was asked for, and would do so again: to this token, or to this
+    /// subject. What the client has to do first (`step_up`) changes that at once, and what was said to the
+    /// gateway is not about the token.
+    pub fn is_remembered(&self) -> bool {
+        matches!(self.failure.kind, FailureKind::Refused | FailureKind::Denied)
+    }
 }
 
 impl From<Failure> for Failed {

@@ -1,7 +1,10 @@
 //! The call for a key, and the requests of this worker that wait for it.
 
+mod refresh;
+
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::{mem, ptr};
 
@@ -9,13 +12,17 @@ use sts_core::cache_key::CacheKey;
 
 use crate::election::{Election, Found};
 use crate::failed::{Exceeded, Failed};
+use crate::flight::refresh::{is_definitive, unexpected};
 use crate::flights::Name;
 use crate::granted::CacheStatus;
 use crate::heartbeat;
 use crate::host::{Ask, Host};
 use crate::lease::Lease;
+use crate::store::{self, Duty, Sought, StoreOf};
 use crate::token::{Token, Validity};
 use crate::waiting::{Waiting, lost};
+
+pub(crate) use refresh::Refreshing;
 
 /// Milliseconds between two looks for another worker's answer, at first and at last: all that wait have
 /// it within 15 ms. A flight that has waited for long looks less often, since there may be many.
@@ -40,7 +47,12 @@ pub struct Flight<H: Host> {
     sent: Cell<bool>,
     hold: H::Hold,
     task: RefCell<Option<H::Task>>,
+    /// The token that serves meanwhile, where the call is for the next one.
+    refreshing: Option<Refreshing>,
 }
+
+/// What most flights do not do: their tasks have no room for it.
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// What a flight does next. It is small: the task has it all the time.
 pub(crate) enum Step<H: Host> {
@@ -59,21 +71,38 @@ impl<H: Host> Flight<H> {
         waiting: &Rc<Waiting<H>>,
         step: Step<H>,
     ) {
+        if !matches!(step, Step::Lead(_)) {
+            // The deadline of a call of our own is the call's.
+            waiting.set_deadline();
+        }
+        Self::take_off(cache, key, name, waiting, step, None);
+    }
+
+    fn take_off(
+        cache: &Rc<H::Cache>,
+        key: CacheKey,
+        name: Name<H>,
+        waiting: &Rc<Waiting<H>>,
+        step: Step<H>,
+        refreshing: Option<Refreshing>,
+    ) {
+        let hold = H::Hold::default();
+        if refreshing.is_some() {
+            // No request waits for it.
+            H::release(&hold);
+        }
         let flight = Rc::new(Self {
             key,
             cache: cache.clone(),
             lease: RefCell::default(),
             waiting: RefCell::default(),
             sent: Cell::new(false),
-            hold: H::Hold::default(),
+            hold,
             task: RefCell::default(),
+            refreshing,
         });
         H::flights(|flights| flights.table.borrow_mut().insert(name, flight.clone()));
         flight.join(waiting);
-        if !matches!(step, Step::Lead(_)) {
-            // The deadline of a call of our own is the call's.
-            waiting.set_deadline();
-        }
         // Made here: a task that is cancelled before it first runs has to end the waits, too.
         let task = H::spawn(run(EndOfFlight(flight.clone()), step));
         flight.task.replace(Some(task));
@@ -170,7 +199,7 @@ impl<H: Host> Flight<H> {
             Found::Lead(call) => {
                 return Step::Lead(Lease::new(self.cache.clone(), self.key, call));
             }
-            Found::Failure(failed) => {
+            Found::Failure(failed) | Found::Refused(failed) => {
                 self.fail(&failed);
                 self.give_up_without_time(&failed);
             }
@@ -191,13 +220,24 @@ impl<H: Host> Flight<H> {
     /// one.
     async fn lead(&self, caller: &Rc<Waiting<H>>) {
         heartbeat::start::<H>();
+        let duty = match self.cache.store() {
+            Some(store) => match self.look_behind(store.clone(), caller.clone()).await {
+                Some(duty) => duty,
+                None => return,
+            },
+            None => None,
+        };
         let outcome = caller.ask().call(caller.time_left(), &self.sent, self.hold.clone()).await;
         let Some(lease) = self.lease.take() else { return };
         self.waiting.borrow_mut().retain(|waiting| !Rc::ptr_eq(waiting, caller));
         match outcome {
             Ok(mut token) => {
-                if token.look.is_expected {
+                self.look_for_gain(&mut token);
+                if caller.is_refresh() && !token.look.is_expected {
+                    self.fail_refresh(lease, caller, &unexpected());
+                } else if token.look.is_expected {
                     token.kept = lease.complete(&token, caller.ask());
+                    duty.into_iter().for_each(|duty| duty.keep(&token, caller.ask()));
                 } else {
                     lease.share_nothing();
                 }
@@ -210,6 +250,8 @@ impl<H: Host> Flight<H> {
             }
             Err(failed) => {
                 match failed.exceeded {
+                    _ if is_definitive(&failed) => self.refuse(lease, caller, &failed),
+                    _ if caller.is_refresh() => self.fail_refresh(lease, caller, &failed),
                     // Another worker has a queue and connections of its own, and may not end yet.
                     Some(Exceeded::Calls(_) | Exceeded::Worker) => drop(lease),
                     _ => lease.fail(&failed),
@@ -220,6 +262,38 @@ impl<H: Host> Flight<H> {
                 self.give_up_without_time(&failed);
             }
         }
+    }
+
+    /// Looks into the store of the nodes. Returns the duty to call for all of them, where the store knows
+    /// of it; `None` when the token was there.
+    fn look_behind<'a>(
+        &'a self,
+        store: Rc<StoreOf<H>>,
+        caller: Rc<Waiting<H>>,
+    ) -> Boxed<'a, Option<Option<Box<Duty<H>>>>> {
+        Box::pin(async move {
+            let suits = |validity: &Validity| {
+                validity.suits(caller.ask().policy(), H::wall()) && self.is_next(validity)
+            };
+            match store::seek(store, self.key, &caller, suits, self.hold.clone()).await {
+                Sought::Token(token) => {
+                    self.use_stored(&caller, token);
+                    None
+                }
+                Sought::Call(duty) => Some(duty.map(Box::new)),
+            }
+        })
+    }
+
+    /// Ends with a token that another node has got. It is not fresh: those that want a fresher one wait
+    /// on.
+    fn use_stored(&self, caller: &Rc<Waiting<H>>, mut token: Token) {
+        let Some(lease) = self.lease.take() else { return };
+        self.waiting.borrow_mut().retain(|waiting| !Rc::ptr_eq(waiting, caller));
+        token.kept = lease.complete(&token, caller.ask());
+        let token = Rc::new(token);
+        caller.finish(Ok(token.shared(caller.ask().policy(), CacheStatus::Hit)));
+        self.share(&token);
     }
 }
 

@@ -9,8 +9,9 @@ use sts_core::cache_key::CacheKey;
 use sts_core::error::Failure;
 use sts_core::life::LifePolicy;
 
+use crate::ahead::Freshness;
 use crate::election::{Election, Found};
-use crate::flight::{Flight, Step};
+use crate::flight::{Flight, Refreshing, Step};
 use crate::granted::{CacheStatus, Granted};
 use crate::host::Host;
 use crate::lease::Lease;
@@ -65,6 +66,8 @@ impl<H: Host> Hash for Name<H> {
 pub enum Lookup<H: Host> {
     /// The token was there.
     Hit(Granted),
+    /// The STS has refused the same a short time ago, and is not asked again.
+    Refused(Failure),
     /// The request waits.
     Waits(Rc<Waiting<H>>),
 }
@@ -79,18 +82,18 @@ pub fn lookup<H: Host>(
     cache: &Rc<H::Cache>,
     key: CacheKey,
     policy: &LifePolicy,
+    fresh: Freshness,
     check: impl Fn(bool) -> Result<(), Failure>,
     ask: impl FnOnce() -> H::Ask,
 ) -> Result<Lookup<H>, Failure> {
     let now = H::wall();
-    let suits = |validity: &Validity| validity.suits(policy, now);
     let name = Name::new(cache, key);
     let flight = H::flights(|flights| flights.table.borrow().get(&name).cloned());
     if let Some(flight) = flight {
         // The flight may be for requests that want a fresher token than this one.
-        if let Some(token) = cache.look(&key, suits) {
+        if let Some(token) = cache.look(&key, |validity| validity.suits(policy, now)) {
             check(token.unbound)?;
-            return Ok(Lookup::Hit(token.granted(policy, CacheStatus::Hit)));
+            return Ok(Lookup::Hit(token.granted(policy, flight.status_of_hit())));
         }
         check(false)?;
         let waiting = Waiting::new(ask());
@@ -98,11 +101,34 @@ pub fn lookup<H: Host>(
         waiting.set_deadline();
         return Ok(Lookup::Waits(waiting));
     }
-    let step = match cache.find(&key, None, suits) {
-        Found::Token(token) => {
+    let judge = |validity: &Validity| fresh.ahead.judge(validity, policy, &key, now);
+    let step = match cache.find_or_refresh(&key, judge, fresh.negative) {
+        (Found::Token(token), refresh) => {
+            let status = refresh.map_or(CacheStatus::Hit, |refresh| {
+                let lease = refresh.call.map(|call| Lease::new(cache.clone(), key, call));
+                let checked = || check(token.unbound).and_then(|()| check(false)).is_ok();
+                let refreshes = lease.filter(|_| checked()).map(|lease| {
+                    let state = Refreshing::new(token.validity, refresh.has_failed);
+                    Flight::refresh(cache, key, name, ask(), lease, state);
+                });
+                match refreshes {
+                    _ if refresh.has_failed => CacheStatus::Stale,
+                    Some(()) => CacheStatus::Refreshed,
+                    None => CacheStatus::Hit,
+                }
+            });
             check(token.unbound)?;
-            return Ok(Lookup::Hit(token.granted(policy, CacheStatus::Hit)));
+            return Ok(Lookup::Hit(token.granted(policy, status)));
         }
+        (Found::Refused(failed), _) => {
+            check(false)?;
+            return Ok(Lookup::Refused(failed.failure));
+        }
+        (found, _) => found,
+    };
+    let step = match step {
+        // Taken above.
+        Found::Token(_) | Found::Refused(_) => None,
         Found::Elsewhere(call) => Some(Step::Wait(call)),
         // Where the check fails, the duty to call goes with the lease.
         Found::Lead(call) => Some(Step::Lead(Lease::new(cache.clone(), key, call))),

@@ -40,6 +40,10 @@ pub enum CacheStatus {
     Hit,
     /// The STS was called for it.
     Miss,
+    /// The token was in the cache, and this request has set off the call for the next one.
+    Refreshed,
+    /// The token was in the cache, is due to be renewed, and the last call for the next one has failed.
+    Stale,
 }
 
 impl CacheStatus {
@@ -49,6 +53,8 @@ impl CacheStatus {
             Self::Coalesced => "COALESCED",
             Self::Hit => "HIT",
             Self::Miss => "MISS",
+            Self::Refreshed => "REFRESHED",
+            Self::Stale => "STALE",
         }
     }
 }

@@ -87,6 +87,10 @@ pub trait Ask: 'static {
         hold: Self::Hold,
     ) -> impl Future<Output = Result<Token, Failed>>;
 
+    /// A call that no request waited for, for the next token, has failed after `took` milliseconds.
+    /// `is_dropped`: the token that was there serves no more.
+    fn refresh_failed(&self, _failure: &Failure, _took: u64, _is_dropped: bool) {}
+
     /// The call failed, `took` milliseconds after the request had asked for it, and the request has gone
     /// in the meantime.
     fn failed_after_leaving(&self, failure: &Failure, took: u64);

@@ -49,6 +49,22 @@ impl<C: Election> Lease<C> {
     }
 }
 
+impl<C: Election> Lease<C> {
+    /// See [`Election::fail_refresh`].
+    pub fn fail_refresh(mut self, failed: &Failed, pause: impl FnOnce(u32) -> u64) {
+        if let Some(call) = self.call.take() {
+            self.cache.fail_refresh(&self.key, call, failed, pause);
+        }
+    }
+
+    /// See [`Election::refuse`].
+    pub fn refuse(mut self, failed: &Failed, ask: &C::Ask) {
+        if let Some(call) = self.call.take() {
+            self.cache.refuse(&self.key, call, failed, ask);
+        }
+    }
+}
+
 impl<C: Election> Drop for Lease<C> {
     fn drop(&mut self) {
         if let Some(call) = self.call.take() {

@@ -13,7 +13,9 @@
 //! | [`host`] | what flights run on: tasks, timers, requests that can be resumed, a cache, a call |
 //! | [`election`] | the shared cache, as far as it says what to do for a key |
 //! | [`lease`] | the duty to call |
+//! | [`store`] | a store behind the cache, which several nodes share |
 //! | [`flight`] | the call for a key, and the requests of this worker that wait for it |
+//! | [`ahead`] | when a token is renewed before its end, and for how long a refusal is remembered |
 //! | [`flights`] | all of a worker, and how a request comes to one |
 //! | [`waiting`] | a request that waits |
 //! | [`made`] | what is made at once, and needs no call |
@@ -25,6 +27,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod ahead;
 pub mod election;
 pub mod failed;
 pub mod flight;
@@ -35,6 +38,7 @@ pub mod host;
 pub mod lease;
 pub mod made;
 mod rush;
+pub mod store;
 pub mod token;
 pub mod waiting;
 

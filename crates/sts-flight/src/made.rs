@@ -62,7 +62,12 @@ mod tests {
         Token {
             token: Target::new(Secret::new(text)),
             token_type: TokenType::Unsaid,
-            validity: Validity { sent, good_for: Some(good_for), at_most: u64::MAX },
+            validity: Validity {
+                sent,
+                good_for: Some(good_for),
+                at_most: u64::MAX,
+                is_final: false,
+            },
             unbound: true,
             kept: false,
             look: Look { findings: Findings::default(), is_expected: true },

@@ -34,12 +34,19 @@ pub struct Validity {
     pub good_for: Option<u64>,
     /// When it leaves the cache that it lies in.
     pub at_most: u64,
+    /// A token that is asked for later is good for no longer: this one ends with its source.
+    pub is_final: bool,
 }
 
 impl Validity {
     /// Up to when requests with this policy may share the token.
     pub fn until(&self, policy: &LifePolicy) -> u64 {
         self.sent.saturating_add(policy.life(self.good_for)).min(self.at_most)
+    }
+
+    /// When it is over, whatever a location allows; `None` where nothing says so.
+    pub fn end(&self) -> Option<u64> {
+        self.good_for.map(|seconds| self.sent.saturating_add(seconds.saturating_mul(1_000)))
     }
 
     /// Whether a request with this policy may use what another one asked for; `now` is in milliseconds

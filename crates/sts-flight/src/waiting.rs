@@ -20,6 +20,8 @@ pub struct Waiting<H: Host> {
     request: RefCell<Option<H::Request>>,
     /// The request has gone.
     has_left: Cell<bool>,
+    /// There was none: the call is for the next token, while the one that is there serves.
+    is_refresh: bool,
     /// What the request waits for, which is told when it goes.
     call: RefCell<Option<Call<H>>>,
     deadline: RefCell<Option<H::Task>>,
@@ -62,12 +64,22 @@ impl<H: Host> Call<H> {
 
 impl<H: Host> Waiting<H> {
     pub(crate) fn new(ask: H::Ask) -> Rc<Self> {
+        Self::made(ask, false)
+    }
+
+    /// For a call that no request waits for.
+    pub(crate) fn for_refresh(ask: H::Ask) -> Rc<Self> {
+        Self::made(ask, true)
+    }
+
+    fn made(ask: H::Ask, is_refresh: bool) -> Rc<Self> {
         Rc::new(Self {
             ask,
             started: H::now(),
             outcome: RefCell::default(),
             request: RefCell::default(),
-            has_left: Cell::new(false),
+            has_left: Cell::new(is_refresh),
+            is_refresh,
             call: RefCell::default(),
             deadline: RefCell::default(),
             _counted: rush::count::<H>(),
@@ -79,6 +91,11 @@ impl<H: Host> Waiting<H> {
         let waiting = Self::new(ask);
         waiting.call_alone();
         waiting
+    }
+
+    /// Whether there is no request, and the call is for the next token.
+    pub(crate) fn is_refresh(&self) -> bool {
+        self.is_refresh
     }
 
     /// What the request asks for.
@@ -135,7 +152,8 @@ impl<H: Host> Waiting<H> {
     /// Ends the wait; the first end counts.
     pub(crate) fn finish(&self, outcome: Result<Granted, Failure>) {
         if self.has_left.get() {
-            if let Err(failure) = outcome {
+            // The flight says how a refresh has failed.
+            if let (Err(failure), false) = (outcome, self.is_refresh) {
                 self.ask.failed_after_leaving(&failure, self.took());
             }
             return;

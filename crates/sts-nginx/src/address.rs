@@ -62,6 +62,12 @@ impl SocketAddress {
         }
     }
 
+    /// The same IP address with another port; `None` for what has no port.
+    pub fn at_port(&self, port: u16) -> Option<Self> {
+        // SAFETY: the storage holds a valid address of that length: nothing else makes one.
+        unsafe { Self::with_port(self.as_ptr(), self.length, port) }
+    }
+
     /// A copy of an IP address with another port; `None` for other families.
     ///
     /// # Safety

@@ -169,7 +169,7 @@ pub(crate) fn tags(unit: &Unit) -> [u64; 2] {
     [word::load(&unit[7]), word::load(&unit[8])]
 }
 
-fn set_tags(unit: &Unit, [exchange, source]: [u64; 2]) {
+pub(crate) fn set_tags(unit: &Unit, [exchange, source]: [u64; 2]) {
     word::store(&unit[7], exchange);
     word::store(&unit[8], source);
 }

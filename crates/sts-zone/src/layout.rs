@@ -3,7 +3,7 @@
 
 /// Changes whenever anything changes that one process writes and another reads: a zone is kept over
 /// an upgrade of the module only if both mean the same by it.
-pub(crate) const LAYOUT: u64 = 5;
+pub(crate) const LAYOUT: u64 = 6;
 
 /// First word of a zone.
 pub const MAGIC: u64 = u64::from_be_bytes(*b"STS zone");
@@ -88,6 +88,9 @@ pub(crate) mod header {
     pub(crate) const NODES: usize = 21;
     pub(crate) const NODE_UNITS: usize = 22;
     pub(crate) const NODE_LIST: usize = 23;
+    pub(crate) const REFUSALS: usize = 24;
+    pub(crate) const REFUSAL_UNITS: usize = 25;
+    pub(crate) const REFUSAL_LIST: usize = 26;
 
     pub(crate) const STORED: usize = 35;
     pub(crate) const EVICTED: usize = 36;

@@ -22,6 +22,7 @@ pub mod ledger;
 mod list;
 mod node;
 mod pool;
+mod refusal;
 mod region;
 mod schedule;
 mod table;

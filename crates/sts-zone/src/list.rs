@@ -10,6 +10,7 @@ use crate::word;
 pub(crate) enum List {
     Entries,
     Nodes,
+    Refusals,
 }
 
 impl List {
@@ -17,6 +18,7 @@ impl List {
         match self {
             Self::Entries => header::ENTRY_LIST,
             Self::Nodes => header::NODE_LIST,
+            Self::Refusals => header::REFUSAL_LIST,
         }
     }
 }

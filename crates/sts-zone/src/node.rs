@@ -21,6 +21,9 @@ const STATE: usize = 3;
 const TIME: usize = 4;
 /// Number of the call.
 const SEQUENCE: usize = 5;
+/// Calls for a newer value that have failed in a row, and from when on another one may be made.
+const FAILURES: usize = 6;
+const NOT_BEFORE: usize = 7;
 /// Words of the payload that stand with what describes it.
 const INLINE: usize = UNIT_WORDS - KEY - 4;
 
@@ -73,6 +76,22 @@ pub(crate) fn set_time(unit: &Unit, time: Millis) {
 /// The number that the call had from its beginning.
 pub(crate) fn sequence(unit: &Unit) -> u64 {
     word::load(&unit[SEQUENCE])
+}
+
+/// How many calls for a newer value have failed in a row.
+pub(crate) fn failures(unit: &Unit) -> u32 {
+    word::low(&unit[FAILURES])
+}
+
+/// From when on another one may be made.
+pub(crate) fn not_before(unit: &Unit) -> Millis {
+    word::load(&unit[NOT_BEFORE])
+}
+
+/// Notes that one more has failed.
+pub(crate) fn note_failure(unit: &Unit, failures: u32, not_before: Millis) {
+    word::set_low(&unit[FAILURES], failures);
+    word::store(&unit[NOT_BEFORE], not_before);
 }
 
 impl Region<'_> {

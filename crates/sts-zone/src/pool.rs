@@ -1,7 +1,7 @@
 //! Hands units out and takes them back.
 //!
-//! Tokens and running calls have a share of the units each, so that neither takes the other's room:
-//! what many unknown tokens cause can push no token out that is good.
+//! Tokens, running calls and refusals have a share of the units each, so that none takes another's room:
+//! what many unknown tokens cause can push no token out that is good, and no call that runs.
 
 use crate::layout::header;
 use crate::region::{Broken, Region};
@@ -13,16 +13,18 @@ use crate::word;
 pub(crate) enum Share {
     Entries,
     Nodes,
+    Refusals,
 }
 
-/// Units that calls get of the largest zones: no machine runs more at once.
-const MOST_FOR_NODES: usize = 1 << 16;
+/// Units that calls get of the largest zones, where no machine runs more at once, and refusals.
+const MOST: usize = 1 << 16;
 
 impl Share {
     fn counter(self) -> usize {
         match self {
             Self::Entries => header::ENTRY_UNITS,
             Self::Nodes => header::NODE_UNITS,
+            Self::Refusals => header::REFUSAL_UNITS,
         }
     }
 }
@@ -30,10 +32,10 @@ impl Share {
 impl Region<'_> {
     /// Units that a share consists of.
     pub(crate) fn share(&self, share: Share) -> usize {
-        let nodes = (self.units.len() / 10).min(MOST_FOR_NODES);
+        let tenth = (self.units.len() / 10).min(MOST);
         match share {
-            Share::Entries => self.units.len() - nodes,
-            Share::Nodes => nodes,
+            Share::Entries => self.units.len() - 2 * tenth,
+            Share::Nodes | Share::Refusals => tenth,
         }
     }
 

@@ -12,6 +12,9 @@ use crate::word;
 /// A digest as it stands in a unit.
 pub(crate) type KeyWords = [u64; 4];
 
+/// What is found by a key.
+const FOUND: [Kind; 3] = [Kind::Entry, Kind::Node, Kind::Refusal];
+
 /// Chains are a few units long; the probability of one this long is nil.
 const LONGEST_CHAIN: usize = 256;
 
@@ -26,7 +29,7 @@ impl<'a> Region<'a> {
                 if key_of(unit) == *key {
                     return Ok(Some(at));
                 }
-            } else if !unit::is(unit, Kind::Entry) && !unit::is(unit, Kind::Node) {
+            } else if !FOUND.into_iter().any(|kind| unit::is(unit, kind)) {
                 return Err(Broken);
             }
             place = unit::next(unit);

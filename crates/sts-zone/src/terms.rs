@@ -82,8 +82,42 @@ pub enum Found {
     Wait(u64),
     /// The call for which this one waited failed; the bytes are what its caller left.
     Failed(Zeroizing<Vec<u8>>),
+    /// The STS has refused the same a short time ago; the bytes are what the caller left.
+    Refused(Zeroizing<Vec<u8>>),
     /// The call for which this one waited had an answer that was for its caller only.
     Unshared,
+}
+
+/// How a value suits the one that looks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// It does not.
+    No,
+    /// It does.
+    Yes,
+    /// It does, and it is time to call for a newer one.
+    Due,
+}
+
+/// What becomes of a value that suits and is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refresh {
+    /// The number of the call that this process has to make for a newer one. None is made where
+    /// another process makes it, or where one has failed a short time ago.
+    pub call: Option<u64>,
+    /// The last call for a newer one has failed.
+    pub has_failed: bool,
+}
+
+/// What is remembered of a refusal.
+#[derive(Clone, Copy)]
+pub struct Refusal<'v> {
+    /// By what it is found for a purge.
+    pub tags: Tags,
+    /// Milliseconds for which it is remembered at most.
+    pub life: Millis,
+    /// What those are told that ask for the same.
+    pub bytes: &'v [u8],
 }
 
 /// What is to be forgotten.

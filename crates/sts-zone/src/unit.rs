@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     Entry = 0x454E_5452,
     /// Calls for a key; see [`crate::node`].
     Node = 0x4E4F_4445,
+    /// What an STS has refused; see [`crate::refusal`].
+    Refusal = 0x5245_4655,
 }
 
 /// The word that every kind has: what the unit is, and the number of the next one of its chain.

@@ -1,5 +1,7 @@
 //! What a worker does with the zone while it holds its lock.
 
+mod refresh;
+
 use std::sync::atomic::AtomicU64;
 
 use zeroize::Zeroizing;
@@ -11,9 +13,10 @@ use crate::pool::Share;
 use crate::region::{Broken, Condition, Region};
 use crate::table::KeyWords;
 pub use crate::terms::{
-    Capacity, Claim, Digest, Found, Hit, Kept, Purge, Statistics, Tags, Value, tag,
+    Capacity, Claim, Digest, Fit, Found, Hit, Kept, Purge, Refresh, Refusal, Statistics, Tags,
+    Value, tag,
 };
-use crate::unit::{At, Kind, is};
+use crate::unit::{At, Kind, Unit, is};
 use crate::word;
 use crate::{Millis, Seed};
 
@@ -83,17 +86,10 @@ impl<'a> Zone<'a> {
         is_alive: impl FnOnce(u32) -> bool,
     ) -> Found {
         let words = words_of(key);
-        if let Some(hit) = self.read(&words, accepts) {
-            return Found::Hit(hit);
+        match self.read(&words, accepts) {
+            Some(hit) => Found::Hit(hit),
+            None => self.elect_caller(&words, claim, is_alive),
         }
-        let elected = self.elect(&words, claim, is_alive);
-        let elected = elected.or_else(|Broken| {
-            self.empty();
-            let lease = self.now.saturating_add(LEASE);
-            self.change(|region| region.insert_node(&words, claim.process, lease)).map(Found::Lead)
-        });
-        // An empty zone has room for a call, but there may be none.
-        elected.unwrap_or(Found::Unshared)
     }
 
     /// Looks for a value that the claimant accepts, and does not change which process calls.
@@ -219,6 +215,7 @@ impl<'a> Zone<'a> {
             if call <= purged {
                 return Ok(false);
             }
+            region.forget_refusal(&words)?;
             if let Some(at) = region.find(&words, Kind::Entry)? {
                 let there = region.unit(at)?;
                 // A call that was taken over may have its answer before the first caller has one.
@@ -275,7 +272,8 @@ impl<'a> Zone<'a> {
                 next += 1;
                 let at = u32::try_from(number + 1).ok().and_then(At::from_raw).ok_or(Broken)?;
                 let unit = region.unit(at)?;
-                if !is(unit, Kind::Entry) {
+                let is_refusal = is(unit, Kind::Refusal);
+                if !is_refusal && !is(unit, Kind::Entry) {
                     continue;
                 }
                 let tags = entry::tags(unit);
@@ -288,7 +286,9 @@ impl<'a> Zone<'a> {
                         sources.contains(&source) || exchanges.binary_search(&exchange).is_err()
                     }
                 };
-                if meant {
+                if meant && is_refusal {
+                    region.remove_refusal(at)?;
+                } else if meant {
                     region.remove_entry(at)?;
                     removed += 1;
                 }
@@ -366,6 +366,22 @@ impl<'a> Zone<'a> {
         Ok(Some(Hit { value, kept }))
     }
 
+    /// Decides which process calls for a value that is not there.
+    fn elect_caller(
+        &mut self,
+        key: &KeyWords,
+        claim: Claim,
+        is_alive: impl FnOnce(u32) -> bool,
+    ) -> Found {
+        let elected = self.elect(key, claim, is_alive).or_else(|Broken| {
+            self.empty();
+            let lease = self.now.saturating_add(LEASE);
+            self.change(|region| region.insert_node(key, claim.process, lease)).map(Found::Lead)
+        });
+        // An empty zone has room for a call, but there may be none.
+        elected.unwrap_or(Found::Unshared)
+    }
+
     fn elect(
         &mut self,
         key: &KeyWords,
@@ -387,17 +403,27 @@ impl<'a> Zone<'a> {
             State::Failed if waited_for => return Ok(Found::Failed(self.region.payload(unit)?)),
             State::Unshared if waited_for => return Ok(Found::Unshared),
             State::Calling => {
-                let caller = node::caller(unit);
-                // A clock that went back must not make a lease last.
-                let valid =
-                    self.now <= time && time <= lease.saturating_add(entry::CLOCK_TOLERANCE);
-                if valid && caller != claim.process && is_alive(caller) {
+                if self.is_called_elsewhere(unit, claim.process, is_alive) {
                     return Ok(Found::Wait(call));
                 }
             }
             State::Failed | State::Unshared => {}
         }
         self.change(|region| region.take_over(at, claim.process, lease)).map(Found::Lead)
+    }
+
+    /// Whether another process makes the call that a unit notes.
+    fn is_called_elsewhere(
+        &self,
+        unit: &Unit,
+        process: u32,
+        is_alive: impl FnOnce(u32) -> bool,
+    ) -> bool {
+        let (time, caller) = (node::time(unit), node::caller(unit));
+        let longest = self.now.saturating_add(LEASE).saturating_add(entry::CLOCK_TOLERANCE);
+        // A clock that went back must not make a lease last.
+        let is_valid = self.now <= time && time <= longest;
+        is_valid && caller != process && is_alive(caller)
     }
 
     /// Changes the note of a call, if it is still the same.

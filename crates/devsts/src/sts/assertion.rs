@@ -116,9 +116,20 @@ impl<'a> Jwt<'a> {
         }
     }
 
+    /// Whether it is for this server and for no other.
+    pub(super) fn is_for_alone(&self, audience: &str) -> bool {
+        let others = self.claims.get("aud").and_then(Value::as_array).map_or(0, Vec::len);
+        self.is_for(audience) && others < 2
+    }
+
+    /// Which kind of token it says to be.
+    pub(super) fn kind(&self) -> Option<&str> {
+        self.header.get("typ").and_then(Value::as_str)
+    }
+
     /// Which kind of assertion it is, and for which server.
     fn check_kind(&self, expected: &Expected, endpoint: &str) -> Result<(), &'static str> {
-        let kind = self.header.get("typ").and_then(Value::as_str);
+        let kind = self.kind();
         match expected {
             Expected::Endpoint if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("JWT")) => {
                 Err("its typ is not JWT")
@@ -150,6 +161,14 @@ impl<'a> Jwt<'a> {
         Ok(expiry)
     }
 
+    /// Verifies that the key which is known for the client has signed it.
+    pub(super) fn verify_signature(&self, client: &Client) -> Result<(), Refusal> {
+        let algorithm = self.header.get("alg").and_then(Value::as_str).unwrap_or_default();
+        let key = client.key.as_ref().ok_or_else(|| invalid("the client has no key"))?;
+        let good = self.is_signed_by(key, algorithm).unwrap_or(false);
+        if good { Ok(()) } else { Err(invalid("its signature is wrong")) }
+    }
+
     fn verify(&self, client: &Client) -> Result<(), Refusal> {
         let header = |name: &str| self.header.get(name).and_then(Value::as_str);
         let algorithm = header("alg").unwrap_or_default();
@@ -179,7 +198,7 @@ impl<'a> Jwt<'a> {
     }
 
     /// RFC 7518 section 3.1 and RFC 8037 section 3.1.
-    fn is_signed_by(&self, key: &Key, algorithm: &str) -> Result<bool, ErrorStack> {
+    pub(super) fn is_signed_by(&self, key: &Key, algorithm: &str) -> Result<bool, ErrorStack> {
         let key = &key.public;
         let (kind, digest) = algorithm.split_at_checked(2).unwrap_or_default();
         let digest = match digest {
@@ -252,7 +271,7 @@ pub(super) fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn invalid(problem: &str) -> Refusal {
+pub(super) fn invalid(problem: &str) -> Refusal {
     Refusal::invalid_client(&format!("the client assertion is refused: {problem}"))
 }
 

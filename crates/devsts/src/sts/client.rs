@@ -14,7 +14,10 @@ pub struct Client {
     pub(crate) key: Option<Key>,
     /// The common name of the subject of its certificate.
     pub(crate) certificate: Option<String>,
+    pub(crate) workload: Option<Workload>,
     pub(crate) methods: Vec<Method>,
+    /// The client whose agent it is.
+    pub(crate) blueprint: Option<String>,
 }
 
 /// The key by which a client's assertions are verified.
@@ -25,6 +28,14 @@ pub(crate) struct Key {
     pub(crate) id: Option<String>,
     /// The `x5t#S256` that an assertion must name.
     pub(crate) thumbprint: Option<String>,
+}
+
+/// By what the tokens of a platform are known as a client's.
+#[derive(Clone, Debug)]
+pub(crate) struct Workload {
+    /// The issuer of the platform; `None` where the subject is a SPIFFE ID, which has its trust domain.
+    pub(crate) issuer: Option<String>,
+    pub(crate) subject: String,
 }
 
 /// How a client authenticates at the token endpoint.
@@ -44,6 +55,8 @@ pub enum Method {
     PrivateKeyJwt,
     /// RFC 8705 section 2: a certificate of TLS, and `client_id` in the body.
     TlsClientAuth,
+    /// RFC 7523 section 2.2, with a token that the client's platform has signed, or with a JWT-SVID.
+    Workload,
 }
 
 impl Client {
@@ -85,6 +98,32 @@ impl Client {
         Self { certificate, ..Self::with_methods(id, [Method::TlsClientAuth]) }
     }
 
+    /// An agent of a client (Microsoft Entra ID): its only credential is a token that this STS has issued
+    /// to that client for it.
+    pub fn agent_of(blueprint: &str, id: &str) -> Self {
+        Self { blueprint: Some(blueprint.to_owned()), ..Self::with_methods(id, []) }
+    }
+
+    /// A client that shows the tokens which a platform, as Kubernetes is one, has signed for this subject
+    /// by the private half of this key: PEM with a public key.
+    pub fn workload(id: &str, issuer: &str, subject: &str, pem: &str) -> io::Result<Self> {
+        Self::on_platform(id, Some(issuer), subject, pem)
+    }
+
+    /// A client that shows JWT-SVIDs of this SPIFFE ID.
+    pub fn spiffe(id: &str, pem: &str) -> io::Result<Self> {
+        Self::on_platform(id, None, id, pem)
+    }
+
+    fn on_platform(id: &str, issuer: Option<&str>, subject: &str, pem: &str) -> io::Result<Self> {
+        let workload =
+            Workload { issuer: issuer.map(ToOwned::to_owned), subject: subject.to_owned() };
+        Ok(Self {
+            workload: Some(workload),
+            ..Self::with_key(id, pem)?.methods([Method::Workload])
+        })
+    }
+
     /// Its assertions must name the key by this `kid`.
     #[must_use]
     pub fn key_id(self, id: &str) -> Self {
@@ -103,6 +142,10 @@ impl Client {
         self.methods == [Method::None]
     }
 
+    pub(crate) fn is_agent_of(&self, blueprint: &str) -> bool {
+        self.blueprint.as_deref() == Some(blueprint)
+    }
+
     pub(crate) fn allows(&self, method: Method) -> bool {
         self.methods.contains(&method)
     }
@@ -113,7 +156,9 @@ impl Client {
             secret: String::new(),
             key: None,
             certificate: None,
+            workload: None,
             methods: methods.into_iter().collect(),
+            blueprint: None,
         }
     }
 }

@@ -4,9 +4,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::agent;
 use super::assertion::{self, Expected, JWT_BEARER, Seen};
 use super::client::{Client, Method};
+use super::token::Issuer;
 use super::token_endpoint::Refusal;
+use super::workload::{self, JWT_SPIFFE};
 use crate::http::form::decode_value;
 use crate::server::call::Call;
 
@@ -17,7 +20,11 @@ pub(super) fn authenticate<'a>(
     anonymous: bool,
     seen: &Seen,
     expected: &Expected,
+    issuer: &Issuer,
 ) -> Result<Option<&'a Client>, Refusal> {
+    if let Some(agent) = agent::authenticate(call, clients, issuer) {
+        return agent.map(Some);
+    }
     let id = present(call, "client_id");
     let secret = present(call, "client_secret");
     let headers = call.header_values("authorization");
@@ -40,8 +47,13 @@ pub(super) fn authenticate<'a>(
                 id.ok_or_else(|| Refusal::invalid_request("client_secret without client_id"))?;
             find(clients, Method::ClientSecretPost, id, Some(secret)).map(Some)
         }
-        (None, None, Some(assertion)) => {
-            assertion::authenticate(call, assertion, clients, seen, expected).map(Some)
+        (None, None, Some((kind, assertion))) => {
+            match (workload::find(assertion, kind, clients), kind) {
+                (Some(client), _) => workload::verify(call, assertion, client, expected),
+                (None, JWT_SPIFFE) => Err(Refusal::invalid_client("no client has this SPIFFE ID")),
+                (None, _) => assertion::authenticate(call, assertion, clients, seen, expected),
+            }
+            .map(Some)
         }
         _ => Err(Refusal::invalid_request("more than one way of client authentication")),
     }
@@ -73,10 +85,10 @@ fn by_id<'a>(
 }
 
 /// RFC 7521 section 4.2: the type and the assertion go together.
-fn assertion(call: &Call) -> Result<Option<&str>, Refusal> {
+fn assertion(call: &Call) -> Result<Option<(&str, &str)>, Refusal> {
     match (present(call, "client_assertion_type"), present(call, "client_assertion")) {
         (None, None) => Ok(None),
-        (Some(JWT_BEARER), Some(assertion)) => Ok(Some(assertion)),
+        (Some(kind @ (JWT_BEARER | JWT_SPIFFE)), Some(assertion)) => Ok(Some((kind, assertion))),
         (Some(_), Some(_)) => {
             Err(Refusal::invalid_client("client_assertion_type is not a type known here"))
         }
@@ -87,7 +99,7 @@ fn assertion(call: &Call) -> Result<Option<&str>, Refusal> {
 }
 
 /// A parameter sent without a value counts as omitted (RFC 6749 section 3.2).
-fn present<'a>(call: &'a Call, name: &str) -> Option<&'a str> {
+pub(super) fn present<'a>(call: &'a Call, name: &str) -> Option<&'a str> {
     call.parameter(name).filter(|value| !value.is_empty())
 }
 

@@ -20,5 +20,6 @@ pub(super) fn check(call: &Call) -> Result<Grant<'_>, Refusal> {
         steering: None,
         issued_token_type: None,
         scope: scope(call)?,
+        typed: None,
     })
 }

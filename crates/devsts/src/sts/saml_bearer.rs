@@ -32,6 +32,7 @@ pub(super) fn check<'a>(call: &'a Call, audiences: &[String]) -> Result<Grant<'a
         steering: Some(subject),
         issued_token_type: None,
         scope: scope(call)?,
+        typed: None,
     })
 }
 

@@ -12,11 +12,16 @@ use openssl::ec::{EcGroup, EcKey};
 use openssl::ecdsa::EcdsaSig;
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;
-use openssl::pkey::Private;
+use openssl::pkey::{PKey, Private};
 use openssl::sha::sha256;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
+use super::client::Key;
 use super::steer::Steered;
+use super::token_endpoint::Typed;
+
+/// The `iss` of all JWTs.
+pub(super) const ISSUER: &str = "devsts";
 
 /// The kinds of target tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +76,7 @@ pub(super) struct Issuer {
     tokens: Tokens,
     expires_in: Option<u64>,
     key: EcKey<Private>,
+    public: Key,
     remember: usize,
     issued: Arc<Mutex<Vec<Issued>>>,
 }
@@ -84,7 +90,15 @@ impl Issuer {
     ) -> Result<Self, ErrorStack> {
         let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
         let key = EcKey::generate(&group)?;
-        Ok(Self { tokens, expires_in, key, remember, issued })
+        let public =
+            PKey::public_key_from_der(&PKey::from_ec_key(key.clone())?.public_key_to_der()?)?;
+        let public = Key { public, id: None, thumbprint: None };
+        Ok(Self { tokens, expires_in, key, public, remember, issued })
+    }
+
+    /// By which its JWTs are verified.
+    pub(super) fn key(&self) -> &Key {
+        &self.public
     }
 
     /// The token and the lifetime that is told, in seconds.
@@ -92,15 +106,23 @@ impl Issuer {
         &self,
         call: u64,
         source: &str,
+        typed: Option<&Typed>,
         steered: &Steered,
     ) -> (String, Option<u64>) {
         let expires_in = steered.life.unwrap_or(self.expires_in);
         let tokens = if steered.jwt { Tokens::Jwt } else { self.tokens };
-        let mut target = match tokens {
-            Tokens::Digest => target_for(source, call),
-            Tokens::Jwt => self.jwt(call, source, expires_in).unwrap_or_default(),
-            Tokens::Source => format!("target-for-{source}"),
-        };
+        let mut target = match (typed, tokens) {
+            (Some(Typed { kind, claims, .. }), _) => self.signed(kind, claims, call, expires_in),
+            (None, Tokens::Digest) => Ok(target_for(source, call)),
+            (None, Tokens::Jwt) => {
+                let mut claims = Map::new();
+                claims.insert("iss".to_owned(), ISSUER.into());
+                claims.insert("sub".to_owned(), digest(source).into());
+                self.signed("JWT", &claims, call, expires_in)
+            }
+            (None, Tokens::Source) => Ok(format!("target-for-{source}")),
+        }
+        .unwrap_or_default();
         if let Some(size) = steered.size {
             let digits = "0123456789abcdef".chars().cycle().skip(target.len() % 16);
             target.extend(digits.take(size.saturating_sub(target.len())));
@@ -118,23 +140,27 @@ impl Issuer {
         }
     }
 
-    /// RFC 7515 section 3.1 and RFC 7518 section 3.4.
-    fn jwt(&self, call: u64, source: &str, expires_in: Option<u64>) -> Result<String, ErrorStack> {
+    /// A JWT of this kind with these claims and its own `jti`, `iat` and `exp`: RFC 7515 section 3.1
+    /// and RFC 7518 section 3.4.
+    fn signed(
+        &self,
+        kind: &str,
+        claims: &Map<String, Value>,
+        call: u64,
+        expires_in: Option<u64>,
+    ) -> Result<String, ErrorStack> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        let mut claims = json!({
-            "iss": "devsts",
-            "sub": digest(source),
-            "jti": call.to_string(),
-            "iat": now,
-        });
-        if let (Some(seconds), Some(claims)) = (expires_in, claims.as_object_mut()) {
+        let mut claims = claims.clone();
+        claims.insert("jti".to_owned(), call.to_string().into());
+        claims.insert("iat".to_owned(), now.into());
+        if let Some(seconds) = expires_in {
             claims.insert("exp".to_owned(), now.saturating_add(seconds).into());
         }
-        let header = json!({ "alg": "ES256", "typ": "JWT" });
+        let header = json!({ "alg": "ES256", "typ": kind });
         let signed = format!(
             "{}.{}",
             URL_SAFE_NO_PAD.encode(header.to_string()),
-            URL_SAFE_NO_PAD.encode(claims.to_string())
+            URL_SAFE_NO_PAD.encode(Value::from(claims).to_string())
         );
         let signature = EcdsaSig::sign(&sha256(signed.as_bytes()), &self.key)?;
         let fixed = |number: &BigNumRef| number.to_vec_padded(32);
@@ -157,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_token_shows_its_source_and_call() {
-        let (target, life) = issuer(Tokens::Digest).issue(7, "alice", &Steered::default());
+        let (target, life) = issuer(Tokens::Digest).issue(7, "alice", None, &Steered::default());
         assert_eq!(target, target_for("alice", 7));
         assert!(is_for(&target, "alice") && !is_for(&target, "bob"));
         assert_eq!(life, Some(60));
@@ -167,14 +193,14 @@ mod tests {
     fn a_token_has_exactly_the_size_that_was_asked_for() {
         for size in [1, 46, 47, 64, 65536] {
             let steered = Steered { size: Some(size), ..Steered::default() };
-            assert_eq!(issuer(Tokens::Digest).issue(1, "a", &steered).0.len(), size);
+            assert_eq!(issuer(Tokens::Digest).issue(1, "a", None, &steered).0.len(), size);
         }
     }
 
     #[test]
     fn a_jwt_is_signed_and_names_the_source() {
         let issuer = issuer(Tokens::Jwt);
-        let (jwt, _) = issuer.issue(3, "alice", &Steered::default());
+        let (jwt, _) = issuer.issue(3, "alice", None, &Steered::default());
         let (signed, signature) = jwt.rsplit_once('.').unwrap();
         let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
         let number = |bytes| openssl::bn::BigNum::from_slice(bytes).unwrap();
@@ -183,7 +209,7 @@ mod tests {
                 .unwrap();
         assert!(signature.verify(&sha256(signed.as_bytes()), &issuer.key).unwrap());
         let claims = URL_SAFE_NO_PAD.decode(signed.split('.').nth(1).unwrap()).unwrap();
-        let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+        let claims: Value = serde_json::from_slice(&claims).unwrap();
         assert_eq!(claims["sub"], digest("alice"));
         assert_eq!(claims["jti"], "3");
     }

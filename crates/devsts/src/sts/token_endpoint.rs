@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::assertion::{Expected, Seen};
 use super::client::Client;
+use super::foreign::KnownServer;
 use super::manners::{Manners, Wrong};
 use super::steer::{self, Steered};
 use super::token::Issuer;
@@ -37,6 +38,7 @@ pub(super) struct TokenEndpoint {
     /// What client assertions have to be like.
     pub(super) expected: Expected,
     pub(super) metadata: Option<Metadata>,
+    pub(super) servers: Vec<KnownServer>,
 }
 
 /// A refusal of RFC 6749 section 5.2, or of HTTP before it came to that.
@@ -55,6 +57,17 @@ pub(super) struct Grant<'a> {
     /// Told by token exchange alone.
     pub(super) issued_token_type: Option<&'a str>,
     pub(super) scope: Option<&'a str>,
+    /// What is issued in the place of an access token.
+    pub(super) typed: Option<Typed>,
+}
+
+/// A JWT that is no access token.
+pub(super) struct Typed {
+    /// Its `typ`.
+    pub(super) kind: &'static str,
+    /// The `token_type` that is told.
+    pub(super) token_type: &'static str,
+    pub(super) claims: Map<String, Value>,
 }
 
 /// The parameters of a request that may come more than once (RFC 8693 section 2.1).
@@ -138,17 +151,23 @@ impl TokenEndpoint {
             self.anonymous,
             &self.seen,
             &self.expected,
+            &self.issuer,
         )?;
         *client = known.map(|client| client.id.clone());
         match grant_type {
             client_credentials::GRANT_TYPE => {
                 let confidential = known.filter(|client| !client.is_public());
-                client_credentials::check(call, confidential.map(|client| client.id.as_str()))
+                let client = confidential.map(|client| client.id.as_str());
+                client_credentials::check(call, client, &self.clients)
             }
-            jwt_bearer::GRANT_TYPE => jwt_bearer::check(call, &self.audiences, self.on_behalf_of),
+            jwt_bearer::GRANT_TYPE => {
+                jwt_bearer::check(call, client.as_deref(), &self.audiences, self.on_behalf_of)
+            }
             password::GRANT_TYPE => password::check(call),
             saml_bearer::GRANT_TYPE => saml_bearer::check(call, &self.audiences),
-            token_exchange::GRANT_TYPE => token_exchange::check(call),
+            token_exchange::GRANT_TYPE => {
+                token_exchange::check(call, client.as_deref(), &self.servers)
+            }
             _ => Err(Refusal::new(400, "unsupported_grant_type", "not a grant type known here")),
         }
     }
@@ -165,10 +184,11 @@ impl TokenEndpoint {
         };
         let Steered { wait, .. } = steered;
         let script = if wait.is_zero() { script } else { script.wait(wait) };
-        let (target, expires_in) = self.issuer.issue(call.number, &grant.source, &steered);
+        let (target, expires_in) =
+            self.issuer.issue(call.number, &grant.source, grant.typed.as_ref(), &steered);
         let mut body = serde_json::json!({
             "access_token": target,
-            "token_type": "Bearer",
+            "token_type": grant.typed.as_ref().map_or("Bearer", |typed| typed.token_type),
         });
         if let Value::Object(members) = &mut body {
             if let Some(kind) = grant.issued_token_type {

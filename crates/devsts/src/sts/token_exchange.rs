@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::foreign::{self, ID_JAG, KnownServer, TXN_TOKEN};
 use super::token_endpoint::{Grant, Refusal, one_value, scope};
 use crate::server::call::Call;
 
@@ -19,7 +20,12 @@ const TOKEN_TYPES: [&str; 6] = [
     JWT,
 ];
 
-pub(super) fn check(call: &Call) -> Result<Grant<'_>, Refusal> {
+/// `client` has authenticated; `servers` are those for which identity assertions are issued.
+pub(super) fn check<'a>(
+    call: &'a Call,
+    client: Option<&str>,
+    servers: &[KnownServer],
+) -> Result<Grant<'a>, Refusal> {
     let source = one_value(call, "subject_token")?
         .ok_or_else(|| Refusal::invalid_request("subject_token is missing"))?;
     let subject_token_type = one_value(call, "subject_token_type")?
@@ -35,21 +41,24 @@ pub(super) fn check(call: &Call) -> Result<Grant<'_>, Refusal> {
             return Err(Refusal::invalid_request("actor_token_type without actor_token"));
         }
     }
-    let issued_token_type = match one_value(call, "requested_token_type")? {
-        None => ACCESS_TOKEN,
-        Some(kind @ (ACCESS_TOKEN | JWT)) => kind,
-        Some(_) => {
-            return Err(Refusal::invalid_request("requested_token_type is not issued here"));
-        }
-    };
     if !call.parameter_values("resource").into_iter().all(is_resource) {
         let description = "resource is no absolute URI without fragment";
         return Err(Refusal::new(400, "invalid_target", description));
     }
+    let issued_token_type = match one_value(call, "requested_token_type")? {
+        None => ACCESS_TOKEN,
+        Some(kind @ (ACCESS_TOKEN | JWT)) => kind,
+        Some(ID_JAG) => return foreign::id_jag(call, source, client, servers),
+        Some(TXN_TOKEN) => return foreign::txn_token(call, source),
+        Some(_) => {
+            return Err(Refusal::invalid_request("requested_token_type is not issued here"));
+        }
+    };
     Ok(Grant {
         source: Cow::Borrowed(source),
         steering: None,
         issued_token_type: Some(issued_token_type),
+        typed: None,
         scope: scope(call)?,
     })
 }

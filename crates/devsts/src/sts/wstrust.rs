@@ -326,7 +326,7 @@ impl Endpoint {
             issuer.note(call.number, &subject.source, &assertion.alone);
             (assertion.written, assertion.alone)
         } else {
-            let (target, _) = issuer.issue(call.number, &subject.source, steered);
+            let (target, _) = issuer.issue(call.number, &subject.source, None, steered);
             (reply.binary(&target), target)
         }
     }

@@ -248,6 +248,47 @@ fn a_server_of_rfc7523bis_wants_its_issuer_and_the_type() {
 }
 
 #[test]
+fn a_token_of_a_platform_is_that_of_one_subject_and_may_come_again() {
+    const SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
+    const ID: &str = "spiffe://example.org/gateway";
+    let key = PKey::generate_ed25519().unwrap();
+    let pod = Client::workload("pod", "cluster", "account", &public_pem(&key)).unwrap();
+    let sts = Sts::builder().client(pod).client(Client::spiffe(ID, &public_pem(&key)).unwrap());
+    let sts = sts.start().unwrap();
+    let good = |issuer: &str, subject: &str| {
+        let token = Assertion::new(&sts, "1").without("jti").claim("sub", subject);
+        if issuer.is_empty() { token.without("iss") } else { token.claim("iss", issuer) }
+    };
+    let ask = |kind: &str, token: &Assertion, key: &PKey<Private>| {
+        let request = at(&sts, request(&token.sign(key)));
+        let request = request.without("client_assertion_type").with("client_assertion_type", kind);
+        Wire::connect(&sts).ask(&request).status
+    };
+    let endpoint = sts.endpoint();
+    for (kind, token) in [(JWT_BEARER, good("cluster", "account")), (SPIFFE, good("", ID))] {
+        for _ in 0..2 {
+            assert_eq!(ask(kind, &token, &key), 200);
+        }
+        let other_kind = if kind == SPIFFE { JWT_BEARER } else { SPIFFE };
+        assert_eq!(ask(other_kind, &token, &key), 401);
+        assert_eq!(ask(kind, &token, &PKey::generate_ed25519().unwrap()), 401);
+        for bad in [
+            token.clone().claim("sub", "another"),
+            token.clone().claim("aud", "another"),
+            token.clone().claim("aud", json!([endpoint, "another"])),
+            token.clone().claim("exp", now() - 1),
+            token.clone().without("exp"),
+        ] {
+            assert_eq!(ask(kind, &bad, &key), 401);
+        }
+        let named = request(&token.sign(&key)).with("client_id", "another");
+        let named = named.without("client_assertion_type").with("client_assertion_type", kind);
+        assert_eq!(Wire::connect(&sts).ask(&at(&sts, named)).status, 401);
+    }
+    assert_eq!(ask(JWT_BEARER, &good("another", "account"), &key), 401);
+}
+
+#[test]
 fn the_password_grant_needs_a_name_and_a_password() {
     let sts = crate::wire::sts();
     let mut wire = Wire::connect(&sts);

@@ -7,9 +7,11 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod agents;
 mod assertions;
 mod backend;
 mod connections;
+mod foreign;
 mod grants;
 mod lifecycle;
 mod manners;

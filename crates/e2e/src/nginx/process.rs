@@ -96,6 +96,11 @@ impl Group {
             .unwrap_or_else(|error| panic!("cannot send {signal} to the master {master}: {error}"));
     }
 
+    /// Sends a signal to the process that the test started.
+    pub(crate) fn signal_leader(&self, signal: Signal) {
+        kill(self.leader, signal).expect("it runs");
+    }
+
     pub(crate) fn kill_all(&self) {
         // There may be none left.
         let _ = killpg(self.leader, Signal::SIGKILL);

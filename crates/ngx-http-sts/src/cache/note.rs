@@ -27,6 +27,9 @@ const OF_TYPE: u64 = 32;
 const OF_AUDIENCE: u64 = 64;
 const OF_SCOPE: u64 = 128;
 
+/// Set in the note of a token that ends with its source.
+const IS_FINAL: u64 = 256;
+
 /// The upper half of a note: seconds for which the token is good, as far as the STS and the tokens
 /// say; all ones when they say nothing.
 const GOOD_FOR_SHIFT: u32 = 32;
@@ -50,6 +53,7 @@ pub(super) fn of(token: &Token) -> u64 {
         (issued_token_type, OF_TYPE),
         (audience, OF_AUDIENCE),
         (scope, OF_SCOPE),
+        (token.validity.is_final, IS_FINAL),
     ];
     let flags = flags.iter().filter(|(is_set, _)| *is_set).fold(0, |all, (_, flag)| all | flag);
     seconds << GOOD_FOR_SHIFT | kind | flags
@@ -106,5 +110,5 @@ pub(super) fn look(note: u64) -> Look {
 pub(super) fn validity(kept: &Kept) -> Validity {
     let good_for = Some(kept.note >> GOOD_FOR_SHIFT).filter(|seconds| *seconds != SAYS_NOTHING);
     let at_most = clock::milliseconds().saturating_add(kept.remaining);
-    Validity { sent: kept.sent, good_for, at_most }
+    Validity { sent: kept.sent, good_for, at_most, is_final: kept.note & IS_FINAL != 0 }
 }

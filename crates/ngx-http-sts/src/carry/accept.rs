@@ -11,7 +11,7 @@ use sts_core::secret::{Secret, SharedSecret};
 use crate::carry::form::{self, Form};
 use crate::conf::Carrier;
 use crate::conf::actor_token::ActorToken;
-use crate::conf::carrier::Accepted;
+use crate::conf::carrier::{Accepted, Variables};
 use crate::context::{Context, Ended};
 use crate::course::Course;
 use crate::nginx::fields::{Change, Field};
@@ -77,7 +77,8 @@ pub(crate) fn see(
         Form::Refused(status) => return Ok(Seen::Refused(status)),
         Form::Fault(fault) => return Ok(Seen::Source(Source::unusable(carrier, fault), None)),
     };
-    let is_known = |ended: &Ended| ended.source.text == carrier.source_text;
+    let is_known =
+        |ended: &Ended| !ended.source.is_of_visit && ended.source.text == carrier.source_text;
     let source = match context.last_of(request, is_known) {
         _ if !has_source => Source::new(carrier, &[]),
         Some(ended) => ended.source.clone(),
@@ -160,7 +161,11 @@ fn find(
             Some(look) => look,
             None => {
                 let look = look(request, accepted, body)?;
-                course.saw(accepted.text.clone(), look.clone());
+                // A variable is not removed, and may be the result of another exchange, which the next
+                // visit has anew.
+                if accepted.place.kind != Kind::Environment {
+                    course.saw(accepted.text.clone(), look.clone());
+                }
                 look
             }
         };
@@ -177,6 +182,7 @@ fn find(
                 with_dpop: with_dpop || came_with_dpop(request, token.expose()),
                 token,
                 actor: None,
+                is_of_visit: false,
                 fault: None,
             },
         };
@@ -184,6 +190,10 @@ fn find(
     }
     if let Some(winner) = winner {
         return Ok(winner);
+    }
+    let known = carrier.variables.as_ref().and_then(|it| seen_in(request, context, it));
+    if let Some(Look::Token { token, with_dpop }) = known {
+        return Ok(Source { token, with_dpop, ..Source::new(carrier, &[]) });
     }
     let token = match &carrier.variables {
         Some(variables) => variables.source.evaluate(request).ok_or(OutOfMemory)?,
@@ -196,14 +206,88 @@ fn find(
     Ok(Source { with_dpop, ..Source::new(carrier, token) })
 }
 
-/// What was found in a place before. A subrequest has its parent's fields and its parent's form, of
-/// which a token may have been removed since, and a query of its own.
+/// What was found in a place before.
 fn seen(request: Request<'_>, context: &Context, accepted: &Accepted) -> Option<Look> {
-    let is_inherited = accepted.place.kind != Kind::Query;
+    seen_as(request, context, accepted.place.kind != Kind::Query, &accepted.text)
+}
+
+/// What the source of an `STSVariables` was before.
+fn seen_in(request: Request<'_>, context: &Context, variables: &Variables) -> Option<Look> {
+    let of_query = variables.place.as_ref().is_some_and(|it| it.place.kind == Kind::Query);
+    seen_as(request, context, !of_query, &variables.source_text)
+}
+
+/// A subrequest has its parent's fields and its parent's form, of which a token may have been removed
+/// since, and a query of its own.
+fn seen_as(
+    request: Request<'_>,
+    context: &Context,
+    is_inherited: bool,
+    text: &str,
+) -> Option<Look> {
     context
         .line(request)
         .filter(|course| is_inherited || course.id() == request.id())
-        .find_map(|course| course.seen_in(&accepted.text))
+        .find_map(|course| course.seen_in(text))
+}
+
+/// Notes the source of an exchange that another one needs, for a later visit: a target may take its
+/// place.
+pub(crate) fn remember(
+    request: Request<'_>,
+    context: &Context,
+    course: &Course,
+    carrier: &Carrier,
+    source: &Source,
+) {
+    if source.fault.is_some() || source.is_of_visit || source.token.expose().is_empty() {
+        return;
+    }
+    let (known, text) = match source.accepted {
+        Some(index) => {
+            let Some(accepted) = carrier.accept.get(index) else { return };
+            (seen(request, context, accepted), &accepted.text)
+        }
+        None => {
+            let Some(variables) = &carrier.variables else { return };
+            (seen_in(request, context, variables), &variables.source_text)
+        }
+    };
+    if known.is_none() {
+        let (token, with_dpop) = (source.token.clone(), source.with_dpop);
+        course.saw(text.clone(), Look::Token { token, with_dpop });
+    }
+}
+
+/// Looks at places of which tokens are about to be removed, and which nothing has looked at.
+pub(crate) fn look_ahead(
+    request: Request<'_>,
+    context: &Context,
+    course: &Course,
+    carrier: &Carrier,
+) -> Result<(), OutOfMemory> {
+    let body = form::as_read(request, course, carrier);
+    for accepted in carrier.taken_from() {
+        let is_to_go = match accepted.place.kind {
+            Kind::Environment => false,
+            // From a form that was not read nothing is removed.
+            Kind::Post => body.is_some(),
+            Kind::Header | Kind::Query | Kind::Cookie => true,
+        };
+        if is_to_go && seen(request, context, accepted).is_none() {
+            let body = body.as_ref().map_or(&[][..], Secret::expose);
+            course.saw(accepted.text.clone(), look(request, accepted, body)?);
+        }
+    }
+    // Other values may be made of results that there are none of.
+    let in_place = carrier.variables.as_ref().filter(|variables| variables.place.is_some());
+    if let Some(variables) = in_place {
+        let token = variables.source.evaluate(request).ok_or(OutOfMemory)?;
+        let with_dpop = came_with_dpop(request, token);
+        let source = Source { with_dpop, ..Source::new(carrier, token) };
+        remember(request, context, course, carrier, &source);
+    }
+    Ok(())
 }
 
 /// Whether `Authorization` has the scheme DPoP, with a token or without.

@@ -18,17 +18,27 @@ use crate::nginx::fields::{Change, Field};
 use crate::nginx::request::{OutOfMemory, Request};
 use sts_flight::granted::Granted;
 
-/// Whether a token can be passed on in all the ways that a location has.
-pub(crate) fn check(carrier: &Carrier, granted: &Granted) -> Result<(), Failure> {
-    let bad = |reason: &str| Err(Failure::new(FailureKind::BadAnswer, reason));
+const UNENCODABLE: &str = "the token cannot be encoded (STSTargetEncoding)";
+
+fn bad(reason: &str) -> Result<(), Failure> {
+    Err(Failure::new(FailureKind::BadAnswer, reason))
+}
+
+/// Whether a token is of a type that a location takes, and can be read by its variable.
+pub(crate) fn check_value(carrier: &Carrier, granted: &Granted) -> Result<(), Failure> {
     carrier.token_types.check(&granted.token_type)?;
-    let unencodable = "the token cannot be encoded (STSTargetEncoding)";
     if carrier.variables.is_some() && granted.token.encoded(carrier.target_encoding).is_none() {
         return bad(match carrier.target_encoding {
             None => "the token holds CR, LF or NUL: \"STSTargetEncoding\" has to encode it",
-            Some(_) => unencodable,
+            Some(_) => UNENCODABLE,
         });
     }
+    Ok(())
+}
+
+/// Whether a token can be passed on in all the ways that a location has.
+pub(crate) fn check(carrier: &Carrier, granted: &Granted) -> Result<(), Failure> {
+    check_value(carrier, granted)?;
     for passed in carrier.pass.iter() {
         let place = &passed.place;
         let encoding = passed.form(carrier.target_encoding).encoding;
@@ -53,7 +63,7 @@ pub(crate) fn check(carrier: &Carrier, granted: &Granted) -> Result<(), Failure>
         };
         if !text.is_some_and(fits) {
             if encoding.is_some() {
-                return bad(unencodable);
+                return bad(UNENCODABLE);
             }
             let (kind, name) = (place.kind.word(), &place.name);
             return bad(&format!(

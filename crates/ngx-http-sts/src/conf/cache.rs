@@ -1,4 +1,4 @@
-//! `STSCache`: the shared memory zones of a configuration.
+//! `STSCache`: the shared memory zones of a configuration, and the stores behind them.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -6,13 +6,17 @@ use std::rc::Rc;
 use openssl::hash::MessageDigest;
 use sts_core::options::Options;
 use sts_core::secret::Secret;
+use sts_store::language::Language;
 use sts_zone::zone::Capacity;
 
 use crate::cache::{Cache, Encryption, Seal, Secrets};
 use crate::conf::argument::{self, Problem};
+use crate::conf::store::{Derived, OF_MEMCACHE, OF_REDIS, StoreDefinition};
 use crate::nginx::conf::Conf;
 use crate::nginx::zone::SharedMemory;
+use crate::origin::Origins;
 use crate::shared_zone::SharedZone;
+use crate::store::Store;
 use crate::sts::Sts;
 
 /// The name of the cache of those that name none.
@@ -43,12 +47,18 @@ const OPTIONS: &[&str] = &[
 
 /// The caches by their names, which all blocks share.
 #[derive(Default)]
-pub(crate) struct Caches(Vec<Defined>);
+pub(crate) struct Caches {
+    defined: Vec<Defined>,
+    /// Where stores are.
+    origins: Origins,
+    derived: Derived,
+}
 
 /// A cache, once for each passphrase.
 struct Defined {
     definition: Definition,
     zone: Rc<SharedZone>,
+    store: Option<Rc<Store>>,
     caches: Vec<(Option<Secret>, Rc<Cache>)>,
 }
 
@@ -61,6 +71,7 @@ struct Definition {
     max_value: u64,
     encrypt: bool,
     passphrase: Option<Secret>,
+    store: Option<StoreDefinition>,
 }
 
 impl Caches {
@@ -71,10 +82,9 @@ impl Caches {
         kind: &str,
         options: Option<&str>,
     ) -> Result<String, Problem> {
-        argument::word(kind, &[("shm", ())])?;
-        let definition = Definition::parse(conf, options.unwrap_or_default())?;
+        let definition = Definition::parse(conf, self::kind(kind)?, options.unwrap_or_default())?;
         let name = definition.name.clone();
-        if let Some(known) = self.0.iter().find(|known| known.definition.name == name) {
+        if let Some(known) = self.defined.iter().find(|known| known.definition.name == name) {
             if known.definition != definition {
                 return Err(format!("the cache \"{name}\" is already defined with other options"));
             }
@@ -92,17 +102,17 @@ impl Caches {
         name: &str,
         passphrase: Option<&Secret>,
     ) -> Result<Rc<Cache>, Problem> {
-        let known = self.0.iter().position(|known| known.definition.name == name);
+        let known = self.defined.iter().position(|known| known.definition.name == name);
         let index = match known {
             Some(index) => index,
-            None if name == DEFAULT_NAME => self.add(conf, Definition::parse(conf, "")?)?,
+            None if name == DEFAULT_NAME => self.add(conf, Definition::parse(conf, None, "")?)?,
             None => {
                 return Err(format!(
                     "option \"cache.name\": there is no \"STSCache\" with name=\"{name}\""
                 ));
             }
         };
-        let defined = self.0.get_mut(index).ok_or_else(|| Problem::from("no such cache"))?;
+        let defined = self.defined.get_mut(index).ok_or_else(|| Problem::from("no such cache"))?;
         Ok(defined.with(passphrase))
     }
 
@@ -116,15 +126,24 @@ impl Caches {
             value: to_usize(definition.max_value)?,
         };
         let zone = Rc::new(SharedZone::new(memory, capacity));
-        self.0.push(Defined { definition, zone, caches: Vec::new() });
-        Ok(self.0.len() - 1)
+        let store = definition.store.as_ref().map(|store| {
+            let (origins, derived) = (&mut self.origins, &mut self.derived);
+            let configured = store.configure(conf, &definition.name, origins, derived)?;
+            Ok::<_, Problem>(Store::new(configured, zone.clone()))
+        });
+        let store = store.transpose()?;
+        self.defined.push(Defined { definition, zone, store, caches: Vec::new() });
+        Ok(self.defined.len() - 1)
     }
 }
 
 impl Defined {
     fn with(&mut self, passphrase: Option<&Secret>) -> Rc<Cache> {
         let definition = &self.definition;
-        let passphrase = definition.passphrase.as_ref().or(passphrase);
+        // The zone before a store is as if nothing was said of passphrases: they are the store's, and a key
+        // that is replaced there must not change what tokens are called.
+        let passphrase =
+            definition.passphrase.as_ref().or(passphrase).filter(|_| definition.store.is_none());
         if let Some((_, cache)) = self.caches.iter().find(|(of, _)| of.as_ref() == passphrase) {
             return cache.clone();
         }
@@ -134,15 +153,34 @@ impl Defined {
             Some(passphrase) => Encryption::With(Seal::from_secret(passphrase.expose())),
             None => Encryption::WithOwnKey(OnceCell::new()),
         };
-        let cache = Rc::new(Cache::new(self.zone.clone(), encryption, secrets));
+        let cache = Rc::new(Cache::new(self.zone.clone(), encryption, secrets, self.store.clone()));
         self.caches.push((passphrase.cloned(), cache.clone()));
         cache
     }
 }
 
+/// What is behind the zone.
+fn kind(word: &str) -> Result<Option<Language>, Problem> {
+    if word == "file" {
+        return Err(
+            "\"file\" is not supported yet: allowed are \"shm\", \"redis\", \"memcache\"".into()
+        );
+    }
+    let words =
+        [("shm", None), ("redis", Some(Language::Redis)), ("memcache", Some(Language::Memcached))];
+    argument::word(word, &words)
+}
+
 impl Definition {
-    fn parse(conf: &Conf<'_>, options: &str) -> Result<Self, Problem> {
+    fn parse(conf: &Conf<'_>, kind: Option<Language>, options: &str) -> Result<Self, Problem> {
         let mut options = Options::parse(options).map_err(|error| error.to_string())?;
+        let store = kind.map(|language| StoreDefinition::parse(conf, language, &mut options));
+        let store = store.transpose()?;
+        let of_kind = match kind {
+            None => &[],
+            Some(Language::Redis) => OF_REDIS,
+            Some(Language::Memcached) => OF_MEMCACHE,
+        };
         let mut text = |key| options.take_text(key).map_err(|error| error.to_string());
         let in_option = |key: &str, problem: Problem| format!("option \"{key}\": {problem}");
         let number = |key: &str, text: Option<String>, least, most| {
@@ -172,7 +210,7 @@ impl Definition {
         if passphrase.as_ref().is_some_and(Secret::is_empty) {
             return Err(in_option("passphrase", "the value must not be empty".into()));
         }
-        options.finish(OPTIONS).map_err(|error| error.to_string())?;
+        options.finish(&[OPTIONS, of_kind].concat()).map_err(|error| error.to_string())?;
         Ok(Self {
             name,
             size,
@@ -180,6 +218,7 @@ impl Definition {
             max_value: max_value.unwrap_or(DEFAULT_MAX_VALUE),
             encrypt,
             passphrase,
+            store,
         })
     }
 }

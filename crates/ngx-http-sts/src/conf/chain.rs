@@ -6,10 +6,13 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
+use sts_core::client_auth::ClientAuth;
+
 use crate::conf::Exchange;
 use crate::conf::argument::Problem;
 use crate::conf::place::{Fault, Place};
 use crate::nginx::conf::{Conf, Matching};
+use crate::way::Way;
 
 /// What an exchange needs, each step after those that it needs itself.
 #[derive(Default)]
@@ -17,6 +20,8 @@ pub(crate) struct Chain {
     pub(crate) steps: Vec<Step>,
     /// The numbers of the steps that the exchange itself needs.
     pub(crate) needs: Vec<usize>,
+    /// The exchange the result of which is the client assertion of this one.
+    pub(crate) assertion: Option<Rc<Exchange>>,
 }
 
 /// An exchange that is made for another one.
@@ -40,6 +45,11 @@ impl Slot {
 
     pub(crate) fn steps(&self) -> &[Step] {
         self.0.get().map_or(&[], |chain| &chain.steps)
+    }
+
+    /// The exchange the result of which is the client assertion.
+    pub(crate) fn assertion(&self) -> Option<&Rc<Exchange>> {
+        self.0.get()?.assertion.as_ref()
     }
 
     pub(crate) fn needs(&self) -> &[usize] {
@@ -90,6 +100,23 @@ pub(super) fn names(words: &[&str]) -> Result<Vec<String>, Problem> {
     Ok(names)
 }
 
+/// Checks that a client authentication which is the result of another exchange is that of one which is
+/// made first.
+pub(super) fn check_assertion(
+    auth: &ClientAuth,
+    needs: Option<&Rc<Vec<String>>>,
+) -> Result<(), Problem> {
+    let Some(name) = auth.needs_result_of() else { return Ok(()) };
+    if needs.is_some_and(|needs| needs.iter().any(|need| need == name)) {
+        return Ok(());
+    }
+    let before: String = needs.iter().flat_map(|it| it.iter()).map(|it| format!("{it} ")).collect();
+    Err(format!(
+        "\"client_assertion\" names \"{name}\", which is no exchange that this one depends on: write \
+         \"STSDependsOn {before}{name}\" (option \"depends_on\"), so that it is made first"
+    ))
+}
+
 impl Chains {
     /// Notes the exchange of a block once it is made.
     pub(super) fn note(
@@ -129,7 +156,14 @@ impl Chains {
                 .map_err(|problem| needing.fault(&problem))?;
             check_targets(&needing.exchange, &steps, &needs)
                 .map_err(|problem| needing.fault(&problem))?;
-            needing.exchange.chain.set(Chain { steps, needs });
+            let named = match &needing.exchange.way {
+                Way::Call(callee) => callee.profile.auth.needs_result_of(),
+                Way::Mint(_) => None,
+            };
+            let is_it = |step: &&Step| Some(step.name.as_str()) == named;
+            let own = needs.iter().filter_map(|need| steps.get(*need));
+            let assertion = own.clone().find(is_it).map(|step| step.exchange.clone());
+            needing.exchange.chain.set(Chain { steps, needs, assertion });
         }
         for needing in &self.needing {
             for step in needing.exchange.chain.steps() {

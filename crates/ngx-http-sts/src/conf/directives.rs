@@ -27,6 +27,7 @@ use crate::conf::chain;
 use crate::conf::directive::{Accepted, Block, Directive, Refusal, directive};
 use crate::conf::error_status;
 use crate::conf::exchange_directive;
+use crate::conf::fresh;
 use crate::conf::grant::{AnyAuth, Username};
 use crate::conf::issuer;
 use crate::conf::jwt;
@@ -45,7 +46,7 @@ use crate::nginx::module::Levels;
 use crate::nginx::tls::Protocols;
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 82] = [
+pub(crate) static DIRECTIVES: [Directive; 84] = [
     directive(c"STSExchange", (2, 4), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::words()))
@@ -342,6 +343,14 @@ pub(crate) static DIRECTIVES: [Directive; 82] = [
         once(&mut b.settings.expiry_leeway, argument::time(first(a), 0, 24 * 60 * 60 * 1000))
     })
     .key("expiry_leeway"),
+    directive(c"STSRefreshAhead", (1, 1), |b, a| {
+        once(&mut b.settings.refresh_ahead, fresh::refresh_ahead(a))
+    })
+    .key("refresh_ahead"),
+    directive(c"STSNegativeTTL", (1, 1), |b, a| {
+        once(&mut b.settings.negative_ttl, fresh::negative_ttl(a))
+    })
+    .key("negative_ttl"),
     directive(c"STSBoundTokens", (1, 1), |b, a| {
         let words = [("refuse", BoundTokens::Refuse), ("allow", BoundTokens::Allow)];
         once(&mut b.settings.bound_tokens, argument::word(first(a), &words))
@@ -441,7 +450,7 @@ fn count(text: &str, least: u64, most: u64) -> Result<usize, Problem> {
     argument::number(text, least, most).and_then(to_usize)
 }
 
-fn protocols(arguments: &[&str]) -> Result<Protocols, Problem> {
+pub(super) fn protocols(arguments: &[&str]) -> Result<Protocols, Problem> {
     let versions = arguments.iter().map(|word| argument::word(word, &Protocols::WORDS));
     let versions: Vec<u32> = versions.collect::<Result<_, _>>()?;
     Ok(Protocols(versions.into_iter().fold(0, |set, version| set | version)))

@@ -24,8 +24,9 @@ use crate::conf::argument::Problem;
 use crate::conf::asked::Asked;
 use crate::conf::bypass::Bypass;
 use crate::conf::cache;
-use crate::conf::chain::Slot;
+use crate::conf::chain::{self, Slot};
 use crate::conf::error_status::ErrorStatuses;
+use crate::conf::fresh;
 use crate::conf::grant::Username;
 use crate::conf::kind::Kind;
 use crate::conf::main::MainConf;
@@ -39,7 +40,7 @@ use crate::conf::upstreams;
 use crate::conf::written::InForce;
 use crate::conf::{Carrier, LocationConf, State};
 use crate::http::Limit;
-use crate::nginx::conf::{Block, Conf};
+use crate::nginx::conf::{Block, Conf, Matching};
 use crate::nginx::phase::Phase;
 use crate::nginx::tls::{Protocols, TlsSettings};
 use crate::origin::Retries;
@@ -160,15 +161,17 @@ impl LocationConf {
         outer: &Self,
     ) -> Result<(), Fault> {
         let own_exchange = self.written.changes_exchange();
+        let site = conf.site().filter(|site| site.matching == Matching::Named);
+        let name = site.as_ref().map(|site| site.name.as_str());
         let in_force = match &outer.in_force {
-            Some(outer) => self.written.inside(outer),
+            Some(outer) => self.written.inside_as(name, outer),
             // NGINX does not merge what stands in `http` itself.
             None => {
                 let http = outer.written.inside(&InForce::default());
                 if main.unmade.is_first_server() && !http.settings.makes_exchange() {
                     main.unmade.look(conf, &outer.written.settings, &http.settings, None);
                 }
-                self.written.inside(&http)
+                self.written.inside_as(name, &http)
             }
         };
         let settings = &self.in_force.insert(in_force).settings;
@@ -275,6 +278,8 @@ fn build(
             return Err(missing("STSVariables\" or \"STSAcceptSourceTokenIn").into());
         }
     }
+    chain::check_assertion(&auth, settings.depends_on.as_ref())
+        .map_err(|problem| Problem::from(format!("\"{auth_directive}\": {problem}")))?;
     let auth_place = settings.places.named_in(&format!("\"{auth_directive}\"")).cloned();
     let credential = main
         .credentials
@@ -407,6 +412,7 @@ fn build(
     };
     let cap = settings.cache_expires_in.unwrap_or(CACHE_EXPIRES_IN);
     let life = LifePolicy { cap, leeway: settings.expiry_leeway.unwrap_or(EXPIRY_LEEWAY) };
+    let fresh = fresh::in_force(settings, &profile.protocol);
     let name = settings.cache.as_deref().unwrap_or(cache::DEFAULT_NAME);
     let passphrase = settings.crypto_passphrase.as_deref();
     // One that is named has to be there, although nothing is kept in it.
@@ -443,6 +449,7 @@ fn build(
         limit,
         key,
         life,
+        fresh,
         token_types: carrier.token_types.clone(),
         expect,
         doubted: Cell::default(),

@@ -39,7 +39,9 @@ impl GrantReader<'_, '_> {
         let method = method.map_or(Ok(Method::None), |method| Method::parse(&method));
         let method = method.map_err(|error| in_option(AUTH, error))?;
         self.allowed.extend(method.options());
-        check_literal(self.options, method.options())?;
+        if !ClientAuth::is_result(self.options) {
+            check_literal(self.options, method.options())?;
+        }
         let auth = ClientAuth::from_options(method, self.options)
             .map_err(|error| format!("\"auth={}\": {error}", method.name()))?;
         let mut grant = GrantSettings { endpoint, ..GrantSettings::default() };

@@ -7,6 +7,7 @@ use sts_core::endpoint::HostField;
 use sts_core::expect::Expect;
 use sts_core::issued::TokenTypes;
 use sts_core::secret::Secret;
+use sts_flight::ahead::RefreshAhead;
 use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
@@ -89,6 +90,9 @@ pub(crate) struct Settings {
     pub(crate) cache_expires_in: Option<u64>,
     /// Milliseconds.
     pub(crate) expiry_leeway: Option<u64>,
+    pub(crate) refresh_ahead: Option<RefreshAhead>,
+    /// Milliseconds.
+    pub(crate) negative_ttl: Option<u64>,
 }
 
 impl Settings {
@@ -158,6 +162,8 @@ impl Settings {
             crypto_passphrase,
             cache_expires_in,
             expiry_leeway,
+            refresh_ahead,
+            negative_ttl,
         } = outer;
         // Before `any` is inherited.
         self.wstrust.inherit(wstrust, with_exchange, &self.grants.any);
@@ -208,6 +214,8 @@ impl Settings {
         inherit(&mut self.cache, cache);
         inherit(&mut self.crypto_passphrase, crypto_passphrase);
         inherit(&mut self.expiry_leeway, expiry_leeway);
+        inherit(&mut self.refresh_ahead, refresh_ahead);
+        inherit(&mut self.negative_ttl, negative_ttl);
     }
 }
 

@@ -96,6 +96,24 @@ impl Written {
             || self.settings.phase.is_some()
     }
 
+    /// The locations that the block itself says its exchange depends on.
+    fn depends_on(&self) -> Option<&Vec<String>> {
+        let of_whole = self.whole.as_ref().and_then(|whole| whole.settings.depends_on.as_ref());
+        of_whole.or(self.settings.depends_on.as_ref()).map(|names| &**names)
+    }
+
+    /// What holds in the block with this name, inside of one where `outer` holds. An exchange that is made
+    /// for those around it depends on none of the others: it would be on itself.
+    pub(crate) fn inside_as(&self, name: Option<&str>, outer: &InForce) -> InForce {
+        let mut in_force = self.inside(outer);
+        let needs = &mut in_force.settings.depends_on;
+        let is_leg = |needs: &Vec<String>| needs.iter().any(|need| Some(need.as_str()) == name);
+        if self.depends_on().is_none() && needs.as_deref().is_some_and(is_leg) {
+            *needs = None;
+        }
+        in_force
+    }
+
     /// What holds in the block, inside of one where `outer` holds.
     pub(crate) fn inside(&self, outer: &InForce) -> InForce {
         let mut settings =

@@ -132,7 +132,7 @@ pub(super) fn token(kept: Secret, asked: u64, at_most: u64) -> Token {
     Token {
         token: Target::new(kept),
         token_type: TokenType::Unsaid,
-        validity: Validity { sent: asked, good_for: None, at_most },
+        validity: Validity { sent: asked, good_for: None, at_most, is_final: false },
         unbound: true,
         kept: false,
         look: Look { findings: Findings::default(), is_expected: true },

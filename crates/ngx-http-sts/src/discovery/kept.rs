@@ -8,6 +8,7 @@ use sts_core::metadata::MAX_BYTES;
 use sts_core::secret::Secret;
 use sts_flight::election::{Election, Found};
 use sts_flight::failed::Failed;
+use sts_flight::store::NoStore;
 use sts_flight::token::{Token, Validity};
 use sts_zone::zone::{self, Capacity, Claim, HEARTBEAT, Hit, Kept as Entry, Tags, Value, Zone};
 
@@ -56,7 +57,7 @@ impl Kept {
 
 fn validity(kept: &Entry) -> Validity {
     let at_most = clock::milliseconds().saturating_add(kept.remaining);
-    Validity { sent: kept.sent, good_for: None, at_most }
+    Validity { sent: kept.sent, good_for: None, at_most, is_final: false }
 }
 
 fn open(hit: Hit) -> Token {
@@ -66,8 +67,13 @@ fn open(hit: Hit) -> Token {
 
 impl Election for Kept {
     type Ask = Ask;
+    type Store = NoStore<Ask>;
 
     const HEARTBEAT: u64 = HEARTBEAT;
+
+    fn store(&self) -> Option<&Rc<NoStore<Ask>>> {
+        None
+    }
 
     fn find(
         &self,
@@ -88,7 +94,8 @@ impl Election for Kept {
             Some(zone::Found::Wait(call)) => Found::Elsewhere(call),
             Some(zone::Found::Failed(payload)) => Found::Failure(failure::decode(&payload)),
             Some(zone::Found::Lead(call)) => Found::Lead(call),
-            Some(zone::Found::Unshared) | None => Found::Unshared,
+            // No server refuses metadata to anything in particular.
+            Some(zone::Found::Refused(_) | zone::Found::Unshared) | None => Found::Unshared,
         }
     }
 

@@ -13,7 +13,7 @@ use sts_net::http1::request;
 use crate::nginx::conf::Conf;
 use crate::nginx::resolve::{Resolver, ResolverSettings};
 use crate::nginx::tls::TlsSettings;
-use crate::origin::{Contact, Kin, Origin, Origins, Proxy, Tunnel};
+use crate::origin::{Contact, Kin, Known as KnownPeer, Origin, Origins, Proxy, Tunnel};
 
 /// Changes when the fields of an identity do.
 const LAYOUT: &[u8] = b"sts-destination-2";
@@ -193,13 +193,18 @@ impl Destination {
             certificate: certificate.cloned(),
             ..self.key.clone()
         };
-        let is_same_peer = key.host == self.key.host && key.port == self.key.port;
+        let is_same_host = key.host == self.key.host;
+        let is_same_peer = is_same_host && key.port == self.key.port;
         let is_same = is_same_peer && is_secure == self.origin.is_secure() && certificate.is_none();
         let origin = if is_same {
             self.origin.clone()
         } else {
-            // The way to a proxy is the same for all.
-            let known = (is_same_peer || key.proxy.is_some()).then_some(&*self.origin);
+            let known = match &key.proxy {
+                // The way to a proxy is the same for all.
+                Some(_) => Some(KnownPeer::Peer(&self.origin)),
+                None if is_same_peer => Some(KnownPeer::Peer(&self.origin)),
+                None => is_same_host.then_some(KnownPeer::Host(&self.origin)),
+            };
             Rc::new(kin.origin(key.contact(endpoint, None), known))
         };
         let start = request::start(&key.target(endpoint), key.authority(endpoint), AGENT);

@@ -28,11 +28,27 @@ const TIMEOUT: u64 = 2_000;
 const HINT: &str = "; it had an address when the configuration was read: if that is not of DNS, or \
                     found by a search list, write it into /etc/hosts";
 
+/// What to say of a name that only metadata tell, and that a name server does not know.
+const HINT_OF_METADATA: &str = "; the metadata of the issuer name it, and such a name is asked of name \
+                                servers alone: if it is not of DNS, write it into /etc/hosts, and reload";
+
+/// What to say of a name that only metadata tell, where no name server can be asked.
+const UNKNOWN: &str = "the metadata of the issuer name it, it was not in /etc/hosts when the configuration \
+                       was read, and no name server is known: set \"resolver\", or write it into \
+                       /etc/hosts, and reload";
+
 /// How a host is looked up.
 pub(super) enum Lookup {
     /// No name server is asked for it.
     Fixed(Vec<SocketAddress>),
     Name(Name),
+    /// Another port of the same host.
+    Port {
+        of: Rc<Lookup>,
+        port: u16,
+    },
+    /// Nothing knows it; and what to do.
+    Unknown(&'static str),
 }
 
 /// A name for which a name server is asked.
@@ -45,6 +61,8 @@ pub(super) struct Name {
     configured: Vec<SocketAddress>,
     /// This machine knows it by itself.
     is_in_hosts: bool,
+    /// What to say where a name server does not know it.
+    hint: &'static str,
     state: RefCell<Whereabouts<SocketAddress>>,
 }
 
@@ -133,7 +151,13 @@ impl Lookup {
         };
         let Some((resolver, candidates)) = asked else { return Self::Fixed(configured) };
         let state = RefCell::new(Whereabouts::new(configured.clone()));
-        Self::Name(Name { resolver, candidates, port, configured, is_in_hosts, state })
+        let hint = if configured.is_empty() { "" } else { HINT };
+        Self::Name(Name { resolver, candidates, port, configured, is_in_hosts, hint, state })
+    }
+
+    /// The same host at another port: what is known of its name, and what is asked for it, is the same.
+    pub(super) fn at_port(self: &Rc<Self>, port: u16) -> Self {
+        Self::Port { of: self.clone(), port }
     }
 
     /// The addresses to try, in this order. Asking takes at most `time` milliseconds.
@@ -147,22 +171,44 @@ impl Lookup {
             }
             Self::Fixed(addresses) => Ok(addresses.clone()),
             Self::Name(name) => name.addresses(time).await,
+            Self::Port { of, port } => {
+                // Boxed: of one that has no port of another there is no end.
+                let addresses = Box::pin(of.addresses(time)).await?;
+                Ok(addresses.iter().filter_map(|address| address.at_port(*port)).collect())
+            }
+            Self::Unknown(why) => Err((*why).to_owned()),
         }
     }
 
     /// Whether what is known is recent enough to go to an address again without asking.
     pub(super) fn is_fresh(&self) -> bool {
         match self {
-            Self::Fixed(_) => true,
+            Self::Fixed(_) | Self::Unknown(_) => true,
             Self::Name(name) => name.state.borrow().is_fresh(timer::now()),
+            Self::Port { of, .. } => of.is_fresh(),
         }
     }
 
     /// Whether this is one of the addresses, as far as is known.
     pub(super) fn has(&self, address: &SocketAddress) -> bool {
         match self {
-            Self::Fixed(_) => true,
+            Self::Fixed(_) | Self::Unknown(_) => true,
             Self::Name(name) => name.state.borrow().known().contains(address),
+            Self::Port { of, port } => of.is_at(address, *port),
+        }
+    }
+}
+
+impl Lookup {
+    /// Whether this is one of the addresses at another port.
+    fn is_at(&self, address: &SocketAddress, port: u16) -> bool {
+        match self {
+            Self::Fixed(_) | Self::Unknown(_) => true,
+            Self::Port { of, .. } => of.is_at(address, port),
+            Self::Name(name) => {
+                let state = name.state.borrow();
+                state.known().iter().any(|known| known.at_port(port).as_ref() == Some(address))
+            }
         }
     }
 }
@@ -190,9 +236,13 @@ impl Finder {
             }
             _ => None,
         };
-        let Some((resolver, candidates)) = asked else { return Lookup::Fixed(configured) };
+        let Some((resolver, candidates)) = asked else {
+            let is_known = !configured.is_empty();
+            return if is_known { Lookup::Fixed(configured) } else { Lookup::Unknown(UNKNOWN) };
+        };
         let state = RefCell::new(Whereabouts::new(configured.clone()));
-        Lookup::Name(Name { resolver, candidates, port, configured, is_in_hosts, state })
+        let hint = HINT_OF_METADATA;
+        Lookup::Name(Name { resolver, candidates, port, configured, is_in_hosts, hint, state })
     }
 }
 
@@ -210,7 +260,7 @@ impl Name {
             Reply::Gone(_) if self.is_in_hosts && !self.configured.is_empty() => {
                 Reply::Found(self.configured.clone())
             }
-            Reply::Gone(why) if !self.configured.is_empty() => Reply::Gone(why + HINT),
+            Reply::Gone(why) => Reply::Gone(why + self.hint),
             reply => reply,
         };
         self.state.borrow_mut().learn(reply, timer::now()).map(<[_]>::to_vec)

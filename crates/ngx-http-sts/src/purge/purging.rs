@@ -8,6 +8,7 @@ use sts_zone::zone;
 use crate::cache::{Cache, SourceTags};
 use crate::nginx::suspend::Resumer;
 use crate::nginx::timer::{Hold, Timer};
+use crate::store::Store;
 
 /// What is to be forgotten.
 pub(super) enum What {
@@ -22,6 +23,10 @@ pub(super) enum What {
 pub(crate) struct Purging {
     pub(super) cache: Rc<Cache>,
     pub(super) what: What,
+    /// What other nodes share, and the names of the epochs that this changes there.
+    pub(super) store: Option<(Rc<Store>, Vec<String>)>,
+    /// Why the store could not be told of it.
+    pub(super) untold: RefCell<Option<String>>,
     /// Where its next step begins; `None` when it is over.
     pub(super) from: Cell<Option<usize>>,
     pub(super) removed: Cell<usize>,
@@ -29,12 +34,26 @@ pub(crate) struct Purging {
 }
 
 impl Purging {
+    /// The store comes first: what it holds then comes back from there no more.
     pub(super) async fn run(&self) {
+        let mut remembered = None;
+        if let Some((store, names)) = &self.store {
+            // Boxed, because most purges are of a zone alone.
+            match Box::pin(store.purge(names)).await {
+                Ok(remember) => remembered = remember.map(|changes| (store, changes)),
+                Err(why) => {
+                    self.untold.replace(Some(why));
+                }
+            }
+        }
         while self.from.get().is_some() {
             // It is over in the next iteration of the event loop, and meanwhile holds a worker that
             // shuts down.
             Timer::new(0, Hold::default()).await;
             self.step();
+        }
+        if let Some((store, changes)) = remembered {
+            store.remember(&changes);
         }
     }
 

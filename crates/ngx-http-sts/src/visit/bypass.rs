@@ -6,7 +6,7 @@ use sts_core::source;
 use super::{Visit, check_bound, decode};
 use crate::carry::accept::{self, Seen};
 use crate::carry::pass;
-use crate::chain::VisitId;
+use crate::chain::Needed;
 use crate::context::{Outcome, Verdict};
 use crate::nginx::phase::Next;
 use crate::nginx::request::OutOfMemory;
@@ -38,7 +38,9 @@ impl Visit<'_> {
             }
             kept = accept::place_of(request, carrier, &source, body.as_ref())?.or(kept);
             if std::ptr::eq(one, exchange) {
-                own = source;
+                // What a result would be in was looked at without any.
+                let is_of_visit = !steps.is_empty() && source.accepted.is_none();
+                own = Source { is_of_visit, ..source };
             }
         }
         for one in steps.iter().map(|step| &*step.exchange).chain([exchange]) {
@@ -49,12 +51,9 @@ impl Visit<'_> {
     }
 
     fn finish(&self, source: Source, outcome: Outcome) -> Result<Next, OutOfMemory> {
-        let Self { request, context, course, exchange } = *self;
-        let id = VisitId { request: course.id(), visit: request.visit() };
-        let key = {
-            let needed = context.results.needed(id, &[], &[]);
-            Values::of(request, exchange, &source)?.key(exchange, source.token.expose(), &needed)
-        };
+        let Self { request, exchange, .. } = *self;
+        let values = Values::of(request, exchange, &source)?;
+        let key = values.key(exchange, source.token.expose(), &Needed::NOTHING);
         if !matches!(outcome, Outcome::Bypassed) {
             return self.end(source, key, outcome, 0);
         }

@@ -7,6 +7,7 @@ use sts_flight::granted::Granted;
 
 use super::{Visit, check_bound, check_expected, decode};
 use crate::carry::accept::{self, Taken};
+use crate::carry::pass;
 use crate::chain::{StepResult, VisitId};
 use crate::conf::chain::Step;
 use crate::conf::{Exchange, OnFailure};
@@ -15,7 +16,7 @@ use crate::nginx::phase::Next;
 use crate::nginx::request::OutOfMemory;
 use crate::nginx::timer;
 use crate::source::Source;
-use crate::values::{self, Values};
+use crate::values::{self, Values, Wanted};
 
 impl Visit<'_> {
     /// Milliseconds that are left for an exchange: its own time, within that of the location's exchange,
@@ -52,19 +53,25 @@ impl Visit<'_> {
             Taken::Waits => return Ok(Some(Next::Wait)),
             Taken::Refused(status) => return self.refuse_unreadable(status).map(Some),
         };
+        let needed = results.needed(id, inner, steps, &step.needs);
+        let source = Source { is_of_visit: needed.make(source.token.expose()), ..source };
+        accept::remember(request, context, course, &inner.carrier, &source);
         let token = decode(inner, &source);
         let values =
             results.show(id, steps, &step.needs, || Values::of(request, inner, &source))?;
         let decoded = token.as_ref().unwrap_or(&source.token).expose();
-        let key = values.key(inner, decoded, &results.needed(id, steps, &step.needs));
+        let key = values.key(inner, decoded, &needed);
         let check = |is_bound: &dyn Fn() -> bool| check_bound(inner, &source, is_bound);
         let started = token.and_then(|token| {
-            values::start(inner, &token, &values, key, self.time_for(inner)?, check)
+            let (assertion, time) = (needed.assertion(), self.time_for(inner)?);
+            values::start(inner, &values, &Wanted { token: &token, assertion, key, time }, check)
         });
         match started {
             Ok(Lookup::Waits(waiting)) => self.wait(waiting, source, key, Some(number)).map(Some),
             Ok(Lookup::Hit(granted)) => self.end_step(id, step, &source, key, Ok(granted), 0),
-            Err(failure) => self.end_step(id, step, &source, key, Err(failure), 0),
+            Ok(Lookup::Refused(failure)) | Err(failure) => {
+                self.end_step(id, step, &source, key, Err(failure), 0)
+            }
         }
     }
 
@@ -81,6 +88,8 @@ impl Visit<'_> {
         let Self { request, context, exchange, .. } = *self;
         let inner = &step.exchange;
         let checked = outcome.and_then(|granted| {
+            // One that another location has got may be of no use here.
+            pass::check_value(&inner.carrier, &granted)?;
             let expected = check_expected(request, inner, source, &granted, |evaluate| {
                 let steps = exchange.chain.steps();
                 context.results.show(id, steps, &step.needs, evaluate)
@@ -105,7 +114,7 @@ impl Visit<'_> {
         // Not all sources were taken out yet.
         self.strip()?;
         let failure = Failure { kind, reason, ..failure };
-        let own = Source::new(&exchange.carrier, &[]);
-        self.end_by(&inner.way, own, key, Outcome::Failed(failure), took).map(Some)
+        // That of the exchange itself was not looked for: a result would be missing in it.
+        self.end_by(&inner.way, source.clone(), key, Outcome::Failed(failure), took).map(Some)
     }
 }

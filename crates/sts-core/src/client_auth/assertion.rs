@@ -33,14 +33,34 @@ pub(super) fn sign(
     assertion.map(Rc::new).map_err(|error| Failure::new(FailureKind::BadAnswer, error.to_string()))
 }
 
-/// Takes one that somebody else has made (RFC 7519, section 3).
+/// Takes one that somebody else has made.
 pub(super) fn check(assertion: Secret) -> Result<Secret, CredentialError> {
+    if is_jwt(assertion.expose()) { Ok(assertion) } else { Err(CredentialError::NoAssertion) }
+}
+
+/// One that the exchange of a location has brought. Of other types than JWTs nothing is known.
+pub(super) fn of_result<'a>(
+    result: Option<&'a [u8]>,
+    location: &str,
+    kind: &str,
+) -> Result<&'a [u8], Failure> {
+    let reason = match result {
+        Some(result) if kind != JWT_BEARER || is_jwt(result) => return Ok(result),
+        Some(_) => CredentialError::NoAssertion.to_string(),
+        None => "there is none".to_owned(),
+    };
+    let reason = format!("the token of \"{location}\" cannot be the client assertion: {reason}");
+    Err(Failure::new(FailureKind::BadAnswer, reason))
+}
+
+/// Whether it can be a JWT with a signature or MAC (RFC 7515, section 7.1), as an assertion has to be
+/// (RFC 7523, section 3).
+fn is_jwt(assertion: &[u8]) -> bool {
     let is_part = |part: &[u8]| {
         !part.is_empty() && part.iter().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(b))
     };
-    let mut parts = assertion.expose().split(|b| *b == b'.');
-    let is_jwt = parts.by_ref().take(3).filter(|part| is_part(part)).count() == 3;
-    if is_jwt && parts.next().is_none() { Ok(assertion) } else { Err(CredentialError::NoAssertion) }
+    let mut parts = assertion.split(|b| *b == b'.');
+    parts.by_ref().take(3).filter(|part| is_part(part)).count() == 3 && parts.next().is_none()
 }
 
 /// In seconds: as short as the strictest servers want it, and longer than clocks differ.

@@ -12,6 +12,16 @@ use crate::options::OptionError;
 /// Why a client authentication cannot be used. No message holds a credential.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ClientAuthError {
+    /// The result of another exchange, with a method that has no assertion made elsewhere.
+    #[error(
+        "\"client_assertion\" is an option of private_key_jwt, and {} has no place for it: write \
+         \"private_key_jwt client_assertion=@name\"",
+        method.name()
+    )]
+    AssertionMethod {
+        /// The method.
+        method: Method,
+    },
     /// What cannot be the `typ` of a JWT.
     #[error(
         "the value of \"typ\" must be a media type, such as \"client-authentication+jwt\" or \"JWT\""
@@ -44,6 +54,13 @@ pub enum ClientAuthError {
         /// The method.
         method: Method,
     },
+    /// What stands where the name of a location should. It may be an assertion.
+    #[error(
+        "the value of \"client_assertion\" must be the name of a location that STSDependsOn names, as \
+         in \"@agent\": the token of its exchange is the assertion; one that another program has signed \
+         is written into a file, which \"client_assertion_file\" names"
+    )]
+    NoLocation,
     /// The option string is wrong.
     #[error(transparent)]
     Option(#[from] OptionError),

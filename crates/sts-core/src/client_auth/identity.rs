@@ -30,6 +30,12 @@ impl ClientAuth {
                 assertion.identify(&mut fields);
                 fields.push(kind.as_bytes());
             }
+            // Which token it is, the request says.
+            Credentials::Result { location, kind } => {
+                fields.push(b"result");
+                fields.push(location.as_bytes());
+                fields.push(kind.as_bytes());
+            }
             Credentials::Message { password, password_type } => {
                 password.identify(&mut fields);
                 fields.push(password_type.name().as_bytes());

@@ -80,6 +80,7 @@ impl Method {
                 "jwk_file",
                 "aud",
                 "typ",
+                "client_assertion",
                 "client_assertion_file",
                 "client_assertion_type",
             ],
@@ -97,7 +98,7 @@ impl Method {
                 "client_id, and client_secret or client_secret_file"
             }
             Self::PrivateKeyJwt => {
-                "client_id and one of jwk and jwk_file, or client_assertion_file"
+                "client_id and one of jwk and jwk_file, or client_assertion_file, or client_assertion"
             }
             Self::ClientCert => "cert and key",
         }

@@ -16,11 +16,15 @@ use crate::secret::Secret;
 use crate::wstrust::is_plain;
 
 impl ClientAuth {
-    /// Takes what the method needs; other options stay.
+    /// Takes what the method needs; other options stay, and with them a `client_id` with variables
+    /// beside a `client_assertion`: it is the request's.
     ///
     /// # Errors
     /// An option is missing, or cannot be used with the method.
     pub fn from_options(method: Method, options: &mut Options) -> Result<Self, ClientAuthError> {
+        if method != Method::PrivateKeyJwt && Self::is_result(options) {
+            return Err(ClientAuthError::AssertionMethod { method });
+        }
         Self::build(method, options).map_err(|error| match error {
             ClientAuthError::Option(OptionError::Missing { key }) => {
                 ClientAuthError::Missing { key, method }
@@ -75,41 +79,62 @@ impl ClientAuth {
                 let key = source.slot(|it| auth.key(&it))?;
                 auth.credentials = Credentials::Key { key, addressee: Addressee::take(options)? };
             }
-            Method::PrivateKeyJwt => match options.take_text(ASSERTION_FILE)? {
-                Some(path) => auth.take_assertion_file(path, options)?,
-                None => {
-                    if options.contains(ASSERTION_TYPE) {
-                        return Err(OptionError::Missing { key: ASSERTION_FILE }.into());
-                    }
-                    auth.id = Some(options.require_text(CLIENT_ID)?);
-                    let source = Source::take(options, JWK, JWK_FILE)?;
-                    let key = source.slot(|it| auth.key(&it))?;
-                    let addressee = Addressee::take(options)?;
-                    auth.credentials = Credentials::Key { key, addressee };
-                }
-            },
+            Method::PrivateKeyJwt => auth.take_private_key_jwt(options)?,
         }
         auth.fingerprint = auth.digest();
         Ok(auth)
     }
 
-    /// RFC 7521, section 4.2: with an assertion the client id may stay away.
-    fn take_assertion_file(
-        &mut self,
-        path: String,
-        options: &mut Options,
-    ) -> Result<(), ClientAuthError> {
-        for second in [JWK, JWK_FILE, AUDIENCE, TYPE] {
-            if options.contains(second) {
-                return Err(ClientAuthError::Exclusive { first: ASSERTION_FILE, second });
+    /// The assertion is made with a key, or comes out of a file, or from another exchange.
+    fn take_private_key_jwt(&mut self, options: &mut Options) -> Result<(), ClientAuthError> {
+        if options.contains(ASSERTION) {
+            let kind = self.take_made_elsewhere(ASSERTION, options)?;
+            let location = options.take(ASSERTION).and_then(location);
+            let location = location.ok_or(ClientAuthError::NoLocation)?;
+            self.credentials = Credentials::Result { location, kind };
+        } else if options.contains(ASSERTION_FILE) {
+            let kind = self.take_made_elsewhere(ASSERTION_FILE, options)?;
+            let assertion = Slot::of_file(options.require_text(ASSERTION_FILE)?.into());
+            self.credentials = Credentials::Assertion { assertion, kind };
+        } else {
+            if options.contains(ASSERTION_TYPE) {
+                return Err(OptionError::Missing { key: ASSERTION_FILE }.into());
             }
+            self.id = Some(options.require_text(CLIENT_ID)?);
+            let source = Source::take(options, JWK, JWK_FILE)?;
+            let key = source.slot(|it| self.key(&it))?;
+            let addressee = Addressee::take(options)?;
+            self.credentials = Credentials::Key { key, addressee };
         }
-        self.id = options.take_text(CLIENT_ID)?;
-        let kind = options.take_text(ASSERTION_TYPE)?.unwrap_or_else(|| JWT_BEARER.to_owned());
-        let assertion = Slot::of_file(path.into());
-        self.credentials = Credentials::Assertion { assertion, kind };
         Ok(())
     }
+
+    /// Takes what may stand beside the option of an assertion that is made elsewhere, and returns its
+    /// type. RFC 7521, section 4.2: with an assertion the client id may stay away.
+    fn take_made_elsewhere(
+        &mut self,
+        first: &'static str,
+        options: &mut Options,
+    ) -> Result<String, ClientAuthError> {
+        let others = [JWK, JWK_FILE, AUDIENCE, TYPE, ASSERTION_FILE];
+        for second in others.into_iter().filter(|second| *second != first) {
+            if options.contains(second) {
+                return Err(ClientAuthError::Exclusive { first, second });
+            }
+        }
+        // Where it depends on the request, it is the exchange's.
+        if !options.names_variable(CLIENT_ID) {
+            self.id = options.take_text(CLIENT_ID)?;
+        }
+        Ok(options.take_text(ASSERTION_TYPE)?.unwrap_or_else(|| JWT_BEARER.to_owned()))
+    }
+}
+
+/// The name of a location. What is none may be an assertion, and is told to nobody.
+fn location(name: Secret) -> Option<String> {
+    let name = std::str::from_utf8(name.expose()).ok()?;
+    let is_plain = !name.chars().any(|c| c.is_control() || c.is_whitespace());
+    (name.len() > 1 && name.starts_with('@') && is_plain).then(|| name.to_owned())
 }
 
 fn password_type(options: &mut Options) -> Result<PasswordType, ClientAuthError> {
@@ -169,6 +194,7 @@ impl Source {
     }
 }
 
+pub(super) const ASSERTION: &str = "client_assertion";
 const ASSERTION_FILE: &str = "client_assertion_file";
 const ASSERTION_TYPE: &str = "client_assertion_type";
 const CLIENT_SECRET: &str = "client_secret";

@@ -30,11 +30,22 @@ pub(crate) enum Proof<'a> {
         kind: &'a str,
         assertion: Rc<Secret>,
     },
+    /// The same, of what the request has brought.
+    Result {
+        client_id: Option<&'a str>,
+        kind: &'a str,
+        assertion: &'a [u8],
+    },
 }
 
 impl ClientAuth {
-    /// Makes the proof for a request.
-    pub(crate) fn prove(&self, endpoint: &Endpoint, now: &Now) -> Result<Proof<'_>, Failure> {
+    /// Makes the proof for a request, which may have brought an assertion.
+    pub(crate) fn prove<'a>(
+        &'a self,
+        endpoint: &Endpoint,
+        brought: Option<&'a [u8]>,
+        now: &Now,
+    ) -> Result<Proof<'a>, Failure> {
         let id = self.id.as_deref();
         Ok(match &self.credentials {
             Credentials::None | Credentials::Certificate { .. } | Credentials::Message { .. } => {
@@ -54,6 +65,10 @@ impl ClientAuth {
             }
             Credentials::Assertion { assertion, kind } => {
                 Proof::Assertion { client_id: id, kind, assertion: assertion.value()? }
+            }
+            Credentials::Result { location, kind } => {
+                let assertion = assertion::of_result(brought, location, kind)?;
+                Proof::Result { client_id: id, kind, assertion }
             }
         })
     }
@@ -80,12 +95,24 @@ impl Proof<'_> {
                 form.push("client_secret", secret.expose());
             }
             Self::Assertion { client_id, kind, assertion } => {
-                if let Some(client_id) = client_id {
-                    form.push(CLIENT_ID, client_id.as_bytes());
-                }
-                form.push("client_assertion_type", kind.as_bytes());
-                form.push("client_assertion", assertion.expose());
+                push_assertion(form, *client_id, kind, assertion.expose());
+            }
+            Self::Result { client_id, kind, assertion } => {
+                push_assertion(form, *client_id, kind, assertion);
             }
         }
     }
+}
+
+fn push_assertion<'a>(
+    form: &mut Form<'a>,
+    client_id: Option<&'a str>,
+    kind: &'a str,
+    assertion: &'a [u8],
+) {
+    if let Some(client_id) = client_id {
+        form.push(CLIENT_ID, client_id.as_bytes());
+    }
+    form.push("client_assertion_type", kind.as_bytes());
+    form.push("client_assertion", assertion);
 }

@@ -26,7 +26,7 @@ fn parse(method: &str, options: &str) -> ClientAuth {
 /// Header and body of a request that has nothing but the client authentication.
 fn sent(auth: &ClientAuth) -> Result<(HeaderMap, String), Failure> {
     let endpoint = Endpoint::parse("https://as.example.com/token").unwrap();
-    let proof = auth.prove(&endpoint, &NOW)?;
+    let proof = auth.prove(&endpoint, None, &NOW)?;
     let (mut headers, mut form) = (HeaderMap::new(), Form::with_capacity(0));
     proof.apply(&mut headers, &mut form);
     Ok((headers, String::from_utf8(form.encode().expose().to_vec()).unwrap()))
@@ -358,7 +358,9 @@ fn only_an_assertion_as_of_old_that_nothing_asks_for_is_remarked() {
 fn an_assertion_names_the_endpoint_without_the_dot_that_is_for_the_look_up() {
     let endpoint = Endpoint::parse("https://sts.ns.svc.:8443/token").unwrap();
     let auth = parse("client_secret_jwt", "client_id=a&client_secret=b");
-    let Ok(Proof::Assertion { assertion, .. }) = auth.prove(&endpoint, &NOW) else { panic!() };
+    let Ok(Proof::Assertion { assertion, .. }) = auth.prove(&endpoint, None, &NOW) else {
+        panic!()
+    };
     let body = format!("&client_assertion={}", String::from_utf8_lossy(assertion.expose()));
     let (_, claims) = assertion_in(&body);
     assert_eq!(claims["aud"], "https://sts.ns.svc:8443/token");
@@ -408,7 +410,7 @@ fn no_assertion_is_made_twice() {
     let entropy: Entropy = || Ok([COUNTER.fetch_add(1, Ordering::Relaxed); 32]);
     let endpoint = Endpoint::parse("https://sts").unwrap();
     let auth = parse("client_secret_jwt", "client_id=a&client_secret=b");
-    let make = || match auth.prove(&endpoint, &Now { entropy, ..NOW }) {
+    let make = || match auth.prove(&endpoint, None, &Now { entropy, ..NOW }) {
         Ok(Proof::Assertion { assertion, .. }) => assertion.expose().to_vec(),
         _ => panic!("no assertion"),
     };
@@ -423,7 +425,7 @@ fn without_random_bytes_no_assertion_is_made() {
         ("client_secret_jwt", "client_id=a&client_secret=b".to_owned()),
         ("private_key_jwt", format!("client_id=a&jwk={JWK}")),
     ] {
-        let failure = parse(method, &options).prove(&endpoint, &now).err().unwrap();
+        let failure = parse(method, &options).prove(&endpoint, None, &now).err().unwrap();
         assert_eq!(failure, Failure::from(NoEntropy), "{method}");
         assert_eq!(failure.kind.status(), 502, "{method}");
     }
@@ -550,6 +552,69 @@ fn an_assertion_of_somebody_else_may_have_a_type_of_its_own() {
 }
 
 #[test]
+fn the_result_of_another_exchange_is_the_assertion_as_it_is() {
+    let endpoint = Endpoint::parse("https://as.example.com/token").unwrap();
+    let body = |options: &str, brought: Option<&[u8]>| {
+        let auth = parse("private_key_jwt", options);
+        assert_eq!(auth.needs_result_of(), Some("@agent"));
+        assert!(auth.files().next().is_none() && auth.sends_credentials());
+        let proof = auth.prove(&endpoint, brought, &NOW)?;
+        let (mut headers, mut form) = (HeaderMap::new(), Form::with_capacity(0));
+        proof.apply(&mut headers, &mut form);
+        assert!(headers.is_empty());
+        Ok::<_, Failure>(String::from_utf8(form.encode().expose().to_vec()).unwrap())
+    };
+    let of_jwts =
+        "client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer";
+    let plain = "client_assertion=@agent";
+    assert_eq!(
+        body(plain, Some(b"a-_.b.c")).unwrap(),
+        format!("{of_jwts}&client_assertion=a-_.b.c")
+    );
+    assert_eq!(
+        body("client_assertion=%40agent&client_id=a$", Some(b"a.b.c")).unwrap(),
+        format!("client_id=a%24&{of_jwts}&client_assertion=a.b.c")
+    );
+    let typed = "client_assertion=@agent&client_assertion_type=urn:x";
+    assert_eq!(
+        body(typed, Some(b"opaque")).unwrap(),
+        "client_assertion_type=urn%3Ax&client_assertion=opaque"
+    );
+    for brought in [None, Some(&b""[..]), Some(b"opaque"), Some(b"a.b.c.d.e"), Some(b"a.b.c\r\n")] {
+        let failure = body(plain, brought).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::BadAnswer);
+        assert!(
+            failure.reason.contains("\"@agent\"") && !failure.reason.contains("a.b"),
+            "{failure}"
+        );
+    }
+    assert_eq!(body(typed, None).unwrap_err().kind, FailureKind::BadAnswer);
+}
+
+#[test]
+fn only_a_name_and_nothing_of_a_key_stands_for_the_result_of_another_exchange() {
+    use ClientAuthError::{AssertionMethod, Exclusive, NoLocation};
+    for second in ["jwk", "jwk_file", "aud", "typ", "client_assertion_file"] {
+        let options = format!("client_assertion=@a&{second}=b");
+        let expected = Exclusive { first: "client_assertion", second };
+        assert_eq!(error("private_key_jwt", Some(&options)), expected);
+    }
+    for name in ["", "@", "agent", "a.b.c", "@a%20b", "@a%0A", "%ff"] {
+        let options = format!("client_assertion={name}");
+        assert_eq!(error("private_key_jwt", Some(&options)), NoLocation, "{name}");
+    }
+    for method in Method::ALL.into_iter().filter(|method| *method != Method::PrivateKeyJwt) {
+        let options = "client_id=a&client_secret=b&client_assertion=@a";
+        assert_eq!(error(method.name(), Some(options)), AssertionMethod { method });
+    }
+    let of_request = "client_id=$agent&client_assertion=@a";
+    let mut options = Options::parse_with_variables(of_request, &["client_id"]).unwrap();
+    assert!(ClientAuth::is_result(&options));
+    let auth = ClientAuth::from_options(Method::PrivateKeyJwt, &mut options).unwrap();
+    assert!(auth.id().is_none() && options.contains("client_id"), "it is the request's");
+}
+
+#[test]
 fn a_file_is_looked_at_once_a_second() {
     let auth = parse("client_secret_post", "client_id=a&client_secret_file=/f");
     let due = [10, 10, 10, 11, 11, 9, 9, 60].map(|second| auth.is_file_due(UnixTime(second)));
@@ -584,6 +649,10 @@ fn two_are_equal_when_they_are_configured_alike() {
         ("private_key_jwt", "client_assertion_file=b"),
         ("private_key_jwt", "client_id=a&client_assertion_file=b"),
         ("private_key_jwt", "client_assertion_file=b&client_assertion_type=c"),
+        ("private_key_jwt", "client_assertion=@b"),
+        ("private_key_jwt", "client_assertion=@c"),
+        ("private_key_jwt", "client_assertion=@b&client_id=a"),
+        ("private_key_jwt", "client_assertion=@b&client_assertion_type=c"),
         ("client_cert", "cert=a&key=b"),
         ("client_cert", "cert=b&key=a"),
     ]

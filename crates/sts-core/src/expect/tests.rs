@@ -98,7 +98,7 @@ fn each_name_of_the_gateway_counts() {
     let refused = |name: &str, names: &Names<'_>| {
         expect.check_subject(&profile, sub(name).as_bytes(), &subject, names).is_err()
     };
-    let names = Names { client_id: Some(b"evaluated"), username: Some(b"user") };
+    let names = Names { client_id: Some(b"evaluated"), username: Some(b"user"), assertion: None };
     for name in ["gateway", "client", "evaluated"] {
         assert!(refused(name, &names), "{name}");
     }
@@ -158,7 +158,7 @@ fn the_user_of_credentials_is_known() {
     let expect = Expect::parse(&["subject=sub"]).unwrap();
     let profile = profile(Protocol::OAuth(&password::GRANT));
     let subject = Subject { source: b"password", parameters: &[] };
-    let names = Names { client_id: None, username: Some(b"alice") };
+    let names = Names { username: Some(b"alice"), ..Names::default() };
     let said = |name: &str| expect.check_subject(&profile, sub(name).as_bytes(), &subject, &names);
     assert!(said("alice").is_ok() && said("bob").is_err());
 }

@@ -7,6 +7,7 @@ use super::grant::{Grant, Source};
 pub static GRANT: Grant = Grant {
     name: "cc",
     source: Source::None,
+    is_repeatable: true,
     grant_type: "client_credentials",
     write: |_, _| Ok(()),
 };

@@ -9,6 +9,7 @@ use crate::parameters::ASSERTION;
 pub static GRANT: Grant = Grant {
     name: "jwt_bearer",
     source: Source::Token,
+    is_repeatable: false,
     grant_type: "urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer",
     write,
 };

@@ -7,8 +7,13 @@ use crate::error::{Failure, FailureKind};
 use crate::parameters::USERNAME;
 
 /// RFC 6749, section 4.3.2.
-pub static GRANT: Grant =
-    Grant { name: "ropc", source: Source::Password, grant_type: "password", write };
+pub static GRANT: Grant = Grant {
+    name: "ropc",
+    source: Source::Password,
+    is_repeatable: false,
+    grant_type: "password",
+    write,
+};
 
 fn write<'a>(request: &mut TokenRequest<'a>, given: &Given<'a>) -> Result<(), Failure> {
     let Given { gateway, subject, names } = given;

@@ -13,6 +13,7 @@ use crate::wstrust::words::{SourceElement, TokenAs};
 pub static GRANT: Grant = Grant {
     name: "saml_bearer",
     source: Source::Token,
+    is_repeatable: false,
     grant_type: "urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Asaml2-bearer",
     write,
 };

@@ -8,6 +8,7 @@ use crate::error::Failure;
 pub static GRANT: Grant = Grant {
     name: "otx",
     source: Source::Token,
+    is_repeatable: true,
     grant_type: "urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange",
     write,
 };

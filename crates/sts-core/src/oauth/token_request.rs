@@ -56,7 +56,7 @@ impl<'a> TokenRequest<'a> {
         let mut headers = HeaderMap::with_capacity(HEADERS);
         headers.insert(CONTENT_TYPE, FORM);
         headers.insert(ACCEPT, JSON);
-        let proof = gateway.auth.prove(gateway.endpoint, now)?;
+        let proof = gateway.auth.prove(gateway.endpoint, names.assertion, now)?;
         let mut form = self.form;
         proof.apply(&mut headers, &mut form);
         Ok(Outgoing { headers, body: form.encode() })

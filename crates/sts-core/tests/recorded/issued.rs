@@ -56,8 +56,9 @@ fn every_answer_of_an_oauth_server_with_a_token_is_taken() {
         let name = format!("oauth/{name}");
         let issued = Vector::load(&name).read(grant(&name));
         let issued = issued.unwrap_or_else(|failure| panic!("{name}: {failure}"));
-        let life = good_for(&issued, Expiry::Unsaid, NOW);
-        assert_eq!(life, Life { seconds, doubt: None }, "{name}");
+        let life = good_for(&issued, Expiry::Unsaid, Expiry::Unsaid, NOW);
+        let ends_with_source = false;
+        assert_eq!(life, Life { seconds, doubt: None, ends_with_source }, "{name}");
         let token_type = match name.contains("id-token") && !name.contains("source") {
             // dex says "bearer" of an ID token, too.
             true if !name.contains("dex") => TokenType::NotApplicable,
@@ -148,8 +149,8 @@ fn every_answer_of_a_wstrust_server_with_a_token_is_taken() {
         let issued = issued.unwrap_or_else(|failure| panic!("{name}: {failure}"));
         assert!(issued.token.expose().starts_with(start.as_bytes()), "{name}");
         // The clock of some answers is an hour later: the token lives for as long as it was made for.
-        let life = good_for(&issued, Expiry::Unsaid, NOW);
-        assert_eq!(life, Life { seconds: Some(seconds), doubt: None }, "{name}");
+        let life = good_for(&issued, Expiry::Unsaid, Expiry::Unsaid, NOW);
+        assert_eq!((life.seconds, life.doubt), (Some(seconds), None), "{name}");
         assert_eq!(issued.token_type, TokenType::Unsaid, "{name}");
     }
 }

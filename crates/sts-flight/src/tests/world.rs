@@ -2,6 +2,7 @@
 
 mod cache;
 mod executor;
+mod store;
 mod sts;
 
 use std::cell::Cell;
@@ -20,7 +21,9 @@ pub(super) use self::cache::{LEASE, ModelCache};
 pub(super) use self::executor::{
     PIECES, Virtual, advance, given_back, in_worker, kill, settle, shut_down, tasks_of,
 };
+pub(super) use self::store::{ModelStore, TIMEOUT};
 pub(super) use self::sts::{LEFT, Wants, answer, calls, fail, running, send, sent_flag};
+use crate::ahead::RefreshAhead;
 use crate::failed::{Exceeded, Failed};
 use crate::flights::{Lookup, lookup};
 use crate::granted::Granted;
@@ -94,10 +97,19 @@ pub(super) fn request_checked(
 ) -> Result<Client, Failure> {
     let resumed = Rc::new(Cell::new(0));
     let found = in_worker(cache.worker, || {
-        lookup::<Virtual>(cache, key(wants.key), &wants.policy, check, || wants.clone())
+        lookup::<Virtual>(cache, key(wants.key), &wants.policy, wants.fresh(), check, || {
+            wants.clone()
+        })
     })?;
     Ok(match found {
-        Lookup::Hit(granted) => Client { waiting: None, outcome: Some(Ok(granted)), resumed },
+        Lookup::Hit(granted) => {
+            settle();
+            Client { waiting: None, outcome: Some(Ok(granted)), resumed }
+        }
+        Lookup::Refused(failure) => {
+            let outcome = Some(Err(failure));
+            Client { waiting: None, outcome, resumed }
+        }
         Lookup::Waits(waiting) => {
             waiting.set_request(resumed.clone());
             settle();
@@ -128,6 +140,8 @@ pub(super) fn wants() -> Wants {
         response: 1_000,
         calls: CallLimits::DEFAULT,
         refuses: Vec::new(),
+        ahead: RefreshAhead::OFF,
+        negative: 0,
     }
 }
 
@@ -140,6 +154,7 @@ pub(super) fn token(text: &str, good_for: u64) -> Token {
             sent: EPOCH + executor::now(),
             good_for: Some(good_for),
             at_most: u64::MAX,
+            is_final: false,
         },
         unbound: true,
         kept: false,

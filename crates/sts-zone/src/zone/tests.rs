@@ -4,6 +4,8 @@ mod calls;
 mod deaths;
 mod made;
 mod model;
+mod refreshing;
+mod refusals;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
@@ -72,6 +74,10 @@ fn hit(zone: &mut Zone<'_>, number: u64) -> Option<Vec<u8>> {
 
 fn value(bytes: &[u8], sent: Millis, life: Millis) -> Value<'_> {
     Value { tags: TAGS, note: 0, bytes, sent, life }
+}
+
+fn refusal(bytes: &[u8]) -> Refusal<'_> {
+    Refusal { tags: TAGS, life: 5_000, bytes }
 }
 
 fn put(zone: &mut Zone<'_>, number: u64, bytes: &[u8], life: Millis) -> bool {

@@ -90,7 +90,8 @@ impl<'s> Worker<'s> {
                 let (of, call) = read_reason(&reason);
                 assert!(of == number && call >= awaited, "a failure of another call");
             }
-            Found::Unshared => assert!(claim.awaits.is_some()),
+            // Nothing is refused here.
+            Found::Refused(_) | Found::Unshared => assert!(claim.awaits.is_some()),
         }
     }
 

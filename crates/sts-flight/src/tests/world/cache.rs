@@ -11,9 +11,11 @@ use sts_core::secret::Secret;
 use sts_core::target::Target;
 
 use super::executor::now;
+use super::store::ModelStore;
 use super::sts::Wants;
 use super::{EPOCH, text};
-use crate::election::{Election, Found};
+use crate::ahead::Standing;
+use crate::election::{Election, Found, Refresh};
 use crate::failed::Failed;
 use crate::token::{Token, Validity};
 
@@ -27,12 +29,16 @@ const REMEMBERED: u64 = 1_000;
 pub(in crate::tests) struct ModelCache {
     pub(in crate::tests) worker: usize,
     shared: Rc<RefCell<Shared>>,
+    store: Option<Rc<ModelStore>>,
 }
 
 #[derive(Default)]
 struct Shared {
     tokens: HashMap<[u8; 32], (String, Validity, bool)>,
     calls: HashMap<[u8; 32], (u64, Call)>,
+    /// Calls for the next token that have failed in a row, and from when on another one may be made.
+    failures: HashMap<[u8; 32], (u32, u64)>,
+    refusals: HashMap<[u8; 32], (u64, Failed)>,
     last: u64,
     /// Nothing can be kept.
     is_full: bool,
@@ -61,14 +67,23 @@ impl ModelCache {
     /// The views of two workers.
     pub(in crate::tests) fn of_two() -> (Rc<Self>, Rc<Self>) {
         let shared = Rc::<RefCell<Shared>>::default();
-        let view =
-            |worker, shared: &Rc<RefCell<Shared>>| Rc::new(Self { worker, shared: shared.clone() });
+        let view = |worker, shared: &Rc<RefCell<Shared>>| {
+            Rc::new(Self { worker, shared: shared.clone(), store: None })
+        };
         (view(0, &shared), view(1, &shared))
     }
 
     /// The view of the only worker.
     pub(in crate::tests) fn of_one() -> Rc<Self> {
         Self::of_two().0
+    }
+
+    /// The caches of two nodes with one worker each, and the store that they share.
+    pub(in crate::tests) fn of_nodes() -> (Rc<Self>, Rc<Self>, Rc<ModelStore>) {
+        let store = Rc::<ModelStore>::default();
+        let node =
+            |worker| Rc::new(Self { worker, shared: Rc::default(), store: Some(store.clone()) });
+        (node(0), node(1), store)
     }
 
     /// Whether a token lies there.
@@ -79,6 +94,7 @@ impl ModelCache {
     /// Forgets everything.
     pub(in crate::tests) fn purge(&self) {
         self.shared.borrow_mut().tokens.clear();
+        self.shared.borrow_mut().refusals.clear();
     }
 
     /// Nothing is kept from now on.
@@ -108,7 +124,13 @@ impl ModelCache {
 impl Election for ModelCache {
     type Ask = Wants;
 
+    type Store = ModelStore;
+
     const HEARTBEAT: u64 = 500;
+
+    fn store(&self) -> Option<&Rc<ModelStore>> {
+        self.store.as_ref()
+    }
 
     fn find(
         &self,
@@ -145,6 +167,62 @@ impl Election for ModelCache {
         Found::Lead(number)
     }
 
+    fn find_or_refresh(
+        &self,
+        key: &CacheKey,
+        judge: impl Fn(&Validity) -> Standing,
+        remembers: u64,
+    ) -> (Found, Option<Refresh>) {
+        let Some(token) = self.look(key, |validity| judge(validity) != Standing::Over) else {
+            let refused = self.shared.borrow().refusals.get(&key.0).cloned();
+            let refused = refused.filter(|(at, _)| now() < at + remembers);
+            if let Some((_, failed)) = refused {
+                return (Found::Refused(failed), None);
+            }
+            return (self.find(key, None, |_| false), None);
+        };
+        if judge(&token.validity) == Standing::Good {
+            return (Found::Token(token), None);
+        }
+        let failures = self.shared.borrow().failures.get(&key.0).copied();
+        let (failures, not_before) = failures.unwrap_or_default();
+        let has_failed = failures > 0;
+        let call = match self.find(key, None, |_| false) {
+            Found::Lead(call) if now() < not_before => {
+                self.release(key, call);
+                None
+            }
+            Found::Lead(call) => Some(call),
+            _ => None,
+        };
+        (Found::Token(token), Some(Refresh { call, has_failed }))
+    }
+
+    fn fail_refresh(
+        &self,
+        key: &CacheKey,
+        call: u64,
+        failed: &Failed,
+        pause: impl FnOnce(u32) -> u64,
+    ) {
+        self.fail(key, call, failed);
+        let failures = &mut self.shared.borrow_mut().failures;
+        let (failures, not_before) = failures.entry(key.0).or_default();
+        *not_before = now() + pause(*failures);
+        *failures += 1;
+    }
+
+    fn refuse(&self, key: &CacheKey, call: u64, failed: &Failed, _: &Wants) {
+        self.fail(key, call, failed);
+        let mut shared = self.shared.borrow_mut();
+        shared.tokens.remove(&key.0);
+        shared.failures.remove(&key.0);
+        shared.refusals.remove(&key.0);
+        if failed.is_remembered() {
+            shared.refusals.insert(key.0, (now(), failed.clone()));
+        }
+    }
+
     fn look(&self, key: &CacheKey, suits: impl Fn(&Validity) -> bool) -> Option<Token> {
         let shared = self.shared.borrow();
         let (text, validity, unbound) = shared.tokens.get(&key.0)?;
@@ -169,7 +247,7 @@ impl Election for ModelCache {
     }
 
     fn complete(&self, key: &CacheKey, call: u64, token: &Token, ask: &Wants) -> bool {
-        let Validity { sent, good_for, .. } = token.validity;
+        let Validity { sent, good_for, is_final, .. } = token.validity;
         let good_for_all = good_for.unwrap_or(300).saturating_mul(1_000);
         let at_most = sent + good_for_all;
         let suits = token.validity.suits(&ask.policy, EPOCH + now());
@@ -177,8 +255,11 @@ impl Election for ModelCache {
             self.share_nothing(key, call);
             return false;
         }
-        let entry = (text(&token.token), Validity { sent, good_for, at_most }, token.unbound);
+        let entry =
+            (text(&token.token), Validity { sent, good_for, at_most, is_final }, token.unbound);
         self.shared.borrow_mut().tokens.insert(key.0, entry);
+        self.shared.borrow_mut().failures.remove(&key.0);
+        self.shared.borrow_mut().refusals.remove(&key.0);
         self.end(key, call, (!suits).then_some(Ended::Unshared));
         true
     }

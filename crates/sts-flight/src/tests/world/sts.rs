@@ -9,6 +9,7 @@ use sts_core::life::LifePolicy;
 use sts_net::calls::CallLimits;
 
 use super::executor::{Hold, note_event, now, settle};
+use crate::ahead::{Freshness, RefreshAhead};
 use crate::failed::{Exceeded, Failed};
 use crate::host::Ask;
 use crate::token::Token;
@@ -23,6 +24,15 @@ pub(in crate::tests) struct Wants {
     pub(in crate::tests) calls: CallLimits,
     /// The types of token that it does not take.
     pub(in crate::tests) refuses: Vec<&'static str>,
+    pub(in crate::tests) ahead: RefreshAhead,
+    /// Milliseconds for which a refusal is remembered.
+    pub(in crate::tests) negative: u64,
+}
+
+impl Wants {
+    pub(in crate::tests) fn fresh(&self) -> Freshness {
+        Freshness { ahead: self.ahead, negative: self.negative }
+    }
 }
 
 /// A call as the STS and the worker that makes it see it.
@@ -143,6 +153,12 @@ impl Ask for Wants {
             Poll::Ready(Err(Failed { failure, exceeded: Some(Exceeded::Time) }))
         })
         .await
+    }
+
+    fn refresh_failed(&self, failure: &Failure, took: u64, is_dropped: bool) {
+        let what = if is_dropped { "dropped" } else { "kept" };
+        let text = format!("{what}: {} after {took}", failure.kind.name());
+        LEFT.with_borrow_mut(|left| left.push(text));
     }
 
     fn failed_after_leaving(&self, failure: &Failure, took: u64) {

@@ -6,7 +6,7 @@ use crate::layout::LEAST_WORDS;
 /// What a worker may be at when it dies.
 type Work = fn(&Memory);
 
-const WORK: [(&str, Work); 10] = [
+const WORK: [(&str, Work); 12] = [
     ("notes a call and keeps its value", |memory| {
         put(&mut memory.open(2000), 10, &[10; 300], 5000);
     }),
@@ -39,6 +39,21 @@ const WORK: [(&str, Work); 10] = [
     ("takes a failed call over and shares nothing", |memory| {
         let call = lead(&mut memory.open(2000), 50);
         memory.open(2000).share_nothing(&key(50), call);
+    }),
+    ("fails to renew a value", |memory| {
+        let mut zone = memory.open(2000);
+        let (_, refresh) = zone.find_or_refresh(&key(1), claim(1), |_| Fit::Due, 0, |_| true);
+        let call = refresh.and_then(|refresh| refresh.call).expect("no process calls");
+        zone.fail_refresh(&key(1), call, &[b'r'; 200], |_| 1000);
+    }),
+    ("is refused", |memory| {
+        let call = lead(&mut memory.open(2000), 50);
+        memory.open(2000).refuse(&key(50), call, &[b'r'; 200], Some(refusal(&[b'r'; 200])));
+        let mut zone = memory.open(2000);
+        let (_, refresh) = zone.find_or_refresh(&key(1), claim(1), |_| Fit::Due, 0, |_| true);
+        let call = refresh.and_then(|refresh| refresh.call).expect("no process calls");
+        zone.refuse(&key(1), call, &[b'r'; 200], Some(refusal(&[b'r'; 300])));
+        put(&mut zone, 50, &[50; 300], 5000);
     }),
     ("finds the clock set back", |memory| {
         memory.open(9000);

@@ -36,6 +36,16 @@ enum Step {
     Fail {
         number: u64,
     },
+    /// Begins a call, which is refused.
+    Refuse {
+        number: u64,
+        length: usize,
+    },
+    /// Looks a key up as one that remembers refusals for so long.
+    Ask {
+        number: u64,
+        remembers: Millis,
+    },
     Forget {
         number: u64,
     },
@@ -60,6 +70,10 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (number.clone(), 0..900usize)
             .prop_map(|(number, length)| Step::End { number, length }),
         1 => number.clone().prop_map(|number| Step::Fail { number }),
+        2 => (number.clone(), 0..300usize)
+            .prop_map(|(number, length)| Step::Refuse { number, length }),
+        2 => (number.clone(), 0..3000u64)
+            .prop_map(|(number, remembers)| Step::Ask { number, remembers }),
         1 => number.prop_map(|number| Step::Forget { number }),
         1 => any::<bool>().prop_map(|source| Step::Purge { source }),
         3 => (0..1500u64).prop_map(|time| Step::Wait { time }),
@@ -72,6 +86,8 @@ struct Model {
     values: HashMap<u64, (Vec<u8>, Millis, Millis)>,
     /// Calls that run: by which process, until when it has the lease, its number.
     calls: HashMap<u64, (u32, Millis, u64)>,
+    /// What was refused, and when.
+    refusals: HashMap<u64, (Vec<u8>, Millis)>,
     /// The last purge was before calls with a larger number.
     purged: u64,
     latest: u64,
@@ -111,7 +127,9 @@ impl Model {
                 assert_eq!(Some(&*hit.value), self.value(number, now));
                 None
             }
-            Found::Failed(_) | Found::Unshared => panic!("it waited for nothing"),
+            Found::Failed(_) | Found::Refused(_) | Found::Unshared => {
+                panic!("it waited for nothing")
+            }
         }
     }
 
@@ -121,6 +139,7 @@ impl Model {
         assert_eq!(kept, call > self.purged);
         if kept {
             self.values.insert(number, (bytes, now, now + life));
+            self.refusals.remove(&number);
         }
         self.calls.remove(&number);
     }
@@ -162,6 +181,49 @@ impl Model {
                     assert!(matches!(found, Found::Failed(reason) if *reason == [b'f'; 200]));
                 }
             }
+            Step::Refuse { number, length } => {
+                if let Some(call) = self.begin(zone, number, 1, |_| false) {
+                    let told = bytes(number, length);
+                    zone.refuse(&key(number), call, b"no", Some(refusal(&told)));
+                    self.calls.remove(&number);
+                    self.values.remove(&number);
+                    self.refusals.remove(&number);
+                    if call > self.purged {
+                        self.refusals.insert(number, (told, now));
+                    }
+                }
+            }
+            Step::Ask { number, remembers } => {
+                let refused = self.refusals.get(&number);
+                let refused = refused.filter(|(_, ended)| now < ended + remembers.min(5_000));
+                let claim = claim(1);
+                let is_elsewhere = |_| true;
+                let found = zone.find_or_refresh(
+                    &key(number),
+                    claim,
+                    |_| Fit::Yes,
+                    remembers,
+                    is_elsewhere,
+                );
+                match found {
+                    (Found::Hit(hit), None) => {
+                        assert_eq!(Some(&*hit.value), self.value(number, now));
+                    }
+                    (Found::Refused(told), None) => {
+                        assert_eq!(self.value(number, now), None);
+                        assert_eq!(Some(&*told), refused.map(|(told, _)| told));
+                    }
+                    (Found::Lead(call), None) => {
+                        assert!(self.value(number, now).is_none() && refused.is_none());
+                        self.latest = call;
+                        self.calls.insert(number, (1, now + LEASE, call));
+                    }
+                    (Found::Wait(_), None) => {
+                        assert!(self.value(number, now).is_none() && refused.is_none());
+                    }
+                    _ => panic!("it waited for nothing, and nothing was due"),
+                }
+            }
             Step::Forget { number } => {
                 zone.forget(&key(number));
                 self.values.remove(&number);
@@ -175,6 +237,7 @@ impl Model {
                     from = zone.purge(what, at).1;
                 }
                 self.values.clear();
+                self.refusals.clear();
                 self.purged = self.latest;
             }
             Step::Wait { .. } => {}

@@ -1,0 +1,188 @@
+//! Real stores: Redis and memcached as Debian has them. `make test-stores` puts them into place.
+
+use std::env;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use sts_store::resp::{self, Limits, Reader, Reply};
+use tempfile::TempDir;
+
+use crate::nginx::{Group, in_own_group};
+use crate::ports::free_port;
+use crate::wait::{holds_within, wait_for};
+
+/// Where `make test-stores` has put the servers; nothing if this is another run.
+pub fn installed() -> Option<PathBuf> {
+    env::var_os("STS_TEST_STORES").map(PathBuf::from)
+}
+
+/// A running server of a store; it ends when this is dropped.
+///
+/// Declare it before the NGINX that uses it, so that it outlives it.
+pub struct Server {
+    group: Group,
+    port: u16,
+    directory: TempDir,
+}
+
+impl Server {
+    /// A Redis without persistence, at a port of its own, with these settings beside.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn redis(installed: &Path, settings: &[&str]) -> Self {
+        Self::redis_at(installed, free_port(), settings)
+    }
+
+    /// The same at this port.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn redis_at(installed: &Path, port: u16, settings: &[&str]) -> Self {
+        let directory = tempfile::Builder::new().prefix("sts-store-").tempdir();
+        let directory = directory.expect("a directory for temporary files");
+        let mut command = Command::new(installed.join("redis-server"));
+        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+        command.args(["--unixsocket", &directory.path().join("socket").display().to_string()]);
+        command.args(["--unixsocketperm", "777"]);
+        command.args(
+            settings.iter().map(|setting| {
+                setting.replace("DIRECTORY", &directory.path().display().to_string())
+            }),
+        );
+        // NGINX's workers may be another user's.
+        open(directory.path());
+        Self::start(command, port, directory)
+    }
+
+    /// A memcached at a port of its own.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn memcached(installed: &Path, settings: &[&str]) -> Self {
+        let port = free_port();
+        let directory = tempfile::Builder::new().prefix("sts-store-").tempdir();
+        let directory = directory.expect("a directory for temporary files");
+        let mut command = Command::new(installed.join("memcached/usr/bin/memcached"));
+        command.args(["-p", &port.to_string(), "-l", "127.0.0.1", "-u", "root"]).args(settings);
+        Self::start(command, port, directory)
+    }
+
+    #[track_caller]
+    fn start(mut command: Command, port: u16, directory: TempDir) -> Self {
+        let log = File::create(directory.path().join("log")).expect("the directory is ours");
+        let log_too = log.try_clone().expect("a file can be shared");
+        command.current_dir(directory.path()).stdin(Stdio::null()).stdout(log).stderr(log_too);
+        in_own_group(&mut command);
+        let server = Self { group: Group::spawn(command), port, directory };
+        wait_for("the store to listen", || {
+            let log = || std::fs::read_to_string(server.directory.path().join("log"));
+            assert!(!server.group.master_has_exited(), "{}", log().unwrap_or_default());
+            TcpStream::connect(server.address()).is_ok()
+        });
+        server
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// The local socket of a Redis.
+    pub fn socket(&self) -> PathBuf {
+        self.directory.path().join("socket")
+    }
+
+    /// Keeps it from doing anything: connections are still taken by the kernel.
+    pub fn freeze(&self) {
+        self.group.signal_leader(Signal::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.group.signal_leader(Signal::SIGCONT);
+    }
+
+    /// Asks a Redis: the reply to one command.
+    ///
+    /// # Panics
+    /// When it is none, or an error.
+    #[track_caller]
+    pub fn ask(&self, words: &[&[u8]]) -> Reply {
+        let mut stream = TcpStream::connect(self.address()).expect("the store listens");
+        stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a time-out");
+        let mut message = Vec::new();
+        resp::command(&mut message, words);
+        stream.write_all(&message).expect("the store reads");
+        let mut reader = Reader::new(Limits { bulk: 1 << 24, elements: 100_000 });
+        let mut room = [0; 4096];
+        loop {
+            let length = stream.read(&mut room).expect("the store answers");
+            assert!(length > 0, "the store has closed the connection");
+            let (reply, _) = reader.take(&room[..length]).expect("the store speaks RESP");
+            match reply {
+                Some(Reply::Error(text)) => panic!("{text}"),
+                Some(reply) => return reply,
+                None => {}
+            }
+        }
+    }
+
+    /// All that lies in a Redis: names and values, epochs and leases included.
+    ///
+    /// # Panics
+    /// When it does not tell.
+    #[track_caller]
+    pub fn content(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let Reply::Array(Some(names)) = self.ask(&[b"KEYS", b"*"]) else { panic!("no names") };
+        let mut content = Vec::new();
+        for name in names {
+            let Reply::Bulk(Some(name)) = name else { panic!("no name") };
+            if let Reply::Bulk(Some(value)) = self.ask(&[b"GET", name.expose()]) {
+                content.push((name.expose().to_vec(), value.expose().to_vec()));
+            }
+        }
+        content.sort();
+        content
+    }
+
+    /// The tokens that lie in a Redis, sealed: what is neither an epoch nor a lease.
+    ///
+    /// # Panics
+    /// When it does not tell.
+    #[track_caller]
+    pub fn values(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let is_value =
+            |(_, value): &(_, Vec<u8>)| value.len() != 16 && value.first() != Some(&b'L');
+        self.content().into_iter().filter(is_value).collect()
+    }
+}
+
+/// Lets all users into a directory.
+fn open(directory: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let all = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(directory, all).expect("the directory is ours");
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.group.kill_all();
+        if !holds_within(crate::wait::DEADLINE, || self.group.is_empty()) {
+            eprintln!("processes of a store are left");
+        }
+    }
+}

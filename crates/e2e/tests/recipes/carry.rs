@@ -1,0 +1,196 @@
+//! Tokens in and out, by NGINX's own directives.
+
+use devsts::is_for;
+use e2e::nginx::debian_modules;
+use e2e::php::{Php, SeenByPhp};
+use e2e::scene::{Scene, Seen};
+
+use crate::run::{SOURCE, assert_bearer, php_recipe, recipe};
+
+#[test]
+fn a_source_token_comes_from_a_cookie() {
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "Source from a cookie");
+    let cookies = format!("a=b; MyCookieName={SOURCE}; c=d");
+    assert_bearer(&Seen::by_backend(recipe.get("/").header("Cookie", cookies).send()), SOURCE);
+    recipe.get("/").header("Cookie", "a=b").send().expect_status(401);
+}
+
+#[test]
+fn a_source_token_comes_from_a_header() {
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "Source from a header");
+    assert_bearer(&Seen::by_backend(recipe.get("/").bearer(SOURCE).send()), SOURCE);
+    recipe.get("/").header("Authorization", "Basic abc").send().expect_status(401);
+}
+
+#[test]
+fn a_source_token_comes_from_the_query() {
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "Source from the query");
+    let request = recipe.get("/?a=b&token=the-token");
+    assert_bearer(&Seen::by_backend(request.send()), "the-token");
+    recipe.get("/?a=b").send().expect_status(401);
+}
+
+#[test]
+fn a_source_token_comes_from_what_another_module_sets() {
+    if debian_modules().is_none() {
+        // Debian's set-misc loads into Debian's NGINX alone.
+        return;
+    }
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "Source from another module");
+    let request = recipe.get("/?a=b&token=the-source.token_1~%2B%2F%3D%3D");
+    assert_bearer(&Seen::by_backend(request.send()), SOURCE);
+    recipe.get("/?a=b").send().expect_status(401);
+}
+
+#[test]
+fn two_directives_carry_a_token_in_and_out() {
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "In two lines");
+    assert_bearer(&Seen::by_backend(recipe.get("/").bearer(SOURCE).send()), SOURCE);
+    recipe.get("/").send().expect_status(401);
+    recipe.get("/").bearer("refuse").send().expect_status(401);
+}
+
+#[test]
+fn a_source_token_comes_from_a_form() {
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "Source from a POST parameter");
+    let seen = Seen::by_backend(recipe.post("/", "a=b&access_token=the-token").send());
+    assert_bearer(&seen, "the-token");
+    assert_eq!(seen.body(), "a=b");
+    recipe.post("/", "a=b").send().expect_status(401);
+}
+
+#[test]
+fn a_source_token_is_removed_from_the_cookies() {
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "Removal from a cookie");
+    for (sent, left) in [
+        ("a=b; source_token=S; c=d", "a=b; c=d"),
+        ("source_token=S; c=d", "; c=d"),
+        ("a=b; source_token=S", "a=b"),
+    ] {
+        let sent = sent.replace('S', SOURCE);
+        let seen = Seen::by_backend(recipe.get("/").header("Cookie", sent).send());
+        assert_eq!(seen.header("Cookie").as_deref(), Some(left));
+        assert_bearer(&seen, SOURCE);
+    }
+    let alone = format!("source_token={SOURCE}");
+    let seen = Seen::by_backend(recipe.get("/").header("Cookie", alone).send());
+    assert_eq!(seen.header("Cookie"), None);
+    recipe.get("/").header("Cookie", "a=b").send().expect_status(401);
+}
+
+#[test]
+fn a_source_token_is_removed_from_the_headers() {
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "Removal from a header");
+    let seen = Seen::by_backend(recipe.get("/").bearer(SOURCE).send());
+    assert_eq!(seen.header("Authorization"), None);
+    assert!(is_for(&seen.header("X-Token").unwrap_or_default(), SOURCE));
+    recipe.get("/").header("X-Token", SOURCE).send().expect_status(401);
+}
+
+#[test]
+fn a_source_token_is_removed_from_the_query() {
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "Removal from the query");
+    for (sent, left) in [
+        ("/p?source_token=T", "/p"),
+        ("/p?source_token=T&a=b", "/p?a=b"),
+        ("/p?a=b&source_token=T", "/p?a=b"),
+        ("/p?a=b&source_token=T&c=d", "/p?a=b&c=d"),
+    ] {
+        let seen = Seen::by_backend(recipe.get(&sent.replace('T', "the-token")).send());
+        assert_eq!(seen.uri(), left);
+        assert_bearer(&seen, "the-token");
+    }
+    recipe.get("/p?a=b").send().expect_status(401);
+}
+
+#[test]
+fn a_target_token_goes_to_php_as_an_environment_variable() {
+    let (scene, php) = (Scene::new(), Php::start());
+    let recipe = php_recipe(&scene, &php, "Target as a FastCGI parameter");
+
+    // What a client may try in order to set it.
+    let request = recipe.get("/?STS_TOKEN=forged").bearer(SOURCE);
+    let seen = SeenByPhp::new(request.header("STS-TOKEN", "forged").send());
+
+    assert!(is_for(&seen.server("STS_TOKEN").unwrap_or_default(), SOURCE));
+    assert!(!seen.everything().contains(SOURCE));
+    recipe.get("/").header("STS-TOKEN", "forged").send().expect_status(401);
+}
+
+#[test]
+fn a_target_token_goes_into_a_header() {
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "Target in a header");
+    assert_bearer(&Seen::by_backend(recipe.get("/").bearer(SOURCE).send()), SOURCE);
+    recipe.get("/").bearer("refuse").send().expect_status(401);
+    assert_eq!(scene.backend.requests().len(), 1);
+}
+
+#[test]
+fn a_target_token_goes_into_a_cookie() {
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "Target in a cookie");
+    let request = recipe.get("/").bearer(SOURCE).header("Cookie", "STS_COOKIE=forged");
+    let seen = Seen::by_backend(request.send());
+    assert!(is_for(&seen.token(), SOURCE));
+    assert_eq!(seen.header("Authorization"), None);
+    recipe.get("/").header("Cookie", "STS_COOKIE=forged").send().expect_status(401);
+}
+
+#[test]
+fn a_target_token_goes_into_the_query() {
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "Target in the query");
+    for (sent, before) in [("/p", "/p?token="), ("/p?a=b", "/p?a=b&token=")] {
+        let seen = Seen::by_backend(recipe.get(sent).bearer(SOURCE).send());
+        let uri = seen.uri();
+        let token = uri.strip_prefix(before).expect("the query as it was");
+        assert!(is_for(token, SOURCE), "{uri}");
+        assert_eq!(seen.header("Authorization"), None);
+    }
+    recipe.get("/p?token=forged").send().expect_status(401);
+}
+
+#[test]
+fn a_target_token_goes_into_a_form() {
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "Target as a POST parameter");
+    let body = format!("a={}", "b".repeat(60_000));
+    let seen = Seen::by_backend(recipe.post("/", &body).bearer(SOURCE).send());
+    let sent = seen.body();
+    let token = sent.strip_prefix(&format!("{body}&token=")).expect("the body as it was");
+    assert!(is_for(token, SOURCE));
+    assert_eq!(seen.header("Content-Length"), Some(sent.len().to_string()));
+    assert_eq!(seen.header("Authorization"), None);
+    // A body that would not stay in the buffer, and a request without a token.
+    let larger = "a=".to_owned() + &"b".repeat(65_536);
+    recipe.post("/", &larger).bearer(SOURCE).send().expect_status(413);
+    recipe.post("/", "a=b").send().expect_status(401);
+    assert_eq!(scene.backend.requests().len(), 1);
+}
+
+#[test]
+fn a_query_is_the_way_in_and_out() {
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "Query to query in the rewrite phase");
+    for (sent, before) in [
+        ("/p?source_token=the-token", "/p?token="),
+        ("/p?source_token=the-token&a=b", "/p?a=b&token="),
+        ("/p?a=b&source_token=the-token&c=d", "/p?a=b&c=d&token="),
+        ("/p?a=b&source_token=the-token", "/p?a=b&token="),
+    ] {
+        let uri = Seen::by_backend(recipe.get(sent).send()).uri();
+        let token = uri.strip_prefix(before).expect("the query without the source");
+        assert!(is_for(token, "the-token"), "{uri}");
+    }
+    recipe.get("/p?a=b").send().expect_status(401);
+}

@@ -1,0 +1,72 @@
+//! Tokens that NGINX makes itself.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use devsts::Sts;
+use e2e::scene::{Scene, Seen};
+
+use crate::run::{Written, assert_bearer, written};
+
+/// A recipe that mints. At port 8082 there is a service that knows `alice`, and no other session.
+#[track_caller]
+fn minting(scene: &Scene, heading: &str) -> Written {
+    let auth = "map $http_x_session $user_of_session { default ''; alice alice@example.com; }
+        server {
+            listen 127.0.0.1:%%PORT_AUTH%%;
+            location / {
+                add_header X-User $user_of_session;
+                add_header X-Groups 'staff, \"x\",admin';
+                return 204;
+            }
+        }";
+    written(scene, heading).http(auth)
+}
+
+/// The claims of a JWT, without the times and the id.
+fn claims_of(token: &str) -> serde_json::Value {
+    let payload = token.split('.').nth(1).expect("a JWT");
+    let payload = URL_SAFE_NO_PAD.decode(payload).expect("base64url");
+    let mut claims: serde_json::Value = serde_json::from_slice(&payload).expect("JSON");
+    let members = claims.as_object_mut().expect("an object");
+    assert!(["iat", "exp", "jti"].iter().all(|name| members.remove(*name).is_some()));
+    claims
+}
+
+#[test]
+fn what_auth_request_found_becomes_a_jwt() {
+    let scene = Scene::new();
+    let recipe = minting(&scene, "What auth_request found, as a JWT for the backend")
+        .with("http://127.0.0.1:8082", "http://127.0.0.1:%%PORT_AUTH%%")
+        .run();
+    let response = recipe.get("/orders/").header("X-Session", "alice").bearer("mine").send();
+    let header = Seen::by_backend(response).header("Authorization").expect("an Authorization");
+    let token = header.strip_prefix("Bearer ").expect("a bearer token").to_owned();
+    let expected = serde_json::json!({
+        "iss": "https://gateway.example.com", "sub": "alice@example.com", "aud": "orders",
+        "groups": ["staff", "\"x\"", "admin"],
+    });
+    assert_eq!(claims_of(&token), expected);
+    let set = recipe.get("/jwks.json").send().expect_status(200).json();
+    let header = URL_SAFE_NO_PAD.decode(token.split('.').next().expect("a header"));
+    let header: serde_json::Value =
+        serde_json::from_slice(&header.expect("base64url")).expect("JSON");
+    assert_eq!(set["keys"][0]["kid"], header["kid"]);
+    recipe.get("/orders/").header("X-Session", "other").send().expect_status(401);
+}
+
+#[test]
+fn a_service_account_of_salesforce_gets_an_access_token() {
+    let scene = Scene::with(Sts::builder().anonymous());
+    let recipe = minting(&scene, "A service account of Salesforce")
+        .with("https://login.salesforce.com/services/oauth2/token", "%%STS%%")
+        .with("https://login.salesforce.com", "%%STS%%")
+        .run();
+    let seen = Seen::by_backend(recipe.get("/services/data").send());
+    let call = scene.only_call();
+    let assertion = call.parameter("assertion").expect("an assertion");
+    assert_bearer(&seen, assertion);
+    let expected = serde_json::json!({
+        "iss": "CONSUMER_KEY", "sub": "integration@example.com", "aud": scene.sts.endpoint(),
+    });
+    assert_eq!(claims_of(assertion), expected);
+}

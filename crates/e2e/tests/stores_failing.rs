@@ -1,0 +1,245 @@
+//! A store that fails costs a request next to nothing, and never an error: `make test-stores`.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use e2e::nginx::{Builder, Nginx};
+use e2e::parallel::in_parallel;
+use e2e::ports::FullPort;
+use e2e::scene::Scene;
+use e2e::stores::{self, Server};
+use e2e::wait::wait_for;
+
+const PASSPHRASE: &str = "a-passphrase-of-the-test";
+
+/// Milliseconds that a store may cost, as the manual has it.
+const TIMEOUT: u64 = 20;
+
+/// What a machine with other things to do may add.
+const SLACK: Duration = Duration::from_millis(150);
+
+fn installed() -> Option<PathBuf> {
+    let installed = stores::installed();
+    if installed.is_none() {
+        eprintln!("no stores here: `make test-stores` has them");
+    }
+    installed
+}
+
+fn node(scene: &Scene, port: u16, options: &str) -> Builder {
+    let store = format!("host=127.0.0.1&port={port}&passphrase={PASSPHRASE}{options}");
+    scene
+        .nginx()
+        .set("STORE", store)
+        .server(
+            r#"
+            STSCache redis "%%STORE%%";
+            location / {
+                %%OTX%%
+                STSPhase rewrite;
+                add_header Status "$sts_status" always;
+                return 200 "$target_token";
+            }
+            location = /static { return 200 "static"; }"#,
+        )
+        .forbid_in_log(PASSPHRASE)
+}
+
+/// A request for a token that is not there: how long it took.
+#[track_caller]
+fn miss(nginx: &Nginx, user: &str) -> Duration {
+    let started = Instant::now();
+    let response = nginx.get("/").bearer(user).send().expect_status(200);
+    assert!(devsts::is_for(&response.text(), user), "{}", response.text());
+    assert_eq!(response.header("Status"), Some("MISS"));
+    started.elapsed()
+}
+
+/// Ten requests one after the other go on, the first five of which may cost the time-out.
+#[track_caller]
+fn assert_costs_little(nginx: &Nginx, what: &str) {
+    let times: Vec<_> = (0..10).map(|number| miss(nginx, &format!("user-{number}"))).collect();
+    let most = Duration::from_millis(TIMEOUT) + SLACK;
+    assert!(times.iter().all(|time| *time < most), "{what}: {times:?}");
+    let line = nginx.wait_for_log("is of no use");
+    assert!(line.contains("[warn]") && line.contains("requests go on without it"), "{line}");
+    let log = nginx.error_log();
+    assert_eq!(log.matches("is of no use").count(), 1, "{what}: {log}");
+}
+
+/// A server that treats each connection so.
+fn server(treat: impl Fn(std::net::TcpStream) + Send + Sync + 'static) -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let treat = std::sync::Arc::new(treat);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let treat = treat.clone();
+            std::thread::spawn(move || treat(stream));
+        }
+    });
+    port
+}
+
+#[test]
+fn a_store_that_is_dead_costs_next_to_nothing() {
+    let Some(_) = installed() else { return };
+    let scene = Scene::new();
+    let nginx = node(&scene, e2e::ports::free_port(), "").start();
+    assert_costs_little(&nginx, "dead");
+}
+
+#[test]
+fn a_store_that_hangs_costs_its_timeout_and_after_five_failures_nothing() {
+    let Some(installed) = installed() else { return };
+    let scene = Scene::new();
+    let store = Server::redis(&installed, &[]);
+    store.freeze();
+    let nginx = node(&scene, store.port(), "").start();
+    assert_costs_little(&nginx, "hung");
+    let line = nginx.wait_for_log("is of no use");
+    assert!(line.contains("did not answer in time (20 ms"), "{line}");
+    // Open: not even the time-out. The pause is a second at least.
+    let mut number = 0;
+    wait_for("a pause to be seen", || {
+        let users = number..number + 5;
+        number += 5;
+        let took: Duration = users.map(|it| miss(&nginx, &format!("paused-{it}"))).sum();
+        took < Duration::from_millis(5 * TIMEOUT)
+    });
+    store.thaw();
+    let mut number = 0;
+    wait_for("the store to be used again", || {
+        number += 1;
+        miss(&nginx, &format!("again-{number}"));
+        !store.values().is_empty()
+    });
+    nginx.wait_for_log("answers again");
+}
+
+#[test]
+fn a_store_that_is_a_black_hole_costs_its_timeout() {
+    let Some(_) = installed() else { return };
+    let scene = Scene::new();
+    let hole = FullPort::new();
+    let nginx = node(&scene, hole.number(), "").start();
+    assert_costs_little(&nginx, "black-holed");
+}
+
+#[test]
+fn a_store_that_talks_nonsense_costs_its_timeout_at_most() {
+    let Some(_) = installed() else { return };
+    let answers: [(&str, &'static [u8]); 7] = [
+        ("http", b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"),
+        ("memcached", b"ERROR\r\n"),
+        ("a wrong type", b"*1\r\n:1\r\n+OK\r\n:1\r\n:1\r\n:1\r\n:1\r\n"),
+        ("too long", b"$99999999\r\n"),
+        ("deep", b"*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n"),
+        ("random", b"\x00\xff\x16\x03\x01\r\n\r\n"),
+        ("too much", b"$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n"),
+    ];
+    for (what, answer) in answers {
+        let scene = Scene::new();
+        let port = server(move |mut stream| {
+            let mut room = [0; 4096];
+            while matches!(stream.read(&mut room), Ok(1..)) {
+                if stream.write_all(answer).is_err() {
+                    return;
+                }
+            }
+        });
+        let nginx = node(&scene, port, "").start();
+        assert_costs_little(&nginx, what);
+    }
+}
+
+#[test]
+fn a_store_that_drips_costs_its_timeout() {
+    let Some(_) = installed() else { return };
+    let scene = Scene::new();
+    let port = server(|mut stream| {
+        let mut room = [0; 4096];
+        let _ = stream.read(&mut room);
+        for _ in 0..1_000 {
+            if stream.write_all(b"$").is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    let nginx = node(&scene, port, "").start();
+    assert_costs_little(&nginx, "dripping");
+}
+
+#[test]
+fn a_store_that_refuses_costs_next_to_nothing_and_says_why() {
+    let Some(installed) = installed() else { return };
+    for (settings, options, why) in [
+        (&["--requirepass", "right"][..], "&password=wrong", "WRONGPASS"),
+        (&["--requirepass", "right"], "", "NOAUTH"),
+        (&["--replicaof", "127.0.0.1 1"], "", "READONLY"),
+        (&["--maxmemory", "1"], "", "OOM"),
+        (&[], "&db=99", "DB index is out of range"),
+        (&[], "&username=nobody&password=wrong", "WRONGPASS"),
+    ] {
+        let scene = Scene::new();
+        let store = Server::redis(&installed, settings);
+        // What it says is to be heard, on a machine with other things to do.
+        let options = format!("{options}&timeout=100ms");
+        let nginx = node(&scene, store.port(), &options).forbid_in_log("wrong&").start();
+        assert_costs_little(&nginx, why);
+        let line = nginx.wait_for_log("is of no use");
+        assert!(line.contains(why), "{line}");
+    }
+}
+
+#[test]
+fn a_server_of_another_kind_costs_next_to_nothing() {
+    let Some(installed) = installed() else { return };
+    let scene = Scene::new();
+    let memcached = Server::memcached(&installed, &[]);
+    let nginx = node(&scene, memcached.port(), "").start();
+    assert_costs_little(&nginx, "memcached for Redis");
+}
+
+#[test]
+fn a_worker_serves_others_while_a_store_hangs() {
+    let Some(installed) = installed() else { return };
+    let scene = Scene::new();
+    let store = Server::redis(&installed, &[]);
+    store.freeze();
+    let nginx = node(&scene, store.port(), "&timeout=2s").start();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| in_parallel(8, 8, |it| miss(&nginx, &format!("u-{it}"))));
+        let mut times: Vec<_> = (0..200)
+            .map(|_| {
+                let started = Instant::now();
+                nginx.get("/static").send().expect_status(200);
+                started.elapsed()
+            })
+            .collect();
+        times.sort_unstable();
+        assert!(times[197] < Duration::from_millis(100), "p99 {:?}", times[197]);
+        store.thaw();
+        waiting.join().unwrap();
+    });
+}
+
+#[test]
+fn requests_of_a_store_that_is_killed_in_the_middle_all_succeed() {
+    let Some(installed) = installed() else { return };
+    let scene = Scene::new();
+    let store = std::sync::Mutex::new(Some(Server::redis(&installed, &[])));
+    let port = store.lock().unwrap().as_ref().unwrap().port();
+    let nodes = [0, 1].map(|_| node(&scene, port, "").workers(2).start());
+    in_parallel(8, 400, |number| {
+        if number == 200 {
+            store.lock().unwrap().take();
+        }
+        let user = format!("user-{}", number % 50);
+        let response = nodes[number % 2].get("/").bearer(&user).send().expect_status(200);
+        assert!(devsts::is_for(&response.text(), &user));
+    });
+}

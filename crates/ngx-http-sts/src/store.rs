@@ -1,0 +1,262 @@
+//! The store behind a zone, which several nodes share: Redis, Valkey or memcached.
+//!
+//! It costs a request what its time-out says at most, and no request fails by it. What is asked and how
+//! the answer is read is in [`sts_store`]; when it is asked, in [`sts_flight::store`].
+
+mod epochs;
+mod health;
+mod talk;
+mod values;
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use sts_core::cache_key::CacheKey;
+use sts_flight::store::{Seen, Store as Behind, Work};
+use sts_flight::token::Token;
+use sts_store::HEARTBEAT;
+use sts_store::epoch::{Epoch, Epochs, Scope};
+use sts_store::language::{Commands, Entry, Found, Greeting, Language, Lease};
+use sts_store::seal::{Keys, Place};
+
+use crate::ask::Ask;
+use crate::nginx::clock;
+use crate::origin::Origin;
+use crate::shared_zone::SharedZone;
+use crate::store::health::Health;
+
+/// A store, as one worker sees it.
+pub(crate) struct Store {
+    pub(crate) origin: Rc<Origin>,
+    pub(crate) language: Language,
+    pub(crate) greeting: Greeting,
+    /// Of the passphrase that is written with, and of the older ones.
+    pub(crate) keys: Vec<Rc<Keys>>,
+    pub(crate) prefix: String,
+    /// Milliseconds that one question may take in all.
+    pub(crate) timeout: u64,
+    /// Connections.
+    pub(crate) pool: usize,
+    pub(crate) zone: Rc<SharedZone>,
+    health: Health,
+    /// A task looks for purges of other nodes.
+    watches: Cell<bool>,
+    /// This worker knows of the purges of other nodes.
+    has_looked: Cell<bool>,
+}
+
+/// What a token is put with, and the lease where this node has it.
+pub(crate) struct Claim {
+    name: String,
+    epochs: Epochs,
+    lease: Option<Lease>,
+}
+
+/// What is configured of a store.
+pub(crate) struct Configured {
+    pub(crate) origin: Rc<Origin>,
+    pub(crate) language: Language,
+    pub(crate) greeting: Greeting,
+    pub(crate) keys: Vec<Rc<Keys>>,
+    pub(crate) prefix: String,
+    pub(crate) timeout: u64,
+    pub(crate) pool: usize,
+    /// How it is called in the log.
+    pub(crate) shown: String,
+}
+
+impl Store {
+    /// The store behind a zone.
+    pub(crate) fn new(configured: Configured, zone: Rc<SharedZone>) -> Rc<Self> {
+        let Configured { origin, language, greeting, keys, prefix, timeout, pool, shown } =
+            configured;
+        Rc::new(Self {
+            origin,
+            language,
+            greeting,
+            keys,
+            prefix,
+            timeout,
+            pool,
+            zone,
+            health: Health::new(shown),
+            watches: Cell::new(false),
+            has_looked: Cell::new(false),
+        })
+    }
+
+    /// Where a token lies, for each passphrase.
+    fn places(&self, key: &CacheKey, ask: &Ask) -> Vec<Place> {
+        let exchange = &ask.callee.key;
+        let place = |keys: &Rc<Keys>| {
+            let source = exchange.source_tag(&keys.tag_key(), ask.token.expose());
+            let scopes =
+                [Scope::All, Scope::Exchange(*exchange.digest()), Scope::of_source(&source)];
+            keys.place(&self.prefix, &key.0, &scopes)
+        };
+        self.keys.iter().map(place).collect()
+    }
+
+    /// Whether it may be asked now.
+    pub(crate) fn is_admitted(&self) -> bool {
+        self.health.admits()
+    }
+
+    /// How a question ended.
+    pub(crate) fn note(&self, ended: Result<(), Option<&String>>) {
+        match ended {
+            Ok(()) => self.health.succeed(),
+            Err(why) => self.health.fail(why.map(String::as_str), self.timeout),
+        }
+    }
+
+    async fn seen(&self, places: Vec<Place>) -> Result<Seen<Claim>, String> {
+        self.look_first().await?;
+        let (place, older) = places.split_first().ok_or("it has no passphrase")?;
+        let text = lease()?;
+        let fresh = fresh()?;
+        let commands = self.language.look(place, older, &text, &fresh);
+        let answer = self.talk(commands).await?;
+        let found = self.language.found(answer, older.len(), &text, &fresh).map_err(said)?;
+        let Found { entry, epochs, older: olds } = found;
+        let epochs = self.complete(place, epochs, &fresh).await?;
+        let claim = |lease| Claim { name: place.value.clone(), epochs, lease };
+        let lease = match entry {
+            Entry::Elsewhere => return Ok(Seen::Elsewhere(claim(None))),
+            Entry::Value { sealed, left } => {
+                return Ok(match self.open(0, place, &sealed, left, &epochs) {
+                    Some((token, _)) => Seen::Token(token, claim(None)),
+                    // It is replaced by what this node gets.
+                    None => Seen::Lead(claim(None)),
+                });
+            }
+            Entry::Lead(lease) => lease,
+        };
+        for (index, (place, old)) in older.iter().zip(olds).enumerate() {
+            let Some(old) = old else { continue };
+            let Some(of_old) = old.epochs else { continue };
+            let opened = self.open(index + 1, place, &old.sealed, old.left, &of_old);
+            if let Some((token, value)) = opened {
+                // It lies under the new passphrase from now on, in the place of the lease.
+                self.move_over(&claim(None), value, old.left, &lease).await?;
+                return Ok(Seen::Token(token, claim(None)));
+            }
+        }
+        Ok(Seen::Lead(claim(Some(lease))))
+    }
+
+    /// The epochs of a value, the missing ones made.
+    async fn complete(
+        &self,
+        place: &Place,
+        found: [Option<Epoch>; 3],
+        fresh: &Epoch,
+    ) -> Result<Epochs, String> {
+        let names = place.epochs.iter().zip(&found);
+        let missing: Vec<&str> =
+            names.filter(|(_, epoch)| epoch.is_none()).map(|(name, _)| &**name).collect();
+        let mut made = Vec::new().into_iter();
+        if !missing.is_empty() {
+            let answer = self.talk(self.language.make_epochs(&missing, fresh)).await?;
+            made = self.language.made_epochs(answer, fresh).map_err(said)?.into_iter();
+        }
+        let epochs = found.map(|epoch| epoch.or_else(|| made.next()));
+        match epochs {
+            [Some(all), Some(exchange), Some(source)] => Ok([all, exchange, source]),
+            _ => Err("it makes no epochs".into()),
+        }
+    }
+
+    /// Does something that has nothing but an end.
+    async fn does(&self, commands: Commands) -> Result<(), String> {
+        let answer = self.talk(commands).await?;
+        self.language.is_done(answer).map_err(said)
+    }
+
+    async fn is_own(&self, name: &str, lease: &Lease) -> Result<bool, String> {
+        let answer = self.talk(self.language.check(name)).await?;
+        self.language.is_own(answer, lease).map_err(said)
+    }
+
+    async fn give_up(&self, name: &str, lease: &Lease) -> Result<(), String> {
+        if self.is_own(name, lease).await? {
+            self.talk(self.language.release(name, lease)).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Behind for Store {
+    type Ask = Ask;
+    type Claim = Claim;
+    type Error = String;
+
+    const HEARTBEAT: u64 = HEARTBEAT;
+
+    fn timeout(&self) -> u64 {
+        self.timeout
+    }
+
+    fn admits(&self) -> bool {
+        self.is_admitted()
+    }
+
+    fn succeeded(&self) {
+        self.note(Ok(()));
+    }
+
+    fn failed(&self, why: Option<&String>) {
+        self.note(Err(why));
+    }
+
+    fn look(self: Rc<Self>, key: &CacheKey, ask: &Ask) -> Work<Seen<Claim>, String> {
+        let places = self.places(key, ask);
+        Box::pin(async move { self.seen(places).await })
+    }
+
+    fn put(self: Rc<Self>, claim: &Claim, token: &Token, ask: &Ask) -> Option<Work<(), String>> {
+        let (sealed, life) = self.close(claim, token, &ask.callee.key)?;
+        let commands = self.language.put(&claim.name, &sealed, life);
+        Some(Box::pin(async move { self.does(commands).await }))
+    }
+
+    fn is_lease(claim: &Claim) -> bool {
+        claim.lease.is_some()
+    }
+
+    fn renew(self: Rc<Self>, claim: &Claim) -> Work<(), String> {
+        let (name, lease) = (claim.name.clone(), claim.lease.clone());
+        Box::pin(async move {
+            let Some(lease) = lease else { return Ok(()) };
+            if self.is_own(&name, &lease).await? {
+                self.talk(self.language.renew(&name)).await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn release(self: Rc<Self>, claim: &Claim) -> Work<(), String> {
+        let (name, lease) = (claim.name.clone(), claim.lease.clone());
+        Box::pin(async move {
+            let Some(lease) = lease else { return Ok(()) };
+            self.give_up(&name, &lease).await
+        })
+    }
+}
+
+/// What a store says that is no answer.
+fn said<E: ToString>(error: E) -> String {
+    error.to_string()
+}
+
+/// What tells a lease from all others.
+fn lease() -> Result<String, String> {
+    let random = clock::entropy().map_err(said)?;
+    Ok(random.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// An epoch that is made where one is missing.
+fn fresh() -> Result<Epoch, String> {
+    let random = clock::entropy().map_err(said)?;
+    Ok(Epoch::new(clock::milliseconds(), &random))
+}

@@ -1,0 +1,191 @@
+//! A store of two nodes by the book, which can be slow, dead, silent or full.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::future::pending;
+use std::rc::Rc;
+
+use sts_core::cache_key::CacheKey;
+use sts_core::expect::{Findings, Look};
+use sts_core::issued::TokenType;
+use sts_core::secret::Secret;
+use sts_core::target::Target;
+
+use super::executor::{Virtual, now, worker};
+use super::sts::Wants;
+use super::{EPOCH, LEASE, text};
+use crate::host::Host as _;
+use crate::store::{Seen, Store, Work};
+use crate::token::{Token, Validity};
+
+/// Milliseconds that a question may take.
+pub(in crate::tests) const TIMEOUT: u64 = 20;
+
+#[derive(Default)]
+pub(in crate::tests) struct ModelStore {
+    entries: RefCell<HashMap<[u8; 32], Entry>>,
+    /// Milliseconds that it takes to answer.
+    pub(in crate::tests) delay: Cell<u64>,
+    /// It never answers.
+    pub(in crate::tests) hangs: Cell<bool>,
+    /// It answers with errors.
+    pub(in crate::tests) is_broken: Cell<bool>,
+    /// It takes nothing.
+    pub(in crate::tests) is_full: Cell<bool>,
+    /// It is left alone.
+    pub(in crate::tests) is_left_alone: Cell<bool>,
+    /// Questions that were asked, and how they ended.
+    pub(in crate::tests) asked: Cell<u32>,
+    pub(in crate::tests) succeeded: Cell<u32>,
+    pub(in crate::tests) late: Cell<u32>,
+    pub(in crate::tests) failed: Cell<u32>,
+}
+
+#[derive(Clone)]
+enum Entry {
+    Token(String, Validity),
+    Lease { worker: usize, until: u64 },
+}
+
+/// By which node a claim was made, and whether it is a lease.
+pub(in crate::tests) struct Claim {
+    key: [u8; 32],
+    worker: usize,
+    is_lease: bool,
+}
+
+fn count(cell: &Cell<u32>) {
+    cell.set(cell.get() + 1);
+}
+
+impl ModelStore {
+    /// The token that lies there.
+    pub(in crate::tests) fn token(&self, key: u8) -> Option<String> {
+        match self.entries.borrow().get(&[key; 32]) {
+            Some(Entry::Token(token, _)) => Some(token.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether a node has the lease.
+    pub(in crate::tests) fn is_leased(&self, key: u8) -> bool {
+        let entries = self.entries.borrow();
+        matches!(entries.get(&[key; 32]), Some(Entry::Lease { until, .. }) if *until > now())
+    }
+
+    /// Does something, as long as it takes.
+    fn work<T: 'static>(
+        self: Rc<Self>,
+        it: impl FnOnce(&Self) -> Result<T, &'static str> + 'static,
+    ) -> Work<T, &'static str> {
+        Box::pin(async move {
+            count(&self.asked);
+            Virtual::sleep(self.delay.get(), super::executor::Hold::default()).await;
+            if self.hangs.get() {
+                pending::<()>().await;
+            }
+            if self.is_broken.get() { Err("broken") } else { it(&self) }
+        })
+    }
+}
+
+impl Store for ModelStore {
+    type Ask = Wants;
+    type Claim = Claim;
+    type Error = &'static str;
+
+    const HEARTBEAT: u64 = 500;
+
+    fn timeout(&self) -> u64 {
+        TIMEOUT
+    }
+
+    fn admits(&self) -> bool {
+        !self.is_left_alone.get()
+    }
+
+    fn succeeded(&self) {
+        count(&self.succeeded);
+    }
+
+    fn failed(&self, why: Option<&&'static str>) {
+        count(if why.is_some() { &self.failed } else { &self.late });
+    }
+
+    fn look(self: Rc<Self>, key: &CacheKey, _: &Wants) -> Work<Seen<Claim>, &'static str> {
+        let (key, worker) = (key.0, worker());
+        self.work(move |store| {
+            let entries = &mut *store.entries.borrow_mut();
+            let claim = |is_lease| Claim { key, worker, is_lease };
+            match entries.get(&key) {
+                Some(Entry::Token(text, validity)) if validity.at_most > EPOCH + now() => {
+                    let token = Token {
+                        token: Target::new(Secret::new(text.as_bytes())),
+                        token_type: TokenType::Bearer,
+                        validity: *validity,
+                        unbound: true,
+                        kept: true,
+                        look: Look { findings: Findings::default(), is_expected: true },
+                    };
+                    Ok(Seen::Token(token, claim(false)))
+                }
+                Some(Entry::Lease { until, .. }) if *until > now() => {
+                    Ok(Seen::Elsewhere(claim(false)))
+                }
+                _ => {
+                    entries.insert(key, Entry::Lease { worker, until: now() + LEASE });
+                    Ok(Seen::Lead(claim(true)))
+                }
+            }
+        })
+    }
+
+    fn put(
+        self: Rc<Self>,
+        claim: &Claim,
+        token: &Token,
+        _: &Wants,
+    ) -> Option<Work<(), &'static str>> {
+        let Validity { sent, good_for, is_final, .. } = token.validity;
+        let at_most = sent + good_for.unwrap_or(300) * 1_000;
+        if at_most <= EPOCH + now() {
+            return None;
+        }
+        let (key, text) = (claim.key, text(&token.token));
+        Some(self.work(move |store| {
+            if store.is_full.get() {
+                return Err("full");
+            }
+            let entry = Entry::Token(text, Validity { sent, good_for, at_most, is_final });
+            store.entries.borrow_mut().insert(key, entry);
+            Ok(())
+        }))
+    }
+
+    fn is_lease(claim: &Claim) -> bool {
+        claim.is_lease
+    }
+
+    fn renew(self: Rc<Self>, claim: &Claim) -> Work<(), &'static str> {
+        let (key, own) = (claim.key, claim.worker);
+        self.work(move |store| {
+            if let Some(Entry::Lease { worker, until }) = store.entries.borrow_mut().get_mut(&key)
+                && *worker == own
+            {
+                *until = now() + LEASE;
+            }
+            Ok(())
+        })
+    }
+
+    fn release(self: Rc<Self>, claim: &Claim) -> Work<(), &'static str> {
+        let (key, own) = (claim.key, claim.worker);
+        self.work(move |store| {
+            let entries = &mut *store.entries.borrow_mut();
+            if matches!(entries.get(&key), Some(Entry::Lease { worker, .. }) if *worker == own) {
+                entries.remove(&key);
+            }
+            Ok(())
+        })
+    }
+}

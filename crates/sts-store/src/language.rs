@@ -1,0 +1,257 @@
+//! What is asked of a store, in either protocol: each question is some commands in one go, and its answer
+//! is read from as many replies.
+
+mod memcache;
+mod redis;
+mod replies;
+
+use sts_secret::Secret;
+use thiserror::Error;
+
+use crate::Millis;
+use crate::epoch::Epoch;
+use crate::resp::ReadError;
+use crate::seal::Place;
+pub use replies::{Answer, Replies};
+
+/// The protocol of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// RESP2: Redis 7 and newer, Valkey.
+    Redis,
+    /// The meta protocol of memcached 1.6 and newer.
+    Memcached,
+}
+
+/// Commands, as they go out.
+#[derive(Default)]
+pub struct Commands {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Commands {
+    /// As they are written. A password may be in them.
+    pub fn into_secret(self) -> Secret {
+        Secret::new(self.bytes)
+    }
+
+    /// How many replies they have.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// These and then others, in one go.
+    #[must_use]
+    pub fn and(mut self, mut others: Self) -> Self {
+        self.bytes.append(&mut others.bytes);
+        self.count += others.count;
+        self
+    }
+
+    fn redis(&mut self, words: &[&[u8]]) {
+        crate::resp::command(&mut self.bytes, words);
+        self.count += 1;
+    }
+
+    fn memcached(&mut self, verb: &str, key: &str, flags: &[&str]) {
+        crate::memcached::command(&mut self.bytes, verb, key, flags);
+        self.count += 1;
+    }
+
+    fn memcached_with(&mut self, verb: &str, key: &str, flags: &[&str], data: &[u8]) {
+        crate::memcached::command_with(&mut self.bytes, verb, key, flags, data);
+        self.count += 1;
+    }
+}
+
+/// What a client says first on a connection to Redis.
+#[derive(Default)]
+pub struct Greeting {
+    /// The user of the ACL; without one the default user.
+    pub username: Option<String>,
+    /// Its password.
+    pub password: Option<Secret>,
+    /// The number of the database.
+    pub db: u32,
+}
+
+/// What tells the lease of a call from those of others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lease {
+    /// What lies in the place of the value.
+    Text(String),
+    /// The number that the item has.
+    Number(u64),
+}
+
+/// What lies in the place of a value.
+pub enum Entry {
+    /// A value, and for how many milliseconds more the store keeps it.
+    Value {
+        /// As it lies there.
+        sealed: Secret,
+        /// What is left.
+        left: Millis,
+    },
+    /// Nothing: this one has to call, and the others know it.
+    Lead(Lease),
+    /// Another node calls.
+    Elsewhere,
+}
+
+/// What lies under an older passphrase.
+pub struct Older {
+    /// As it lies there.
+    pub sealed: Secret,
+    /// For how many milliseconds more.
+    pub left: Millis,
+    /// Its epochs, where all are there.
+    pub epochs: Option<[Epoch; 3]>,
+}
+
+/// The answer to a look.
+pub struct Found {
+    /// In the place of the value.
+    pub entry: Entry,
+    /// The epochs of now; `None` where one has to be made ([`Language::make_epochs`]).
+    pub epochs: [Option<Epoch>; 3],
+    /// In the places of older passphrases, in their order.
+    pub older: Vec<Option<Older>>,
+}
+
+/// Why an answer is of no use.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum StoreError {
+    /// The store says so.
+    #[error("it says \"{0}\"")]
+    Refused(String),
+    /// It is none that the question could have.
+    #[error("it answers what was not asked")]
+    Unexpected,
+    /// It breaks the rules of the protocol.
+    #[error("its answer breaks the rules of the protocol: {0}")]
+    Read(#[from] ReadError),
+}
+
+impl Language {
+    /// What comes first on a connection, which has one reply for each command.
+    pub fn greet(self, greeting: &Greeting) -> Commands {
+        match self {
+            Self::Redis => redis::greet(greeting),
+            Self::Memcached => Commands::default(),
+        }
+    }
+
+    /// Reads a value, takes the lease where there is none, and reads the epochs, which are made where
+    /// there are none. `text` becomes the lease, and `fresh` the epoch.
+    pub fn look(self, place: &Place, older: &[Place], text: &str, fresh: &Epoch) -> Commands {
+        match self {
+            Self::Redis => redis::look(place, older, text, fresh),
+            Self::Memcached => memcache::look(place, older),
+        }
+    }
+
+    /// The answer to [`Self::look`].
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn found(
+        self,
+        answer: Answer,
+        older: usize,
+        text: &str,
+        fresh: &Epoch,
+    ) -> Result<Found, StoreError> {
+        match self {
+            Self::Redis => redis::found(answer, older, text, fresh),
+            Self::Memcached => memcache::found(answer, older),
+        }
+    }
+
+    /// Makes epochs that are missing, unless another node is faster, and reads them.
+    pub fn make_epochs(self, names: &[&str], fresh: &Epoch) -> Commands {
+        match self {
+            Self::Redis => redis::make_epochs(names, fresh),
+            Self::Memcached => memcache::make_epochs(names, fresh),
+        }
+    }
+
+    /// The answer to [`Self::make_epochs`]: as many epochs as were missing.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn made_epochs(self, answer: Answer, fresh: &Epoch) -> Result<Vec<Epoch>, StoreError> {
+        match self {
+            Self::Redis => redis::made_epochs(answer, fresh),
+            Self::Memcached => memcache::made_epochs(answer),
+        }
+    }
+
+    /// Sets epochs: what was written under others is old from then on.
+    pub fn set_epochs(self, names: &[String], epoch: &Epoch) -> Commands {
+        match self {
+            Self::Redis => redis::set_epochs(names, epoch),
+            Self::Memcached => memcache::set_epochs(names, epoch),
+        }
+    }
+
+    /// Keeps a value, in the place of the lease.
+    pub fn put(self, name: &str, sealed: &[u8], life: Millis) -> Commands {
+        match self {
+            Self::Redis => redis::put(name, sealed, life),
+            Self::Memcached => memcache::put(name, sealed, life),
+        }
+    }
+
+    /// The answer to [`Self::put`] and [`Self::set_epochs`].
+    ///
+    /// # Errors
+    /// It is not done.
+    pub fn is_done(self, answer: Answer) -> Result<(), StoreError> {
+        match self {
+            Self::Redis => redis::is_done(answer),
+            Self::Memcached => memcache::is_done(answer),
+        }
+    }
+
+    /// Asks what lies in the place of a lease.
+    pub fn check(self, name: &str) -> Commands {
+        match self {
+            Self::Redis => redis::check(name),
+            Self::Memcached => memcache::check(name),
+        }
+    }
+
+    /// The answer to [`Self::check`]: whether it is this lease.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn is_own(self, answer: Answer, lease: &Lease) -> Result<bool, StoreError> {
+        match self {
+            Self::Redis => redis::is_own(answer, lease),
+            Self::Memcached => memcache::is_own(answer, lease),
+        }
+    }
+
+    /// Renews a lease that was found to be the own one just now. A value that came in between is not
+    /// harmed.
+    pub fn renew(self, name: &str) -> Commands {
+        match self {
+            Self::Redis => redis::renew(name),
+            Self::Memcached => memcache::renew(name),
+        }
+    }
+
+    /// Gives a lease up that was found to be the own one just now. What has come in between goes with
+    /// it, at worst.
+    pub fn release(self, name: &str, lease: &Lease) -> Commands {
+        match self {
+            Self::Redis => redis::release(name),
+            Self::Memcached => memcache::release(name, lease),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! As many replies as were asked for, from one connection.
+
+use std::mem;
+
+use sts_net::message::ReadMessage;
+
+use crate::language::Language;
+use crate::memcached;
+use crate::resp::{self, ReadError};
+
+/// Bytes that a value has more in a store than its token.
+const AROUND: usize = 1024;
+
+/// Replies, in the order of the commands.
+pub enum Answer {
+    /// Of Redis.
+    Redis(Vec<resp::Reply>),
+    /// Of memcached.
+    Memcached(Vec<memcached::Reply>),
+}
+
+/// Reads so many replies. An error is final.
+pub struct Replies {
+    wanted: usize,
+    reader: Reader,
+}
+
+enum Reader {
+    Redis(resp::Reader, Vec<resp::Reply>),
+    Memcached(memcached::Reader, Vec<memcached::Reply>),
+}
+
+impl Replies {
+    /// For `wanted` replies, at least one, none of which has more than so many bytes of a token.
+    pub fn new(language: Language, wanted: usize, token: usize) -> Self {
+        let value = token.saturating_add(AROUND);
+        let reader = match language {
+            Language::Redis => {
+                let limits = resp::Limits { bulk: value, elements: 16 };
+                Reader::Redis(resp::Reader::new(limits), Vec::new())
+            }
+            Language::Memcached => Reader::Memcached(memcached::Reader::new(value), Vec::new()),
+        };
+        Self { wanted, reader }
+    }
+}
+
+impl ReadMessage for Replies {
+    type Message = Answer;
+    type Error = ReadError;
+
+    fn take(&mut self, arrived: &[u8]) -> Result<Option<Answer>, ReadError> {
+        let mut rest = arrived;
+        let count = loop {
+            let (count, left) = match &mut self.reader {
+                Reader::Redis(reader, replies) => {
+                    let (reply, left) = reader.take(rest)?;
+                    replies.extend(reply);
+                    (replies.len(), left)
+                }
+                Reader::Memcached(reader, replies) => {
+                    let (reply, left) = reader.take(rest)?;
+                    replies.extend(reply);
+                    (replies.len(), left)
+                }
+            };
+            rest = left;
+            if count >= self.wanted || rest.is_empty() {
+                break count;
+            }
+        };
+        if count < self.wanted {
+            return Ok(None);
+        }
+        // The next question would get the rest for its answer.
+        if !rest.is_empty() {
+            return Err(ReadError::TooMuch);
+        }
+        Ok(Some(match &mut self.reader {
+            Reader::Redis(_, replies) => Answer::Redis(mem::take(replies)),
+            Reader::Memcached(_, replies) => Answer::Memcached(mem::take(replies)),
+        }))
+    }
+
+    fn end(self) -> Result<Answer, ReadError> {
+        Err(ReadError::CutOff)
+    }
+}
