@@ -160,13 +160,12 @@ impl Ask {
             };
             let call = Call::to(callee, sent);
             let limit = &callee.limit;
-            let http =
-                http::Call { to: destination, write, limit, share: self.share, watch: &call };
+            let http = http::Call::new(destination, write, limit, self.share, &call);
             // Boxed: it is most of the task, and one that waits for another worker, or finds the token in a
             // store, needs no room for it.
             let answer = Box::pin(http::call(&http, time, hold)).await;
             let result = match answer {
-                Ok(answer) => self.read(&answer, http.to, started.get()),
+                Ok(answer) => self.read(&answer, destination, started.get()),
                 Err(error) => Err(error.into_failed(&callee.limit)),
             };
             let call_time = call.end(result.as_ref().err().map(|failed| &failed.failure));

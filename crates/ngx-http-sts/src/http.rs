@@ -82,14 +82,33 @@ impl Message {
 
 /// What a call is made of. It is borrowed whole: a task has room for one pointer to it.
 pub(crate) struct Call<'c, M, W> {
-    pub(crate) to: &'c Rc<Destination>,
+    /// Where it goes, within which limits.
+    attempt: Attempt<'c>,
     /// Writes the message, a second time if the first was refused for a reason that lies in the connection.
-    pub(crate) write: M,
-    pub(crate) limit: &'c Limit,
-    /// What it has in common with other calls, which bounds them.
-    pub(crate) share: Option<Share>,
+    write: M,
     /// It is told how it goes.
-    pub(crate) watch: &'c W,
+    watch: &'c W,
+}
+
+impl<'c, M, W> Call<'c, M, W> {
+    /// `share` bounds the calls that have a value in common.
+    pub(crate) fn new(
+        to: &'c Rc<Destination>,
+        write: M,
+        limit: &'c Limit,
+        share: Option<Share>,
+        watch: &'c W,
+    ) -> Self {
+        Self { attempt: Attempt::new(to, limit, share), write, watch }
+    }
+
+    fn origin(&self) -> &'c Rc<Origin> {
+        self.attempt.origin()
+    }
+
+    fn limit(&self) -> &'c Limit {
+        self.attempt.limit
+    }
 }
 
 /// Sends a message and collects the answer, within `time` milliseconds, which are what is left of the
@@ -103,12 +122,11 @@ pub(crate) fn call<M: Fn() -> Result<Message, Failure>, W: Watch>(
     hold: Hold,
 ) -> impl Future<Output = Result<Answer, CallError>> {
     async move {
-        let attempt = Attempt::new(call.to, call.limit, time);
         let deadline = pin!(Timer::new(time, hold));
-        let running = pin!(run(call, &attempt, time));
+        let running = pin!(run(call, time));
         let answer = timer::before(deadline, running).await;
-        let answer = answer.unwrap_or(Err(CallError::Timeout(call.limit.timeout)));
-        attempt.end(&answer);
+        let answer = answer.unwrap_or(Err(CallError::Timeout(call.limit().timeout)));
+        call.attempt.end(&answer, time);
         answer
     }
 }
@@ -116,23 +134,21 @@ pub(crate) fn call<M: Fn() -> Result<Message, Failure>, W: Watch>(
 /// As [`call`].
 fn run<M: Fn() -> Result<Message, Failure>, W: Watch>(
     call: &Call<'_, M, W>,
-    attempt: &Attempt<'_>,
     time: u64,
 ) -> impl Future<Output = Result<Answer, CallError>> {
     let end = timer::now() + time;
     async move {
-        attempt.check()?;
+        call.attempt.check()?;
         call.watch.waits();
-        let calls = call.to.origin().calls();
-        let _turn = match calls.turn_now(call.limit.calls, call.share)? {
+        let _turn = match call.attempt.turn_now()? {
             Some(turn) => turn,
             // Boxed, as below: few calls wait.
-            None => Box::pin(calls.turn(call.limit.calls).of(call.share)).await?,
+            None => Box::pin(call.attempt.turn()).await?,
         };
         // The STS may have gone while the call waited.
-        attempt.begin()?;
+        call.attempt.begin()?;
         call.watch.begins();
-        if let Some(look) = origin::look(call.to.origin(), call.limit.timeout) {
+        if let Some(look) = origin::look(call.origin(), call.limit().timeout) {
             look.await;
         }
         // After the queue: what waits there holds no message, and what is written is fresh.
@@ -140,29 +156,26 @@ fn run<M: Fn() -> Result<Message, Failure>, W: Watch>(
         let mut may_be_idle = true;
         loop {
             // No name for the idle one: the task would have room for it until the end.
-            let (mut connection, was_idle) = match if may_be_idle {
-                origin::take(call.to.origin())
-            } else {
-                None
-            } {
-                Some(connection) => (connection, true),
-                // Boxed, because most calls find a connection: their task has to have no room for
-                // this.
-                None => {
-                    let Limit { retries, timeout, .. } = *call.limit;
-                    (Box::pin(origin::open(call.to.origin(), retries, timeout, end)).await?, false)
-                }
-            };
+            let (mut connection, was_idle) =
+                match if may_be_idle { origin::take(call.origin()) } else { None } {
+                    Some(connection) => (connection, true),
+                    // Boxed, because most calls find a connection: their task has to have no room for
+                    // this.
+                    None => {
+                        let Limit { retries, timeout, .. } = *call.limit();
+                        (Box::pin(origin::open(call.origin(), retries, timeout, end)).await?, false)
+                    }
+                };
             may_be_idle = false;
             call.watch.is_sent(true);
-            let limits = Limits { head: MAX_HEAD, body: call.limit.response };
+            let limits = Limits { head: MAX_HEAD, body: call.limit().response };
             let reader = Reader::new(Asked::Answer, &ANSWER_HEADERS, limits);
             match connection.send(message.0.expose(), reader).await {
                 // Nothing of it can have been processed.
                 Err(SendError::Unsent(_)) if was_idle => call.watch.is_sent(false),
                 Err(SendError::Unsent(error) | SendError::Talk(error)) => {
                     let error = CallError::from(error);
-                    let is_in_question = !was_idle && !call.to.origin().is_secure();
+                    let is_in_question = !was_idle && !call.origin().is_secure();
                     return Err(if is_in_question { in_question(error) } else { error });
                 }
                 // What may be used once has been shown, and is not shown again.
@@ -170,7 +183,7 @@ fn run<M: Fn() -> Result<Message, Failure>, W: Watch>(
                     message = (call.write)()?
                 }
                 Ok(received) => {
-                    return Ok(keep(call.to.origin(), connection, received, call.limit));
+                    return Ok(keep(call.origin(), connection, received, call.limit()));
                 }
             }
         }

@@ -59,7 +59,7 @@ impl Question {
         for form in &self.forms {
             let write = || Message::get(&self.at, form);
             let left = end.saturating_sub(timer::now());
-            let call = http::Call { to: &self.at, write, limit, share: None, watch: sent };
+            let call = http::Call::new(&self.at, write, limit, None, sent);
             let answer = http::call(&call, left, hold.clone()).await;
             let answer = answer.map_err(|error| {
                 let Failed { failure, exceeded } = error.into_failed(limit);

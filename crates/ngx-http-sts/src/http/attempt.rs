@@ -6,6 +6,7 @@ use std::rc::Rc;
 use sts_core::now::UnixTime;
 use sts_core::retry_after;
 use sts_net::breaker::{Admission, Change, Outcome, Policy};
+use sts_net::calls::{Permit, Share, Turn};
 use sts_net::http1::answer::Answer;
 
 use crate::http::destination::Destination;
@@ -15,22 +16,37 @@ use crate::nginx::clock;
 use crate::nginx::log::{self, Level};
 use crate::nginx::peer::ConnectError;
 use crate::nginx::timer;
-use crate::origin::OpenError;
+use crate::origin::{OpenError, Origin};
 
 /// A call, from when it asks for its turn. One that is destroyed has told nothing.
 pub(super) struct Attempt<'c> {
     destination: &'c Rc<Destination>,
-    limit: &'c Limit,
-    /// Its time is enough to blame the STS when it is over.
-    is_patient: bool,
+    pub(super) limit: &'c Limit,
+    /// What its calls have in common with others.
+    share: Option<Share>,
     admission: Cell<Option<Admission>>,
 }
 
 impl<'c> Attempt<'c> {
-    /// Within so many milliseconds.
-    pub(super) fn new(destination: &'c Rc<Destination>, limit: &'c Limit, time: u64) -> Self {
-        let is_patient = time >= limit.timeout / 2;
-        Self { destination, limit, is_patient, admission: Cell::default() }
+    pub(super) fn new(
+        destination: &'c Rc<Destination>,
+        limit: &'c Limit,
+        share: Option<Share>,
+    ) -> Self {
+        Self { destination, limit, share, admission: Cell::default() }
+    }
+
+    /// A turn that the call need not wait for.
+    pub(super) fn turn_now(&self) -> Result<Option<Permit>, CallError> {
+        Ok(self.origin().calls().turn_now(self.limit.calls, self.share)?)
+    }
+
+    pub(super) fn turn(&self) -> Turn {
+        self.origin().calls().turn(self.limit.calls).of(self.share)
+    }
+
+    pub(super) fn origin(&self) -> &'c Rc<Origin> {
+        self.destination.origin()
     }
 
     /// Whether the call may be made.
@@ -52,22 +68,24 @@ impl<'c> Attempt<'c> {
         Ok(())
     }
 
-    /// It has ended.
-    pub(super) fn end(&self, answer: &Result<Answer, CallError>) {
+    /// It has ended, for which it had so many milliseconds.
+    pub(super) fn end(&self, answer: &Result<Answer, CallError>, time: u64) {
         let outcome = match answer {
             Ok(answer) => of_answer(answer),
-            Err(error) => self.of_error(error),
+            Err(error) => self.of_error(error, time),
         };
         self.note(outcome);
     }
 
-    fn of_error(&self, error: &CallError) -> Outcome {
+    fn of_error(&self, error: &CallError, time: u64) -> Outcome {
+        // Enough to blame the STS when it is over.
+        let is_patient = time >= self.limit.timeout / 2;
         match error {
             CallError::Open(
                 OpenError::Credentials(_) | OpenError::Connect(ConnectError::Exhausted { .. }),
             ) => Outcome::Nothing,
             CallError::Open(_) | CallError::Lost(_) | CallError::Silent(_) => Outcome::Failed,
-            CallError::Timeout(_) if self.is_patient => Outcome::Failed,
+            CallError::Timeout(_) if is_patient => Outcome::Failed,
             CallError::Timeout(_)
             | CallError::Halted(_)
             | CallError::Queue(_)
