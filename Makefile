@@ -13,6 +13,10 @@ help: ## say what can be made
 build: ## build/ngx_http_sts_module.so and build/nginx, the NGINX it is for
 	@scripts/build.sh
 
+.PHONY: install
+install: ## puts the module where this NGINX looks for its modules (as root; DESTDIR=...)
+	@scripts/install.sh
+
 .PHONY: demo
 demo: ## an STS, a backend and NGINX on 127.0.0.1, and a first exchange (ONCE=1: then stop)
 	@scripts/demo.sh
@@ -95,6 +99,26 @@ test-mutants: ## breaks the key of the cache, options and profiles; a test has t
 .PHONY: lint
 lint: ## format, clippy, crates' licences and origins, spelling, scripts, what the documents claim
 	@scripts/lint.sh
+
+.PHONY: dist
+dist: ## build/dist: tarballs of the source and of its crates, with their SHA-512
+	@scripts/dist.sh
+
+.PHONY: deb
+deb: ## build/deb: a package for the NGINX of this Debian
+	@env -u NGINX_BUILD_DIR scripts/deb.sh
+
+.PHONY: test-deb
+test-deb: ## the package of Debian 12 and of 13: built, installed, used, upgraded, purged in clean roots
+	@env -u NGINX_BUILD_DIR scripts/test-deb.sh
+
+.PHONY: rpm
+rpm: ## build/rpm: an RPM, built with Debian's NGINX to show that the spec file is right
+	@env -u NGINX_BUILD_DIR scripts/rpm.sh
+
+.PHONY: test-dist
+test-dist: ## builds from these tarballs, by NGINX's own build, twice, without a network
+	@env -u NGINX_BUILD_DIR scripts/test-dist.sh
 
 .PHONY: clean
 clean: ## remove all that was made

@@ -14,9 +14,8 @@ cargo_for_nginx
 
 profile=${PROFILE:-release}
 say "building the module for NGINX ($flavour, $profile)"
-cargo build ${locked[@]+"${locked[@]}"} --package ngx-http-sts --profile "$profile"
+build_module "$profile"
 
-built=$target/${profile/#dev/debug}
 files=(ngx_http_sts_module.so)
 [[ ! -f $built/libngx_http_sts_module.so.dwp ]] || files+=(ngx_http_sts_module.so.dwp)
 rm -f "$out/ngx_http_sts_module.so.dwp"
@@ -31,3 +30,4 @@ for file in "${files[@]}"; do
 done
 ln -sfn "$flavour/nginx" build/nginx
 say "build/ngx_http_sts_module.so is for build/nginx, $(build/nginx -v 2>&1 | sed 's/^nginx version: //')"
+say "'make install' puts it into $(modules_path build/nginx)"

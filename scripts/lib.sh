@@ -34,9 +34,11 @@ quietly() {
     fi
 }
 
-# In CI the crates are those of Cargo.lock, or none.
+# In CI and in a package the crates are those of Cargo.lock, or none; those of a package lie beside it
+# (make dist).
 locked=()
 [[ -z ${CI:-} ]] || locked=(--locked)
+[[ ! -f vendor/config.toml ]] || locked=(--locked --offline --config vendor/config.toml)
 
 # Copies only what differs, and to a new inode: an NGINX that has the old file mapped keeps it.
 # usage: put <from> <to>
@@ -77,4 +79,36 @@ cargo_for_nginx() {
     esac
     target=$target/$flavour
     export NGINX_BUILD_DIR NGINX_SOURCE_DIR CARGO_TARGET_DIR=$target
+}
+
+# Builds the module for the NGINX that cargo_for_nginx has chosen, and says in $built where it lies.
+# Where a packaged one was built shows nowhere in it: names of source files begin the same everywhere.
+# usage: build_module <profile>
+build_module() {
+    local profile=$1 flags=${CARGO_ENCODED_RUSTFLAGS:-${RUSTFLAGS:-}} prefix
+    built=$target/${profile/#dev/debug}
+    if [[ $profile != dist ]]; then
+        cargo build ${locked[@]+"${locked[@]}"} --package ngx-http-sts --profile "$profile"
+        return
+    fi
+    [[ -n ${CARGO_ENCODED_RUSTFLAGS:-} ]] || flags=${flags// /$'\x1f'}
+    # Of several that fit, the compiler takes the last.
+    for prefix in "${CARGO_HOME:-${HOME:-/root}/.cargo}=/cargo" "$root=/nginx-sts" "$root/vendor=/cargo" \
+        "$(realpath --canonicalize-missing "$target")=/build"; do
+        flags+=${flags:+$'\x1f'}--remap-path-prefix=$prefix
+    done
+    CARGO_ENCODED_RUSTFLAGS=$flags \
+        cargo build ${locked[@]+"${locked[@]}"} --package ngx-http-sts --profile dist
+}
+
+# Where an NGINX looks for its modules.
+# usage: modules_path <nginx>
+modules_path() {
+    local arguments path prefix
+    arguments=$("$1" -V 2>&1)
+    path=$(sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p' <<<"$arguments")
+    prefix=$(sed -n 's/.*--prefix=\([^ ]*\).*/\1/p' <<<"$arguments")
+    [[ -n $path ]] || path=${prefix:-/usr/local/nginx}/modules
+    [[ $path == /* ]] || path=$(realpath --canonicalize-missing "$path")
+    echo "$path"
 }

@@ -48,6 +48,10 @@ packages() {
     modules) echo libnginx-mod-http-set-misc ;;
     promtool) echo prometheus ;; # its service is of no use here, and may be stopped
     fuzz) echo g++ ;; # libFuzzer is written in C++
+    deb) echo debhelper dpkg-dev lintian lowdown nginx-dev xz-utils ;;
+    roots) echo debootstrap util-linux ;;
+    rpm) echo rpm xz-utils ;;
+    dist) echo git util-linux xz-utils ;;
     lint) echo shellcheck ;;
     # The alternatives that the module is measured beside; setpriv ends NGINX with the benchmark.
     bench) echo libnginx-mod-http-js libnginx-mod-http-lua lua-cjson util-linux ;;
@@ -100,6 +104,8 @@ install_mutants() {
     quietly build/mutants.log cargo install --locked --debug --root build/mutants --version "$mutants_version" cargo-mutants
 }
 
+scripts/rust.sh
+
 wanted=()
 for group in "$@"; do
     list=$(packages "$group")
@@ -116,8 +122,6 @@ if ((${#wanted[@]})); then
         say "no apt-get here: '${wanted[*]}', or what they are called here, have to be there"
     fi
 fi
-
-command -v cargo >/dev/null || die "no cargo: install Rust 1.88 or newer, for example with rustup"
 
 if [[ " $* " == *" tools "* ]]; then
     tools_are_current || install_tools
