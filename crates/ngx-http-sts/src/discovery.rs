@@ -61,6 +61,8 @@ pub(crate) struct Discovery {
     /// The last one.
     failure: RefCell<Option<Failure>>,
     is_attempting: Cell<bool>,
+    /// Milliseconds that the most patient exchange gives a call.
+    longest: Cell<u64>,
 }
 
 /// The metadata that this worker uses.
@@ -125,6 +127,7 @@ impl Discoveries {
             backoff: Cell::default(),
             failure: RefCell::default(),
             is_attempting: Cell::default(),
+            longest: Cell::default(),
         });
         self.0.push(discovery.clone());
         Ok(discovery)
@@ -132,8 +135,8 @@ impl Discoveries {
 }
 
 impl Discovery {
-    /// Where the token endpoint is, and what is left of the time. A request that has to wait for that does so for at most `time`
-    /// milliseconds; `hold` tells whether a worker that shuts down waits, too.
+    /// Where the token endpoint is, and what is left of the time. A request that has to wait for that does
+    /// so for at most `time` milliseconds; `hold` tells whether a worker that shuts down waits, too.
     ///
     /// Boxed, because most calls do not need it: their task has to have no room for this.
     pub(crate) fn look(self: &Rc<Self>, limit: &Limit, time: u64, hold: &Hold) -> Looking {
@@ -189,7 +192,7 @@ impl Discovery {
             (told.asked, told.place.clone())
         };
         let now = clock::milliseconds();
-        let is_over = |seconds: u64| asked.saturating_add(seconds.saturating_mul(1000)) <= now;
+        let is_over = |seconds: u64| is_over(asked, seconds, now);
         if is_over(LAST) {
             return None;
         }
@@ -210,11 +213,14 @@ impl Discovery {
     /// Finds metadata that are at most so many seconds old, or waits for the call for them, and notes how
     /// that ended. One attempt is enough.
     fn attempt(self: &Rc<Self>, limit: &Limit, seconds: u64) {
+        self.longest.set(self.longest.get().max(limit.timeout));
         if self.is_attempting.get() {
             return;
         }
+        // One that others give less time must not keep failing for those that give more.
+        let limit = Limit { timeout: self.longest.get(), ..*limit };
         // Looked up here, so that the call is made for this, and not for a request that may leave.
-        let lookup = self.look_up(limit, seconds);
+        let lookup = self.look_up(&limit, seconds);
         self.is_attempting.set(true);
         self.backoff.update(|mut backoff| {
             backoff.begin(timer::now());
@@ -238,8 +244,10 @@ impl Discovery {
             Ok(()) => backoff.succeed(),
             Err(failure) => {
                 backoff.fail(timer::now());
+                let now = clock::milliseconds();
+                let serves = |told: &Told| !is_over(told.asked, LAST, now);
                 // Without any, each request tells of its own failure.
-                if self.at_hand.borrow().is_some() {
+                if self.at_hand.borrow().as_ref().is_some_and(serves) {
                     log::cycle(
                         Level::Warn,
                         format_args!(
@@ -297,6 +305,11 @@ impl Discovery {
         *at_hand = Some(Told { asked, place });
         Ok(())
     }
+}
+
+/// Whether what was asked for then is older than so many seconds.
+fn is_over(asked: u64, seconds: u64, now: u64) -> bool {
+    asked.saturating_add(seconds.saturating_mul(1000)) <= now
 }
 
 /// The turn of the task that asks for metadata.
