@@ -293,8 +293,8 @@ test('a page that is hidden or paused asks nothing, and asks at once when it is 
     Object.defineProperty(document, 'hidden', { configurable: true, get: () => yes });
     document.dispatchEvent(new Event('visibilitychange'));
   }, yes);
-  await hide(true);
   const { asked } = server.state;
+  await hide(true);
   await page.clock.runFor(60_000);
   await pause(100);
   assert.equal(server.state.asked, asked);
@@ -355,6 +355,28 @@ test('all of it can be reached and used with the keyboard, and the focus stays w
   await page.keyboard.press('Space');
   assert.equal(await stock.getAttribute('aria-expanded'), 'false');
 }));
+
+test('a sorted list does not move while the focus is in it', () => {
+  const at = (seconds, a, b) => fixtures.answer(
+    [fixtures.exchange('a', { failures: { timeout: a } }), fixtures.exchange('b', { failures: { timeout: b } })],
+    { time: fixtures.empty.time + seconds },
+  );
+  return visit(at(0, 5, 1), async (page, server, next) => {
+    const failures = () => page.locator('#exchanges .across span span').allInnerTexts();
+    await page.getByRole('button', { name: 'Failures' }).click();
+    assert.deepEqual(await names(page), ['a', 'b']);
+    await page.mouse.move(0, 0);
+    await page.getByRole('button', { name: 'b', exact: true }).focus();
+    server.state.next = at(2, 5, 9);
+    await next();
+    await until(async () => (await failures()).join() === '5,9', 'the new numbers');
+    assert.deepEqual(await names(page), ['a', 'b']);
+    assert.ok(await page.getByRole('button', { name: 'b', exact: true }).evaluate((node) => node === document.activeElement));
+    await page.getByRole('searchbox').focus();
+    await next();
+    await until(async () => (await names(page)).join() === 'b,a', 'the new order');
+  });
+});
 
 test('only what has to be told is told to a screen reader', () => visit(fixtures.working(), async (page, server, next) => {
   await page.evaluate(() => {
