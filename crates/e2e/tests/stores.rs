@@ -18,6 +18,7 @@ const PASSPHRASE: &str = "a-passphrase-of-the-test";
 
 const LOCATION: &str = r#"
     STSCache %%STORE%%;
+    STSRefreshAhead off;
     location / {
         %%OTX%%
         STSPhase rewrite;

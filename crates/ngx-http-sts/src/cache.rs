@@ -282,6 +282,8 @@ impl Cache {
     }
 
     fn with<R>(&self, use_it: impl FnOnce(&mut Zone<'_>) -> R) -> Option<R> {
+        // Purges of other nodes are for what lies here, too, whatever looks for it.
+        self.store.iter().for_each(Store::watch);
         self.zone.with(use_it)
     }
 }
@@ -302,8 +304,6 @@ impl Election for Cache {
         awaits: Option<u64>,
         suits: impl Fn(&Validity) -> bool,
     ) -> Found {
-        // Purges of other nodes are for what lies here, too.
-        self.store.iter().for_each(Store::watch);
         let claim = Claim { process: process::id(), awaits };
         let found = self.with(|zone| {
             zone.find(&key.0, claim, |kept| suits(&note::validity(kept)), process::is_alive)

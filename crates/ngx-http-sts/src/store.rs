@@ -236,6 +236,11 @@ impl Behind for Store {
         })
     }
 
+    fn forget(self: Rc<Self>, claim: &Claim) -> Work<(), String> {
+        let commands = self.language.forget(&claim.name);
+        Box::pin(async move { self.talk(commands).await.map(drop) })
+    }
+
     fn release(self: Rc<Self>, claim: &Claim) -> Work<(), String> {
         let (name, lease) = (claim.name.clone(), claim.lease.clone());
         Box::pin(async move {

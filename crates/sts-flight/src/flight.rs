@@ -250,7 +250,10 @@ impl<H: Host> Flight<H> {
             }
             Err(failed) => {
                 match failed.exceeded {
-                    _ if is_definitive(&failed) => self.refuse(lease, caller, &failed),
+                    _ if is_definitive(&failed) => {
+                        self.refuse(lease, caller, &failed);
+                        duty.into_iter().for_each(|duty| duty.refuse());
+                    }
                     _ if caller.is_refresh() => self.fail_refresh(lease, caller, &failed),
                     // Another worker has a queue, connections and a breaker of its own, and may not
                     // end yet.

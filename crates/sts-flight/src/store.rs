@@ -69,6 +69,9 @@ pub trait Store: 'static {
 
     /// Gives the duty up.
     fn release(self: Rc<Self>, claim: &Self::Claim) -> Work<(), Self::Error>;
+
+    /// Forgets the token that lies there: the STS has refused another one.
+    fn forget(self: Rc<Self>, claim: &Self::Claim) -> Work<(), Self::Error>;
 }
 
 /// What a store says about a key.

@@ -274,6 +274,14 @@ impl Language {
         }
     }
 
+    /// Forgets what lies in the place of a value.
+    pub fn forget(self, name: &str) -> Commands {
+        match self {
+            Self::Redis => redis::release(name),
+            Self::Memcached => memcache::forget(name),
+        }
+    }
+
     /// Gives a lease up that was found to be the own one just now. What has come in between goes with
     /// it, at worst.
     pub fn release(self, name: &str, lease: &Lease) -> Commands {

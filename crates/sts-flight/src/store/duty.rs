@@ -32,6 +32,14 @@ impl<H: Host> Duty<H> {
         detach::<H>(&self.store, work);
     }
 
+    /// The STS has refused a token for good: one that lies there goes, too.
+    pub(crate) fn refuse(self) {
+        // Where this node has the lease there is none.
+        if self.renewing.is_none() {
+            detach::<H>(&self.store, self.store.clone().forget(&self.claim));
+        }
+    }
+
     /// Renews no longer. Returns whether it did.
     fn stop(&mut self) -> bool {
         let renewing = self.renewing.take();

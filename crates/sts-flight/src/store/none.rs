@@ -54,4 +54,8 @@ impl<A: 'static> Store for NoStore<A> {
     fn release(self: Rc<Self>, _: &Infallible) -> Work<(), Infallible> {
         match self.0 {}
     }
+
+    fn forget(self: Rc<Self>, _: &Infallible) -> Work<(), Infallible> {
+        match self.0 {}
+    }
 }

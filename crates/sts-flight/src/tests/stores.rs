@@ -192,6 +192,31 @@ fn a_request_that_wants_a_fresher_token_gets_one_and_replaces_the_other() {
 }
 
 #[test]
+fn a_refusal_takes_the_token_along_that_lies_in_the_store() {
+    let (here, there, store) = ModelCache::of_nodes();
+    request(&here, &wants());
+    answer(0, token("t1", 60));
+    advance(20_000);
+    let policy = LifePolicy { cap: 10, leeway: 0 };
+    let mut strict = request(&there, &Wants { policy, ..wants() });
+    assert_eq!((calls(), store.token(1)), (2, Some("t1".into())));
+    fail(1, refused());
+    assert_eq!((strict.sees(), store.token(1)), ("refused".into(), None));
+}
+
+#[test]
+fn an_outage_leaves_the_token_that_lies_in_the_store() {
+    let (here, there, store) = ModelCache::of_nodes();
+    request(&here, &wants());
+    answer(0, token("t1", 60));
+    advance(20_000);
+    let policy = LifePolicy { cap: 10, leeway: 0 };
+    request(&there, &Wants { policy, ..wants() });
+    fail(1, exceeded(FailureKind::Timeout, Exceeded::Time));
+    assert_eq!(store.token(1), Some("t1".into()));
+}
+
+#[test]
 fn those_that_want_a_fresher_token_than_the_stored_one_share_a_call() {
     let (here, there, store) = ModelCache::of_nodes();
     request(&here, &wants());

@@ -126,6 +126,12 @@ pub(super) fn release(name: &str, lease: &Lease) -> Commands {
     commands
 }
 
+pub(super) fn forget(name: &str) -> Commands {
+    let mut commands = Commands::default();
+    commands.memcached("md", name, &[]);
+    commands
+}
+
 type Rest = std::vec::IntoIter<Reply>;
 
 /// The replies, none of which is an error.

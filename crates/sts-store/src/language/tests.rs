@@ -195,3 +195,14 @@ fn what_a_store_repeats_of_what_it_was_sent_is_not_told() {
     let StoreError::Refused(long) = StoreError::refused(&"\u{e9}".repeat(500)) else { panic!() };
     assert_eq!(long.chars().count(), EXCERPT);
 }
+
+#[test]
+fn what_is_forgotten_and_what_is_given_up_ends_at_once() {
+    let written =
+        |commands: Commands| String::from_utf8(commands.into_secret().expose().to_vec()).unwrap();
+    let gone = "*3\r\n$7\r\nPEXPIRE\r\n$1\r\nn\r\n$1\r\n1\r\n";
+    assert_eq!(written(Language::Redis.forget("n")), gone);
+    assert_eq!(written(Language::Redis.release("n", &Lease::Text("me".into()))), gone);
+    assert_eq!(written(Language::Memcached.forget("n")), "md n\r\n");
+    assert_eq!(written(Language::Memcached.release("n", &Lease::Number(7))), "md n C7\r\n");
+}

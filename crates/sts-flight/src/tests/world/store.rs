@@ -190,4 +190,12 @@ impl Store for ModelStore {
             Ok(())
         })
     }
+
+    fn forget(self: Rc<Self>, claim: &Claim) -> Work<(), &'static str> {
+        let key = claim.key;
+        self.work(move |store| {
+            store.entries.borrow_mut().remove(&key);
+            Ok(())
+        })
+    }
 }
