@@ -1,4 +1,5 @@
 //! What a line of the access log can tell of an exchange, and what nothing tells.
+#![expect(clippy::expect_used, reason = "a test reports by panicking")]
 
 use std::collections::HashSet;
 
