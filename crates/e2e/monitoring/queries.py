@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -86,6 +87,9 @@ class Prometheus:
             with urllib.request.urlopen(url, timeout=10) as response:
                 return json.load(response)["data"]
         except urllib.error.HTTPError as error:
+            # While it starts it says so, and not in JSON.
+            if error.code == 503:
+                raise
             return {"error": json.load(error)["error"]}
 
     def until(self, condition, what):
