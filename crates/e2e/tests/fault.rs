@@ -78,8 +78,9 @@ fn a_refusal_is_an_error_with_a_hint_until_the_exchange_has_succeeded() {
 fn exchanges_with_other_parameters_have_each_to_succeed() {
     let scene = Scene::new();
     refuse(&scene, When::subject("bob"), "invalid_request", "Requested audience not available");
+    // A refusal that is remembered is no new one.
     let server = "
-        %%OTX%%
+        %%OTX%% STSNegativeTTL 0;
         location /orders { STSRequestParameter audience orders; %%PASS%% }
         location /stock { STSRequestParameter audience stock; %%PASS%% }
         location /stock/too { STSRequestParameter audience stock; STSHTTPTimeOut 3; %%PASS%% }";

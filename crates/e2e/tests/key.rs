@@ -647,7 +647,7 @@ static ROWS: &[Row] = &[
     ),
     parts("STSHost", OTX, ["", "STSHost sts.example.com;"]),
     parts("STSHost", OTX, ["STSHost sts.example.com;", "STSHost sts.example.com:443;"]),
-    shares("STSName", OTX, ["STSName a;", "STSName b;"]),
+    shares("STSName", OTX, ["STSName orders;", "STSName invoices;"]),
     shares("STSHost", OTX, ["STSHost a;", "STSHost a; STSMaxCalls 9;"]),
     parts("resolver", NAMED, ["resolver %%DNS%%;", "resolver %%OTHER_DNS%%;"]),
     parts("resolver", NAMED, ["resolver %%DNS%%;", "resolver %%DNS%% %%OTHER_DNS%%;"]),

@@ -137,7 +137,12 @@ fn the_page_may_do_nothing_but_run_itself_and_ask_its_own_server() {
         assert!(policy.contains(part), "no {part} in {policy}");
     }
     let page = response.text();
-    assert!(!policy.contains("unsafe") && !page.contains("://"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+    // The name of SVG is no address.
+    let addresses = page.replace("http://www.w3.org/2000/svg", "");
+    for outside in ["://", "src=", "@import", "url("] {
+        assert!(!addresses.contains(outside), "{outside} in the page");
+    }
     for (begin, end) in [("<style>", "</style>"), ("<script>", "</script>")] {
         for element in page.split(begin).skip(1).filter_map(|rest| rest.split(end).next()) {
             let hash = openssl::sha::sha256(element.as_bytes());
@@ -183,7 +188,8 @@ fn counts_are_kept_when_there_are_many_more_exchanges() {
         wait_for("a new worker", || nginx.workers().len() == 1 && nginx.workers()[0] != worker);
         wait_for("the old worker to end", || nginx.retiring_workers().is_empty());
         assert_exchanged(nginx.get("/l1").bearer("user").send(), "user");
-        nginx.get(&format!("/l{}", number - 1)).bearer("refuse").send().expect_status(401);
+        let token = format!("refuse.{number}");
+        nginx.get(&format!("/l{}", number - 1)).bearer(token).send().expect_status(401);
     }
     let now = exchange(&nginx, "e1");
     assert_eq!(counted(&now["requests"]), json!({"miss": 1, "hit": 3, "failed": 1}));
@@ -220,6 +226,33 @@ fn a_call_that_no_request_waits_for_before_it_is_sent_is_abandoned() {
     assert_eq!(counted(&after["calls"]), json!({"abandoned": 1}));
     // A request whose client has left is none of the outcomes.
     assert_eq!(counted(&after["requests"]), json!({}));
+}
+
+#[test]
+fn what_is_remembered_or_made_here_has_outcomes_of_its_own() {
+    let scene = Scene::new();
+    let key =
+        openssl::pkey::PKey::generate_ed25519().and_then(|key| key.private_key_to_pem_pkcs8());
+    let server = format!(
+        "{STATUS}
+        location /a {{ %%OTX%% STSName a; %%PASS%% }}
+        location /minted {{
+            STSType jwt; STSJWTKeyFile key.pem; STSName minted; STSVariables $minted;
+            proxy_set_header X-Minted $minted; proxy_pass %%BACKEND%%;
+        }}"
+    );
+    let nginx = scene.nginx().file("key.pem", key.expect("a key")).server(&server).start();
+    for _ in 0..2 {
+        nginx.get("/a").bearer("refuse").send().expect_status(401);
+        nginx.get("/minted").send().expect_status(200);
+    }
+    let now = exchange(&nginx, "a");
+    assert_eq!(counted(&now["requests"]), json!({"failed": 1, "negative": 1}));
+    assert_eq!(counted(&now["failures"]), json!({"refused": 2}));
+    assert_eq!(counted(&now["calls"]), json!({"refused": 1}));
+    let minted = exchange(&nginx, "minted");
+    assert_eq!(counted(&minted["requests"]), json!({"minted": 1, "hit": 1}));
+    assert_eq!((&minted["type"], &minted["endpoint"]), (&json!("jwt"), &json!("")));
 }
 
 #[test]
