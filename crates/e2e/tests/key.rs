@@ -754,6 +754,8 @@ static ROWS: &[Row] = &[
     shares("STSMaxResponse", OTX, ["", "STSMaxResponse 9k;"]),
     shares("STSKeepalive", OTX, ["", "STSKeepalive 0;"]),
     shares("STSMaxCalls", OTX, ["", "STSMaxCalls 9;"]),
+    shares("STSMaxCalls", OTX, ["", "STSMaxCalls 9 per $remote_addr 3;"]),
+    shares("STSBreaker", OTX, ["", "STSBreaker 5;"]),
     shares("STSCacheExpiresIn", OTX, ["", "STSCacheExpiresIn 200;"]),
     shares("STSExpiryLeeway", OTX, ["", "STSExpiryLeeway 9s;"]),
     shares("STSRefreshAhead", OTX, ["", "STSRefreshAhead off;"]),

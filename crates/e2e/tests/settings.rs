@@ -711,12 +711,34 @@ static ROWS: &[Row] = &[
     row(
         "STSMaxCalls",
         "max_calls",
-        &["1", "65535", "10 queue 0"],
+        &[
+            "1",
+            "65535",
+            "10 queue 0",
+            "10 queue 5 per $binary_remote_addr 16",
+            "10 per $http_x_tenant 1",
+        ],
         &[
             ("0", &["from 1 to 65535"]),
+            ("3 per", &["per value calls"]),
+            ("3 per $host", &["per value calls"]),
+            ("3 per $host 0", &["from 1 to 65535"]),
+            ("3 per host 4", &["no variable", "$binary_remote_addr"]),
+            ("3 per $host 4 queue 5", &["number of arguments|per value calls"]),
             ("3 queue", &["queue"]),
             ("3 queue many", &["\"many\""]),
             ("3 line 4", &["queue"]),
+        ],
+    ),
+    row(
+        "STSBreaker",
+        "breaker",
+        &["1", "1000", "5 500ms", "5 10m", "off"],
+        &[
+            ("0", &["from 1 to 1000", "\"off\""]),
+            ("5 0", &["times from 100ms"]),
+            ("5 1h", &["times from"]),
+            ("on", &["\"on\""]),
         ],
     ),
     row(

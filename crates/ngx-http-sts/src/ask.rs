@@ -20,6 +20,7 @@ use sts_core::target::Target;
 use sts_flight::failed::{Exceeded, Failed};
 use sts_flight::host;
 use sts_flight::token::{Token, Validity};
+use sts_net::calls::Share;
 use sts_net::http1::answer::Answer;
 
 use crate::call::Call;
@@ -47,6 +48,8 @@ pub(crate) struct Ask {
     pub(crate) assertion: Option<Secret>,
     /// Milliseconds that the request waits for it.
     pub(crate) time: u64,
+    /// What its calls have in common with others, and share places for.
+    pub(crate) share: Option<Share>,
     /// What the source token says of itself.
     pub(crate) claims: Claims,
     /// The source token was looked at, and is bound to no key of its client.
@@ -85,6 +88,8 @@ impl host::Ask for Ask {
             Exceeded::Calls(calls) => {
                 limit.calls.running <= calls.running && limit.calls.queued <= calls.queued
             }
+            Exceeded::Share(value) => self.share.is_some_and(|share| share.value == *value),
+            Exceeded::Breaker => limit.breaker.is_some(),
             Exceeded::Response(bytes) => limit.response <= *bytes,
             Exceeded::TokenType(token_type) => self.callee.token_types.check(token_type).is_err(),
             Exceeded::Time | Exceeded::Worker => true,
@@ -155,10 +160,10 @@ impl Ask {
             };
             let call = Call::to(callee, sent);
             let limit = &callee.limit;
-            let http = http::Call { to: destination, write, limit, watch: &call };
+            let http = http::Call::new(destination, write, limit, self.share, &call);
             let answer = http::call(&http, time, hold).await;
             let result = match answer {
-                Ok(answer) => self.read(&answer, http.to, started.get()),
+                Ok(answer) => self.read(&answer, destination, started.get()),
                 Err(error) => Err(error.into_failed(&callee.limit)),
             };
             let call_time = call.end(result.as_ref().err().map(|failed| &failed.failure));

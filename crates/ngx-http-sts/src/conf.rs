@@ -13,6 +13,7 @@
 //! | [`settings`] | the settings that both syntaxes fill |
 //! | [`kind`] | what an exchange speaks |
 //! | [`policy`] | when it is made, and what happens when it fails |
+//! | [`max_calls`], [`breaker`] | how many calls are made, and when none |
 //! | [`fresh`] | how tokens are kept fresh |
 //! | [`grant`], [`wstrust`] | those of one protocol |
 //! | [`jwt`], [`filter`], [`minting`] | exchanges without an STS |
@@ -35,6 +36,7 @@
 pub(crate) mod actor_token;
 pub(crate) mod argument;
 mod asked;
+mod breaker;
 pub(crate) mod bypass;
 pub(crate) mod cache;
 pub(crate) mod carrier;
@@ -54,6 +56,7 @@ pub(crate) mod jwt;
 mod keys;
 mod kind;
 pub(crate) mod main;
+pub(crate) mod max_calls;
 mod minting;
 pub(crate) mod name;
 mod outgoing_proxy;

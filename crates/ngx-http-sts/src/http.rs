@@ -1,5 +1,6 @@
 //! The HTTP client: one request to an STS, one whole answer, within one deadline.
 
+mod attempt;
 mod destination;
 mod error;
 mod limit;
@@ -15,10 +16,12 @@ use sts_core::endpoint::Endpoint;
 use sts_core::error::Failure;
 use sts_core::profile::{ANSWER_HEADERS, Outgoing};
 use sts_core::secret::Secret;
+use sts_net::calls::Share;
 use sts_net::http1::answer::{Answer, Asked, Limits, Reader};
 use sts_net::http1::request;
 use sts_net::idle::Limits as IdleLimits;
 
+use crate::http::attempt::Attempt;
 pub(crate) use crate::http::destination::{Destination, Destinations};
 pub(crate) use crate::http::error::CallError;
 pub(crate) use crate::http::limit::Limit;
@@ -79,12 +82,33 @@ impl Message {
 
 /// What a call is made of. It is borrowed whole: a task has room for one pointer to it.
 pub(crate) struct Call<'c, M, W> {
-    pub(crate) to: &'c Rc<Destination>,
+    /// Where it goes, within which limits. Boxed: a task has little room.
+    attempt: Box<Attempt<'c>>,
     /// Writes the message, a second time if the first was refused for a reason that lies in the connection.
-    pub(crate) write: M,
-    pub(crate) limit: &'c Limit,
+    write: M,
     /// It is told how it goes.
-    pub(crate) watch: &'c W,
+    watch: &'c W,
+}
+
+impl<'c, M, W> Call<'c, M, W> {
+    /// `share` bounds the calls that have a value in common.
+    pub(crate) fn new(
+        to: &'c Rc<Destination>,
+        write: M,
+        limit: &'c Limit,
+        share: Option<Share>,
+        watch: &'c W,
+    ) -> Self {
+        Self { attempt: Box::new(Attempt::new(to, limit, share)), write, watch }
+    }
+
+    fn origin(&self) -> &'c Rc<Origin> {
+        self.attempt.origin()
+    }
+
+    fn limit(&self) -> &'c Limit {
+        self.attempt.limit
+    }
 }
 
 /// Sends a message and collects the answer, within `time` milliseconds, which are what is left of the
@@ -101,7 +125,9 @@ pub(crate) fn call<M: Fn() -> Result<Message, Failure>, W: Watch>(
         let deadline = pin!(Timer::new(time, hold));
         let running = pin!(run(call, time));
         let answer = timer::before(deadline, running).await;
-        answer.unwrap_or(Err(CallError::Timeout(call.limit.timeout)))
+        let answer = answer.unwrap_or(Err(CallError::Timeout(call.limit().timeout)));
+        call.attempt.end(&answer, time);
+        answer
     }
 }
 
@@ -112,10 +138,16 @@ fn run<M: Fn() -> Result<Message, Failure>, W: Watch>(
 ) -> impl Future<Output = Result<Answer, CallError>> {
     let end = timer::now() + time;
     async move {
+        call.attempt.check()?;
         call.watch.waits();
-        let _turn = call.to.origin().calls().turn(call.limit.calls).await?;
+        if !call.attempt.has_turn()? {
+            // Boxed, as below: few calls wait.
+            Box::pin(call.attempt.wait_for_turn()).await?;
+        }
+        // The STS may have gone while the call waited.
+        call.attempt.begin()?;
         call.watch.begins();
-        if let Some(look) = origin::look(call.to.origin(), call.limit.timeout) {
+        if let Some(look) = origin::look(call.origin(), call.limit().timeout) {
             look.await;
         }
         // After the queue: what waits there holds no message, and what is written is fresh.
@@ -123,29 +155,26 @@ fn run<M: Fn() -> Result<Message, Failure>, W: Watch>(
         let mut may_be_idle = true;
         loop {
             // No name for the idle one: the task would have room for it until the end.
-            let (mut connection, was_idle) = match if may_be_idle {
-                origin::take(call.to.origin())
-            } else {
-                None
-            } {
-                Some(connection) => (connection, true),
-                // Boxed, because most calls find a connection: their task has to have no room for
-                // this.
-                None => {
-                    let Limit { retries, timeout, .. } = *call.limit;
-                    (Box::pin(origin::open(call.to.origin(), retries, timeout, end)).await?, false)
-                }
-            };
+            let (mut connection, was_idle) =
+                match if may_be_idle { origin::take(call.origin()) } else { None } {
+                    Some(connection) => (connection, true),
+                    // Boxed, because most calls find a connection: their task has to have no room for
+                    // this.
+                    None => {
+                        let Limit { retries, timeout, .. } = *call.limit();
+                        (Box::pin(origin::open(call.origin(), retries, timeout, end)).await?, false)
+                    }
+                };
             may_be_idle = false;
             call.watch.is_sent(true);
-            let limits = Limits { head: MAX_HEAD, body: call.limit.response };
+            let limits = Limits { head: MAX_HEAD, body: call.limit().response };
             let reader = Reader::new(Asked::Answer, &ANSWER_HEADERS, limits);
             match connection.send(message.0.expose(), reader).await {
                 // Nothing of it can have been processed.
                 Err(SendError::Unsent(_)) if was_idle => call.watch.is_sent(false),
                 Err(SendError::Unsent(error) | SendError::Talk(error)) => {
                     let error = CallError::from(error);
-                    let is_in_question = !was_idle && !call.to.origin().is_secure();
+                    let is_in_question = !was_idle && !call.origin().is_secure();
                     return Err(if is_in_question { in_question(error) } else { error });
                 }
                 // What may be used once has been shown, and is not shown again.
@@ -153,7 +182,7 @@ fn run<M: Fn() -> Result<Message, Failure>, W: Watch>(
                     message = (call.write)()?
                 }
                 Ok(received) => {
-                    return Ok(keep(call.to.origin(), connection, received, call.limit));
+                    return Ok(keep(call.origin(), connection, received, call.limit()));
                 }
             }
         }

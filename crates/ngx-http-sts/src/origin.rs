@@ -11,12 +11,13 @@ mod pool;
 mod proxy;
 mod tunnel;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use sts_core::client_auth::{ClientAuth, KeyPair};
 use sts_core::endpoint::{Endpoint, Host};
 use sts_core::error::Failure;
+use sts_net::breaker::Breaker;
 use sts_net::calls::Calls;
 
 use crate::nginx::address::{self, SocketAddress};
@@ -45,6 +46,7 @@ pub(crate) struct Origin {
     /// What a proxy has to make first.
     tunnel: Option<Tunnel>,
     calls: Calls,
+    breaker: RefCell<Breaker>,
 }
 
 /// A way through a proxy that sees nothing of what is said.
@@ -122,6 +124,7 @@ impl Origins {
             certificate,
             tunnel,
             calls: Calls::default(),
+            breaker: RefCell::default(),
         })
     }
 }
@@ -160,6 +163,7 @@ impl Kin {
             certificate,
             tunnel,
             calls: Calls::default(),
+            breaker: RefCell::default(),
         }
     }
 }
@@ -224,6 +228,11 @@ impl Origin {
     /// Whether a proxy passes bytes on without reading them.
     pub(crate) fn has_tunnel(&self) -> bool {
         self.tunnel.is_some()
+    }
+
+    /// Whether it is there, as far as the calls of this worker have shown.
+    pub(crate) fn breaker(&self) -> &RefCell<Breaker> {
+        &self.breaker
     }
 
     /// The calls that run, and those that wait for their turn.

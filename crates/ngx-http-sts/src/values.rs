@@ -13,6 +13,7 @@ use sts_core::secret::{Secret, SharedSecret};
 use sts_core::source;
 use sts_flight::flights::{self, Lookup};
 use sts_flight::waiting::Waiting;
+use sts_net::calls::Share;
 
 use crate::ask::{Ask, Header};
 use crate::callee::Callee;
@@ -36,6 +37,7 @@ pub(crate) struct Values<'e> {
     /// The token of what acts for the subject; it is among the parameters.
     actor: Option<&'e [u8]>,
     names: Names<'e>,
+    share: Option<Share>,
 }
 
 impl<'e> Values<'e> {
@@ -68,7 +70,10 @@ impl<'e> Values<'e> {
             }
         }
         let evaluate = |text: Option<&'e Text>| text.map(|text| text.evaluate(request)).transpose();
+        let per_value = exchange.per_value.as_deref();
+        let share = per_value.map(|per| per.share(request)).transpose()?.flatten();
         Ok(Self {
+            share,
             parameters,
             headers,
             actor,
@@ -199,6 +204,7 @@ fn call(
         username: values.names.username.map(Rc::from),
         assertion: assertion.map(|assertion| Secret::new(assertion.expose())),
         time,
+        share: values.share,
         claims: claims(),
         unbound: exchange.has_source() && exchange.bound_tokens == BoundTokens::Refuse,
     };

@@ -69,7 +69,7 @@ pub mod parameters;
 pub mod profile;
 pub mod report;
 pub mod request_header;
-mod retry_after;
+pub mod retry_after;
 pub mod source;
 pub mod source_tag;
 pub mod step_up;

@@ -1,7 +1,11 @@
 //! `Retry-After` (RFC 9110, section 10.2.3).
 
+use std::time::UNIX_EPOCH;
+
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
+
+use crate::now::UnixTime;
 
 /// The value, if it is one of the two that the header may have.
 pub(crate) fn read(headers: &HeaderMap) -> Option<String> {
@@ -12,12 +16,35 @@ pub(crate) fn read(headers: &HeaderMap) -> Option<String> {
     (is_seconds || is_date()).then(|| value.to_owned())
 }
 
+/// How many seconds after `now` the STS wants the next call; `None` where it does not say so in one of the
+/// two forms.
+pub fn seconds(headers: &HeaderMap, now: UnixTime) -> Option<u64> {
+    let value = read(headers)?;
+    value.parse().ok().or_else(|| {
+        let date = httpdate::parse_http_date(&value).ok()?;
+        let date = date.duration_since(UNIX_EPOCH).ok()?.as_secs();
+        Some(date.saturating_sub(now.0))
+    })
+}
+
 /// 31 years; more is no statement about when to come back.
 const MAX_DIGITS: usize = 9;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_forms_say_how_many_seconds() {
+        let said = |value: &str| {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
+            seconds(&headers, UnixTime(784_111_770))
+        };
+        assert_eq!(said("120"), Some(120));
+        assert_eq!(said("Sun, 06 Nov 1994 08:49:37 GMT"), Some(7));
+        assert_eq!(said("Sun, 06 Nov 1994 08:49:27 GMT"), Some(0));
+        assert_eq!(said("soon"), None);
+    }
 
     #[test]
     fn only_seconds_and_dates_are_carried_over() {

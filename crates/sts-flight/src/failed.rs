@@ -1,5 +1,7 @@
 //! A call that ended without a token.
 
+use std::num::NonZeroU32;
+
 use sts_core::error::{Failure, FailureKind};
 use sts_core::issued::TokenType;
 use sts_net::calls::CallLimits;
@@ -24,6 +26,10 @@ pub enum Exceeded {
     Time,
     /// `STSAcceptTokenType`, which does not name this one.
     TokenType(TokenType),
+    /// `STSMaxCalls … per value`: the value, as a digest.
+    Share(NonZeroU32),
+    /// `STSBreaker`: this worker makes no call now.
+    Breaker,
     /// What this worker can do: it has no free connections, or ends. That says nothing of others.
     Worker,
 }

@@ -252,8 +252,14 @@ impl<H: Host> Flight<H> {
                 match failed.exceeded {
                     _ if is_definitive(&failed) => self.refuse(lease, caller, &failed),
                     _ if caller.is_refresh() => self.fail_refresh(lease, caller, &failed),
-                    // Another worker has a queue and connections of its own, and may not end yet.
-                    Some(Exceeded::Calls(_) | Exceeded::Worker) => drop(lease),
+                    // Another worker has a queue, connections and a breaker of its own, and may not
+                    // end yet.
+                    Some(
+                        Exceeded::Calls(_)
+                        | Exceeded::Share(_)
+                        | Exceeded::Breaker
+                        | Exceeded::Worker,
+                    ) => drop(lease),
                     _ => lease.fail(&failed),
                 }
                 self.sent.set(false);

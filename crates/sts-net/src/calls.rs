@@ -1,8 +1,13 @@
 //! How many calls run at once, and which wait for a turn.
+//!
+//! Locations with the same limits stand in one line. A turn that becomes free goes to the lines one after
+//! the other, so that none waits for ever behind a longer one. What many calls have in common, such as the
+//! address of a client, can be bounded to a number of places.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -21,10 +26,25 @@ impl CallLimits {
     pub const DEFAULT: Self = Self { running: 256, queued: 1024 };
 }
 
-/// There is no place left in the queue.
+/// What bounds the calls that have a value in common. It is small: calls carry it with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// A digest of the value.
+    pub value: NonZeroU32,
+    /// Calls with it that run and wait.
+    pub places: u32,
+}
+
+/// There is no place left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too many calls are running and waiting")]
-pub struct Full;
+pub enum Full {
+    /// In the line.
+    #[error("too many calls are running and waiting")]
+    Queue,
+    /// For this value.
+    #[error("too many calls for one value are running and waiting (STSMaxCalls, per)")]
+    Value(NonZeroU32),
+}
 
 /// The calls to one STS from one worker.
 #[derive(Clone, Default)]
@@ -33,9 +53,22 @@ pub struct Calls(Rc<RefCell<State>>);
 #[derive(Default)]
 struct State {
     running: usize,
-    /// The calls that wait, each with its own limit of calls at once, in the order of arrival. None
-    /// stands here that its limit lets run: it gets a turn when the number of running calls falls.
-    waiting: VecDeque<(usize, Rc<RefCell<Waiter>>)>,
+    /// Less than the limits allow, after an outage.
+    allowance: Option<usize>,
+    /// One for each pair of limits; they are as many as a configuration has.
+    lines: Vec<Line>,
+    /// The line that the next free turn is offered to first.
+    next: usize,
+    /// The places that values have.
+    places: HashMap<NonZeroU32, u32>,
+}
+
+/// The calls of locations with the same limits.
+struct Line {
+    limits: CallLimits,
+    running: usize,
+    /// In the order of arrival. None stands here that may run: it gets a turn when a call ends.
+    waiting: VecDeque<Rc<RefCell<Waiter>>>,
 }
 
 #[derive(Default)]
@@ -46,20 +79,51 @@ struct Waiter {
 }
 
 /// The right to run one call; dropping it gives the turn to the next.
-pub struct Permit(Calls);
+pub struct Permit {
+    calls: Calls,
+    held: Held,
+}
 
-/// Waits for a turn: first come, first served among those that may run with as many others. A call
-/// that may run with more others does not wait for those that may not.
+/// What a call holds that runs or waits.
+#[derive(Clone, Copy)]
+struct Held {
+    /// A place in this line.
+    line: u32,
+    /// One of this value.
+    value: Option<NonZeroU32>,
+}
+
+/// Waits for a turn: first come, first served in its line.
 pub struct Turn {
     calls: Calls,
     limits: CallLimits,
-    waiter: Option<Rc<RefCell<Waiter>>>,
+    share: Option<Share>,
+    waits: Option<Waits>,
+}
+
+struct Waits {
+    held: Held,
+    waiter: Rc<RefCell<Waiter>>,
 }
 
 impl Calls {
     /// Asks for a turn.
     pub fn turn(&self, limits: CallLimits) -> Turn {
-        Turn { calls: self.clone(), limits, waiter: None }
+        Turn { calls: self.clone(), limits, share: None, waits: None }
+    }
+
+    /// A turn for a call that need not wait for it; `None` where it has to.
+    ///
+    /// # Errors
+    /// It would have no place in the line.
+    pub fn turn_now(
+        &self,
+        limits: CallLimits,
+        share: Option<Share>,
+    ) -> Result<Option<Permit>, Full> {
+        let mut turn = self.turn(limits).of(share);
+        // A place in the line is given back with it.
+        turn.begin(Waker::noop())
     }
 
     /// Calls that run now.
@@ -67,34 +131,154 @@ impl Calls {
         self.0.borrow().running
     }
 
-    fn release(&self) {
-        let waker = {
+    /// Calls that wait for their turn now.
+    pub fn waiting(&self) -> usize {
+        self.0.borrow().lines.iter().map(|line| line.waiting.len()).sum()
+    }
+
+    /// Lets fewer calls run than the limits allow; `None` ends that.
+    pub fn set_allowance(&self, calls: Option<usize>) {
+        if self.0.borrow().allowance == calls {
+            return;
+        }
+        self.0.borrow_mut().allowance = calls;
+        self.grant();
+    }
+
+    /// Gives turns to those that may have one now.
+    fn grant(&self) {
+        while let Some(waker) = self.grant_one() {
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+
+    fn grant_one(&self) -> Option<Option<Waker>> {
+        self.0.borrow_mut().grant()
+    }
+
+    fn release(&self, held: Held) {
+        {
             let mut state = self.0.borrow_mut();
             state.running -= 1;
-            state.grant()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
+            if let Some(line) = state.line_mut(held.line) {
+                line.running -= 1;
+            }
+            state.give_place_back(held.value);
         }
+        self.grant();
     }
 }
 
 impl State {
-    /// Gives the turn of a call that ended to the first whose limit lets it run. With that as many run
-    /// as before, so that there is no turn for a second one.
-    fn grant(&mut self) -> Option<Waker> {
-        let first = self.waiting.iter().position(|(limit, _)| self.running < *limit)?;
-        let (_, waiter) = self.waiting.remove(first)?;
+    /// The line of these limits.
+    fn line(&mut self, limits: CallLimits) -> u32 {
+        let known = self.lines.iter().position(|line| line.limits == limits);
+        let number = known.unwrap_or_else(|| {
+            self.lines.push(Line { limits, running: 0, waiting: VecDeque::new() });
+            self.lines.len() - 1
+        });
+        u32::try_from(number).unwrap_or_default()
+    }
+
+    fn line_mut(&mut self, number: u32) -> Option<&mut Line> {
+        self.lines.get_mut(usize::try_from(number).ok()?)
+    }
+
+    fn take_place(&mut self, share: Share) -> Result<(), Full> {
+        let taken = self.places.entry(share.value).or_default();
+        if *taken >= share.places {
+            return Err(Full::Value(share.value));
+        }
+        *taken += 1;
+        Ok(())
+    }
+
+    fn give_place_back(&mut self, value: Option<NonZeroU32>) {
+        let Some(value) = value else { return };
+        if let Some(taken) = self.places.get_mut(&value) {
+            *taken -= 1;
+            if *taken == 0 {
+                self.places.remove(&value);
+            }
+        }
+    }
+
+    /// Whether one more call may run at all: the widest limit of those that call bounds all of them.
+    fn has_turn(&self) -> bool {
+        let busy = self.lines.iter().filter(|line| line.running > 0 || !line.waiting.is_empty());
+        let widest = busy.map(|line| line.limits.running).max().unwrap_or(usize::MAX);
+        self.running < widest.min(self.allowance.unwrap_or(usize::MAX))
+    }
+
+    /// Gives a turn to the first call of the next line that may run one more.
+    fn grant(&mut self) -> Option<Option<Waker>> {
+        if !self.has_turn() {
+            return None;
+        }
+        let count = self.lines.len();
+        let next = self.next;
+        let lines = (0..count).map(|step| (next + step) % count);
+        let is_free = |line: &Line| line.running < line.limits.running && !line.waiting.is_empty();
+        let at = lines.into_iter().find(|at| self.lines.get(*at).is_some_and(is_free))?;
+        let line = self.lines.get_mut(at)?;
+        let waiter = line.waiting.pop_front()?;
+        line.running += 1;
         self.running += 1;
+        self.next = (at + 1) % count;
         let mut waiter = waiter.borrow_mut();
         waiter.granted = true;
-        waiter.waker.take()
+        Some(waiter.waker.take())
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.release();
+        self.calls.release(self.held);
+    }
+}
+
+impl Turn {
+    /// Bounds the calls with a value.
+    #[must_use]
+    pub fn of(mut self, share: Option<Share>) -> Self {
+        self.share = share;
+        self
+    }
+
+    /// The permit, or a place in the line.
+    fn begin(&mut self, waker: &Waker) -> Result<Option<Permit>, Full> {
+        let calls = self.calls.clone();
+        let mut state = calls.0.borrow_mut();
+        let number = state.line(self.limits);
+        let may_run = {
+            let allowance = state.allowance.unwrap_or(usize::MAX);
+            state.running < allowance && (state.running < self.limits.running || state.has_turn())
+        };
+        let Some(line) = state.line_mut(number) else { return Err(Full::Queue) };
+        // No call is overtaken: one that waits and could run has its turn already.
+        let has_turn = may_run && line.running < line.limits.running;
+        if !has_turn && line.waiting.len() >= line.limits.queued {
+            return Err(Full::Queue);
+        }
+        if let Some(share) = self.share {
+            state.take_place(share)?;
+        }
+        let held = Held { line: number, value: self.share.map(|share| share.value) };
+        let Some(line) = state.line_mut(number) else { return Err(Full::Queue) };
+        if has_turn {
+            line.running += 1;
+            state.running += 1;
+            drop(state);
+            // A wider limit than those before may make room for others, too.
+            calls.grant();
+            return Ok(Some(Permit { calls, held }));
+        }
+        let waiter = Rc::new(RefCell::new(Waiter { waker: Some(waker.clone()), granted: false }));
+        line.waiting.push_back(waiter.clone());
+        self.waits = Some(Waits { held, waiter });
+        Ok(None)
     }
 }
 
@@ -102,176 +286,37 @@ impl Future for Turn {
     type Output = Result<Permit, Full>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(waiter) = self.waiter.clone() {
-            if waiter.borrow().granted {
-                self.waiter = None;
-                return Poll::Ready(Ok(Permit(self.calls.clone())));
-            }
-            waiter.borrow_mut().waker = Some(context.waker().clone());
-            return Poll::Pending;
+        let Some(waits) = self.waits.take() else {
+            return match self.begin(context.waker()) {
+                Ok(Some(permit)) => Poll::Ready(Ok(permit)),
+                Ok(None) => Poll::Pending,
+                Err(full) => Poll::Ready(Err(full)),
+            };
+        };
+        if waits.waiter.borrow().granted {
+            return Poll::Ready(Ok(Permit { calls: self.calls.clone(), held: waits.held }));
         }
-        let calls = self.calls.clone();
-        let mut state = calls.0.borrow_mut();
-        // No call is overtaken: one that waits and could run has its turn already.
-        if state.running < self.limits.running {
-            state.running += 1;
-            return Poll::Ready(Ok(Permit(self.calls.clone())));
-        }
-        if state.waiting.len() >= self.limits.queued {
-            return Poll::Ready(Err(Full));
-        }
-        let waiter =
-            Rc::new(RefCell::new(Waiter { waker: Some(context.waker().clone()), granted: false }));
-        state.waiting.push_back((self.limits.running, waiter.clone()));
-        self.waiter = Some(waiter);
+        waits.waiter.borrow_mut().waker = Some(context.waker().clone());
+        self.waits = Some(waits);
         Poll::Pending
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let Some(waiter) = self.waiter.take() else { return };
+        let Some(Waits { held, waiter }) = self.waits.take() else { return };
         if waiter.borrow().granted {
             // The turn came, and is not used.
-            self.calls.release();
+            self.calls.release(held);
             return;
         }
-        self.calls.0.borrow_mut().waiting.retain(|(_, one)| !Rc::ptr_eq(one, &waiter));
+        let mut state = self.calls.0.borrow_mut();
+        if let Some(line) = state.line_mut(held.line) {
+            line.waiting.retain(|one| !Rc::ptr_eq(one, &waiter));
+        }
+        state.give_place_back(held.value);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::pin::pin;
-
-    use super::*;
-
-    const ONE_AND_ONE: CallLimits = CallLimits { running: 1, queued: 1 };
-
-    fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-        future.poll(&mut Context::from_waker(Waker::noop()))
-    }
-
-    fn granted(poll: Poll<Result<Permit, Full>>) -> Permit {
-        match poll {
-            Poll::Ready(Ok(permit)) => permit,
-            Poll::Ready(Err(full)) => panic!("refused: {full}"),
-            Poll::Pending => panic!("has to wait"),
-        }
-    }
-
-    #[test]
-    fn a_call_beyond_the_limit_waits_until_another_ends() {
-        let calls = Calls::default();
-        let first = granted(poll(pin!(calls.turn(ONE_AND_ONE))));
-        let mut second = pin!(calls.turn(ONE_AND_ONE));
-        assert!(poll(second.as_mut()).is_pending());
-        drop(first);
-        let second = granted(poll(second));
-        assert_eq!(calls.running(), 1);
-        drop(second);
-        assert_eq!(calls.running(), 0);
-    }
-
-    #[test]
-    fn a_call_beyond_the_queue_is_refused_at_once() {
-        let calls = Calls::default();
-        let _first = granted(poll(pin!(calls.turn(ONE_AND_ONE))));
-        let mut second = pin!(calls.turn(ONE_AND_ONE));
-        assert!(poll(second.as_mut()).is_pending());
-        assert!(matches!(poll(pin!(calls.turn(ONE_AND_ONE))), Poll::Ready(Err(Full))));
-    }
-
-    #[test]
-    fn a_call_that_stops_waiting_gives_its_place_in_the_queue_back() {
-        let calls = Calls::default();
-        let first = granted(poll(pin!(calls.turn(ONE_AND_ONE))));
-        {
-            let mut second = pin!(calls.turn(ONE_AND_ONE));
-            assert!(poll(second.as_mut()).is_pending());
-        }
-        let mut third = pin!(calls.turn(ONE_AND_ONE));
-        assert!(poll(third.as_mut()).is_pending());
-        drop(first);
-        granted(poll(third));
-    }
-
-    #[test]
-    fn a_turn_that_came_too_late_goes_to_the_next() {
-        let calls = Calls::default();
-        let limits = CallLimits { running: 1, queued: 2 };
-        let first = granted(poll(pin!(calls.turn(limits))));
-        let mut second = Box::pin(calls.turn(limits));
-        let mut third = pin!(calls.turn(limits));
-        assert!(poll(second.as_mut()).is_pending());
-        assert!(poll(third.as_mut()).is_pending());
-        drop(first);
-        drop(second);
-        granted(poll(third));
-        assert_eq!(calls.running(), 0);
-    }
-
-    #[test]
-    fn a_narrow_limit_with_a_queue_does_not_slow_a_call_with_a_wide_one() {
-        let calls = Calls::default();
-        let wide = CallLimits { running: 3, queued: 10 };
-        let first = granted(poll(pin!(calls.turn(ONE_AND_ONE))));
-        let mut narrow = pin!(calls.turn(ONE_AND_ONE));
-        assert!(poll(narrow.as_mut()).is_pending());
-        let second = granted(poll(pin!(calls.turn(wide))));
-        let third = granted(poll(pin!(calls.turn(wide))));
-        // The one that waits for the wide limit is behind the other in the queue.
-        let mut fourth = pin!(calls.turn(wide));
-        assert!(poll(fourth.as_mut()).is_pending());
-        drop(first);
-        assert!(poll(narrow.as_mut()).is_pending());
-        let fourth = granted(poll(fourth));
-        drop((second, third));
-        assert!(poll(narrow.as_mut()).is_pending(), "one runs");
-        drop(fourth);
-        let narrow = granted(poll(narrow));
-        assert_eq!(calls.running(), 1);
-        drop(narrow);
-        assert_eq!(calls.running(), 0);
-    }
-
-    #[test]
-    fn the_first_in_the_queue_has_its_turn_first() {
-        let calls = Calls::default();
-        let limits = CallLimits { running: 2, queued: 10 };
-        let first = granted(poll(pin!(calls.turn(limits))));
-        let second = granted(poll(pin!(calls.turn(limits))));
-        let (mut third, mut fourth) = (pin!(calls.turn(limits)), pin!(calls.turn(limits)));
-        assert!(poll(third.as_mut()).is_pending());
-        assert!(poll(fourth.as_mut()).is_pending());
-        drop(first);
-        // A turn that was given counts before it is taken.
-        assert!(poll(pin!(calls.turn(limits))).is_pending());
-        assert!(poll(fourth.as_mut()).is_pending());
-        let _third = granted(poll(third));
-        drop(second);
-        granted(poll(fourth));
-    }
-
-    #[test]
-    fn a_turn_that_came_too_late_goes_to_the_next_whatever_its_limit() {
-        let calls = Calls::default();
-        let (narrow, wide) =
-            (CallLimits { running: 1, queued: 10 }, CallLimits { running: 2, queued: 10 });
-        let first = granted(poll(pin!(calls.turn(wide))));
-        let second = granted(poll(pin!(calls.turn(wide))));
-        let mut leaves = Box::pin(calls.turn(narrow));
-        let mut late = Box::pin(calls.turn(wide));
-        let mut last = pin!(calls.turn(narrow));
-        assert!(poll(leaves.as_mut()).is_pending());
-        assert!(poll(late.as_mut()).is_pending());
-        assert!(poll(last.as_mut()).is_pending());
-        drop(leaves);
-        drop(first);
-        drop(second);
-        assert!(poll(last.as_mut()).is_pending(), "the turn of the other is not taken yet");
-        drop(late);
-        granted(poll(last));
-        assert_eq!(calls.running(), 0);
-    }
-}
+mod tests;

@@ -129,6 +129,7 @@ impl Command {
             (1, 2) => NGX_CONF_TAKE12,
             (1, 3) => NGX_CONF_TAKE123,
             (1, 4) => NGX_CONF_TAKE123 | NGX_CONF_TAKE4,
+            (1, 6) => NGX_CONF_TAKE123 | NGX_CONF_TAKE4 | NGX_CONF_TAKE5 | NGX_CONF_TAKE6,
             (1, 7) => {
                 let few = NGX_CONF_TAKE123 | NGX_CONF_TAKE4;
                 few | NGX_CONF_TAKE5 | NGX_CONF_TAKE6 | NGX_CONF_TAKE7

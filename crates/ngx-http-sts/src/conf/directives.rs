@@ -16,11 +16,11 @@ use sts_core::wstrust::endpoint_auth;
 use sts_core::wstrust::words::{
     KeyType, SoapVersion, SourceAs, SourceElement, TokenAs, Version, WordError,
 };
-use sts_net::calls::CallLimits;
 use sts_net::idle::Limits;
 
 use crate::conf::actor_token;
 use crate::conf::argument::{self, Problem};
+use crate::conf::breaker;
 use crate::conf::bypass;
 use crate::conf::carrier;
 use crate::conf::chain;
@@ -32,6 +32,7 @@ use crate::conf::grant::{AnyAuth, Username};
 use crate::conf::issuer;
 use crate::conf::jwt;
 use crate::conf::kind::Kind;
+use crate::conf::max_calls;
 use crate::conf::name;
 use crate::conf::outgoing_proxy;
 use crate::conf::parameter;
@@ -46,7 +47,7 @@ use crate::nginx::module::Levels;
 use crate::nginx::tls::Protocols;
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 85] = [
+pub(crate) static DIRECTIVES: [Directive; 86] = [
     directive(c"STSExchange", (2, 4), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::words()))
@@ -306,8 +307,9 @@ pub(crate) static DIRECTIVES: [Directive; 85] = [
     .key("max_response"),
     directive(c"STSKeepalive", (1, 3), |b, a| once(&mut b.settings.keepalive, keepalive(a)))
         .key("keepalive"),
-    directive(c"STSMaxCalls", (1, 3), |b, a| once(&mut b.settings.max_calls, max_calls(a)))
-        .key("max_calls"),
+    directive(c"STSMaxCalls", (1, 6), max_calls::set).key("max_calls").with_variables(),
+    directive(c"STSBreaker", (1, 2), |b, a| once(&mut b.settings.breaker, breaker::parse(a)))
+        .key("breaker"),
     directive(c"STSCache", (1, 2), |b, a| {
         if b.settings.cache.is_some() {
             return Err(Refusal::Duplicate);
@@ -485,17 +487,6 @@ fn keepalive(arguments: &[&str]) -> Result<Limits, Problem> {
         Some(_) => return Err("the arguments are: connections [[idle] time]".into()),
     };
     Ok(Limits { connections, idle })
-}
-
-/// `n [queue n]`
-fn max_calls(arguments: &[&str]) -> Result<CallLimits, Problem> {
-    let running = count(first(arguments), 1, 65_535)?;
-    let queued = match arguments.get(1..) {
-        None | Some([]) => CallLimits::DEFAULT.queued,
-        Some(["queue", number]) => count(number, 0, 1_000_000)?,
-        Some(_) => return Err("the arguments are: calls [queue calls]".into()),
-    };
-    Ok(CallLimits { running, queued })
 }
 
 /// `key [value]`, repeatable.

@@ -30,6 +30,7 @@ use crate::conf::fresh;
 use crate::conf::grant::Username;
 use crate::conf::kind::Kind;
 use crate::conf::main::MainConf;
+use crate::conf::max_calls::PerValue;
 use crate::conf::minting::{self, MintIdentity};
 use crate::conf::outgoing_proxy;
 use crate::conf::place::Fault;
@@ -75,6 +76,8 @@ pub(crate) struct Exchange {
     /// Where it depends on the request.
     pub(crate) client_id: Option<Rc<Text>>,
     pub(crate) username: Option<Rc<Username>>,
+    /// What bounds the calls that have a value in common.
+    pub(crate) per_value: Option<Rc<PerValue>>,
     pub(crate) phase: Phase,
     /// The body is read before the exchange is made.
     pub(crate) after_body: bool,
@@ -426,7 +429,8 @@ fn build(
             times: settings.retries.unwrap_or(Retries::DEFAULT.times),
             pause: settings.retry_interval.unwrap_or(Retries::DEFAULT.pause),
         },
-        calls: settings.max_calls.unwrap_or(CallLimits::DEFAULT),
+        calls: settings.max_calls.as_ref().map_or(CallLimits::DEFAULT, |it| it.limits),
+        breaker: settings.breaker.flatten(),
     };
     let cap = settings.cache_expires_in.unwrap_or(CACHE_EXPIRES_IN);
     let life = LifePolicy { cap, leeway: settings.expiry_leeway.unwrap_or(EXPIRY_LEEWAY) };
@@ -483,6 +487,7 @@ fn build(
         // A fixed one is part of the profile.
         client_id: client_id.filter(|text| text.template.has_variables()),
         username,
+        per_value: settings.max_calls.as_ref().and_then(|it| it.per_value.clone()),
         ..made.exchange(conf, settings)
     }))
 }
@@ -510,6 +515,7 @@ impl Made {
             request_headers: Rc::default(),
             client_id: None,
             username: None,
+            per_value: None,
             phase: settings.phase.unwrap_or(Phase::PreContent),
             after_body: settings.after_body.unwrap_or(false),
             bypass,

@@ -8,7 +8,7 @@ use sts_core::expect::Expect;
 use sts_core::issued::TokenTypes;
 use sts_core::secret::Secret;
 use sts_flight::ahead::RefreshAhead;
-use sts_net::calls::CallLimits;
+use sts_net::breaker::Policy;
 use sts_net::idle::Limits;
 
 use crate::conf::actor_token::ActorToken;
@@ -19,6 +19,7 @@ use crate::conf::error_status::ErrorStatuses;
 use crate::conf::grant::Grants;
 use crate::conf::jwt::JwtSettings;
 use crate::conf::kind::Kind;
+use crate::conf::max_calls::MaxCalls;
 use crate::conf::place::Places;
 use crate::conf::policy::{BoundTokens, Challenge, OnFailure};
 use crate::conf::wstrust::WsTrustSettings;
@@ -64,7 +65,9 @@ pub(crate) struct Settings {
     pub(crate) error_status: Option<Rc<ErrorStatuses>>,
     pub(crate) max_response: Option<usize>,
     pub(crate) keepalive: Option<Limits>,
-    pub(crate) max_calls: Option<CallLimits>,
+    pub(crate) max_calls: Option<MaxCalls>,
+    /// `None` inside: off.
+    pub(crate) breaker: Option<Option<Policy>>,
     pub(crate) bound_tokens: Option<BoundTokens>,
     pub(crate) ignore_client_abort: Option<bool>,
     pub(crate) challenge: Option<Rc<Challenge>>,
@@ -147,6 +150,7 @@ impl Settings {
             max_response,
             keepalive,
             max_calls,
+            breaker,
             bound_tokens,
             ignore_client_abort,
             challenge,
@@ -205,6 +209,7 @@ impl Settings {
         inherit(&mut self.max_response, max_response);
         inherit(&mut self.keepalive, keepalive);
         inherit(&mut self.max_calls, max_calls);
+        inherit(&mut self.breaker, breaker);
         inherit(&mut self.bound_tokens, bound_tokens);
         inherit(&mut self.ignore_client_abort, ignore_client_abort);
         inherit(&mut self.challenge, challenge);

@@ -59,7 +59,7 @@ impl Question {
         for form in &self.forms {
             let write = || Message::get(&self.at, form);
             let left = end.saturating_sub(timer::now());
-            let call = http::Call { to: &self.at, write, limit, watch: sent };
+            let call = http::Call::new(&self.at, write, limit, None, sent);
             let answer = http::call(&call, left, hold.clone()).await;
             let answer = answer.map_err(|error| {
                 let Failed { failure, exceeded } = error.into_failed(limit);
@@ -106,8 +106,9 @@ impl host::Ask for Ask {
             Exceeded::Calls(calls) => {
                 limit.calls.running <= calls.running && limit.calls.queued <= calls.queued
             }
-            // One limit holds for all.
-            Exceeded::Response(_) | Exceeded::TokenType(_) => true,
+            Exceeded::Breaker => limit.breaker.is_some(),
+            // One limit holds for all, and no value has places of its own.
+            Exceeded::Response(_) | Exceeded::Share(_) | Exceeded::TokenType(_) => true,
             Exceeded::Time | Exceeded::Worker => true,
         }
     }

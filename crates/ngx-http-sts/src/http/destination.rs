@@ -236,6 +236,11 @@ impl Destination {
         &self.start
     }
 
+    /// What it is called in the log: its URL without a query.
+    pub(super) fn shown(&self) -> &str {
+        self.key.url.split('?').next().unwrap_or_default()
+    }
+
     /// The proxy that leads to it.
     pub(crate) fn proxy(&self) -> Option<&Endpoint> {
         self.key.proxy.as_ref().map(|proxy| &proxy.endpoint)

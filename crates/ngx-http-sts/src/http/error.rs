@@ -2,6 +2,7 @@
 
 use sts_core::error::{Failure, FailureKind};
 use sts_flight::failed::{Exceeded, Failed};
+use sts_net::breaker::Halted;
 use sts_net::calls::Full as QueueFull;
 use sts_net::http1::answer::AnswerError;
 
@@ -21,6 +22,13 @@ pub(crate) enum CallError {
     /// The same, before anything came.
     #[error("the connection was lost: {0}")]
     Silent(String),
+    /// `STSBreaker`: it was not made.
+    #[error(
+        "no call is made for {} s more: {}",
+        .0.after.div_ceil(1000),
+        if .0.is_asked_for { "the STS has asked for that (Retry-After)" } else { "the STS did not answer (STSBreaker)" }
+    )]
+    Halted(Halted),
     #[error(transparent)]
     Queue(#[from] QueueFull),
     #[error("no answer within {0} ms")]
@@ -36,7 +44,9 @@ impl CallError {
     /// The end of a call with these limits.
     pub(crate) fn into_failed(self, limit: &Limit) -> Failed {
         let exceeded = match &self {
-            Self::Queue(_) => Some(Exceeded::Calls(limit.calls)),
+            Self::Halted(_) => Some(Exceeded::Breaker),
+            Self::Queue(QueueFull::Queue) => Some(Exceeded::Calls(limit.calls)),
+            Self::Queue(QueueFull::Value(value)) => Some(Exceeded::Share(*value)),
             Self::Timeout(_) => Some(Exceeded::Time),
             Self::TooLarge(bytes) => Some(Exceeded::Response(*bytes)),
             Self::Open(error) if error.is_about_the_worker() => Some(Exceeded::Worker),
@@ -79,13 +89,18 @@ impl From<CallError> for Failure {
             CallError::Unwritten(failure) => return (**failure).clone(),
             CallError::Open(OpenError::Credentials(failure)) => return (**failure).clone(),
             CallError::Open(OpenError::Connect(ConnectError::Exhausted { .. }))
-            | CallError::Queue(_) => FailureKind::Busy,
+            | CallError::Queue(_)
+            | CallError::Halted(_) => FailureKind::Busy,
             CallError::Open(_) | CallError::Lost(_) | CallError::Silent(_) => {
                 FailureKind::Unreachable
             }
             CallError::Malformed(_) | CallError::TooLarge(_) => FailureKind::BadAnswer,
             CallError::Timeout(_) => FailureKind::Timeout,
         };
-        Self::new(kind, error.to_string())
+        let retry_after = match &error {
+            CallError::Halted(halted) => Some(halted.after.div_ceil(1000).to_string()),
+            _ => None,
+        };
+        Self { retry_after, ..Self::new(kind, error.to_string()) }
     }
 }

@@ -1,5 +1,6 @@
 //! What a call may cost.
 
+use sts_net::breaker::Policy;
 use sts_net::calls::CallLimits;
 use sts_net::idle::Limits as IdleLimits;
 
@@ -15,4 +16,6 @@ pub(crate) struct Limit {
     pub(crate) keepalive: IdleLimits,
     pub(crate) retries: Retries,
     pub(crate) calls: CallLimits,
+    /// When calls are not made.
+    pub(crate) breaker: Option<Policy>,
 }

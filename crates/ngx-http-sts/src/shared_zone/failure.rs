@@ -30,7 +30,8 @@ pub(crate) fn encode(failed: &Failed) -> Vec<u8> {
             let word = if word.bytes().all(|byte| byte.is_ascii_graphic()) { word } else { "" };
             format!("{TOKEN_TYPE}{word}")
         }
-        Some(Exceeded::Calls(_) | Exceeded::Worker) | None => String::new(),
+        Some(Exceeded::Calls(_) | Exceeded::Share(_) | Exceeded::Breaker | Exceeded::Worker)
+        | None => String::new(),
     };
     let codes = failure.codes.iter().collect::<Vec<_>>().join(BETWEEN);
     let doubt = failure.doubt.map(Doubt::name).unwrap_or_default();

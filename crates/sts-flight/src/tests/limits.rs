@@ -83,3 +83,34 @@ fn a_worker_without_connections_fails_its_own_requests_only() {
     assert_eq!((first.sees(), second.sees()), ("busy".into(), "busy".into()));
     assert_eq!((other.sees(), calls()), ("waits".into(), 2));
 }
+
+#[test]
+fn a_value_without_a_place_left_fails_the_requests_with_that_value_only() {
+    let cache = ModelCache::of_one();
+    let [seven, eight] = [7, 8].map(|value| std::num::NonZeroU32::MIN.saturating_add(value));
+    let of = |value| Wants { share: Some(value), ..wants() };
+    let (mut first, mut same) = (request(&cache, &of(seven)), request(&cache, &of(seven)));
+    let mut other = request(&cache, &of(eight));
+    fail(0, exceeded(FailureKind::Busy, Exceeded::Share(seven)));
+    assert_eq!((first.sees(), same.sees()), ("busy".into(), "busy".into()));
+    assert_eq!((other.sees(), calls()), ("waits".into(), 2));
+}
+
+#[test]
+fn an_open_breaker_of_one_worker_fails_neither_another_nor_those_without_one() {
+    let (here, there) = ModelCache::of_two();
+    let with = Wants { has_breaker: true, ..wants() };
+    let (mut first, mut same) = (request(&here, &with), request(&here, &with));
+    let mut without = request(&here, &wants());
+    let mut elsewhere = request(&there, &with);
+    fail(0, exceeded(FailureKind::Busy, Exceeded::Breaker));
+    assert_eq!((first.sees(), same.sees()), ("busy".into(), "busy".into()));
+    advance(15);
+    assert_eq!((without.sees(), elsewhere.sees()), ("waits".into(), "waits".into()));
+    // One of them calls for both.
+    assert_eq!(calls(), 2);
+    answer(1, token("t2", 60));
+    advance(15);
+    let seen = [without.sees(), elsewhere.sees()];
+    assert!(seen.iter().all(|seen| seen.ends_with(" t2")), "{seen:?}");
+}

@@ -139,6 +139,8 @@ pub(super) fn wants() -> Wants {
         policy: LifePolicy { cap: 300, leeway: 0 },
         response: 1_000,
         calls: CallLimits::DEFAULT,
+        share: None,
+        has_breaker: false,
         refuses: Vec::new(),
         ahead: RefreshAhead::OFF,
         negative: 0,

@@ -22,6 +22,9 @@ pub(in crate::tests) struct Wants {
     pub(in crate::tests) policy: LifePolicy,
     pub(in crate::tests) response: usize,
     pub(in crate::tests) calls: CallLimits,
+    /// The value that it shares places with, and whether it wants a breaker.
+    pub(in crate::tests) share: Option<std::num::NonZeroU32>,
+    pub(in crate::tests) has_breaker: bool,
     /// The types of token that it does not take.
     pub(in crate::tests) refuses: Vec<&'static str>,
     pub(in crate::tests) ahead: RefreshAhead,
@@ -116,6 +119,8 @@ impl Ask for Wants {
     fn is_ended_by(&self, exceeded: &Exceeded) -> bool {
         match exceeded {
             Exceeded::Calls(calls) => self.calls.running <= calls.running,
+            Exceeded::Share(value) => self.share == Some(*value),
+            Exceeded::Breaker => self.has_breaker,
             Exceeded::Response(bytes) => self.response <= *bytes,
             Exceeded::TokenType(kind) => {
                 kind.word().is_some_and(|word| self.refuses.contains(&word))
