@@ -760,6 +760,7 @@ static ROWS: &[Row] = &[
     shares("STSExpiryLeeway", OTX, ["", "STSExpiryLeeway 9s;"]),
     shares("STSRefreshAhead", OTX, ["", "STSRefreshAhead off;"]),
     shares("STSNegativeTTL", OTX, ["", "STSNegativeTTL 0;"]),
+    shares("STSPurgeOn", OTX, ["", "STSPurgeOn 401;"]),
     shares("STSBoundTokens", OTX, ["", "STSBoundTokens allow;"]),
     shares("STSIgnoreClientAbort", OTX, ["", "STSIgnoreClientAbort on;"]),
     shares("STSChallenge", OTX, ["", "STSChallenge off;"]),

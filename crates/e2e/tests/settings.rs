@@ -863,6 +863,16 @@ static ROWS: &[Row] = &[
         &[("2h", &["times from"]), ("off", &["\"off\"", "times from"])],
     ),
     row(
+        "STSPurgeOn",
+        "purge_on",
+        &["401", "401 403 498", "off"],
+        &[
+            ("500", &["from 400 to 499", "\"off\""]),
+            ("200", &["from 400 to 499"]),
+            ("401 401", &["401", "twice"]),
+        ],
+    ),
+    row(
         "STSBoundTokens",
         "bound_tokens",
         &["refuse", "allow"],

@@ -202,6 +202,23 @@ impl Cache {
         TagKey::from_secret(&*secret).tag(&key.0).first_chunk().copied()
     }
 
+    /// Forgets a token that a backend does not take: one that requests with this policy use up to `until`,
+    /// and that was asked for at least so many milliseconds ago. Says whether it went.
+    pub(crate) fn forget_suspect(
+        &self,
+        key: &CacheKey,
+        policy: &LifePolicy,
+        until: u64,
+        pause: u64,
+    ) -> bool {
+        let now = clock::milliseconds();
+        let is_meant = |kept: &Kept| {
+            let validity = note::validity(kept);
+            validity.until(policy) == until && validity.sent.saturating_add(pause) <= now
+        };
+        self.with(|zone| zone.forget_where(&key.0, is_meant)).unwrap_or(false)
+    }
+
     /// Makes one step of forgetting: says how many tokens went, and where to go on.
     pub(crate) fn purge(&self, what: zone::Purge<'_>, from: usize) -> (usize, Option<usize>) {
         self.with(|zone| zone.purge(what, from)).unwrap_or_default()

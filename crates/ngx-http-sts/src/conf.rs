@@ -14,6 +14,7 @@
 //! | [`kind`] | what an exchange speaks |
 //! | [`policy`] | when it is made, and what happens when it fails |
 //! | [`max_calls`], [`breaker`] | how many calls are made, and when none |
+//! | [`purge_on`] | answers of a backend that make a token suspect |
 //! | [`fresh`] | how tokens are kept fresh |
 //! | [`grant`], [`wstrust`] | those of one protocol |
 //! | [`jwt`], [`filter`], [`minting`] | exchanges without an STS |
@@ -64,6 +65,7 @@ pub(crate) mod parameter;
 pub(crate) mod place;
 pub(crate) mod policy;
 mod publications;
+pub(crate) mod purge_on;
 pub(crate) mod request_header;
 mod ropc_directive;
 pub(crate) mod settings;

@@ -73,6 +73,7 @@ mod source;
 mod status;
 mod store;
 mod sts;
+mod suspect;
 mod values;
 mod variables;
 mod visit;

@@ -17,7 +17,7 @@ use crate::purge::Purge;
 use crate::served::Served;
 use crate::status::Status;
 use crate::sts::Sts;
-use crate::{afterwards, counters, handler, origin, report, variables};
+use crate::{afterwards, counters, handler, origin, report, suspect, variables};
 
 /// The table of directives, as far as NGINX has to know it.
 const COMMANDS_OF_NGINX: [Command; DIRECTIVES.len()] = commands();
@@ -128,6 +128,7 @@ impl Module for Sts {
 
     fn look_back(request: Request<'_>) {
         afterwards::look(request);
+        suspect::look(request);
     }
 
     fn body_is_there(request: Request<'_>) -> bool {

@@ -7,8 +7,9 @@ use std::slice;
 
 use nginx_sys::{
     NGX_HTTP_BAD_REQUEST, NGX_HTTP_GET, NGX_HTTP_HEAD, NGX_HTTP_OK, ngx_http_core_content_phase,
-    ngx_http_core_rewrite_phase, ngx_http_phase_handler_t, ngx_http_request_t, ngx_int_t,
-    ngx_list_push, ngx_pnalloc, ngx_pool_cleanup_add, ngx_str_t, ngx_table_elt_t,
+    ngx_http_core_rewrite_phase, ngx_http_phase_handler_t, ngx_http_request_t,
+    ngx_http_upstream_state_t, ngx_int_t, ngx_list_push, ngx_pnalloc, ngx_pool_cleanup_add,
+    ngx_str_t, ngx_table_elt_t,
 };
 use ngx::http::{HttpModuleConfExt, HttpModuleMainConf, HttpModuleServerConf, NgxHttpCoreModule};
 
@@ -199,6 +200,26 @@ impl<'r> Request<'r> {
         // SAFETY: the upstream of a request lives as long as the request.
         let upstream = unsafe { self.raw().upstream.as_ref() };
         upstream.is_some_and(|upstream| !upstream.request_bufs.is_null())
+    }
+
+    /// The statuses of the answers of backends, one for each that was asked; 0 where there was none. NGINX
+    /// itself gives 502 and 504 to those that could not be reached.
+    pub fn backend_statuses(self) -> impl Iterator<Item = usize> {
+        // SAFETY: NGINX makes the array in the pool of the request, of elements of this type, and adds to
+        // it while it asks backends; nothing else runs while the iterator is used.
+        let states = unsafe { self.raw().upstream_states.as_ref() };
+        let states = states.filter(|states| !states.elts.is_null()).map(|states| {
+            // SAFETY: as above.
+            unsafe {
+                slice::from_raw_parts(states.elts.cast::<ngx_http_upstream_state_t>(), states.nelts)
+            }
+        });
+        states.unwrap_or_default().iter().map(|state| state.status)
+    }
+
+    /// Whether the answer comes out of NGINX's cache.
+    pub fn is_answered_from_cache(self) -> bool {
+        self.raw().cached() != 0
     }
 
     /// Whether the answer is no error.

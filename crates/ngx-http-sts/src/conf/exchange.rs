@@ -35,6 +35,7 @@ use crate::conf::minting::{self, MintIdentity};
 use crate::conf::outgoing_proxy;
 use crate::conf::place::Fault;
 use crate::conf::policy::{BoundTokens, Challenge, OnFailure};
+use crate::conf::purge_on::PurgeOn;
 use crate::conf::settings::Settings;
 use crate::conf::text::Text;
 use crate::conf::upstreams;
@@ -88,6 +89,8 @@ pub(crate) struct Exchange {
     pub(crate) bound_tokens: BoundTokens,
     pub(crate) ignore_client_abort: bool,
     pub(crate) challenge: Rc<Challenge>,
+    /// When its token is forgotten since a backend does not take it.
+    pub(crate) purge_on: Option<Rc<PurgeOn>>,
     /// `None` where nothing is kept.
     pub(crate) cache: Option<Rc<Cache>>,
     /// The exchanges whose results it needs, once all blocks are merged.
@@ -462,6 +465,8 @@ fn build(
     let history = main.histories.of(conf, name_of(&key, parts.chain(actor).chain(headers)));
     let history =
         history.map_err(|_| Problem::from("the zone of what has succeeded cannot be made"))?;
+    let purge_on =
+        PurgeOn::new(settings.purge_on.as_ref(), cache.as_ref(), life, &profile.protocol)?;
     let endpoint = profile.endpoint.clone();
     let tally = main.names.tally(settings, profile.protocol.name(), Some(&endpoint))?;
     let callee = Rc::new(Callee {
@@ -488,6 +493,7 @@ fn build(
         client_id: client_id.filter(|text| text.template.has_variables()),
         username,
         per_value: settings.max_calls.as_ref().and_then(|it| it.per_value.clone()),
+        purge_on,
         ..made.exchange(conf, settings)
     }))
 }
@@ -516,6 +522,7 @@ impl Made {
             client_id: None,
             username: None,
             per_value: None,
+            purge_on: None,
             phase: settings.phase.unwrap_or(Phase::PreContent),
             after_body: settings.after_body.unwrap_or(false),
             bypass,

@@ -98,6 +98,8 @@ pub(crate) struct Settings {
     pub(crate) refresh_ahead: Option<RefreshAhead>,
     /// Milliseconds.
     pub(crate) negative_ttl: Option<u64>,
+    /// Statuses.
+    pub(crate) purge_on: Option<Rc<Vec<u16>>>,
 }
 
 impl Settings {
@@ -171,6 +173,7 @@ impl Settings {
             expiry_leeway,
             refresh_ahead,
             negative_ttl,
+            purge_on,
         } = outer;
         // Before `any` is inherited.
         self.wstrust.inherit(wstrust, with_exchange, &self.grants.any);
@@ -224,6 +227,7 @@ impl Settings {
         inherit(&mut self.expiry_leeway, expiry_leeway);
         inherit(&mut self.refresh_ahead, refresh_ahead);
         inherit(&mut self.negative_ttl, negative_ttl);
+        inherit(&mut self.purge_on, purge_on);
     }
 }
 

@@ -102,6 +102,25 @@ impl Zone<'_> {
         });
     }
 
+    /// Forgets a value of which the test is true. Says whether it did.
+    pub fn forget_where(&mut self, key: &Digest, is_meant: impl FnOnce(&Kept) -> bool) -> bool {
+        let (words, now) = (words_of(key), self.now);
+        let found = self.region.find(&words, Kind::Entry).and_then(|at| {
+            let Some(at) = at else { return Ok(None) };
+            let unit = self.region.unit(at)?;
+            let remaining = entry::remaining(unit, now);
+            let (note, sent) = (entry::note(unit), entry::sent(unit));
+            Ok(remaining
+                .is_some_and(|remaining| is_meant(&Kept { note, sent, remaining }))
+                .then_some(at))
+        });
+        let forgotten = found.and_then(|at| match at {
+            Some(at) => self.change(|region| region.remove_entry(at)).map(|()| true),
+            None => Ok(false),
+        });
+        self.or_empty(forgotten).unwrap_or(false)
+    }
+
     /// What is remembered of a refusal.
     fn refusal(&mut self, key: &KeyWords, remembers: Millis) -> Option<Zeroizing<Vec<u8>>> {
         if remembers == 0 || self.region.at(header::REFUSALS) == 0 {

@@ -141,3 +141,20 @@ fn a_call_that_is_given_up_or_was_for_its_caller_only_is_not_made_again_at_once(
     assert_eq!(due(&mut memory.open(18_999), 2, ON).1, NONE);
     elected(&mut memory.open(19_001), 2);
 }
+
+#[test]
+fn a_value_is_forgotten_where_it_is_the_one_that_is_meant() {
+    let memory = Memory::new(MEBIBYTE);
+    put(&mut memory.open(1000), 1, b"t1", 10_000);
+    put(&mut memory.open(1000), 2, b"other", 10_000);
+    assert!(!memory.open(2000).forget_where(&key(1), |kept| kept.sent > 1000));
+    assert!(!memory.open(2000).forget_where(&key(3), |_| true));
+    assert!(!memory.open(11_000).forget_where(&key(1), |_| true), "it is over");
+    put(&mut memory.open(11_000), 1, b"t2", 10_000);
+    assert!(
+        memory.open(12_000).forget_where(&key(1), |kept| *kept
+            == Kept { note: 0, sent: 11_000, remaining: 9_000 })
+    );
+    assert_eq!(hit(&mut memory.open(12_000), 1), None);
+    assert_eq!(memory.open(12_000).statistics().emptied, 0);
+}

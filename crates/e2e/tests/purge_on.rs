@@ -1,0 +1,80 @@
+//! A token that the backend does not take is forgotten (`STSPurgeOn`).
+
+use std::time::{Duration, Instant};
+
+use e2e::nginx::Nginx;
+use e2e::scene::Scene;
+use e2e::wait::wait_for;
+
+/// A backend that takes no token that came of the first call for a user, and says so with this status.
+const BACKEND: &str = r#"
+    server {
+        listen 127.0.0.1:%%PORT_BACK%%;
+        location / {
+            if ($http_x_token = "%%FIRST%%") { return %%CODE%%; }
+            return 200 "taken";
+        }
+    }"#;
+
+const PASS: &str = r#"
+    proxy_set_header Authorization "";
+    proxy_set_header X-Token $target_token;
+    proxy_pass http://127.0.0.1:%%PORT_BACK%%;
+    add_header Status "$sts_status" always;
+"#;
+
+/// How the exchange of a request went, and what it was answered.
+fn get(nginx: &Nginx, path: &str, source: &str) -> (String, u16) {
+    let response = nginx.get(path).bearer(source).send();
+    (response.header("Status").unwrap_or_default().to_owned(), response.status)
+}
+
+fn start(scene: &Scene, code: u16, server: &str) -> Nginx {
+    let nginx = scene.nginx().http(BACKEND).set("TAKES", PASS).set("CODE", code);
+    nginx.set("FIRST", devsts::target_for("alice", 1)).server(server).start()
+}
+
+#[test]
+fn a_token_that_the_backend_refuses_is_asked_for_anew_and_not_too_often() {
+    let scene = Scene::new();
+    let server = "
+        location / { %%OTX%% STSPurgeOn 401 403; %%TAKES%% }
+        location /other { %%OTX%% STSRequestParameter scope other; STSPurgeOn 401; %%TAKES%% }";
+    let nginx = start(&scene, 401, server);
+    let start = Instant::now();
+    assert_eq!(get(&nginx, "/", "alice"), ("MISS".into(), 401));
+    assert_eq!(get(&nginx, "/other", "alice"), ("MISS".into(), 200));
+    assert_eq!(get(&nginx, "/", "bob"), ("MISS".into(), 200));
+    // It has just come: another one would be no better.
+    assert_eq!(get(&nginx, "/", "alice"), ("HIT".into(), 401));
+    let mut last = get(&nginx, "/", "alice");
+    wait_for("another token", || {
+        last = get(&nginx, "/", "alice");
+        last.0 != "HIT"
+    });
+    assert_eq!(last, ("MISS".into(), 200));
+    assert!(start.elapsed() >= Duration::from_millis(9_900), "{:?}", start.elapsed());
+    nginx.wait_for_log("the token that it got is forgotten");
+    // Others are untouched.
+    assert_eq!(get(&nginx, "/", "bob"), ("HIT".into(), 200));
+    assert_eq!(get(&nginx, "/other", "alice"), ("HIT".into(), 200));
+    assert_eq!(scene.sts.call_count(), 4);
+}
+
+#[test]
+fn a_status_that_is_not_named_makes_no_token_suspect() {
+    let scene = Scene::new();
+    let server = "
+        STSPurgeOn 401;
+        location / { %%OTX%% %%TAKES%% }
+        location /off { %%OTX%% STSPurgeOn off; %%TAKES%% }";
+    let nginx = start(&scene, 403, server);
+    let start = Instant::now();
+    assert_eq!(get(&nginx, "/", "alice"), ("MISS".into(), 403));
+    wait_for("the time", || {
+        assert_eq!(get(&nginx, "/off", "alice"), ("HIT".into(), 403));
+        assert_eq!(get(&nginx, "/", "alice"), ("HIT".into(), 403));
+        start.elapsed() > Duration::from_millis(10_500)
+    });
+    assert_eq!(scene.sts.call_count(), 1);
+}
