@@ -124,9 +124,9 @@ fn memory() {
             filled.put(tokens, &token);
             tokens += 1;
         }
-        // One was pushed out by the last, and a tenth of the zone is for calls.
+        // One was pushed out by the last, and two tenths of the zone are for calls and refusals.
         let fit = filled.entries();
-        let each = bytes as f64 * 0.9 / fit as f64;
+        let each = bytes as f64 * 0.8 / fit as f64;
         let most = 1.25 * size as f64 + 256.0;
         println!("{size:>12} {each:>14.0} {most:>20.0} {fit:>8}");
     }
