@@ -1,4 +1,10 @@
 //! The counters are exact: over all outcomes, two workers, a reload, and a worker that is killed.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test reports by panicking"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -11,6 +11,7 @@ fn own_lines(nginx: &Nginx, mark: LogMark) -> Vec<String> {
 }
 
 /// Each call is a line as well.
+#[expect(clippy::ptr_arg, reason = "a test of an iterator over lines")]
 fn is_of_a_failure(line: &String) -> bool {
     line.contains("sts: ") && !line.contains("\": call ")
 }

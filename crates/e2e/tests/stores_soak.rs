@@ -3,8 +3,8 @@
 #![expect(clippy::print_stdout, reason = "it says what it did")]
 
 use std::env;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use e2e::http1::Connection;
@@ -62,7 +62,7 @@ fn two_nodes_and_a_failing_store_never_give_a_wrong_token() {
                 std::thread::sleep(Duration::from_millis(20 + random.below(150)));
                 spoil(&store, &installed, port, &mut random);
             }
-            if let Some(store) = &*store.lock().unwrap() {
+            if let Some(store) = &*store.lock().unwrap_or_else(PoisonError::into_inner) {
                 store.thaw();
             }
         });
@@ -138,7 +138,7 @@ fn spoil(
     port: u16,
     random: &mut Random,
 ) {
-    let mut store = store.lock().unwrap();
+    let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(server) = &*store else {
         *store = Some(Server::redis_at(
             installed,

@@ -82,8 +82,8 @@ impl Message {
 
 /// What a call is made of. It is borrowed whole: a task has room for one pointer to it.
 pub(crate) struct Call<'c, M, W> {
-    /// Where it goes, within which limits.
-    attempt: Attempt<'c>,
+    /// Where it goes, within which limits. Boxed: a task has little room.
+    attempt: Box<Attempt<'c>>,
     /// Writes the message, a second time if the first was refused for a reason that lies in the connection.
     write: M,
     /// It is told how it goes.
@@ -99,7 +99,7 @@ impl<'c, M, W> Call<'c, M, W> {
         share: Option<Share>,
         watch: &'c W,
     ) -> Self {
-        Self { attempt: Attempt::new(to, limit, share), write, watch }
+        Self { attempt: Box::new(Attempt::new(to, limit, share)), write, watch }
     }
 
     fn origin(&self) -> &'c Rc<Origin> {
@@ -140,11 +140,10 @@ fn run<M: Fn() -> Result<Message, Failure>, W: Watch>(
     async move {
         call.attempt.check()?;
         call.watch.waits();
-        let _turn = match call.attempt.turn_now()? {
-            Some(turn) => turn,
+        if !call.attempt.has_turn()? {
             // Boxed, as below: few calls wait.
-            None => Box::pin(call.attempt.turn()).await?,
-        };
+            Box::pin(call.attempt.wait_for_turn()).await?;
+        }
         // The STS may have gone while the call waited.
         call.attempt.begin()?;
         call.watch.begins();

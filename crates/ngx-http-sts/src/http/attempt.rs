@@ -6,7 +6,7 @@ use std::rc::Rc;
 use sts_core::now::UnixTime;
 use sts_core::retry_after;
 use sts_net::breaker::{Admission, Change, Outcome, Policy};
-use sts_net::calls::{Permit, Share, Turn};
+use sts_net::calls::{Permit, Share};
 use sts_net::http1::answer::Answer;
 
 use crate::http::destination::Destination;
@@ -24,6 +24,8 @@ pub(super) struct Attempt<'c> {
     pub(super) limit: &'c Limit,
     /// What its calls have in common with others.
     share: Option<Share>,
+    /// Held until the call has ended.
+    turn: Cell<Option<Permit>>,
     admission: Cell<Option<Admission>>,
 }
 
@@ -33,16 +35,21 @@ impl<'c> Attempt<'c> {
         limit: &'c Limit,
         share: Option<Share>,
     ) -> Self {
-        Self { destination, limit, share, admission: Cell::default() }
+        Self { destination, limit, share, turn: Cell::default(), admission: Cell::default() }
     }
 
-    /// A turn that the call need not wait for.
-    pub(super) fn turn_now(&self) -> Result<Option<Permit>, CallError> {
-        Ok(self.origin().calls().turn_now(self.limit.calls, self.share)?)
+    /// Whether the call has a turn, and need not wait for it.
+    pub(super) fn has_turn(&self) -> Result<bool, CallError> {
+        let turn = self.origin().calls().turn_now(self.limit.calls, self.share)?;
+        let has_turn = turn.is_some();
+        self.turn.set(turn);
+        Ok(has_turn)
     }
 
-    pub(super) fn turn(&self) -> Turn {
-        self.origin().calls().turn(self.limit.calls).of(self.share)
+    pub(super) async fn wait_for_turn(&self) -> Result<(), CallError> {
+        let turn = self.origin().calls().turn(self.limit.calls).of(self.share).await?;
+        self.turn.set(Some(turn));
+        Ok(())
     }
 
     pub(super) fn origin(&self) -> &'c Rc<Origin> {
@@ -75,6 +82,7 @@ impl<'c> Attempt<'c> {
             Err(error) => self.of_error(error, time),
         };
         self.note(outcome);
+        self.turn.take();
     }
 
     fn of_error(&self, error: &CallError, time: u64) -> Outcome {
