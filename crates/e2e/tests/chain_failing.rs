@@ -50,7 +50,9 @@ fn assert_table(audience: &'static str) {
         assert!(!response.text().contains(DESCRIPTION), "{audience} {}", row.name);
         // The same cause is logged once a second; then how many there were more.
         let lines = nginx.log_since(mark);
-        let lines: Vec<_> = lines.iter().filter(|line| line.contains(", took ")).collect();
+        let is_of_a_failure =
+            |line: &&String| line.contains(", took ") && line.contains("failed: ");
+        let lines: Vec<_> = lines.iter().filter(is_of_a_failure).collect();
         let names_leg = |line: &&String| line.contains("the exchange of \"@first\" failed");
         assert!(lines.iter().all(|line| names_leg(line) == (audience == "first")), "{lines:?}");
     }
