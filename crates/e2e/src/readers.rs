@@ -40,9 +40,13 @@ struct Server {
     directory: TempDir,
 }
 
-/// Where `make test-readers` has put the frameworks; nothing if this is another run.
-pub fn installed() -> Option<PathBuf> {
-    env::var_os("STS_TEST_READERS").map(PathBuf::from)
+/// Where `make test-readers` has put the frameworks.
+///
+/// # Panics
+/// When this is another run.
+pub fn installed() -> PathBuf {
+    let installed = env::var_os("STS_TEST_READERS");
+    installed.map(PathBuf::from).expect("STS_TEST_READERS, as `make test-readers` sets it")
 }
 
 /// Starts all that `installed` has.

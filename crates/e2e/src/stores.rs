@@ -17,8 +17,16 @@ use crate::ports::free_port;
 use crate::wait::{holds_within, wait_for};
 
 /// Where `make test-stores` has put the servers; nothing if this is another run.
-pub fn installed() -> Option<PathBuf> {
+pub fn available() -> Option<PathBuf> {
     env::var_os("STS_TEST_STORES").map(PathBuf::from)
+}
+
+/// Where the servers are.
+///
+/// # Panics
+/// When there are none.
+pub fn installed() -> PathBuf {
+    available().expect("STS_TEST_STORES, as `make test-stores` sets it")
 }
 
 /// A running server of a store; it ends when this is dropped.

@@ -80,8 +80,8 @@ impl Figures {
 }
 
 impl Stage {
-    fn start() -> Option<Self> {
-        let installed = readers::installed()?;
+    fn start() -> Self {
+        let installed = readers::installed();
         let readers = readers::start(&installed);
         let scene = Scene::new();
         let mut http = String::new();
@@ -112,7 +112,7 @@ impl Stage {
         );
         let nginx = scene.nginx().http(&http).start();
         let readers = readers.into_iter().map(|reader| (reader, Figures::default())).collect();
-        Some(Self { nginx, readers, _scene: scene })
+        Self { nginx, readers, _scene: scene }
     }
 
     fn address(&self, reader: &Reader) -> SocketAddr {
@@ -233,8 +233,9 @@ fn send(reader: &Reader, address: SocketAddr, bytes: &[u8]) -> Response {
 }
 
 #[test]
+#[ignore = "make test-readers has the readers"]
 fn no_known_way_to_deceive_a_reader_works() {
-    let Some(stage) = Stage::start() else { return };
+    let stage = Stage::start();
     let evil = |key: &str| format!("{key}={MARK}");
     let mut requests = Vec::new();
     for key in [
@@ -357,8 +358,9 @@ fn no_known_way_to_deceive_a_reader_works() {
 }
 
 #[test]
+#[ignore = "make test-readers has the readers"]
 fn no_value_that_a_client_sends_is_read_as_the_token() {
-    let Some(stage) = Stage::start() else { return };
+    let stage = Stage::start();
     let number = |name: &str| env::var(name).ok().map(|text| text.parse().expect("a number"));
     let requests = number("STS_READERS_REQUESTS").map_or(REQUESTS, |n: u64| n as usize);
     let seed = number("STS_READERS_SEED").unwrap_or_else(|| {

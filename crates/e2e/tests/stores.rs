@@ -2,7 +2,6 @@
 //!
 //! Without the servers that it puts into place these tests have nothing to share.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use devsts::pki::{Identity, Leaf};
@@ -29,15 +28,6 @@ const LOCATION: &str = r#"
     location = /purge { STSCachePurge; allow all; }
     location = /status { stub_status; }
 "#;
-
-/// The servers, or nothing where another target runs these tests.
-fn installed() -> Option<PathBuf> {
-    let installed = stores::installed();
-    if installed.is_none() {
-        eprintln!("no stores here: `make test-stores` has them");
-    }
-    installed
-}
 
 /// A store of either kind, and how it is written.
 enum Kind {
@@ -107,8 +97,9 @@ fn share(here: &Nginx, there: &Nginx, user: &str) -> String {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_token_of_one_node_is_a_hit_of_the_other_and_then_in_its_zone() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     for kind in BOTH {
         let scene = Scene::new();
         let store = kind.start(&installed);
@@ -125,8 +116,9 @@ fn a_token_of_one_node_is_a_hit_of_the_other_and_then_in_its_zone() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_herd_over_two_nodes_makes_one_call_also_of_a_slow_sts() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     for (kind, wait) in [(Kind::Redis, 300), (Kind::Memcached, 300), (Kind::Redis, 5_000)] {
         let scene = Scene::new();
         scene.sts.script(When::any(), Script::new().wait(Duration::from_millis(wait)).usual());
@@ -140,8 +132,9 @@ fn a_herd_over_two_nodes_makes_one_call_also_of_a_slow_sts() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_node_that_dies_with_the_lease_costs_one_more_call() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     for kind in BOTH {
         let scene = Scene::new();
         scene.sts.script(When::call(1), Script::new().hang());
@@ -165,8 +158,9 @@ fn a_node_that_dies_with_the_lease_costs_one_more_call() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_refusal_gives_the_lease_to_the_other_node() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     for kind in BOTH {
         let scene = Scene::new();
         let store = kind.start(&installed);
@@ -183,8 +177,9 @@ fn a_refusal_gives_the_lease_to_the_other_node() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_purge_on_one_node_is_one_on_the_other_within_a_second() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     for kind in BOTH {
         for purge in ["everything", "exchange", "source"] {
             let scene = Scene::new();
@@ -210,8 +205,9 @@ fn a_purge_on_one_node_is_one_on_the_other_within_a_second() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_purge_that_the_store_cannot_be_told_of_is_503() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let scene = Scene::new();
     let store = Server::redis(&installed, &[]);
     let here = node(&scene, &redis(&store, "")).start();
@@ -223,8 +219,9 @@ fn a_purge_that_the_store_cannot_be_told_of_is_503() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_lost_epoch_makes_everything_old() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let scene = Scene::new();
     let store = Server::redis(&installed, &[]);
     let written = redis(&store, "");
@@ -241,8 +238,9 @@ fn a_lost_epoch_makes_everything_old() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_store_that_goes_back_to_what_it_was_is_noticed() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let scene = Scene::new();
     let store = Server::redis(&installed, &[]);
     let written = redis(&store, "");
@@ -263,8 +261,9 @@ fn a_store_that_goes_back_to_what_it_was_is_noticed() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn nothing_can_be_read_in_the_store() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let scene = Scene::new();
     let store = Server::redis(&installed, &[]);
     let here = node(&scene, &redis(&store, "")).start();
@@ -284,8 +283,9 @@ fn nothing_can_be_read_in_the_store() {
 type Attack = fn(&Server, &[u8], &[u8], &[u8]);
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_value_that_was_moved_cut_changed_or_replayed_is_a_miss_and_a_line() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let put = |store: &Server, name: &[u8], value: &[u8]| {
         store.ask(&[b"SET", name, value, b"PX", b"60000"]);
     };
@@ -334,8 +334,9 @@ fn a_value_that_was_moved_cut_changed_or_replayed_is_a_miss_and_a_line() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn another_passphrase_opens_nothing_and_an_old_one_still_reads() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let scene = Scene::new();
     let store = Server::redis(&installed, &[]);
     let of = |passphrase: &str, more: &str| {
@@ -360,8 +361,9 @@ fn another_passphrase_opens_nothing_and_an_old_one_still_reads() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn passphrases_and_passwords_are_read_from_files() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let scene = Scene::new();
     let store = Server::redis(&installed, &["--requirepass", "s3cret-of-redis"]);
     let port = store.port();
@@ -385,8 +387,9 @@ fn passphrases_and_passwords_are_read_from_files() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn an_acl_of_six_commands_and_a_prefix_suffices() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let scene = Scene::new();
     let store = Server::redis(&installed, &[]);
     let rules: [&[u8]; 11] = [
@@ -413,8 +416,9 @@ fn an_acl_of_six_commands_and_a_prefix_suffices() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_local_socket_is_one_way_to_redis() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let scene = Scene::new();
     let store = Server::redis(&installed, &[]);
     let written =
@@ -425,8 +429,9 @@ fn a_local_socket_is_one_way_to_redis() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_redis_with_tls_is_verified() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let scene = Scene::new();
     let authority = Identity::authority("the stores' CA");
     let files = tempfile::tempdir().unwrap();
@@ -476,8 +481,9 @@ fn a_redis_with_tls_is_verified() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn without_a_passphrase_tokens_lie_in_clear_and_are_shared() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let scene = Scene::new();
     let store = Server::redis(&installed, &[]);
     let port = store.port();
@@ -489,8 +495,9 @@ fn without_a_passphrase_tokens_lie_in_clear_and_are_shared() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_life_in_the_store_is_what_is_left_of_it() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let scene = Scene::with(Sts::builder().expires_in(6));
     let store = Server::redis(&installed, &[]);
     let written = redis(&store, "");
@@ -511,8 +518,9 @@ fn a_life_in_the_store_is_what_is_left_of_it() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn tokens_of_any_size_up_to_the_limit_are_shared() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     for kind in BOTH {
         let scene = Scene::new();
         let store = kind.start(&installed);
@@ -531,8 +539,9 @@ fn tokens_of_any_size_up_to_the_limit_are_shared() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_store_that_starts_anew_in_the_middle_is_used_again() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let scene = Scene::new();
     let store = Server::redis(&installed, &[]);
     let port = store.port();
@@ -555,8 +564,9 @@ fn a_store_that_starts_anew_in_the_middle_is_used_again() {
 
 /// Promise 2 of the manual: by how much a hit of the store is later than one of the zone.
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_hit_of_the_store_is_at_most_half_a_millisecond_later_than_one_of_the_zone() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let scene = Scene::new();
     let store = Server::redis(&installed, &[]);
     let written = redis(&store, "");

@@ -3,7 +3,6 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use e2e::nginx::{Builder, Nginx};
@@ -20,14 +19,6 @@ const TIMEOUT: u64 = 20;
 
 /// What a machine with other things to do may add.
 const SLACK: Duration = Duration::from_millis(150);
-
-fn installed() -> Option<PathBuf> {
-    let installed = stores::installed();
-    if installed.is_none() {
-        eprintln!("no stores here: `make test-stores` has them");
-    }
-    installed
-}
 
 fn node(scene: &Scene, port: u16, options: &str) -> Builder {
     let store = format!("host=127.0.0.1&port={port}&passphrase={PASSPHRASE}{options}");
@@ -85,16 +76,17 @@ fn server(treat: impl Fn(std::net::TcpStream) + Send + Sync + 'static) -> u16 {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_store_that_is_dead_costs_next_to_nothing() {
-    let Some(_) = installed() else { return };
     let scene = Scene::new();
     let nginx = node(&scene, e2e::ports::free_port(), "").start();
     assert_costs_little(&nginx, "dead");
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_store_that_hangs_costs_its_timeout_and_after_five_failures_nothing() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let scene = Scene::new();
     let store = Server::redis(&installed, &[]);
     store.freeze();
@@ -121,8 +113,8 @@ fn a_store_that_hangs_costs_its_timeout_and_after_five_failures_nothing() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_store_that_is_a_black_hole_costs_its_timeout() {
-    let Some(_) = installed() else { return };
     let scene = Scene::new();
     let hole = FullPort::new();
     let nginx = node(&scene, hole.number(), "").start();
@@ -130,8 +122,8 @@ fn a_store_that_is_a_black_hole_costs_its_timeout() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_store_that_talks_nonsense_costs_its_timeout_at_most() {
-    let Some(_) = installed() else { return };
     let answers: [(&str, &'static [u8]); 7] = [
         ("http", b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"),
         ("memcached", b"ERROR\r\n"),
@@ -157,8 +149,8 @@ fn a_store_that_talks_nonsense_costs_its_timeout_at_most() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_store_that_drips_costs_its_timeout() {
-    let Some(_) = installed() else { return };
     let scene = Scene::new();
     let port = server(|mut stream| {
         let mut room = [0; 4096];
@@ -175,8 +167,9 @@ fn a_store_that_drips_costs_its_timeout() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_store_that_refuses_costs_next_to_nothing_and_says_why() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     for (settings, options, why) in [
         (&["--requirepass", "right"][..], "&password=wrong", "WRONGPASS"),
         (&["--requirepass", "right"], "", "NOAUTH"),
@@ -197,8 +190,9 @@ fn a_store_that_refuses_costs_next_to_nothing_and_says_why() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_server_of_another_kind_costs_next_to_nothing() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let scene = Scene::new();
     let memcached = Server::memcached(&installed, &[]);
     let nginx = node(&scene, memcached.port(), "").start();
@@ -206,8 +200,9 @@ fn a_server_of_another_kind_costs_next_to_nothing() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_worker_serves_others_while_a_store_hangs() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let scene = Scene::new();
     let store = Server::redis(&installed, &[]);
     store.freeze();
@@ -229,8 +224,9 @@ fn a_worker_serves_others_while_a_store_hangs() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn requests_of_a_store_that_is_killed_in_the_middle_all_succeed() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let scene = Scene::new();
     let store = std::sync::Mutex::new(Some(Server::redis(&installed, &[])));
     let port = store.lock().unwrap().as_ref().unwrap().port();

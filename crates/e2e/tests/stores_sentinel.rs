@@ -1,6 +1,6 @@
 //! A master that moves, as three Sentinels say: `make test-stores`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use e2e::nginx::Nginx;
@@ -12,14 +12,6 @@ use e2e::wait::wait_for;
 /// add.
 const PROMISED: Duration = Duration::from_secs(2);
 const SLACK: Duration = Duration::from_secs(1);
-
-fn installed() -> Option<PathBuf> {
-    let installed = stores::installed();
-    if installed.is_none() {
-        eprintln!("no stores here: `make test-stores` has them");
-    }
-    installed
-}
 
 /// A master with a replica, and the Sentinels that watch them.
 struct Watched {
@@ -95,8 +87,9 @@ fn shared_after(here: &Nginx, there: &Nginx, what: &str) -> Duration {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn tokens_are_shared_again_within_two_seconds_of_a_failover() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let scene = Scene::new();
     let mut watched = Watched::start(&installed);
     let here = watched.node(&scene);
@@ -119,8 +112,9 @@ fn tokens_are_shared_again_within_two_seconds_of_a_failover() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn a_master_that_becomes_a_replica_is_left() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let scene = Scene::new();
     let watched = Watched::start(&installed);
     let here = watched.node(&scene);
@@ -134,8 +128,9 @@ fn a_master_that_becomes_a_replica_is_left() {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn the_next_sentinel_is_asked_where_one_hangs() {
-    let Some(installed) = installed() else { return };
+    let installed = stores::installed();
     let scene = Scene::new();
     let watched = Watched::start(&installed);
     watched.sentinels[0].freeze();

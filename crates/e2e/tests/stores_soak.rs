@@ -38,11 +38,9 @@ impl Random {
 }
 
 #[test]
+#[ignore = "make test-stores has the servers"]
 fn two_nodes_and_a_failing_store_never_give_a_wrong_token() {
-    let Some(installed) = stores::installed() else {
-        eprintln!("no stores here: `make test-stores` has them");
-        return;
-    };
+    let installed = stores::installed();
     let wanted = env::var("STS_STORES_SOAK").ok().and_then(|text| text.parse().ok());
     let requests: usize = wanted.unwrap_or(REQUESTS);
     let scene = Scene::new();

@@ -1,14 +1,11 @@
 //! The status page in a browser, and the dashboard on a Prometheus, of an NGINX under load:
 //! `make test-page` and `make test-monitoring`.
-//!
-//! Without what these install there is nothing to ask.
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
     reason = "what fails here is a test, and its figures are to be read"
 )]
 
-use std::env;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -78,18 +75,14 @@ fn run(command: &mut Command) {
 }
 
 #[test]
+#[ignore = "make test-page has a browser"]
 fn the_page_shows_what_is_counted() {
-    if env::var_os("STS_TEST_PAGE").is_none() {
-        return;
-    }
     under_load(|address| run(Command::new("node").arg("crates/e2e/page/live.mjs").arg(address)));
 }
 
 #[test]
+#[ignore = "make test-monitoring has a Prometheus"]
 fn a_prometheus_runs_the_queries_of_the_dashboard() {
-    if env::var_os("STS_TEST_MONITORING").is_none() {
-        return;
-    }
     under_load(|address| {
         let mut queries = Command::new("python3");
         run(queries.args(["-B", "crates/e2e/monitoring/queries.py", address]));

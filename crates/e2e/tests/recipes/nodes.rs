@@ -10,7 +10,7 @@ use crate::run::{SOURCE, assert_bearer, written};
 fn two_nodes_share_their_tokens_and_each_goes_on_without_the_store() {
     let scene = Scene::new();
     // `make test-stores` has a Redis.
-    let store = stores::installed().map(|installed| Server::redis(&installed, &[]));
+    let store = stores::available().map(|installed| Server::redis(&installed, &[]));
     let port = store.as_ref().map_or_else(free_port, Server::port);
     if let Some(store) = &store {
         let rules = "ACL SETUSER nginx on >s3cret ~sts:* -@all +get +set +pttl +pexpire";
