@@ -1,5 +1,9 @@
 //! No calls are made while the STS is down or asks for a pause (`STSBreaker`).
-#![allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -49,6 +53,39 @@ fn after_failures_in_a_row_no_call_is_made_and_then_the_sts_is_found_again() {
     assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
     nginx.wait_for_log("answers again");
     assert_exchanged(get(&nginx, "bob"), "bob");
+}
+
+#[test]
+fn the_status_says_how_the_breaker_stands() {
+    let scene = Scene::new();
+    scene.sts.script(When::any().times(2), Script::new().reset());
+    let server = "location / { %%OTX%% STSName orders; STSBreaker 2 500ms; %%PASS%% }
+        location /without { %%OTX%% STSName without; STSRequestParameter a b; %%PASS%% }
+        location = /sts { allow 127.0.0.1; deny all; STSStatus; }";
+    let nginx = scene.nginx().server(server).start();
+    let state = |number: usize| {
+        let status = nginx.get("/sts?format=json").send().expect_status(200).json();
+        status["exchanges"][number]["breaker"].clone()
+    };
+    let metric = || {
+        let text = nginx.get("/sts?format=prometheus").send().expect_status(200).text();
+        let is_it = |line: &&str| line.starts_with("nginx_sts_breaker_open{");
+        text.lines().filter(is_it).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let line = |number: u8| {
+        let endpoint = scene.sts.endpoint();
+        vec![format!(
+            "nginx_sts_breaker_open{{exchange=\"orders\",endpoint=\"{endpoint}\"}} {number}"
+        )]
+    };
+    assert_eq!((state(0)["state"].as_str(), state(1).is_null()), (Some("closed"), true));
+    assert_eq!(metric(), line(0));
+    broken(&scene, &nginx, 2);
+    assert_eq!(state(0)["state"], "open");
+    assert_eq!(metric(), line(1));
+    wait_for("the probe", || get(&nginx, "alice").status == 200);
+    assert_eq!(state(0)["state"], "closed");
+    assert_eq!(metric(), line(0));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use sts_core::error::{Failure, FailureKind};
 use sts_counters::words::{CallResult, Duration, Gauge, Word};
+use sts_net::breaker::State;
 
 use crate::callee::Callee;
 use crate::http::Watch;
@@ -72,6 +73,10 @@ impl Watch for Call<'_> {
 
     fn is_sent(&self, is_sent: bool) {
         self.sent.set(is_sent);
+    }
+
+    fn sees_breaker(&self, state: State) {
+        self.callee.tally.sees_breaker(state);
     }
 }
 

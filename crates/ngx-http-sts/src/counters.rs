@@ -6,6 +6,7 @@ use std::rc::Rc;
 use sts_counters::region::{Lane, Name, Region, Row, Shape};
 use sts_counters::totals::Totals;
 use sts_counters::words::{Duration, Gauge, LAYOUT, Reload, Word};
+use sts_net::breaker::State;
 
 use crate::nginx::conf::Conf;
 use crate::nginx::log::{self, Level};
@@ -38,6 +39,9 @@ pub(crate) struct Tally {
     pub(crate) kind: &'static str,
     /// Where their calls go, without a query; nothing where none is made.
     pub(crate) endpoint: String,
+    /// Whether one of them has a breaker, and how it stands in this worker, as its last call has seen it.
+    has_breaker: Cell<bool>,
+    breaker: Cell<State>,
 }
 
 thread_local! {
@@ -143,7 +147,27 @@ impl Tally {
         endpoint: String,
     ) -> Self {
         let counters = counters.clone();
-        Self { counters, row: Cell::default(), name, is_named, kind, endpoint }
+        let (row, has_breaker, breaker) = Default::default();
+        Self { counters, row, name, is_named, kind, endpoint, has_breaker, breaker }
+    }
+
+    /// A location of theirs has a breaker.
+    pub(crate) fn has_breaker_as_well(&self, has_breaker: bool) {
+        self.has_breaker.set(self.has_breaker.get() || has_breaker);
+    }
+
+    /// Whether one of their locations has a breaker.
+    pub(crate) fn has_breaker(&self) -> bool {
+        self.has_breaker.get()
+    }
+
+    /// How the breaker stands in this worker.
+    pub(crate) fn sees_breaker(&self, state: State) {
+        let before = self.breaker.replace(state);
+        if before != state {
+            gauge_of(before).into_iter().for_each(|gauge| self.change(gauge, -1));
+            gauge_of(state).into_iter().for_each(|gauge| self.change(gauge, 1));
+        }
     }
 
     /// What the operator calls it, if that is more than its type and host.
@@ -171,6 +195,15 @@ impl Tally {
     /// The sums over all workers.
     pub(crate) fn totals(&self) -> Totals {
         self.counters.totals_of(self.row.get())
+    }
+}
+
+/// What counts workers with a breaker in this state.
+fn gauge_of(state: State) -> Option<Gauge> {
+    match state {
+        State::Closed => None,
+        State::Open => Some(Gauge::BreakerOpen),
+        State::Probing => Some(Gauge::BreakerProbing),
     }
 }
 

@@ -16,6 +16,7 @@ use sts_core::endpoint::Endpoint;
 use sts_core::error::Failure;
 use sts_core::profile::{ANSWER_HEADERS, Outgoing};
 use sts_core::secret::Secret;
+use sts_net::breaker;
 use sts_net::calls::Share;
 use sts_net::http1::answer::{Answer, Asked, Limits, Reader};
 use sts_net::http1::request;
@@ -41,6 +42,9 @@ pub(crate) trait Watch {
 
     /// Whether the STS may have seen any of it.
     fn is_sent(&self, is_sent: bool);
+
+    /// How the breaker of the STS stands, where the location has one.
+    fn sees_breaker(&self, state: breaker::State);
 }
 
 /// Only whether it was sent.
@@ -52,6 +56,8 @@ impl Watch for Cell<bool> {
     fn is_sent(&self, is_sent: bool) {
         self.set(is_sent);
     }
+
+    fn sees_breaker(&self, _: breaker::State) {}
 }
 
 /// A request as it goes to a destination.
@@ -111,6 +117,12 @@ impl<'c, M, W> Call<'c, M, W> {
     }
 }
 
+impl<M, W: Watch> Call<'_, M, W> {
+    fn tell_of_breaker(&self) {
+        self.attempt.breaker().into_iter().for_each(|state| self.watch.sees_breaker(state));
+    }
+}
+
 /// Sends a message and collects the answer, within `time` milliseconds, which are what is left of the
 /// time of the request. `hold` tells whether a worker that shuts down has to wait for this.
 ///
@@ -127,6 +139,7 @@ pub(crate) fn call<M: Fn() -> Result<Message, Failure>, W: Watch>(
         let answer = timer::before(deadline, running).await;
         let answer = answer.unwrap_or(Err(CallError::Timeout(call.limit().timeout)));
         call.attempt.end(&answer, time);
+        call.tell_of_breaker();
         answer
     }
 }
@@ -147,6 +160,7 @@ fn run<M: Fn() -> Result<Message, Failure>, W: Watch>(
         // The STS may have gone while the call waited.
         call.attempt.begin()?;
         call.watch.begins();
+        call.tell_of_breaker();
         if let Some(look) = origin::look(call.origin(), call.limit().timeout) {
             look.await;
         }

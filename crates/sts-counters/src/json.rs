@@ -36,7 +36,7 @@ pub fn end(text: &mut String, gateway: &Gateway) {
 }
 
 fn try_exchange(text: &mut String, exchange: &Exchange, is_first: bool) -> fmt::Result {
-    let Exchange { name, kind, endpoint, totals } = exchange;
+    let Exchange { name, kind, endpoint, has_breaker, totals } = exchange;
     let comma = if is_first { "" } else { "," };
     let (name, kind, endpoint) = (Text(name), Text(kind), Text(endpoint));
     write!(text, "{comma}{{\"name\":{name},\"type\":{kind},\"endpoint\":{endpoint}")?;
@@ -57,7 +57,18 @@ fn try_exchange(text: &mut String, exchange: &Exchange, is_first: bool) -> fmt::
         let sum = Seconds(sum);
         write!(text, "[\"+Inf\",{count}]],\"sum\":{sum},\"count\":{count}}}")?;
     }
-    text.write_str(",\"breaker\":null}")
+    // Of several workers the one that is worst off.
+    let state = if totals.gauge(Gauge::BreakerOpen) > 0 {
+        "open"
+    } else if totals.gauge(Gauge::BreakerProbing) > 0 {
+        "probing"
+    } else {
+        "closed"
+    };
+    match has_breaker {
+        true => write!(text, ",\"breaker\":{{\"state\":\"{state}\"}}}}"),
+        false => text.write_str(",\"breaker\":null}"),
+    }
 }
 
 fn try_end(text: &mut String, gateway: &Gateway) -> fmt::Result {
@@ -137,7 +148,8 @@ mod tests {
         totals.0[Word::request(Outcome::Miss).at()] = 5;
         totals.0[Word::bucket(Duration::Call, 7).at()] = 4;
         totals.0[Word::sum(Duration::Call).at()] = 28;
-        let one = Exchange { name: name.clone(), kind: "otx", endpoint, totals };
+        let has_breaker = false;
+        let one = Exchange { name: name.clone(), kind: "otx", endpoint, has_breaker, totals };
         let zone = Zone { name: "default".to_owned(), size: 9, ..Zone::default() };
         let json = written(&[one.clone(), one], &about(vec![zone.clone(), zone]));
         let first = &json["exchanges"][0];

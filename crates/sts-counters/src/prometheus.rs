@@ -27,11 +27,13 @@ pub struct Metric {
 struct Sample<'a> {
     metric: &'a str,
     exchange: Label<'a>,
+    /// Where its calls go, where a breaker may stop them.
+    breaker_at: Option<Label<'a>>,
     totals: &'a Totals,
 }
 
 /// The metrics of exchanges.
-pub const METRICS: [Metric; 7] = [
+pub const METRICS: [Metric; 8] = [
     Metric {
         name: "nginx_sts_requests_total",
         kind: "counter",
@@ -69,6 +71,12 @@ pub const METRICS: [Metric; 7] = [
         samples: |text, sample| sample.gauge(text, Gauge::CallsQueued),
     },
     Metric {
+        name: "nginx_sts_breaker_open",
+        kind: "gauge",
+        help: "Whether a worker makes no calls, or only one to find out whether the STS is back.",
+        samples: |text, sample| sample.breaker(text),
+    },
+    Metric {
         name: "nginx_sts_call_duration_seconds",
         kind: "histogram",
         help: "Time from the turn of a call to its end.",
@@ -90,8 +98,10 @@ impl Metric {
 
     /// The samples of one exchange.
     pub fn write(&self, text: &mut String, exchange: &Exchange) {
-        let Exchange { name, totals, kind: _, endpoint: _ } = exchange;
-        let _ = (self.samples)(text, &Sample { metric: self.name, exchange: Label(name), totals });
+        let Exchange { name, totals, kind: _, endpoint, has_breaker } = exchange;
+        let breaker_at = has_breaker.then_some(Label(endpoint));
+        let sample = Sample { metric: self.name, exchange: Label(name), breaker_at, totals };
+        let _ = (self.samples)(text, &sample);
     }
 }
 
@@ -104,7 +114,7 @@ impl Sample<'_> {
         word: fn(T) -> &'static str,
         number: fn(&Totals, T) -> u64,
     ) -> fmt::Result {
-        let Self { metric, exchange, totals } = self;
+        let Self { metric, exchange, totals, .. } = self;
         all.into_iter().try_for_each(|one| {
             let (word, number) = (word(one), number(totals, one));
             writeln!(text, "{metric}{{exchange=\"{exchange}\",{label}=\"{word}\"}} {number}")
@@ -112,12 +122,20 @@ impl Sample<'_> {
     }
 
     fn gauge(&self, text: &mut String, gauge: Gauge) -> fmt::Result {
-        let Self { metric, exchange, totals } = self;
+        let Self { metric, exchange, totals, .. } = self;
         writeln!(text, "{metric}{{exchange=\"{exchange}\"}} {}", totals.gauge(gauge))
     }
 
+    fn breaker(&self, text: &mut String) -> fmt::Result {
+        let Self { metric, exchange, breaker_at, totals } = self;
+        let Some(endpoint) = breaker_at else { return Ok(()) };
+        let workers = totals.gauge(Gauge::BreakerOpen) + totals.gauge(Gauge::BreakerProbing);
+        let is_open = u8::from(workers > 0);
+        writeln!(text, "{metric}{{exchange=\"{exchange}\",endpoint=\"{endpoint}\"}} {is_open}")
+    }
+
     fn histogram(&self, text: &mut String, duration: Duration) -> fmt::Result {
-        let Self { metric, exchange, totals } = self;
+        let Self { metric, exchange, totals, .. } = self;
         let histogram = totals.histogram(duration);
         for ((_, bound), count) in BUCKETS.iter().zip(histogram.at_most) {
             writeln!(text, "{metric}_bucket{{exchange=\"{exchange}\",le=\"{bound}\"}} {count}")?;
@@ -234,7 +252,8 @@ mod tests {
         totals.0[Word::bucket(Duration::Wait, 30).at()] = 2;
         totals.0[Word::bucket(Duration::Wait, 30_000).at()] = 1;
         totals.0[Word::sum(Duration::Wait).at()] = 30_061;
-        Exchange { name: name.to_owned(), kind: "otx", endpoint: "https://sts/".to_owned(), totals }
+        let (name, endpoint) = (name.to_owned(), "https://sts/".to_owned());
+        Exchange { name, kind: "otx", endpoint, has_breaker: true, totals }
     }
 
     fn written(metric: &str, exchange: &Exchange) -> String {

@@ -11,6 +11,8 @@ pub struct Exchange {
     pub kind: &'static str,
     /// Where its calls go, without a query, in which a secret may stand.
     pub endpoint: String,
+    /// Whether a breaker may stop its calls (`STSBreaker`).
+    pub has_breaker: bool,
     /// What happened.
     pub totals: Totals,
 }

@@ -131,6 +131,10 @@ pub enum Gauge {
     ConnectionsActive,
     /// Connections that are kept for the next call.
     ConnectionsIdle,
+    /// Workers that make no calls for an exchange (`STSBreaker`).
+    BreakerOpen,
+    /// Workers that find out by one call whether the STS is there again.
+    BreakerProbing,
 }
 
 /// What takes time.
@@ -170,7 +174,7 @@ const FAILURES: usize = Outcome::ALL.len();
 const CALLS: usize = FAILURES + FailureKind::ALL.len();
 const RELOADS: usize = CALLS + CallResult::ALL.len();
 const GAUGES: usize = RELOADS + Reload::ALL.len();
-const HISTOGRAMS: usize = GAUGES + 4;
+const HISTOGRAMS: usize = GAUGES + 6;
 /// The buckets with the one without a bound, and the sum.
 const HISTOGRAM: usize = BUCKETS.len() + 2;
 const END: usize = HISTOGRAMS + 2 * HISTOGRAM;
@@ -301,7 +305,7 @@ mod tests {
         assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
         assert_eq!(all.len(), END);
         assert!(all.iter().all(|at| *at < END));
-        assert_eq!(Word::gauges().count(), Gauge::ConnectionsIdle as usize + 1);
+        assert_eq!(Word::gauges().count(), Gauge::BreakerProbing as usize + 1);
     }
 
     #[test]

@@ -51,6 +51,18 @@ pub struct Admission {
     is_probe: bool,
 }
 
+/// How it stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// Calls are made.
+    #[default]
+    Closed,
+    /// None is made.
+    Open,
+    /// One is made, to find out whether the STS is there again.
+    Probing,
+}
+
 /// What the end of a call has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -152,6 +164,16 @@ impl Breaker {
         self.allowance
     }
 
+    /// How it stands for a location with this policy.
+    pub fn state(&self, policy: Policy, now: Millis) -> State {
+        match self.is_open(policy) {
+            true if self.is_probed => State::Probing,
+            true => State::Open,
+            false if now < self.paused => State::Open,
+            false => State::Closed,
+        }
+    }
+
     /// Whether no calls but a probe are made.
     pub fn is_open(&self, policy: Policy) -> bool {
         self.failures >= policy.failures
@@ -215,6 +237,20 @@ mod tests {
         let probe = breaker.begin(POLICY, 26_000).unwrap();
         assert_eq!(breaker.end(probe, POLICY, Outcome::Answered, 26_100), Change::Closed);
         assert_eq!(breaker.check(POLICY, 26_100), Ok(()));
+    }
+
+    #[test]
+    fn its_state_is_told() {
+        let policy = POLICY.unwrap();
+        let mut breaker = Breaker::default();
+        assert_eq!(breaker.state(policy, 0), State::Closed);
+        breaker = open(0);
+        assert_eq!(breaker.state(policy, 20_000), State::Open);
+        let probe = breaker.begin(POLICY, 20_000).unwrap();
+        assert_eq!(breaker.state(policy, 20_000), State::Probing);
+        let _ = breaker.end(probe, POLICY, Outcome::Paused(5_000), 20_000);
+        assert_eq!(breaker.state(policy, 24_999), State::Open);
+        assert_eq!(breaker.state(policy, 25_000), State::Closed);
     }
 
     #[test]

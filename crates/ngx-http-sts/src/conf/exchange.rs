@@ -469,6 +469,7 @@ fn build(
         PurgeOn::new(settings.purge_on.as_ref(), cache.as_ref(), life, &profile.protocol)?;
     let endpoint = profile.endpoint.clone();
     let tally = main.names.tally(settings, profile.protocol.name(), Some(&endpoint))?;
+    tally.has_breaker_as_well(limit.breaker.is_some());
     let callee = Rc::new(Callee {
         profile,
         credential,

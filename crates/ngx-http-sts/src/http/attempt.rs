@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use sts_core::now::UnixTime;
 use sts_core::retry_after;
-use sts_net::breaker::{Admission, Change, Outcome, Policy};
+use sts_net::breaker::{Admission, Change, Outcome, Policy, State};
 use sts_net::calls::{Permit, Share};
 use sts_net::http1::answer::Answer;
 
@@ -61,6 +61,12 @@ impl<'c> Attempt<'c> {
         let checked =
             self.destination.origin().breaker().borrow().check(self.limit.breaker, timer::now());
         checked.map_err(CallError::Halted)
+    }
+
+    /// How the breaker stands, where there is one.
+    pub(super) fn breaker(&self) -> Option<State> {
+        let policy = self.limit.breaker?;
+        Some(self.origin().breaker().borrow().state(policy, timer::now()))
     }
 
     /// It is made now.

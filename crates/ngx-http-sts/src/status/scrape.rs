@@ -67,6 +67,7 @@ impl Scrape {
                 name: tally.name.clone(),
                 kind: tally.kind,
                 endpoint: tally.endpoint.clone(),
+                has_breaker: tally.has_breaker(),
                 totals: tally.totals(),
             }));
             slice.pause().await;
