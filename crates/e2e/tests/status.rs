@@ -418,3 +418,25 @@ fn a_scrape_of_many_exchanges_is_quick_and_lets_others_in() {
     begun.dedup();
     assert_eq!(begun.len(), number);
 }
+
+#[test]
+fn nothing_else_makes_the_content_of_a_location_without_an_exchange() {
+    let scene = Scene::new();
+    for (directive, name) in [
+        ("STSStatus", "STSStatus"),
+        ("STSCachePurge", "STSCachePurge"),
+        ("STSJWKS keys", "STSJWKS"),
+    ] {
+        for (before, behind) in [("", "%%PASS%%"), ("%%PASS%%", "")] {
+            let server = format!(
+                "%%EXCHANGE%% STSVariables $source_token $target_token;
+                 location /both {{ allow 127.0.0.1; deny all; {before} {directive}; {behind} }}"
+            );
+            let checked = scene.nginx().server(&server).check();
+            let said = format!("{checked:?}");
+            let wants = format!("\\\"{name}\\\": another directive of the location");
+            // The last of two handlers is the one that counts.
+            assert_eq!(said.contains(&wants), before.is_empty(), "{directive}: {said}");
+        }
+    }
+}

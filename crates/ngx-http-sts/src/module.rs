@@ -3,6 +3,7 @@
 use crate::conf::directive::{Directive, Refusal};
 use crate::conf::directives::DIRECTIVES;
 use crate::conf::place::Fault;
+use crate::conf::settings::Settings;
 use crate::conf::{LocationConf, MainConf};
 use crate::context::Context;
 use crate::jwks::Jwks;
@@ -65,8 +66,7 @@ impl Module for Sts {
                     content::answer_by::<Purge>(conf);
                 } else if directive.is("STSStatus") {
                     content::answer_by::<Status>(conf);
-                }
-                if directive.is("STSJWKS") {
+                } else if directive.is("STSJWKS") {
                     content::answer_by::<Jwks>(conf);
                 }
                 return Ok(());
@@ -90,6 +90,7 @@ impl Module for Sts {
         outer: &LocationConf,
         inner: &mut LocationConf,
     ) -> Result<(), Reported> {
+        check_content(conf, inner)?;
         match inner.merge(conf, main, outer) {
             Ok(()) => {
                 main.error_pages.note(conf, inner);
@@ -149,4 +150,24 @@ impl Module for Sts {
         // The last one: connections that are closed are counted.
         counters::shutdown();
     }
+}
+
+/// A location of one of our content handlers has no exchange: what else would make its content would get
+/// requests without one.
+fn check_content(conf: &Conf<'_>, location: &LocationConf) -> Result<(), Reported> {
+    let settings = &location.written.settings;
+    let (name, is_ours) = match settings {
+        Settings { purge: true, .. } => ("STSCachePurge", content::is_answered_by::<Purge>(conf)),
+        Settings { status: true, .. } => ("STSStatus", content::is_answered_by::<Status>(conf)),
+        Settings { jwks: Some(_), .. } => ("STSJWKS", content::is_answered_by::<Jwks>(conf)),
+        _ => return Ok(()),
+    };
+    if is_ours {
+        return Ok(());
+    }
+    conf.at(settings.places.of(name)).error(format_args!(
+        "\"{name}\": another directive of the location, such as \"proxy_pass\", makes its content, and no \
+         exchange is made there: give \"{name}\" a location of its own"
+    ));
+    Err(Reported)
 }

@@ -156,6 +156,11 @@ impl Conf<'_> {
         }
     }
 
+    /// What makes the content of the location being merged.
+    pub(crate) fn content_handler(&self) -> ngx_http_handler_pt {
+        self.core().and_then(|core| core.handler)
+    }
+
     /// Tells the server that the block being merged belongs to from others.
     pub fn server_id(&self) -> usize {
         // SAFETY: the constructor's contract.

@@ -42,6 +42,13 @@ pub fn answer_by<C: Content>(conf: &Conf<'_>) {
     conf.set_content_handler(Some(handle::<C>));
 }
 
+/// Whether it is `C` that makes the content of the location being merged: of several directives that want
+/// to, the last one does.
+pub fn is_answered_by<C: Content>(conf: &Conf<'_>) -> bool {
+    let own: unsafe extern "C" fn(*mut ngx_http_request_t) -> ngx_int_t = handle::<C>;
+    conf.content_handler().is_some_and(|handler| std::ptr::fn_addr_eq(handler, own))
+}
+
 unsafe extern "C" fn handle<C: Content>(request: *mut ngx_http_request_t) -> ngx_int_t {
     guard(INTERNAL_SERVER_ERROR, || {
         let Some(request) = NonNull::new(request) else { return INTERNAL_SERVER_ERROR };

@@ -152,7 +152,7 @@ impl StoreError {
     /// the name of a command, and what else is quoted ends it.
     pub fn refused(text: &str) -> Self {
         let mut shown = String::new();
-        let mut parts = text.split(['\'', '"']);
+        let mut parts = text.split(['\'', '"', '`']);
         shown.extend(parts.next());
         while let (Some(quoted), Some(behind)) = (parts.next(), parts.next()) {
             if !COMMANDS.contains(&quoted.to_ascii_lowercase().as_str()) {

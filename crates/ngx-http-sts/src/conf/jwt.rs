@@ -168,11 +168,30 @@ pub(super) fn check_variables(template: &Template) -> Result<(), Problem> {
     }
 }
 
+/// Variables that are what the client has sent, besides those of one header, parameter or cookie.
+const OF_CLIENTS: [&str; 13] = [
+    "args",
+    "content_length",
+    "content_type",
+    "document_uri",
+    "host",
+    "proxy_add_x_forwarded_for",
+    "query_string",
+    "request",
+    "request_body",
+    "request_filename",
+    "request_uri",
+    "ssl_server_name",
+    "uri",
+];
+
 /// Whether NGINX takes the value of a variable from a client's request as it stands.
 pub(super) fn is_clients(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ["http_", "arg_", "cookie_"].iter().any(|start| name.starts_with(start))
-        || ["args", "query_string", "request", "request_body", "request_uri"].contains(&&*name)
+    let is_capture = name.bytes().all(|byte| byte.is_ascii_digit());
+    is_capture
+        || ["http_", "arg_", "cookie_"].iter().any(|start| name.starts_with(start))
+        || OF_CLIENTS.contains(&&*name)
 }
 
 /// Adds to the audience.

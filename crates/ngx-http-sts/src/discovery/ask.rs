@@ -59,6 +59,8 @@ impl Question {
         for form in &self.forms {
             let write = || Message::get(&self.at, form);
             let left = end.saturating_sub(timer::now());
+            // The breaker is that of a location, and this is for all: questions have a pause of their own.
+            let limit = &Limit { breaker: None, ..*limit };
             let call = http::Call::new(&self.at, write, limit, None, sent);
             let answer = http::call(&call, left, hold.clone()).await;
             let answer = answer.map_err(|error| {
