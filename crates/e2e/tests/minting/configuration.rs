@@ -40,6 +40,8 @@ fn the_source_is_one_variable_that_no_client_sets() {
         ("STSVariables $http_x_claims $target;", "$http_x_claims"),
         ("STSVariables $HTTP_x_claims $target;", "$HTTP_x_claims"),
         ("STSVariables ${arg_claims} $target;", "$arg_claims"),
+        ("STSVariables $content_type $target;", "$content_type"),
+        ("STSVariables $1 $target;", "$1"),
         ("STSVariables $cookie_claims $target;", "$cookie_claims"),
         ("STSVariables $request_body $target;", "$request_body"),
         ("STSVariables $args $target;", "$args"),
@@ -61,6 +63,7 @@ fn what_a_client_sets_is_a_claim_only_where_it_is_named() {
     for (rest, variable) in [
         ("STSJWTIssuer $http_host;", "$http_host"),
         ("STSJWTAudience a-$arg_a;", "$arg_a"),
+        ("STSJWTIssuer https://$host;", "$host"),
         ("STSClientID $cookie_a;", "$cookie_a"),
     ] {
         let directives = format!("{KEY} {rest} STSVariables $target;");
