@@ -369,8 +369,8 @@ impl Election for Cache {
         if is_too_large {
             let protocol = callee.profile.protocol.name();
             let at = callee.profile.endpoint.authority();
-            let exchange = format_args!("{protocol} exchange at \"{at}\"");
-            self.tell_of_size(&callee.key, exchange, value.bytes.len());
+            let length = value.bytes.len();
+            self.tell_of_size(&callee.key, format_args!("{protocol} exchange at \"{at}\""), length);
         }
         kept.unwrap_or(false)
     }
