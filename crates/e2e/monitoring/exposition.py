@@ -42,7 +42,7 @@ def exposition(seconds):
                 yield {"exchange": name, label: word}, n * rates.get(word, 0)
 
     cache, store = {"cache": "default"}, {"store": "redis", "op": "get"}
-    endpoint = {"endpoint": "https://sts.example.com:443/token"}
+    endpoint = {"exchange": "orders", "endpoint": "https://sts.example.com:443/token"}
     n = int(seconds * 3)
     lines = [
         metric("nginx_sts_requests_total", "counter", "Requests by outcome.", counters("outcome", OUTCOMES, REQUESTS)),

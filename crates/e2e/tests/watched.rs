@@ -16,7 +16,7 @@ use e2e::scene::Scene;
 /// Two exchanges that are used, one that is seldom used and without tokens, and one that is not.
 const SERVER: &str = "
     location = /sts { allow 127.0.0.1; deny all; STSStatus; }
-    location /orders { %%OTX%% STSName orders; STSCacheExpiresIn 1; %%PASS%% }
+    location /orders { %%OTX%% STSName orders; STSBreaker 5; STSCacheExpiresIn 1; %%PASS%% }
     location /seldom { %%OTX%% STSName seldom; STSRequestParameter scope seldom; %%PASS%% }
     location /idle { %%OTX%% STSName idle; STSRequestParameter scope idle; %%PASS%% }
     location /unnamed { %%OTX%% STSRequestParameter scope unnamed; %%PASS%% }

@@ -36,10 +36,14 @@ pub(crate) struct Purging {
 impl Purging {
     /// The store comes first: what it holds then comes back from there no more.
     pub(super) async fn run(&self) {
+        let mut remembered = None;
         if let Some((store, names)) = &self.store {
             // Boxed, because most purges are of a zone alone.
-            if let Err(why) = Box::pin(store.purge(names)).await {
-                self.untold.replace(Some(why));
+            match Box::pin(store.purge(names)).await {
+                Ok(remember) => remembered = remember.map(|changes| (store, changes)),
+                Err(why) => {
+                    self.untold.replace(Some(why));
+                }
             }
         }
         while self.from.get().is_some() {
@@ -47,6 +51,9 @@ impl Purging {
             // shuts down.
             Timer::new(0, Hold::default()).await;
             self.step();
+        }
+        if let Some((store, changes)) = remembered {
+            store.remember(&changes);
         }
     }
 

@@ -49,12 +49,12 @@ impl Store {
         self.keys.iter().flat_map(|keys| of(keys)).collect()
     }
 
-    /// Lets all nodes forget what these epochs are of. This node sees it as the others do, and empties its
-    /// zone: a purge of another node at the same moment leaves no trace of its own in the store.
+    /// Lets all nodes forget what these epochs are of. Returns what the zone of this node has to
+    /// remember when it has forgotten it, too; `None` where it did not know all purges before.
     ///
     /// # Errors
     /// The store cannot be told.
-    pub(crate) async fn purge(&self, names: &[String]) -> Result<(), String> {
+    pub(crate) async fn purge(&self, names: &[String]) -> Result<Option<Vec<u8>>, String> {
         let set = async {
             // After the last purge, whatever the clocks of the nodes say.
             let fresh = fresh()?;
@@ -67,7 +67,9 @@ impl Store {
                     epoch
                 }
             });
-            self.does(self.language.set_epochs(names, &epoch)).await
+            self.does(self.language.set_epochs(names, &epoch)).await?;
+            let knew_all = self.seen_changes().is_some_and(|seen| seen == joined(&last));
+            Ok(knew_all.then(|| joined(&vec![epoch; self.keys.len()])))
         };
         let timer = pin!(Timer::new(PATIENCE, Hold::default()));
         let done = timer::before(timer, pin!(set)).await;
@@ -145,11 +147,10 @@ impl Store {
 
     /// What is to be remembered when the zone has forgotten all that it holds; `None` where it has not to.
     async fn look_for_purges(&self) -> Result<Option<Vec<u8>>, String> {
-        // Before it is asked: what another worker has remembered meanwhile may be newer than the answer.
-        let seen = self.seen_changes();
         let fresh = fresh()?;
         let changes = self.changes(&fresh).await?;
         let found = joined(&changes);
+        let seen = self.seen_changes();
         let is_known = match &seen {
             Some(seen) => *seen == found,
             // Nothing lies there that could be older, and no call was made without the store.
