@@ -69,18 +69,18 @@ apt=(apt-get -q -y --no-install-recommends)
 build() {
     local suite=$1 directory=$place/build-$1 archive
     fresh "$suite" "$directory"
-    mkdir -p "$directory/opt/rust" "$directory/work"
+    mkdir -p "$directory/opt/rust" "$directory/srv"
     for archive in build/dist/*.tar.xz; do
-        tar --extract --file "$archive" --directory "$directory/work" --strip-components=1
+        tar --extract --file "$archive" --directory "$directory/srv" --strip-components=1
     done
-    cp -r packaging/debian "$directory/work/debian"
+    cp -r packaging/debian "$directory/srv/debian"
     say "$suite: installing what the build needs"
     quietly "build/deb-$suite.log" inside "$directory" bash -ec "
         ${apt[*]} update
         ${apt[*]} install dpkg-dev lintian xz-utils
-        ${apt[*]} build-dep /work"
+        ${apt[*]} build-dep /srv"
     say "$suite: building the package, without a network"
-    quietly "build/deb-$suite.log" unshare --net bash -c "$(declare -f inside); rust=$rust; inside '$directory' /work/scripts/deb.sh --unpacked"
+    quietly "build/deb-$suite.log" unshare --net bash -c "$(declare -f inside); rust=$rust; inside '$directory' /srv/scripts/deb.sh --unpacked"
     say "$suite: lintian"
     inside "$directory" bash -ec 'lintian --fail-on error --allow-root /*.changes'
     rm -rf "build/deb-$suite"
@@ -92,7 +92,7 @@ build() {
 # An exchange in a root: STS, backend and NGINX as they would run there.
 # shellcheck disable=SC2016
 exchange='
-    cd /work
+    cd /srv
     devsts sts --ready-file sts --client demo:secret --path /token >sts.log 2>&1 & sts=$!
     devsts backend --ready-file backend --quiet >backend.log 2>&1 & backend=$!
     trap "kill $sts $backend 2>/dev/null || true; nginx -s stop 2>/dev/null || true" EXIT
@@ -124,17 +124,17 @@ CONF
 live() {
     local suite=$1 directory=$place/live-$1 package upgrade
     fresh "$suite" "$directory"
-    mkdir -p "$directory/work"
-    cp "build/deb-$suite"/*.deb "$devsts" "$directory/work/"
+    mkdir -p "$directory/srv"
+    cp "build/deb-$suite"/*.deb "$devsts" "$directory/srv/"
     install "$devsts" "$directory/usr/local/bin/devsts"
     package=$(basename "build/deb-$suite"/*.deb)
     say "$suite: install"
     quietly "build/deb-$suite.log" inside "$directory" bash -ec "
         ${apt[*]} update
         ${apt[*]} install curl libssl3 nginx
-        dpkg-query --show --showformat='\${Package}\n' | sort >/work/before
-        find / -xdev -type f -o -xdev -type l | grep -v '^/\(proc\|work\|dev\|var/lib/dpkg\|var/log\|var/cache\)' | sort >/work/files
-        ${apt[*]} install /work/$package
+        dpkg-query --show --showformat='\${Package}\n' | sort >/srv/before
+        find / -xdev -type f -o -xdev -type l | grep -v '^/\(proc\|srv\|dev\|var/lib/dpkg\|var/log\|var/cache\)' | sort >/srv/files
+        ${apt[*]} install /srv/$package
         readlink -e /etc/nginx/modules-enabled/50-mod-http-sts.conf
         test -s /usr/share/man/man5/ngx_http_sts_module.5.gz
         test -s /usr/share/doc/libnginx-mod-http-sts/directives.md.gz || test -s /usr/share/doc/libnginx-mod-http-sts/directives.md"
@@ -142,30 +142,30 @@ live() {
     inside "$directory" bash -ec "$exchange" | tail -n 1 | grep --quiet '^exchanged$' || die "$suite: no exchange"
     say "$suite: upgrade"
     upgrade=$place/upgrade-$suite
-    dpkg-deb --raw-extract "$directory/work/$package" "$upgrade"
+    dpkg-deb --raw-extract "$directory/srv/$package" "$upgrade"
     sed -i 's/^\(Version: .*\)$/\1+1/' "$upgrade/DEBIAN/control"
-    dpkg-deb --root-owner-group --build "$upgrade" "$directory/work/upgrade.deb" >/dev/null
-    quietly "build/deb-$suite.log" inside "$directory" "${apt[@]}" install /work/upgrade.deb
+    dpkg-deb --root-owner-group --build "$upgrade" "$directory/srv/upgrade.deb" >/dev/null
+    quietly "build/deb-$suite.log" inside "$directory" "${apt[@]}" install /srv/upgrade.deb
     inside "$directory" bash -ec "$exchange" | tail -n 1 | grep --quiet '^exchanged$' || die "$suite: no exchange after the upgrade"
     say "$suite: remove and purge"
     quietly "build/deb-$suite.log" inside "$directory" bash -ec "
         ${apt[*]} remove libnginx-mod-http-sts
         nginx -t
         test ! -e /usr/lib/nginx/modules/ngx_http_sts_module.so
-        ${apt[*]} install /work/upgrade.deb
+        ${apt[*]} install /srv/upgrade.deb
         ${apt[*]} purge libnginx-mod-http-sts
         nginx -t
-        dpkg-query --show --showformat='\${Package}\n' | sort | diff /work/before -
-        find / -xdev -type f -o -xdev -type l | grep -v '^/\(proc\|work\|dev\|var/lib/dpkg\|var/log\|var/cache\)' | sort | diff /work/files -"
+        dpkg-query --show --showformat='\${Package}\n' | sort | diff /srv/before -
+        find / -xdev -type f -o -xdev -type l | grep -v '^/\(proc\|srv\|dev\|var/lib/dpkg\|var/log\|var/cache\)' | sort | diff /srv/files -"
 }
 
 # usage: refused <suite> <suite that the package is for>
 refused() {
     local directory=$place/live-$1 package
     package=$(basename "build/deb-$2"/*.deb)
-    cp "build/deb-$2/$package" "$directory/work/"
+    cp "build/deb-$2/$package" "$directory/srv/"
     say "$1: the package for $2 is refused"
-    ! inside "$directory" "${apt[@]}" install "/work/$package" >"$place/refused.log" 2>&1 ||
+    ! inside "$directory" "${apt[@]}" install "/srv/$package" >"$place/refused.log" 2>&1 ||
         die "$1 took the package for $2"
     grep --quiet 'nginx-abi-' "$place/refused.log" || die "refused for another reason: $(cat "$place/refused.log")"
 }

@@ -176,7 +176,7 @@ fn a_store_that_refuses_costs_next_to_nothing_and_says_why() {
         (&["--replicaof", "127.0.0.1 1"], "", "READONLY"),
         (&["--maxmemory", "1"], "", "OOM"),
         (&[], "&db=99", "DB index is out of range"),
-        (&[], "&username=nobody&password=wrong", "WRONGPASS"),
+        (&[], "&username=unknown&password=wrong", "WRONGPASS"),
     ] {
         let scene = Scene::new();
         let store = Server::redis(&installed, settings);

@@ -14,7 +14,7 @@
 //! | [`course`] | how far one request, or one subrequest, has come |
 //! | [`values`] | what a request brings to its exchange |
 //! | [`parameters`] | the extra parameters of a call |
-//! | [`way`] | who makes the token of an exchange |
+//! | [`way`] | where the token of an exchange comes from |
 //! | [`ask`] | what a request asks an STS for, and the call that gets it |
 //! | [`minter`] | tokens that the gateway makes itself |
 //! | [`call`] | one call, as it is counted |

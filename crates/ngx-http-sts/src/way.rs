@@ -1,4 +1,4 @@
-//! Who makes the token of an exchange.
+//! Where the token of an exchange comes from.
 
 use std::rc::Rc;
 
@@ -9,7 +9,7 @@ use crate::callee::Callee;
 use crate::counters::Tally;
 use crate::minter::Minter;
 
-/// Who makes the token of an exchange.
+/// Where the token of an exchange comes from.
 #[derive(Clone)]
 pub(crate) enum Way {
     /// An STS, which is called.

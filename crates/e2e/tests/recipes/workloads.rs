@@ -60,7 +60,7 @@ impl Platform {
     }
 }
 
-/// An STS that knows the workload by its platform, and that is strict about for whom a token is.
+/// An STS that knows the workload by its platform, and that checks the audience of its tokens.
 fn scene(client: Client) -> Scene {
     let issuer = Sts::builder().strict_issuer(AUDIENCE);
     Scene { sts: issuer.client(client).start().expect("an STS"), ..Scene::new() }

@@ -68,7 +68,7 @@ const MAX_RESPONSE: usize = 256 * 1024;
 /// A usable exchange.
 pub(crate) struct Exchange {
     pub(crate) id: ExchangeId,
-    /// Who makes its tokens.
+    /// Where its tokens come from.
     pub(crate) way: Way,
     pub(crate) carrier: Rc<Carrier>,
     pub(crate) parameters: Rc<Vec<Parameter>>,

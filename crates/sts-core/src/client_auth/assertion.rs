@@ -33,7 +33,7 @@ pub(super) fn sign(
     assertion.map(Rc::new).map_err(|error| Failure::new(FailureKind::BadAnswer, error.to_string()))
 }
 
-/// Takes one that somebody else has made.
+/// Takes one that another program has made.
 pub(super) fn check(assertion: Secret) -> Result<Secret, CredentialError> {
     if is_jwt(assertion.expose()) { Ok(assertion) } else { Err(CredentialError::NoAssertion) }
 }

@@ -77,8 +77,8 @@ pub(super) fn passphrases(
         (true, false) => Ok(Some(passphrases)),
         (false, true) => {
             conf.warn(format_args!(
-                "\"STSCache\": encrypt=insecure lets anybody who reads the store use its tokens, and \
-                 anybody who writes there choose them"
+                "\"STSCache\": encrypt=insecure lets each reader of the store use its tokens, and \
+                 each writer choose them"
             ));
             Ok(None)
         }
