@@ -9,15 +9,15 @@
 
 # Tests in which time is not short: everything is about thirty times slower.
 tests='
-    test(=many_exchanges_with_faults_and_reloads_leave_nothing_behind)
-    | (binary(aborts) - test(pile_up))
-    | binary(isolation)
-    | binary(subrequests)
-    | (binary(lifecycle) - test(time_to_shut_down) - test(upgrade))
-    | (binary(tls_verify) - test(=only_a_certificate_that_is_right_in_everything_is_accepted))
-    | (binary(transport) - test(idle_for_as_long))
-    | (binary(answers) - test(any_byte) - test(in_time))
-    | (binary(limits) - test(too_long))
+    test(=soak::many_exchanges_with_faults_and_reloads_leave_nothing_behind)
+    | (test(/^aborts::/) - test(pile_up))
+    | test(/^isolation::/)
+    | test(/^subrequests::/)
+    | (test(/^lifecycle::/) - test(time_to_shut_down) - test(upgrade))
+    | (test(/^tls_verify::/) - test(=tls_verify::only_a_certificate_that_is_right_in_everything_is_accepted))
+    | (test(/^transport::/) - test(idle_for_as_long))
+    | (test(/^answers::/) - test(any_byte) - test(in_time))
+    | (test(/^limits::/) - test(too_long))
 '
 
 scripts/setup.sh build test valgrind tools

@@ -20,5 +20,5 @@ scripts/setup.sh build test tools
 scripts/build.sh --only-flavour
 say "the same of an NGINX under load"
 STS_TEST_MONITORING=1 STS_TEST_NGINX=$root/$out/nginx STS_TEST_MODULE=$root/$out/ngx_http_sts_module.so \
-    build/tools/bin/cargo-nextest nextest run ${locked[@]+"${locked[@]}"} --package e2e --test watched --run-ignored all \
+    build/tools/bin/cargo-nextest nextest run ${locked[@]+"${locked[@]}"} --package e2e --filterset 'test(/^watched::/)' --run-ignored all \
     prometheus </dev/null

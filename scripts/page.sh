@@ -46,4 +46,4 @@ scripts/setup.sh build test tools
 scripts/build.sh --only-flavour
 say "the status page of an NGINX under load"
 STS_TEST_NGINX=$root/$out/nginx STS_TEST_MODULE=$root/$out/ngx_http_sts_module.so \
-    build/tools/bin/cargo-nextest nextest run ${locked[@]+"${locked[@]}"} --package e2e --test watched --run-ignored all page </dev/null
+    build/tools/bin/cargo-nextest nextest run ${locked[@]+"${locked[@]}"} --package e2e --filterset 'test(/^watched::/)' --run-ignored all page </dev/null

@@ -47,4 +47,4 @@ say "what backends read as the token"
 STS_TEST_READERS=$root/$installed STS_TEST_NGINX=$root/$out/nginx \
     STS_TEST_MODULE=$root/$out/ngx_http_sts_module.so \
     build/tools/bin/cargo-nextest nextest run ${locked[@]+"${locked[@]}"} --profile readers \
-    --package e2e --test readers --run-ignored all </dev/null
+    --package e2e --filterset 'test(/^readers::/)' --run-ignored all </dev/null

@@ -43,24 +43,24 @@ e2e() {
 
 soak() {
     export STS_SOAK=${STS_SOAK:-200000}
-    on_nginx "$STS_SOAK exchanges" --profile soak --test soak
+    on_nginx "$STS_SOAK exchanges" --profile soak --filterset 'test(/^soak::/)'
 }
 
 doors() {
     export STS_DOORS=${STS_DOORS:-600}
-    on_nginx "$STS_DOORS configurations" --profile doors --test doors
+    on_nginx "$STS_DOORS configurations" --profile doors --filterset 'test(/^doors::/)'
 }
 
 refresh() {
     export STS_REFRESH=${STS_REFRESH:-120}
-    on_nginx "tokens are renewed for $STS_REFRESH seconds" --profile soak --test refresh_ahead \
-        --run-ignored only
+    on_nginx "tokens are renewed for $STS_REFRESH seconds" --profile soak --run-ignored only \
+        --filterset 'test(/^refresh_ahead::/)'
 }
 
 # What it runs is ignored elsewhere: most do not need all of Prometheus for it.
 promtool() {
     scripts/setup.sh promtool
-    on_nginx "promtool" --test promtool --run-ignored all
+    on_nginx "promtool" --filterset 'test(/^promtool::/)' --run-ignored all
 }
 
 case $kind in

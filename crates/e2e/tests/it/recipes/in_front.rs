@@ -3,7 +3,7 @@
 use devsts::{Answer, Backend, Script, When, is_for};
 use e2e::scene::{Scene, Seen};
 
-use crate::run::{Recipe, SOURCE, assert_bearer, recipe, written};
+use super::run::{Recipe, SOURCE, assert_bearer, recipe, written};
 
 const SESSION: &str = "_oauth2_proxy=the-session";
 

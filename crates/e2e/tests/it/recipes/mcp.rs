@@ -5,7 +5,7 @@ use e2e::http1::Request;
 use e2e::scene::{Scene, Seen};
 use serde_json::json;
 
-use crate::run::{Recipe, SOURCE, assert_asked, assert_bearer, recipe};
+use super::run::{Recipe, SOURCE, assert_asked, assert_bearer, recipe};
 
 const METADATA: &str = "https://mcp.example.com/.well-known/oauth-protected-resource/mcp";
 

@@ -3,9 +3,9 @@
 use e2e::scene::Scene;
 use serde_json::{Value, json};
 
-use crate::keys::{elliptic, named, rsa, with};
-use crate::token::{Token, minted};
-use crate::{location, nginx};
+use super::keys::{elliptic, named, rsa, with};
+use super::token::{Token, minted};
+use super::{location, nginx};
 
 #[test]
 fn the_c_modules_form_of_an_exchange_is_read() {
@@ -117,7 +117,7 @@ fn claims_come_from_an_environment_too_and_in_an_encoding() {
             %%PASS%%
         }";
     let nginx = nginx(&scene, &named("a")).server(server).start();
-    let token = minted(&nginx, "/", &crate::keys::encode(r#"{"sub":"alice"}"#));
+    let token = minted(&nginx, "/", &super::keys::encode(r#"{"sub":"alice"}"#));
     assert_eq!(token.stable_claims(), json!({ "sub": "alice" }));
 }
 

@@ -1,6 +1,6 @@
 //! A configuration as it is generated: locations that lead to each other.
 
-use crate::rules::{Phase, Rules};
+use super::rules::{Phase, Rules};
 
 /// How tokens come in and go out, in all of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

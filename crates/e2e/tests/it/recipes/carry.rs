@@ -5,7 +5,7 @@ use e2e::nginx::debian_modules;
 use e2e::php::{Php, SeenByPhp};
 use e2e::scene::{Scene, Seen};
 
-use crate::run::{SOURCE, assert_bearer, php_recipe, recipe};
+use super::run::{SOURCE, assert_bearer, php_recipe, recipe};
 
 #[test]
 fn a_source_token_comes_from_a_cookie() {

@@ -20,7 +20,7 @@ use e2e::nginx::workspace;
 #[test]
 fn no_recipe_is_without_a_test() {
     let mut tests = String::new();
-    for file in fs::read_dir(workspace().join("crates/e2e/tests/recipes")).expect("the tests") {
+    for file in fs::read_dir(workspace().join("crates/e2e/tests/it/recipes")).expect("the tests") {
         tests.push_str(&fs::read_to_string(file.expect("a file").path()).expect("a test"));
     }
     let recipes = recipes();

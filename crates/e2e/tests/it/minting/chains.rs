@@ -3,9 +3,9 @@
 use e2e::scene::{Scene, Seen};
 use serde_json::json;
 
-use crate::keys::named;
-use crate::nginx;
-use crate::token::Token;
+use super::keys::named;
+use super::nginx;
+use super::token::Token;
 
 const ACCOUNT: &str = "
     location @assertion {

@@ -4,7 +4,7 @@ use e2e::http1::{Connection, Request};
 use e2e::nginx::Nginx;
 use e2e::{http2, parallel::in_parallel};
 
-use crate::configuration::{Carry, Configuration};
+use super::configuration::{Carry, Configuration};
 
 /// What a client sends in the place of the target.
 pub(crate) const FORGED: &str = "forged";

@@ -6,9 +6,9 @@ use openssl::pkey::PKey;
 use openssl::sign::Signer;
 use serde_json::{Value, json};
 
-use crate::keys::{edwards, elliptic, pem, rsa, secret, with};
-use crate::token::{decode, minted};
-use crate::{location, nginx};
+use super::keys::{edwards, elliptic, pem, rsa, secret, with};
+use super::token::{decode, minted};
+use super::{location, nginx};
 
 /// Algorithms with a key each.
 fn pairs() -> Vec<(&'static str, Value)> {

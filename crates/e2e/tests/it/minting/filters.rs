@@ -3,9 +3,9 @@
 use e2e::scene::Scene;
 use serde_json::json;
 
-use crate::keys::named;
-use crate::token::minted;
-use crate::{location, nginx};
+use super::keys::named;
+use super::token::minted;
+use super::{location, nginx};
 
 #[test]
 fn a_filter_comes_before_what_the_configuration_says() {

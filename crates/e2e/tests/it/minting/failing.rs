@@ -2,8 +2,8 @@
 
 use e2e::scene::Scene;
 
-use crate::keys::named;
-use crate::{location, nginx};
+use super::keys::named;
+use super::{location, nginx};
 
 #[test]
 fn claims_that_cannot_be_used_are_a_bad_token_and_stand_in_no_log() {

@@ -5,11 +5,11 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::configuration::{
+use super::configuration::{
     Carry, Configuration, Content, Edge, Location, OtherMethods, Page, PageTo, Proxy,
 };
-use crate::request::{Ask, Body, Source};
-use crate::rules::{Exchange, Kind, Phase, Policy, Rules};
+use super::request::{Ask, Body, Source};
+use super::rules::{Exchange, Kind, Phase, Policy, Rules};
 
 /// Requests that each configuration gets.
 pub(crate) const REQUESTS: usize = 20;

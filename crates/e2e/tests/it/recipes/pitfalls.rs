@@ -4,7 +4,7 @@ use devsts::is_for;
 use e2e::php::{Php, SeenByPhp};
 use e2e::scene::{Scene, Seen};
 
-use crate::run::{SOURCE, assert_bearer, php_recipe, recipe};
+use super::run::{SOURCE, assert_bearer, php_recipe, recipe};
 
 #[test]
 fn a_source_token_in_the_query_does_not_get_to_php_by_request_uri() {

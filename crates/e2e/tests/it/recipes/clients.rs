@@ -5,7 +5,7 @@ use e2e::response::Response;
 use e2e::scene::{CLIENT_ID, Scene, Seen};
 use e2e::wait::wait_for;
 
-use crate::run::{SOURCE, assert_bearer, recipe, written};
+use super::run::{SOURCE, assert_bearer, recipe, written};
 
 const SHOP: &str = "https://shop.example.com";
 

@@ -31,10 +31,10 @@ use e2e::scene::{CLIENT_ID, CLIENT_SECRET, Scene};
 use e2e::wait::{DEADLINE, holds_within};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
-use crate::generate::Case;
-use crate::oracle::{Oracle, Tally};
-use crate::request::{Asked, send_all};
-use crate::rules::Exchange;
+use self::generate::Case;
+use self::oracle::{Oracle, Tally};
+use self::request::{Asked, send_all};
+use self::rules::Exchange;
 
 /// How many configurations the short form has; `STS_DOORS` in the environment says another number.
 const SHORT: u32 = 40;

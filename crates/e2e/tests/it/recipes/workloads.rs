@@ -13,7 +13,7 @@ use openssl::pkey::{PKey, Private};
 use openssl::sign::Signer;
 use serde_json::{Value, json};
 
-use crate::run::{Recipe, assert_asked, assert_bearer, written};
+use super::run::{Recipe, assert_asked, assert_bearer, written};
 
 const AUDIENCE: &str = "https://sts.example.com";
 const CLUSTER: &str = "https://cluster.example.com";

@@ -6,7 +6,7 @@
 
 use e2e::nginx::Builder;
 
-use crate::configuration::{
+use super::configuration::{
     Carry, Configuration, Content, Edge, OtherMethods, Page, PageTo, Proxy,
 };
 

@@ -3,9 +3,9 @@
 use e2e::scene::Scene;
 use serde_json::json;
 
-use crate::keys::{elliptic, named, with};
-use crate::token::{Token, minted};
-use crate::{location, nginx};
+use super::keys::{elliptic, named, with};
+use super::token::{Token, minted};
+use super::{location, nginx};
 
 #[test]
 fn a_token_is_kept_for_those_with_the_same_claims() {

@@ -15,9 +15,9 @@ use std::time::Instant;
 
 use devsts::{Call, Sts};
 
-use crate::configuration::{Carry, Configuration, Content, OtherMethods};
-use crate::request::{Asked, Body, FORGED, Source};
-use crate::rules::{Exchange, Fault, Phase, Rules};
+use super::configuration::{Carry, Configuration, Content, OtherMethods};
+use super::request::{Asked, Body, FORGED, Source};
+use super::rules::{Exchange, Fault, Phase, Rules};
 
 /// What an exchange may come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

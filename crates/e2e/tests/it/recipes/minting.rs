@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use devsts::Sts;
 use e2e::scene::{Scene, Seen};
 
-use crate::run::{Written, assert_bearer, written};
+use super::run::{Written, assert_bearer, written};
 
 /// A recipe that mints. At port 8082 there is a service that knows `alice`, and no other session.
 #[track_caller]

@@ -2,8 +2,8 @@
 
 use e2e::scene::Scene;
 
-use crate::keys::{elliptic, named, rsa, secret, with};
-use crate::nginx;
+use super::keys::{elliptic, named, rsa, secret, with};
+use super::nginx;
 
 /// Checks a location with these directives.
 #[track_caller]

@@ -7,9 +7,9 @@ use e2e::scene::Scene;
 use e2e::wait::wait_for;
 use serde_json::Value;
 
-use crate::keys::{named, secret, with};
-use crate::token::minted;
-use crate::{location, nginx};
+use super::keys::{named, secret, with};
+use super::token::minted;
+use super::{location, nginx};
 
 const SETTINGS: &str = "STSName a; STSJWTKeyFile key.jwk next.jwk; STSCacheExpiresIn 0;";
 

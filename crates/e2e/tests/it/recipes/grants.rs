@@ -7,7 +7,7 @@ use devsts::{Answer, Client, Script, Sts, When, is_for};
 use e2e::scene::{CLIENT_ID, CLIENT_SECRET, Scene, Seen};
 use serde_json::{Value, json};
 
-use crate::run::{SOURCE, asked, assert_asked, assert_bearer, written};
+use super::run::{SOURCE, asked, assert_asked, assert_bearer, written};
 
 /// A time that is far away.
 const FAR: u64 = 9_999_999_999;
@@ -130,7 +130,7 @@ fn two_servers(known_as: &str) -> (Scene, Sts) {
     (provider, partner)
 }
 
-fn cross_app_access(scene: &Scene, partner: &Sts) -> crate::run::Recipe {
+fn cross_app_access(scene: &Scene, partner: &Sts) -> super::run::Recipe {
     written(scene, "Cross-app access")
         .with("https://idp.example.com/token", "%%STS%%")
         .with("https://as.partner.example.com/token", &partner.endpoint())

@@ -4,7 +4,7 @@ use e2e::ports::free_port;
 use e2e::scene::{Scene, Seen};
 use e2e::stores::{self, Server};
 
-use crate::run::{SOURCE, assert_bearer, written};
+use super::run::{SOURCE, assert_bearer, written};
 
 #[test]
 fn two_nodes_share_their_tokens_and_each_goes_on_without_the_store() {
