@@ -15,12 +15,9 @@ if [[ ! -e $policy ]] || grep -qsxF "$mark" "$policy"; then
     chmod 755 "$policy"
 fi
 
-installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
-
-new=()
-for service in nginx prometheus; do
-    installed "$service" || new+=("$service")
-done
+# usage: enabled   (prints what starts at the next boot by itself)
+enabled() { find /etc/systemd/system -path '*.wants/*' -printf '%f\n' 2>/dev/null | sort -u; }
+before=$(enabled)
 
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 options=(-q -y --no-install-recommends
@@ -32,9 +29,12 @@ options=(-q -y --no-install-recommends
 apt-get "${options[@]}" update || echo "apt-get update failed; trying with the lists there are"
 apt-get "${options[@]}" install "$@"
 
-# Nor is it to start at the next boot: the tests and the demo run their own.
-for service in ${new[@]+"${new[@]}"}; do
-    if installed "$service" && command -v systemctl >/dev/null; then
-        systemctl disable --now "$service.service" || true
+# Nor is a service that came by this to start at the next boot: the tests and the demo run their own.
+new=$(comm -13 <(echo "$before") <(enabled))
+for unit in $new; do
+    if command -v systemctl >/dev/null; then
+        systemctl disable --now "$unit" || echo "$unit stays enabled"
+    else # as in a container
+        deb-systemd-helper disable "$unit" || echo "$unit stays enabled"
     fi
 done

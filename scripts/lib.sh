@@ -15,23 +15,49 @@ die() {
     exit 1
 }
 
-# Runs a long, talkative command: all it says goes to the log, a line now and then to the terminal,
-# and the end of it when it fails.
+# Says every ten seconds how long a command has taken, and the end of its log, until it is killed or the
+# script is gone. No process of its own waits: a pipe that stays empty does.
+# usage: tick [log file] &
+tick() {
+    local log=${1:-} since=$SECONDS line='' empty
+    exec {empty}<> <(:)
+    while kill -0 "$$" 2>/dev/null && ! read -r -t 10 -u "$empty"; do
+        [[ -z $log ]] || line=$(tail -n 1 "$log" | tr -cd '[:print:]')
+        printf '    %4d s  %.80s\n' "$((SECONDS - since))" "$line" >&2
+    done
+}
+
+# Runs a long command: all it says goes to the log, a line now and then to the terminal, and the end of
+# it when it fails.
 # usage: quietly <log file> <command> [argument...]
 quietly() {
-    local log=$1 next=$((SECONDS + 10)) line
+    local log=$1 ticker status=0
     shift
     mkdir -p "$(dirname "$log")"
-    if ! "$@" 2>&1 </dev/null | while IFS= read -r line; do
-        printf '%s\n' "$line"
-        if ((SECONDS >= next)); then
-            printf '    %.90s\n' "$line" >&2
-            next=$((SECONDS + 10))
-        fi
-    done >"$log"; then
-        tail -n 40 "$log" >&2
-        die "failed: $* (all it said is in $log)"
+    : >"$log"
+    tick "$log" &
+    ticker=$!
+    "$@" >"$log" 2>&1 </dev/null || status=$?
+    kill "$ticker" 2>/dev/null || true
+    wait "$ticker" 2>/dev/null || true
+    ((status == 0)) || { tail -n 40 "$log" >&2 && die "failed: $* (all it said is in $log)"; }
+}
+
+# Runs a long command in view. On a terminal cargo shows how far it is; elsewhere it says nothing while a
+# crate compiles.
+# usage: in_view <command> [argument...]
+in_view() {
+    local ticker status=0
+    if [[ -t 2 ]]; then
+        "$@"
+        return
     fi
+    tick &
+    ticker=$!
+    "$@" || status=$?
+    kill "$ticker" 2>/dev/null || true
+    wait "$ticker" 2>/dev/null || true
+    return "$status"
 }
 
 # In CI and in a package the crates are those of Cargo.lock, or none; those of a package lie beside it
@@ -88,7 +114,7 @@ build_module() {
     local profile=$1 flags=${CARGO_ENCODED_RUSTFLAGS:-${RUSTFLAGS:-}} prefix
     built=$target/${profile/#dev/debug}
     if [[ $profile != dist ]]; then
-        cargo build ${locked[@]+"${locked[@]}"} --package ngx-http-sts --profile "$profile"
+        in_view cargo build ${locked[@]+"${locked[@]}"} --package ngx-http-sts --profile "$profile"
         return
     fi
     [[ -n ${CARGO_ENCODED_RUSTFLAGS:-} ]] || flags=${flags// /$'\x1f'}
@@ -98,7 +124,7 @@ build_module() {
         flags+=${flags:+$'\x1f'}--remap-path-prefix=$prefix
     done
     CARGO_ENCODED_RUSTFLAGS=$flags \
-        cargo build ${locked[@]+"${locked[@]}"} --package ngx-http-sts --profile dist
+        in_view cargo build ${locked[@]+"${locked[@]}"} --package ngx-http-sts --profile dist
 }
 
 # Where an NGINX looks for its modules.

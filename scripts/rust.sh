@@ -6,8 +6,29 @@
 . "$(dirname "$0")/lib.sh"
 
 needed=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
-remedy="Rust $needed or newer is needed: 'rustup update stable'; rustup is Debian's package of that name from Debian 13 on, and on its own site"
-command -v cargo >/dev/null || die "no cargo here. $remedy"
+
+# usage: new_enough <version>
+new_enough() { [[ $(printf '%s\n' "$needed" "$1" | sort --version-sort | head -n 1) == "$needed" ]]; }
+
+# usage: remedy   (prints what to do on this machine)
+remedy() {
+    local packaged
+    echo -n "Rust $needed or newer is needed: "
+    if command -v rustup >/dev/null; then
+        echo "'rustup update stable', and 'rustup default stable'"
+        return
+    fi
+    # Debian's stable releases have a newer one beside their own, for browsers. It is what apt installs
+    # for either name.
+    packaged=$(apt-cache policy cargo-web 2>/dev/null | awk '/Candidate:/ { print $2 }')
+    if [[ ${packaged:-(none)} != "(none)" ]] && new_enough "${packaged%%[-+~]*}"; then
+        echo "'apt-get install cargo-web' (as root) brings ${packaged%%[-+~]*}, in place of Debian's rustc and cargo; or rustup"
+    else
+        echo "by rustup ('apt-get install rustup' from Debian 13 on, or from its own site), or by Debian's package cargo-web ('apt-get update' makes apt know it)"
+    fi
+}
+
+command -v cargo >/dev/null || die "no cargo here. $(remedy)"
 found=$(cargo --version 2>/dev/null | awk '{ print $2 }')
-oldest=$(printf '%s\n%s\n' "$needed" "${found%%-*}" | sort --version-sort | head -n 1)
-[[ -n $found && $oldest == "$needed" ]] || die "cargo is of Rust ${found:-(no version)}. $remedy"
+[[ -n $found ]] || die "cargo does not say its version. $(remedy)"
+new_enough "${found%%-*}" || die "cargo is of Rust $found. $(remedy)"

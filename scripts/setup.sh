@@ -84,6 +84,15 @@ install_packages() {
     quietly build/setup.log ${sudo[@]+"${sudo[@]}"} "$root/scripts/apt.sh" "$@"
 }
 
+# Where nothing can be installed, what every build runs is looked for, all of it at once.
+commands_are_there() {
+    local command absent=()
+    for command in cc make git pkg-config; do
+        command -v "$command" >/dev/null || absent+=("$command")
+    done
+    ((${#absent[@]} == 0)) || die "missing: ${absent[*]}. Install them with the packages of this system"
+}
+
 # The developers' tools are pinned, with their hashes, in tools.txt.
 tools_are_current() { cmp -s scripts/tools.txt "$tools/installed.txt"; }
 
@@ -120,6 +129,7 @@ if ((${#wanted[@]})); then
         ((${#names[@]} == 0)) || install_packages "${names[@]}"
     else
         say "no apt-get here: '${wanted[*]}', or what they are called here, have to be there"
+        commands_are_there
     fi
 fi
 
