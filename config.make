@@ -3,6 +3,12 @@
 ngx_sts_source=`cd "$ngx_addon_dir" && pwd`
 ngx_sts_file=ngx_http_sts_module$ngx_modext
 
+# NGINX makes the path whole later than here (auto/install).
+case ".$NGX_MODULES_PATH" in
+    ./*) ngx_sts_modules=$NGX_MODULES_PATH ;;
+    *)   ngx_sts_modules=$NGX_PREFIX/$NGX_MODULES_PATH ;;
+esac
+
 cat << END                                                    >> $NGX_MAKEFILE
 
 modules:	$NGX_OBJS/$ngx_sts_file
@@ -17,6 +23,6 @@ $NGX_OBJS/$ngx_sts_file:
 install:	install_$ngx_addon_name
 
 install_$ngx_addon_name:	$NGX_OBJS/$ngx_sts_file
-	mkdir -p '\$(DESTDIR)$NGX_MODULES_PATH'
-	install -m 644 $NGX_OBJS/$ngx_sts_file '\$(DESTDIR)$NGX_MODULES_PATH/'
+	mkdir -p '\$(DESTDIR)$ngx_sts_modules'
+	install -m 644 $NGX_OBJS/$ngx_sts_file '\$(DESTDIR)$ngx_sts_modules/'
 END
