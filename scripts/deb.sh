@@ -13,9 +13,13 @@ if [[ ${1:-} == --unpacked ]]; then
     # shellcheck source=/dev/null
     suffix=~$(. /etc/os-release && echo "$VERSION_CODENAME")
     sed -i "1s/^\(nginx-sts ([^)]*\))/\1$suffix)/" debian/changelog
-    # debhelper gives programs a home of their own, where rustup would look for its toolchains.
-    export RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup} CARGO_HOME=${CARGO_HOME:-$HOME/.cargo}
-    dpkg-buildpackage --build=binary --no-sign
+    options=()
+    if [[ $(command -v cargo) != /usr/bin/cargo ]]; then
+        options=(--build-profiles=pkg.nginx-sts.rustup)
+        # debhelper gives programs a home of their own, where rustup would look for its toolchains.
+        export RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup} CARGO_HOME=${CARGO_HOME:-$HOME/.cargo}
+    fi
+    dpkg-buildpackage --build=binary --no-sign ${options[@]+"${options[@]}"}
     exit
 fi
 

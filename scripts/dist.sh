@@ -20,14 +20,15 @@ git archive --prefix="$name/" "$commit" >"$place/$name.tar"
 tar --extract --file "$place/$name.tar" --directory "$place"
 
 # Two directories: cargo writes into its standard output what is to stand in the configuration.
-(cd "$place/$name" && cargo vendor --locked --quiet vendor >"$place/config.toml")
+(cd "$place/$name" && in_view cargo vendor --locked --quiet vendor >"$place/config.toml")
 sed 's|^directory = .*|directory = "vendor"|' "$place/config.toml" >"$place/$name/vendor/config.toml"
 tar --create --directory "$place" --sort=name --owner=0 --group=0 --numeric-owner --mode=go=rX,u+rw,a-s \
     --mtime="@$(git log -1 --format=%ct "$commit")" --file "$place/$name-vendor.tar" "$name/vendor"
 
 mkdir -p build/dist
 for file in "$name.tar" "$name-vendor.tar"; do
-    xz --threads=1 --check=crc64 --stdout "$place/$file" >"build/dist/$file.xz"
+    in_view xz --threads=1 --check=crc64 --stdout "$place/$file" >"build/dist/$file.xz"
 done
 (cd build/dist && sha512sum "$name.tar.xz" "$name-vendor.tar.xz" >"$name.sha512")
+echo "$commit" >build/dist/commit
 say "build/dist: $(cd build/dist && du -h "$name.tar.xz" "$name-vendor.tar.xz" | awk '{ printf "%s (%s) ", $2, $1 }')"

@@ -7,87 +7,15 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-((EUID == 0)) || die "roots are made by root only"
 suites=("$@")
 ((${#suites[@]})) || suites=(bookworm trixie)
 scripts/setup.sh build dist roots
+# shellcheck source=roots.sh
+. scripts/roots.sh
 scripts/dist.sh
 say "building the development STS"
-cargo build ${locked[@]+"${locked[@]}"} --quiet --package devsts
+in_view cargo build ${locked[@]+"${locked[@]}"} --quiet --package devsts
 devsts=$root/${CARGO_TARGET_DIR:-target}/debug/devsts
-rust=$(rustc --print sysroot)
-[[ -x $rust/bin/cargo ]] || die "$rust holds no cargo: a toolchain of rustup is needed"
-# shellcheck disable=SC2016
-mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep '/debian$' | head -n 1)
-[[ -n $mirror ]] || die "apt here uses no mirror of Debian"
-
-place=$(mktemp -d "${TMPDIR:-/tmp}/sts-test-deb-XXXXXX")
-trap 'rm -rf "$place"' EXIT
-
-# A root as debootstrap makes it, kept for the next time. Its services do not start.
-# usage: fresh <suite> <directory>
-fresh() {
-    local suite=$1 directory=$2 base=build/roots/$1.tar
-    if [[ ! -f $base ]]; then
-        say "making a root of Debian's $suite"
-        mkdir -p build/roots
-        quietly "build/roots/$suite.log" debootstrap --variant=minbase --include=ca-certificates \
-            "$suite" "$place/$suite" "$mirror"
-        printf '#!/bin/sh\nexit 101\n' >"$place/$suite/usr/sbin/policy-rc.d"
-        chmod 755 "$place/$suite/usr/sbin/policy-rc.d"
-        tar --create --file "$base.new" --directory "$place/$suite" .
-        mv "$base.new" "$base"
-        rm -rf "${place:?}/$suite"
-    fi
-    mkdir -p "$directory"
-    tar --extract --file "$base" --directory "$directory"
-    cp /etc/resolv.conf "$directory/etc/resolv.conf"
-}
-
-# What is mounted for a command goes with it.
-# usage: inside <root> <command> [argument...]
-inside() {
-    local directory=$1
-    shift
-    # shellcheck disable=SC2016
-    unshare --mount --pid --fork bash -ec '
-        directory=$1 rust=$2
-        shift 2
-        mount -t proc proc "$directory/proc"
-        mount --rbind /dev "$directory/dev"
-        if [[ -d $directory/opt/rust ]]; then
-            mount --bind -o ro "$rust" "$directory/opt/rust"
-        fi
-        exec chroot "$directory" env -i HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-            PATH=/opt/rust/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
-    ' inside "$directory" "$rust" "$@"
-}
-
-apt=(apt-get -q -y --no-install-recommends)
-
-# usage: build <suite>   (leaves the package in build/deb-<suite>)
-build() {
-    local suite=$1 directory=$place/build-$1 archive
-    fresh "$suite" "$directory"
-    mkdir -p "$directory/opt/rust" "$directory/srv"
-    for archive in build/dist/*.tar.xz; do
-        tar --extract --file "$archive" --directory "$directory/srv" --strip-components=1
-    done
-    cp -r packaging/debian "$directory/srv/debian"
-    say "$suite: installing what the build needs"
-    quietly "build/deb-$suite.log" inside "$directory" bash -ec "
-        ${apt[*]} update
-        ${apt[*]} install dpkg-dev lintian xz-utils
-        ${apt[*]} build-dep /srv"
-    say "$suite: building the package, without a network"
-    quietly "build/deb-$suite.log" unshare --net bash -c "$(declare -f inside); rust=$rust; inside '$directory' /srv/scripts/deb.sh --unpacked"
-    say "$suite: lintian"
-    inside "$directory" bash -ec 'lintian --fail-on error --allow-root /*.changes'
-    rm -rf "build/deb-$suite"
-    mkdir -p "build/deb-$suite"
-    cp "$directory"/libnginx-mod-http-sts_*.deb "build/deb-$suite/"
-    rm -rf "$directory"
-}
 
 # An exchange in a root: STS, backend and NGINX as they would run there.
 # shellcheck disable=SC2016
@@ -125,9 +53,9 @@ live() {
     local suite=$1 directory=$place/live-$1 package upgrade
     fresh "$suite" "$directory"
     mkdir -p "$directory/srv"
-    cp "build/deb-$suite"/*.deb "$devsts" "$directory/srv/"
+    cp "build/deb-$suite"/*.deb "$directory/srv/"
     install "$devsts" "$directory/usr/local/bin/devsts"
-    package=$(basename "build/deb-$suite"/*.deb)
+    package=$(cd "build/deb-$suite" && echo libnginx-mod-http-sts_*.deb)
     say "$suite: install"
     quietly "build/deb-$suite.log" inside "$directory" bash -ec "
         ${apt[*]} update
@@ -162,7 +90,7 @@ live() {
 # usage: refused <suite> <suite that the package is for>
 refused() {
     local directory=$place/live-$1 package
-    package=$(basename "build/deb-$2"/*.deb)
+    package=$(cd "build/deb-$2" && echo libnginx-mod-http-sts_*.deb)
     cp "build/deb-$2/$package" "$directory/srv/"
     say "$1: the package for $2 is refused"
     ! inside "$directory" "${apt[@]}" install "/srv/$package" >"$place/refused.log" 2>&1 ||
@@ -171,7 +99,7 @@ refused() {
 }
 
 for suite in "${suites[@]}"; do
-    build "$suite"
+    build_packages "$suite"
     live "$suite"
 done
 if ((${#suites[@]} > 1)); then
