@@ -18,7 +18,7 @@ install: ## puts the module where this NGINX looks for its modules (as root; DES
 	@scripts/install.sh
 
 .PHONY: demo
-demo: ## an STS, a backend and NGINX on 127.0.0.1, and a first exchange (ONCE=1: then stop)
+demo: ## an STS, a backend and NGINX, and an exchange (ONCE=1: then stop; SCENE=wstrust|obo|mint|redis|mcp)
 	@scripts/demo.sh
 
 .PHONY: test
@@ -34,6 +34,12 @@ test-unit: ## the crates' own tests, without NGINX
 .PHONY: test-e2e
 test-e2e: ## the tests on a real NGINX (one: WITH_NGINX=...)
 	@scripts/test.sh e2e
+
+.PHONY: test-demo
+test-demo: ## every scene of the demonstration, once
+	@for scene in demo/*/scene.sh; do \
+		ONCE=1 SCENE=$$(basename $$(dirname $$scene)) scripts/demo.sh || exit; \
+	done
 
 .PHONY: test-readers
 test-readers: ## what PHP, Express, Rack, Django, Flask, aiohttp and Tomcat read as the token

@@ -15,6 +15,8 @@ devsts sts [OPTION]...          an STS with an OAuth 2.0 token endpoint
   --client ID[:SECRET]          a client, a public one without secret; repeatable
   --client-key ID=FILE          a client that signs: PEM with its public key or certificate
   --client-cert ID=NAME         a client with a certificate for this common name
+  --audience URL                what an assertion may be for, besides the endpoint; repeatable
+  --on-behalf-of                take a JWT only with requested_token_use=on_behalf_of, as Entra ID
   --anonymous                   answer also to clients that send no client_id
   --path PATH                   where the token endpoint is (/token); repeatable
   --issuer PATH                 be the issuer with this path, and tell its metadata
@@ -41,6 +43,8 @@ both:
   --tls-client-ca FILE          demand a client certificate of this authority
   --ready-file FILE             write the address there when ready
   --show-tokens                 print tokens in full
+  --show-requests               print each request as well, a line for each header and parameter, with
+                                tokens in full and without the secrets of clients
   --quiet                       no line for each call
 
 devsts pki --dir DIR [--name NAME]...
@@ -68,6 +72,8 @@ pub(crate) struct StsOptions {
     pub(crate) wstrust_users: Vec<(String, String)>,
     pub(crate) manners: Option<Manners>,
     pub(crate) issuer: Option<String>,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) on_behalf_of: bool,
 }
 
 #[derive(Debug)]
@@ -90,6 +96,7 @@ pub(crate) struct Common {
     pub(crate) latency: Duration,
     pub(crate) ready_file: Option<PathBuf>,
     pub(crate) show_tokens: bool,
+    pub(crate) show_requests: bool,
     pub(crate) quiet: bool,
 }
 
@@ -116,10 +123,13 @@ fn parse_sts(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
         wstrust_users: Vec::new(),
         manners: None,
         issuer: None,
+        audiences: Vec::new(),
+        on_behalf_of: false,
     };
     while let Some(argument) = parser.next()? {
         match argument {
             Long("anonymous") => options.anonymous = true,
+            Long("audience") => options.audiences.push(parser.value()?.string()?),
             Long("client") => options.clients.push(parser.value()?.parse()?),
             Long("client-cert") => options.clients.push(parser.value()?.parse_with(certified)?),
             Long("client-key") => options.clients.push(parser.value()?.parse_with(signing)?),
@@ -128,6 +138,7 @@ fn parse_sts(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
             Long("wstrust") => options.wstrust.push(parser.value()?.string()?),
             Long("wstrust-user") => options.wstrust_users.push(parser.value()?.parse_with(user)?),
             Long("manners") => options.manners = Some(parser.value()?.parse()?),
+            Long("on-behalf-of") => options.on_behalf_of = true,
             Long("path") => options.paths.push(parser.value()?.string()?),
             Long("tokens") => options.tokens = parser.value()?.parse()?,
             Long("help") | Short('h') => return Ok(Command::Help),
@@ -190,6 +201,7 @@ impl CommonParser {
             "listen" => common.listen = parser.value()?.parse()?,
             "quiet" => common.quiet = true,
             "ready-file" => common.ready_file = Some(parser.value()?.into()),
+            "show-requests" => common.show_requests = true,
             "show-tokens" => common.show_tokens = true,
             "tls-client-ca" => common.client_ca = Some(parser.value()?.into()),
             "tls-cert" => self.certificate = Some(parser.value()?.into()),
@@ -267,7 +279,8 @@ mod tests {
         let line = "sts --listen [::1]:0 --client otxclient:2Federate --client public \
                     --path /a --path /b --latency 150ms --expires-in none --tokens jwt \
                     --wstrust /trust --wstrust-user gateway:a:b --manners dex \
-                    --issuer /realms/x";
+                    --issuer /realms/x --audience https://sts.example.com --on-behalf-of \
+                    --show-requests";
         let Ok(Command::Sts(options)) = parsed(line) else { panic!("no STS") };
         assert_eq!(options.common.listen, Listen::ipv6());
         assert_eq!(options.common.latency, Duration::from_millis(150));
@@ -275,6 +288,8 @@ mod tests {
         assert_eq!(options.clients.len(), 2);
         assert!(options.manners.is_some());
         assert_eq!(options.issuer.as_deref(), Some("/realms/x"));
+        assert_eq!(options.audiences, ["https://sts.example.com"]);
+        assert!(options.on_behalf_of && options.common.show_requests);
         assert_eq!(options.wstrust, ["/trust"]);
         assert_eq!(options.wstrust_users, [("gateway".to_owned(), "a:b".to_owned())]);
         assert_eq!((options.expires_in, options.tokens), (None, Tokens::Jwt));

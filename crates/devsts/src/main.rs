@@ -75,6 +75,12 @@ fn run_sts(options: StsOptions) -> io::Result<()> {
     if let Some(manners) = options.manners {
         builder = builder.manners(manners);
     }
+    for audience in &options.audiences {
+        builder = builder.audience(audience);
+    }
+    if options.on_behalf_of {
+        builder = builder.on_behalf_of();
+    }
     if options.anonymous {
         builder = builder.anonymous();
     }
@@ -82,8 +88,11 @@ fn run_sts(options: StsOptions) -> io::Result<()> {
         builder = builder.tls(tls);
     }
     if !common.quiet {
-        let show = common.show_tokens;
-        builder = builder.on_call(move |noted| say(&log::call(&noted, show)));
+        let tokens = common.show_tokens || common.show_requests;
+        let whole = common.show_requests;
+        builder = builder.on_call(move |call, noted| {
+            say(&log::with_request(log::call(&noted, tokens), call, whole));
+        });
     }
     let sts = builder.start()?;
     serve(&sts, &sts.endpoint(), &common)
@@ -97,8 +106,10 @@ fn run_backend(options: BackendOptions) -> io::Result<()> {
         builder = builder.tls(tls);
     }
     if !common.quiet {
-        let show = common.show_tokens;
-        builder = builder.on_request(move |call| say(&log::request(call, show)));
+        let (tokens, whole) = (common.show_tokens, common.show_requests);
+        builder = builder.on_request(move |call| {
+            say(&log::with_request(log::request(call, tokens), call, whole));
+        });
     }
     let backend = builder.start()?;
     serve(&backend, &backend.url("/"), &common)

@@ -48,6 +48,7 @@ pub use self::metadata::Metadata;
 pub use self::token::{Issued, Tokens, is_for, target_for};
 use self::token_endpoint::TokenEndpoint;
 use self::wstrust::WsTrust;
+use crate::server::call::Call;
 use crate::server::listen::Listen;
 use crate::server::tls::Tls;
 use crate::server::{Options, Server};
@@ -117,7 +118,7 @@ pub struct Noted {
     pub result: Result<String, String>,
 }
 
-type OnCall = Arc<dyn Fn(Noted) + Send + Sync>;
+type OnCall = Arc<dyn Fn(&Call, Noted) + Send + Sync>;
 
 /// How an STS is started.
 #[derive(Default)]
@@ -267,7 +268,7 @@ impl Builder {
 
     /// Tells of each call that the token endpoint answered.
     #[must_use]
-    pub fn on_call(mut self, tell: impl Fn(Noted) + Send + Sync + 'static) -> Self {
+    pub fn on_call(mut self, tell: impl Fn(&Call, Noted) + Send + Sync + 'static) -> Self {
         self.on_call = Some(Arc::new(tell));
         self
     }

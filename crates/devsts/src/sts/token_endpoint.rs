@@ -97,12 +97,13 @@ impl Service for TokenEndpoint {
                 outcome.script = script.answer(fault);
             }
             if let Some(tell) = &self.on_call {
-                tell(Noted {
+                let noted = Noted {
                     call: call.number,
                     client: outcome.requestor,
                     source: outcome.source,
                     result: outcome.result,
-                });
+                };
+                tell(call, noted);
             }
             return outcome.script;
         }
@@ -130,7 +131,7 @@ impl Service for TokenEndpoint {
         };
         if let Some(tell) = &self.on_call {
             let source = call.subject().map(ToOwned::to_owned);
-            tell(Noted { call: call.number, client, source, result });
+            tell(call, Noted { call: call.number, client, source, result });
         }
         script
     }
