@@ -14,7 +14,7 @@ cargo_for_nginx
 
 profile=${PROFILE:-release}
 say "building the module for NGINX ($flavour, $profile)"
-build_module "$profile"
+build_crate ngx-http-sts "$profile"
 
 files=(ngx_http_sts_module.so)
 [[ ! -f $built/libngx_http_sts_module.so.dwp ]] || files+=(ngx_http_sts_module.so.dwp)
@@ -29,5 +29,12 @@ for file in "${files[@]}"; do
     put "$out/$file" "build/$file"
 done
 ln -sfn "$flavour/nginx" build/nginx
+rm -rf build/tool
+if [[ -d crates/sts-exchange ]]; then
+    say "building the command sts-exchange"
+    PROFILE=$profile scripts/tool.sh build/tool
+fi
 say "build/ngx_http_sts_module.so is for build/nginx, $(build/nginx -v 2>&1 | sed 's/^nginx version: //')"
-say "'make install' puts it into $(modules_path build/nginx)"
+where=$(modules_path build/nginx)
+say "'make install' (as root) puts it into $where$([[ -d $where ]] || echo ', which it makes'); by hand: copy it anywhere,"
+say "and name the file at the top of nginx.conf: load_module $root/build/ngx_http_sts_module.so;"

@@ -107,14 +107,14 @@ cargo_for_nginx() {
     export NGINX_BUILD_DIR NGINX_SOURCE_DIR CARGO_TARGET_DIR=$target
 }
 
-# Builds the module for the NGINX that cargo_for_nginx has chosen, and says in $built where it lies.
-# Where a packaged one was built shows nowhere in it: names of source files begin the same everywhere.
-# usage: build_module <profile>
-build_module() {
-    local profile=$1 flags=${CARGO_ENCODED_RUSTFLAGS:-${RUSTFLAGS:-}} prefix
+# Builds a crate, the module for the NGINX that cargo_for_nginx has chosen, and says in $built where it
+# lies. Where a packaged one was built shows nowhere in it: names of source files begin the same everywhere.
+# usage: build_crate <name> <profile>
+build_crate() {
+    local crate=$1 profile=$2 flags=${CARGO_ENCODED_RUSTFLAGS:-${RUSTFLAGS:-}} prefix
     built=$target/${profile/#dev/debug}
     if [[ $profile != dist ]]; then
-        in_view cargo build ${locked[@]+"${locked[@]}"} --package ngx-http-sts --profile "$profile"
+        in_view cargo build ${locked[@]+"${locked[@]}"} --package "$crate" --profile "$profile"
         return
     fi
     [[ -n ${CARGO_ENCODED_RUSTFLAGS:-} ]] || flags=${flags// /$'\x1f'}
@@ -124,7 +124,7 @@ build_module() {
         flags+=${flags:+$'\x1f'}--remap-path-prefix=$prefix
     done
     CARGO_ENCODED_RUSTFLAGS=$flags \
-        in_view cargo build ${locked[@]+"${locked[@]}"} --package ngx-http-sts --profile dist
+        in_view cargo build ${locked[@]+"${locked[@]}"} --package "$crate" --profile dist
 }
 
 # Where an NGINX looks for its modules.

@@ -10,5 +10,5 @@
 to=$1
 CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$NGINX_BUILD_DIR/ngx_http_sts_module_target}
 cargo_for_nginx
-build_module "${PROFILE:-dist}"
+build_crate ngx-http-sts "${PROFILE:-dist}"
 put "$built/libngx_http_sts_module.so" "$to"
