@@ -35,6 +35,10 @@ test-unit: ## the crates' own tests, without NGINX
 test-e2e: ## the tests on a real NGINX (one: WITH_NGINX=...)
 	@scripts/test.sh e2e
 
+.PHONY: test-versions
+test-versions: ## end to end on each NGINX of Debian and of crates, in clean roots (VERSIONS="trixie sid")
+	@env -u NGINX_BUILD_DIR scripts/versions.sh
+
 .PHONY: test-demo
 test-demo: ## every scene of the demonstration, once
 	@for scene in demo/*/scene.sh; do \

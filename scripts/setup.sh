@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, and nothing else; says nothing when all is there.
-# usage: setup.sh <group>...   (the groups are the cases of packages())
+# usage: setup.sh <group>...          (the groups are the cases of packages())
+#        setup.sh --list <group>...   (prints the packages, and installs nothing)
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -112,6 +113,12 @@ install_mutants() {
     say "installing cargo-mutants into build/mutants (some minutes)"
     quietly build/mutants.log cargo install --locked --debug --root build/mutants --version "$mutants_version" cargo-mutants
 }
+
+if [[ ${1:-} == --list ]]; then
+    shift
+    for group in "$@"; do packages "$group"; done
+    exit
+fi
 
 scripts/rust.sh
 
