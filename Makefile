@@ -39,6 +39,10 @@ test-e2e: ## the tests on a real NGINX (one: WITH_NGINX=...)
 test-versions: ## end to end on each NGINX of Debian and of crates, in clean roots (VERSIONS="trixie sid")
 	@env -u NGINX_BUILD_DIR scripts/versions.sh
 
+.PHONY: check-arm64
+check-arm64: ## whether the module compiles for arm64, in a clean root
+	@env -u NGINX_BUILD_DIR scripts/arm64.sh
+
 .PHONY: test-demo
 test-demo: ## every scene of the demonstration, once
 	@for scene in demo/*/scene.sh; do \

@@ -63,13 +63,16 @@ inside() {
 
 apt=(apt-get -q -y --no-install-recommends -o Acquire::Retries=3)
 
+# Whether the tarballs of `make dist` are those of the last commit.
+dist_is_current() { [[ $(cat build/dist/commit 2>/dev/null) == "$(git rev-parse --verify HEAD)" ]]; }
+
 # Builds the Debian packages of the last commit with Debian's own Rust, into build/deb-<suite>; makes the
 # tarballs of `make dist` when they are not there yet.
 # usage: build_packages <suite>
 build_packages() {
     local suite=$1 directory=$place/build-$1 archive commit
     commit=$(git rev-parse --verify HEAD)
-    [[ $(cat build/dist/commit 2>/dev/null) == "$commit" ]] || scripts/dist.sh
+    dist_is_current || scripts/dist.sh
     fresh "$suite" "$directory"
     for archive in build/dist/*.tar.xz; do
         tar --extract --file "$archive" --directory "$directory/srv" --strip-components=1
