@@ -23,6 +23,8 @@ quietly build/rpm.log env -u NGINX_BUILD_DIR -u NGINX_SOURCE_DIR -u CARGO_TARGET
 rm -rf build/rpm
 mkdir -p build/rpm
 cp "$place"/RPMS/*/*.rpm build/rpm/
-rpm -qp --requires build/rpm/*.rpm | grep --quiet '^nginx = '
-rpm -qlp build/rpm/*.rpm | grep --quiet '/ngx_http_sts_module.so$'
+rpm -qp --requires build/rpm/nginx-mod-http-sts-*.rpm | grep --quiet '^nginx = '
+rpm -qlp build/rpm/nginx-mod-http-sts-*.rpm | grep --quiet '/ngx_http_sts_module.so$'
+rpm -qlp build/rpm/nginx-mod-http-sts-*.rpm | grep --quiet '/ngx_http_sts_module.5'
+rpm -qlp build/rpm/sts-exchange-*.rpm | grep --quiet '/bin/sts-exchange$'
 say "build/rpm: $(cd build/rpm && ls ./*.rpm)"

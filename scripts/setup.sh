@@ -49,9 +49,9 @@ packages() {
     modules) echo libnginx-mod-http-set-misc ;;
     promtool) echo prometheus ;; # its service is of no use here, and may be stopped
     fuzz) echo g++ ;; # libFuzzer is written in C++
-    deb) echo debhelper dpkg-dev lintian lowdown nginx-dev xz-utils ;;
+    deb) echo debhelper dpkg-dev groff lintian nginx-dev python3 xz-utils ;;
     roots) echo debootstrap util-linux ;;
-    rpm) echo rpm xz-utils ;;
+    rpm) echo groff python3 rpm xz-utils ;;
     dist) echo git util-linux xz-utils ;;
     lint) echo shellcheck ;;
     # The alternatives that the module is measured beside; setpriv ends NGINX with the benchmark.
@@ -85,10 +85,12 @@ install_packages() {
     quietly build/setup.log ${sudo[@]+"${sudo[@]}"} "$root/scripts/apt.sh" "$@"
 }
 
-# Where nothing can be installed, what every build runs is looked for, all of it at once.
+# Where nothing can be installed, what a build runs is looked for, all of it at once.
+# usage: commands_are_there <group>...
 commands_are_there() {
-    local command absent=()
-    for command in cc make git pkg-config; do
+    local command absent=() commands=(cc make pkg-config)
+    [[ " $* " != *" dist "* ]] || commands+=(git tar xz)
+    for command in "${commands[@]}"; do
         command -v "$command" >/dev/null || absent+=("$command")
     done
     ((${#absent[@]} == 0)) || die "missing: ${absent[*]}. Install them with the packages of this system"
@@ -136,7 +138,7 @@ if ((${#wanted[@]})); then
         ((${#names[@]} == 0)) || install_packages "${names[@]}"
     else
         say "no apt-get here: '${wanted[*]}', or what they are called here, have to be there"
-        commands_are_there
+        commands_are_there "$@"
     fi
 fi
 
