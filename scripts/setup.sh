@@ -49,7 +49,7 @@ packages() {
     modules) echo libnginx-mod-http-set-misc ;;
     promtool) echo prometheus ;; # its service is of no use here, and may be stopped
     fuzz) echo g++ ;; # libFuzzer is written in C++
-    deb) echo debhelper dpkg-dev groff lintian nginx-dev python3 xz-utils ;;
+    deb) echo debhelper dpkg-dev groff-base lintian nginx-dev python3 xz-utils ;;
     roots) echo debootstrap util-linux ;;
     rpm) echo groff python3 rpm xz-utils ;;
     dist) echo git util-linux xz-utils ;;
