@@ -52,6 +52,7 @@ mod log;
 mod logout;
 mod memory;
 mod minting;
+mod mistakes;
 mod names;
 mod names_absolute;
 mod names_gone;
