@@ -31,6 +31,7 @@ mod doors;
 mod encodings;
 mod encryption;
 mod exact;
+mod examples;
 mod exchange;
 mod exchange_directive;
 mod expect;

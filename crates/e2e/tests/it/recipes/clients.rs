@@ -161,8 +161,8 @@ fn a_request_that_failed_is_told_by_one_that_did_not() {
         format!("eyJhbGciOiJub25lIn0.{}.c2ln", URL_SAFE_NO_PAD.encode(r#"{"sub":"alice"}"#));
     let issued = json!({ "access_token": token, "token_type": "Bearer", "expires_in": 300 });
     let down = Script::new().answer(Answer::json(500, &json!({})));
-    scene.sts.script(When::subject(SOURCE), Script::new().answer(Answer::json(200, &issued)));
     scene.sts.script(When::subject(SOURCE).times(1), down);
+    scene.sts.script(When::subject(SOURCE), Script::new().answer(Answer::json(200, &issued)));
     recipe.get("/orders/").bearer(SOURCE).send().expect_status(502);
     recipe.get("/orders/").bearer(SOURCE).send().expect_status(200);
     let log = || recipe.nginx.read("logs/access.log");
