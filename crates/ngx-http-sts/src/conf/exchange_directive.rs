@@ -98,7 +98,7 @@ pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
 
 /// More stands behind the options than a filter of claims.
 fn several_options() -> Refusal {
-    let types = "; a filter of claims behind them is for the type \"jwt\" alone";
+    let types = "; an expression of jq behind them is for the type \"jwt\" alone";
     Problem::from(format!("{}{types}", argument::ONE_WORD)).into()
 }
 
