@@ -15,12 +15,13 @@ if [[ ! -e $policy ]] || grep -qsxF "$mark" "$policy"; then
     chmod 755 "$policy"
 fi
 
-installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
+# What is installed of that which brings a service. PHP's has its version in its name.
+services() {
+    dpkg-query -W -f '${db:Status-Status} ${Package}\n' nginx prometheus 'php*-fpm' 2>/dev/null |
+        sed -n 's/^installed //p'
+}
 
-new=()
-for service in nginx prometheus; do
-    installed "$service" || new+=("$service")
-done
+before=$(services || true)
 
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 options=(-q -y --no-install-recommends
@@ -33,8 +34,7 @@ apt-get "${options[@]}" update || echo "apt-get update failed; trying with the l
 apt-get "${options[@]}" install "$@"
 
 # Nor is it to start at the next boot: the tests and the demo run their own.
-for service in ${new[@]+"${new[@]}"}; do
-    if installed "$service" && command -v systemctl >/dev/null; then
-        systemctl disable --now "$service.service" || true
-    fi
+command -v systemctl >/dev/null || exit 0
+for service in $(services); do
+    grep -qxF "$service" <<<"$before" || systemctl disable --now "$service.service" || true
 done

@@ -51,6 +51,7 @@ mod limits;
 mod lives;
 mod log;
 mod logout;
+mod man_page;
 mod memory;
 mod minting;
 mod mistakes;
