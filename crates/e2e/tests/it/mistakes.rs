@@ -179,8 +179,8 @@ const WHOLE: [Mistake; 27] = [
     ),
     row(
         "STSExchange",
-        "STSExchange otx http://127.0.0.1:9/t audiance=a; STSVariables $http_x $t;",
-        "unknown option \"audiance\"",
+        "STSExchange otx http://127.0.0.1:9/t audiences=a; STSVariables $http_x $t;",
+        "unknown option \"audiences\"",
         "allowed are auth, client_id, params, audience",
     ),
     row(
@@ -356,7 +356,7 @@ const BESIDE: [Mistake; 52] = [
         "the value must be \"on\", \"off\" or a challenge",
         "'Bearer realm=\"shop\"'",
     ),
-    row("STSPhase", "STSPhase acess;", "\"acess\"", "\"precontent\", \"access\", \"rewrite\""),
+    row("STSPhase", "STSPhase content;", "\"content\"", "\"precontent\", \"access\", \"rewrite\""),
     row("STSOnError", "STSOnError ignore;", "\"ignore\"", "allowed are \"return\", \"pass\""),
     row("STSOnMissing", "STSOnMissing allow;", "\"allow\"", "allowed are \"return\", \"pass\""),
     row("STSErrorStatus", "STSErrorStatus invalid_target 200;", "\"200\"", "from 400 to 599"),
@@ -385,7 +385,7 @@ const BESIDE: [Mistake; 52] = [
         "the name of a header",
         "\"X-Tenant\"",
     ),
-    row("STSExpect", "STSExpect audiance;", "the words that are allowed", "\"audience\""),
+    row("STSExpect", "STSExpect audiences;", "the words that are allowed", "\"audience\""),
     row("STSDependsOn", "STSDependsOn user;", "invalid name \"user\"", "as in \"@inner\""),
     row(
         "STSDependsOn",
