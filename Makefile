@@ -21,6 +21,10 @@ install: ## puts the module where this NGINX looks for its modules (as root; DES
 demo: ## an STS, a backend and NGINX, and an exchange (ONCE=1: then stop; SCENE=wstrust|obo|mint|redis|mcp)
 	@scripts/demo.sh
 
+.PHONY: man
+man: ## build/man/ngx_http_sts_module.5, the manual page of the directives
+	@scripts/man.sh
+
 .PHONY: test
 test: ## all tests: the crates' own, then end to end on both NGINX versions
 	@scripts/test.sh unit

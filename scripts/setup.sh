@@ -15,8 +15,13 @@ packages() {
     nginx) echo nginx nginx-dev ;;
     demo) echo curl ;;
     # An independent eye on signatures of SAML assertions, and what the recipes have beside NGINX: a
-    # PHP, and a module that sets variables (Debian's, which loads into Debian's NGINX only).
-    test) echo php-fpm xmlsec1 ;;
+    # PHP, a module that sets variables (Debian's, which loads into Debian's NGINX only), and what makes
+    # and reads the manual page.
+    test) echo php-fpm xmlsec1 && packages man ;;
+    man)
+        echo groff-base
+        command -v python3 >/dev/null || echo python3
+        ;;
     # Backends that tell what they read (scripts/readers.sh). Node, Java and Python may also be there
     # without Debian's packages.
     readers)

@@ -59,9 +59,13 @@ fn under(directory: &Path) -> Vec<PathBuf> {
 
 /// What an example says with its paths outside of the configuration's directory put inside of it.
 pub fn within_prefix(text: &str) -> String {
-    ["/var/run/secrets/tokens/", "/run/spiffe/"]
-        .iter()
-        .fold(text.to_owned(), |text, outside| text.replace(outside, "%%PREFIX%%/tokens/"))
+    [
+        ("/var/run/secrets/tokens/", "%%PREFIX%%/tokens/"),
+        ("/run/spiffe/", "%%PREFIX%%/tokens/"),
+        ("/run/secrets/", "%%PREFIX%%/secrets/"),
+    ]
+    .iter()
+    .fold(text.to_owned(), |text, (outside, inside)| text.replace(outside, inside))
 }
 
 /// The files that examples take for granted. What they hold is of no use.

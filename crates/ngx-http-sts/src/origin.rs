@@ -40,6 +40,8 @@ pub(crate) struct Origin {
     host: Host,
     lookup: Rc<Lookup>,
     is_found: bool,
+    /// What is connected to is a proxy.
+    is_proxy: bool,
     tls: Option<Rc<Tls>>,
     /// Whose certificate TLS shows.
     certificate: Option<ClientAuth>,
@@ -62,6 +64,8 @@ pub(crate) struct Contact<'a> {
     pub(crate) host: &'a Host,
     /// To what is connected: itself, or a proxy.
     pub(crate) peer: &'a Endpoint,
+    /// It is a proxy.
+    pub(crate) is_proxy: bool,
     /// What looks names up; the servers of the system without one.
     pub(crate) resolver: Option<Resolver>,
     pub(crate) tls: Option<&'a TlsSettings>,
@@ -102,13 +106,15 @@ impl Origins {
     /// # Errors
     /// What is wrong, as a lower-case fragment.
     pub(crate) fn make(&mut self, conf: &Conf<'_>, contact: Contact<'_>) -> Result<Origin, String> {
-        let Contact { host, peer, resolver, tls, certificate, tunnel } = contact;
+        let Contact { host, peer, is_proxy, resolver, tls, certificate, tunnel } = contact;
         let tls = tls.map(|tls| self.contexts.tls(conf, tls)).transpose()?;
         let (looked_up, port) = (self.system.host_of(peer), peer.port());
         let addresses = address::at_configuration(conf, &looked_up, port).unwrap_or_else(|why| {
             // NGINX has to start while the STS is away.
+            let role = if is_proxy { "the outgoing proxy " } else { "" };
             conf.warn(format_args!(
-                "\"{}\" has no address now, requests for it will fail until it has one: {why}",
+                "{role}\"{}\" has no address now, requests for it will fail until it has one: {why}; if \
+                 the name is right, name a \"resolver\" that knows it, or write it into /etc/hosts",
                 peer.authority()
             ));
             Vec::new()
@@ -120,6 +126,7 @@ impl Origins {
             host: host.clone(),
             lookup: Rc::new(lookup),
             is_found,
+            is_proxy,
             tls: tls.map(Rc::new),
             certificate,
             tunnel,
@@ -149,7 +156,7 @@ impl Kin {
     /// The origin that a contact describes, at run time. Its peer is looked up as that of `known` is,
     /// where the host is the same. The settings of the contact are these ones.
     pub(crate) fn origin(&self, contact: Contact<'_>, known: Option<Known<'_>>) -> Origin {
-        let Contact { host, peer, resolver: _, tls, certificate, tunnel } = contact;
+        let Contact { host, peer, is_proxy, resolver: _, tls, certificate, tunnel } = contact;
         let lookup = known.map(|known| match known {
             Known::Peer(known) => known.lookup.clone(),
             Known::Host(known) => Rc::new(known.lookup.at_port(peer.port())),
@@ -159,6 +166,7 @@ impl Kin {
             host: host.clone(),
             lookup: lookup.unwrap_or_else(|| Rc::new(self.finder.lookup(peer))),
             is_found: true,
+            is_proxy,
             tls: tls.map(|_| Rc::new(self.tls.to_another_host())),
             certificate,
             tunnel,
@@ -169,6 +177,11 @@ impl Kin {
 }
 
 impl Origin {
+    /// Whether what is connected to is a proxy, and not the origin itself.
+    fn is_proxy(&self) -> bool {
+        self.is_proxy
+    }
+
     /// Unique in this process.
     fn id(&self) -> u64 {
         self.id

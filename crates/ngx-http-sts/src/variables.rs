@@ -1,6 +1,7 @@
 //! What can be read about an exchange.
 
 use sts_core::carry::place::Kind;
+use sts_core::claim;
 
 use crate::carry::pass::written;
 use crate::context::{Context, Ended, Verdict};
@@ -9,7 +10,7 @@ use crate::nginx::conf::Conf;
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
 use crate::nginx::value::Reported;
-use crate::nginx::variable::{self, Guard, Reader};
+use crate::nginx::variable::{self, Guard, PrefixReader, Reader};
 use crate::served::Served;
 
 /// What a variable tells of the last exchange of a request.
@@ -58,7 +59,22 @@ pub(crate) fn define_facts(conf: &Conf<'_>) -> Result<(), Reported> {
         .try_for_each(|(name, fact)| variable::define::<Fact>(conf, name, fact as usize))?;
     Fact::LATER
         .into_iter()
-        .try_for_each(|(name, fact)| variable::define_weak::<Fact>(conf, name, fact as usize))
+        .try_for_each(|(name, fact)| variable::define_weak::<Fact>(conf, name, fact as usize))?;
+    variable::define_prefix::<Claim>(conf)
+}
+
+/// `$sts_claim_name`: a claim of the target token of the last exchange.
+struct Claim;
+
+impl PrefixReader for Claim {
+    const PREFIX: &'static str = "sts_claim_";
+
+    fn read<'r>(request: Request<'r>, name: &str) -> Option<&'r [u8]> {
+        let context = request.context()?;
+        let granted = context.granted(context.last_of(request, |_| true)?)?;
+        let text = claim::text(granted.token.encoded(None)?.expose(), name)?;
+        request.bytes(text.as_bytes()).ok()
+    }
 }
 
 impl Reader for Fact {
@@ -178,7 +194,10 @@ fn target(request: Request<'_>, index: usize) -> Option<&[u8]> {
         None => context.last_of(request, |ended| ended.exchange.carrier.form_in(index).is_some()),
     });
     match in_force {
-        Some(_) if ended.is_none() && form_here.is_some() => warn_of_early_reader(request),
+        Some(exchange) if ended.is_none() && form_here.is_some() => {
+            let name = exchange.carrier.target_name(index).unwrap_or_default();
+            warn_of_early_reader(request, name);
+        }
         None if ended.is_none() => warn_of_lost_reader(request),
         _ => {}
     }
@@ -231,7 +250,7 @@ fn warn_of_lost_reader(request: Request<'_>) {
     );
 }
 
-fn warn_of_early_reader(request: Request<'_>) {
+fn warn_of_early_reader(request: Request<'_>, name: &str) {
     let main = request.main();
     if main.is_answered() {
         return;
@@ -240,7 +259,7 @@ fn warn_of_early_reader(request: Request<'_>) {
         request.log(
             Level::Warn,
             format_args!(
-                "sts: the target variable was read before the exchange has run, and is empty: \
+                "sts: the target variable \"${name}\" was read before the exchange has run, and is empty: \
                  use it later, or have the exchange earlier with \"STSPhase\""
             ),
         );

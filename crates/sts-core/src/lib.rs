@@ -42,6 +42,7 @@ mod about;
 mod advice;
 pub mod cache_key;
 pub mod carry;
+pub mod claim;
 pub mod client_auth;
 mod content;
 pub mod encoding;

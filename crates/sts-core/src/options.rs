@@ -236,6 +236,17 @@ fn is_quoted(key: &str, written: &str) -> bool {
     }
 }
 
+/// The key of a secret in an option string whose value, as it is written, has a `+`: it stands for a
+/// blank (as in every form), and secrets in base64 have one that is meant as it is.
+pub fn secret_with_plus(text: &str) -> Option<&'static str> {
+    const SECRETS: [&str; 4] = ["client_secret", "password", "passphrase", "passphrase_old"];
+    let has_plus = |key: &&str| {
+        let mut pairs = text.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.any(|(name, value)| name == *key && value.contains('+'))
+    };
+    SECRETS.into_iter().find(has_plus)
+}
+
 /// Whether NGINX would see a variable in a text: `$name`, `${name}` or a capture.
 pub fn has_variable(text: &str) -> bool {
     let starts_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'{');
@@ -362,6 +373,16 @@ mod tests {
         assert!(secret.expose() == "2&=%ü=x".as_bytes());
         assert!(options.take("e").unwrap().is_empty());
         assert_eq!(options.finish(&[]), Ok(()));
+    }
+
+    #[test]
+    fn a_plus_in_a_secret_is_found_as_it_is_written() {
+        assert_eq!(secret_with_plus("client_id=a+b&client_secret=ab+c/d="), Some("client_secret"));
+        assert_eq!(secret_with_plus("username=a&password=a+b"), Some("password"));
+        assert_eq!(secret_with_plus("passphrase_old=+"), Some("passphrase_old"));
+        for text in ["", "client_id=a+b", "client_secret=a%2Bb%20c", "password_file=a+b"] {
+            assert_eq!(secret_with_plus(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -7,17 +7,23 @@ use std::net::IpAddr;
 use std::ptr;
 use std::rc::Rc;
 
-use foreign_types::ForeignType;
+use foreign_types::{ForeignType, ForeignTypeRef};
 use nginx_sys::{
     NGX_OK, NGX_SSL_BUFFER, NGX_SSL_CLIENT, SSL, SSL_CTX_set_default_verify_paths, SSL_SESSION,
     SSL_SESSION_free, SSL_ctrl, SSL_get_certificate, SSL_get_peer_cert_chain,
-    SSL_get_verify_result, SSL_get0_param, SSL_use_cert_and_key, X509_V_OK,
-    X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip, X509_verify_cert_error_string,
-    ngx_connection_t, ngx_int_t, ngx_ssl_ciphers, ngx_ssl_cleanup_ctx,
-    ngx_ssl_client_session_cache, ngx_ssl_create, ngx_ssl_create_connection, ngx_ssl_crl,
-    ngx_ssl_get_session, ngx_ssl_set_session, ngx_ssl_t, ngx_ssl_trusted_certificate, ngx_uint_t,
+    SSL_get_verify_result, SSL_get0_param, SSL_use_cert_and_key, X509_V_ERR_CERT_HAS_EXPIRED,
+    X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
+    X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH,
+    X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT,
+    X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE,
+    X509_V_OK, X509_VERIFY_PARAM_set1_host, X509_VERIFY_PARAM_set1_ip,
+    X509_verify_cert_error_string, ngx_connection_t, ngx_int_t, ngx_ssl_ciphers,
+    ngx_ssl_cleanup_ctx, ngx_ssl_client_session_cache, ngx_ssl_create, ngx_ssl_create_connection,
+    ngx_ssl_crl, ngx_ssl_get_session, ngx_ssl_set_session, ngx_ssl_t, ngx_ssl_trusted_certificate,
+    ngx_uint_t,
 };
 use openssl::error::ErrorStack;
+use openssl::ssl::SslRef;
 use sts_core::client_auth::KeyPair;
 use sts_core::endpoint::Host;
 use sts_core::fields::Fields;
@@ -112,7 +118,7 @@ impl Contexts {
     ///
     /// # Errors
     /// A fragment that names the directive; NGINX has reported the details.
-    pub fn tls(&mut self, conf: &Conf<'_>, settings: &TlsSettings) -> Result<Tls, &'static str> {
+    pub fn tls(&mut self, conf: &Conf<'_>, settings: &TlsSettings) -> Result<Tls, String> {
         let known = self.known.iter().find(|(known, _)| known == settings);
         let context = if let Some((_, context)) = known {
             context.clone()
@@ -126,7 +132,7 @@ impl Contexts {
 }
 
 impl Context {
-    fn new(conf: &Conf<'_>, settings: &TlsSettings) -> Result<Self, &'static str> {
+    fn new(conf: &Conf<'_>, settings: &TlsSettings) -> Result<Self, String> {
         // SAFETY: all zeroes is a valid, empty configuration.
         let mut context = Self { ssl: Box::new(unsafe { mem::zeroed::<ngx_ssl_t>() }) };
         context.ssl.log = cycle_log();
@@ -138,24 +144,39 @@ impl Context {
         let mut ciphers = conf.string(settings.ciphers.as_deref().unwrap_or(CIPHERS));
         // SAFETY: all arguments are valid while the configuration is read; so below.
         good(unsafe { ngx_ssl_ciphers(conf.as_ptr(), ssl, &raw mut ciphers, 0) })
-            .ok_or("\"STSSSLCiphers\" is not valid")?;
-        if let Some(file) = &settings.trusted {
-            let mut file = conf.path(file);
+            .ok_or(
+                "\"STSSSLCiphers\" (option \"ssl_ciphers\"): the list has no cipher that OpenSSL knows, for \
+                 the reason above; \"openssl ciphers\" lists them",
+            )?;
+        if let Some(name) = &settings.trusted {
+            let mut file = conf.path(name);
             // SAFETY: as above.
             let loaded = unsafe {
                 ngx_ssl_trusted_certificate(conf.as_ptr(), ssl, &raw mut file, VERIFY_DEPTH)
             };
-            good(loaded).ok_or("\"STSSSLTrustedCertificate\" cannot be loaded")?;
+            good(loaded).ok_or_else(|| {
+                format!(
+                    "\"STSSSLTrustedCertificate\" (option \"ssl_trusted_certificate\"): \"{name}\" cannot \
+                     be loaded, for the reason above: it has to be a file with certificates in PEM; a \
+                     path without a \"/\" at its start begins at the directory of nginx.conf"
+                )
+            })?;
         } else if settings.verify {
             // SAFETY: the context was created above.
             let loaded = unsafe { SSL_CTX_set_default_verify_paths(context.ssl.ctx) };
             (loaded == 1).then_some(()).ok_or("the system's certificates cannot be loaded")?;
         }
-        if let Some(file) = &settings.revoked {
-            let mut file = conf.path(file);
+        if let Some(name) = &settings.revoked {
+            let mut file = conf.path(name);
             // SAFETY: as above.
             good(unsafe { ngx_ssl_crl(conf.as_ptr(), ssl, &raw mut file) })
-                .ok_or("\"STSSSLCRL\" cannot be loaded")?;
+                .ok_or_else(|| {
+                    format!(
+                        "\"STSSSLCRL\" (option \"ssl_crl\"): \"{name}\" cannot be loaded, for the reason \
+                         above: it has to be a file with revocation lists in PEM; a path without a \
+                         \"/\" at its start begins at the directory of nginx.conf"
+                    )
+                })?;
         }
         // SAFETY: as above.
         good(unsafe { ngx_ssl_client_session_cache(conf.as_ptr(), ssl, 1) })
@@ -281,7 +302,12 @@ impl Tls {
         if result != X509_V_OK as c_long {
             // SAFETY: OpenSSL returns a static text for any number.
             let text = unsafe { CStr::from_ptr(X509_verify_cert_error_string(result)) };
-            return Err(format!("certificate verify error {result}: {}", text.to_string_lossy()));
+            // SAFETY: the caller's contract.
+            let remedy = unsafe { remedy(ssl, result) };
+            return Err(format!(
+                "certificate verify error {result}: {}{remedy}",
+                text.to_string_lossy()
+            ));
         }
         // SAFETY: the caller's contract.
         if unsafe { has_certificate(ssl) } { Ok(()) } else { Err("no certificate".to_owned()) }
@@ -358,6 +384,69 @@ impl Drop for Session {
 unsafe fn has_certificate(ssl: *const SSL) -> bool {
     // SAFETY: the caller's contract. The chain is the session's; a resumed one has it too.
     !unsafe { SSL_get_peer_cert_chain(ssl) }.is_null()
+}
+
+/// What may help where a certificate is not accepted. Names of it are told for as far as they are names.
+///
+/// # Safety
+/// The connection is valid and has seen the certificate.
+unsafe fn remedy(ssl: *const SSL, result: c_long) -> String {
+    match u32::try_from(result).unwrap_or_default() {
+        X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT
+        | X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN
+        | X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT
+        | X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+        | X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE => {
+            "; name the certificate of its CA, or a self-signed one itself, in the file of \
+             \"STSSSLTrustedCertificate\""
+                .into()
+        }
+        X509_V_ERR_HOSTNAME_MISMATCH | X509_V_ERR_IP_ADDRESS_MISMATCH => {
+            // SAFETY: the caller's contract.
+            let names = unsafe { names_in_certificate(ssl) };
+            format!("; it is for {names}; write the host into the endpoint as it stands there")
+        }
+        X509_V_ERR_CERT_HAS_EXPIRED | X509_V_ERR_CERT_NOT_YET_VALID => {
+            "; renew it at the STS, if the clock of this machine is right".into()
+        }
+        _ => String::new(),
+    }
+}
+
+/// The names and addresses that the certificate of the other side is for, in words.
+///
+/// # Safety
+/// The connection is valid and has seen the certificate.
+unsafe fn names_in_certificate(ssl: *const SSL) -> String {
+    /// So many are told.
+    const MOST: usize = 5;
+    // SAFETY: the caller's contract; NGINX and the crate use the same OpenSSL.
+    let ssl = unsafe { SslRef::from_ptr(ssl.cast_mut().cast()) };
+    let names = ssl.peer_certificate().and_then(|certificate| certificate.subject_alt_names());
+    let names =
+        names.iter().flatten().filter_map(|name| match (name.dnsname(), name.ipaddress()) {
+            (Some(name), _) => Some(name.to_owned()),
+            (_, Some(octets)) => match *octets {
+                [a, b, c, d] => Some(IpAddr::from([a, b, c, d]).to_string()),
+                _ => {
+                    <[u8; 16]>::try_from(octets).ok().map(|octets| IpAddr::from(octets).to_string())
+                }
+            },
+            _ => None,
+        });
+    // It is the word of a server that is not known to be the right one.
+    let is_name = |name: &String| {
+        (1..=100).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:*".contains(&b))
+    };
+    let mut names: Vec<String> = names.filter(is_name).collect();
+    let left_out = names.len().saturating_sub(MOST);
+    names.truncate(MOST);
+    match (names.as_slice(), left_out) {
+        ([], _) => "no name".into(),
+        (names, 0) => names.join(", "),
+        (names, more) => format!("{} and {more} more", names.join(", ")),
+    }
 }
 
 fn good(status: ngx_int_t) -> Option<()> {

@@ -3,8 +3,9 @@
 use std::ptr::NonNull;
 
 use nginx_sys::{
-    NGX_HTTP_VAR_CHANGEABLE, NGX_HTTP_VAR_NOCACHEABLE, NGX_OK, ngx_http_add_variable,
-    ngx_http_request_t, ngx_http_variable_t, ngx_int_t, ngx_variable_value_t,
+    NGX_HTTP_VAR_CHANGEABLE, NGX_HTTP_VAR_NOCACHEABLE, NGX_HTTP_VAR_PREFIX, NGX_OK,
+    ngx_http_add_variable, ngx_http_request_t, ngx_http_variable_t, ngx_int_t, ngx_str_t,
+    ngx_variable_value_t,
 };
 
 use ngx::http::{HttpModuleMainConf, NgxHttpCoreModule};
@@ -19,6 +20,16 @@ pub trait Reader: 'static {
     /// The value for a request; `data` is what the variable was defined with. It lives as long as
     /// the request.
     fn read(request: Request<'_>, data: usize) -> Option<&[u8]>;
+}
+
+/// What reads all variables that begin alike, as `$arg_name`.
+pub trait PrefixReader: 'static {
+    /// How their names begin, in lower case.
+    const PREFIX: &'static str;
+
+    /// The value for a request, of the variable whose name goes on like this, in lower case. It lives as
+    /// long as the request.
+    fn read<'r>(request: Request<'r>, rest: &str) -> Option<&'r [u8]>;
 }
 
 /// What becomes of an attempt to set a variable that only its reader has a value for.
@@ -98,6 +109,17 @@ pub fn define_weak<R: Reader>(conf: &Conf<'_>, name: &str, data: usize) -> Resul
     Ok(())
 }
 
+/// Defines the variables that begin alike. One whose whole name has a value from elsewhere keeps that.
+///
+/// # Errors
+/// As for [`define`].
+pub fn define_prefix<R: PrefixReader>(conf: &Conf<'_>) -> Result<(), Reported> {
+    let mut variable = add(conf, R::PREFIX, NGX_HTTP_VAR_PREFIX | NGX_HTTP_VAR_NOCACHEABLE)?;
+    // SAFETY: as in `LateVariable::define`.
+    unsafe { variable.as_mut() }.get_handler = Some(read_named::<R>);
+    Ok(())
+}
+
 fn add(conf: &Conf<'_>, name: &str, flags: u32) -> Result<NonNull<ngx_http_variable_t>, Reported> {
     let mut name = conf.string(name);
     // SAFETY: the configuration is valid for the call, and NGINX copies the name.
@@ -139,6 +161,29 @@ extern "C" fn read<R: Reader>(
         let request = unsafe { Request::from_ptr(NonNull::new(request)?) };
         R::read(request, data).map(|found| (found.as_ptr(), found.len()))
     });
+    answer(value, found)
+}
+
+/// For a variable that begins as others do NGINX gives its name as the data (`ngx_http_get_variable`,
+/// `ngx_http_variables_init_vars`).
+extern "C" fn read_named<R: PrefixReader>(
+    request: *mut ngx_http_request_t,
+    value: *mut ngx_variable_value_t,
+    data: usize,
+) -> ngx_int_t {
+    let found = guard(None, || {
+        // SAFETY: NGINX gives a request and a name that are valid for the call.
+        let request = unsafe { Request::from_ptr(NonNull::new(request)?) };
+        // SAFETY: as above.
+        let name = unsafe { (data as *const ngx_str_t).as_ref() }?;
+        let rest = name.as_bytes().strip_prefix(R::PREFIX.as_bytes())?;
+        let rest = std::str::from_utf8(rest).ok()?;
+        R::read(request, rest).map(|found| (found.as_ptr(), found.len()))
+    });
+    answer(value, found)
+}
+
+fn answer(value: *mut ngx_variable_value_t, found: Option<(*const u8, usize)>) -> ngx_int_t {
     // SAFETY: NGINX gives a value that is valid for the call. What the reader returns lives as long
     // as the request's pool.
     let value = unsafe { &mut *value };

@@ -3,9 +3,11 @@
 
 use std::collections::HashSet;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use devsts::{Answer, Script, When};
 use e2e::nginx::Nginx;
-use e2e::scene::Scene;
+use e2e::scene::{Scene, Seen};
 use e2e::wait::wait_for;
 use serde_json::{Value, json};
 
@@ -94,6 +96,48 @@ fn a_line_tells_how_a_request_came_to_its_token() {
     assert_eq!(uncached["exchange"], format!("otx 127.0.0.1:{}", scene.sts.port()));
     let plain = line_of(&nginx, "/plain", "user");
     assert!(plain.as_object().unwrap().iter().all(|(name, value)| name == "status" || value == ""));
+}
+
+#[test]
+fn a_claim_of_the_token_that_was_issued_is_a_variable() {
+    let scene = Scene::new();
+    let format = "log_format audit escape=json '{\"status\":$status,\"sub\":\"$sts_claim_sub\",\
+        \"user\":\"$sts_claim_preferred_username\",\"client\":\"$sts_claim_clientid\",\
+        \"groups\":\"$sts_claim_groups\",\"evil\":\"$sts_claim_evil\",\"own\":\"$sts_claim_own\"}';
+        map $uri $sts_claim_own { default own; }";
+    let server = "access_log %%PREFIX%%/audit.log audit;
+        location / {
+            set $early $sts_claim_sub;
+            %%OTX%%
+            proxy_set_header X-User $sts_claim_sub;
+            proxy_set_header X-Evil $sts_claim_evil;
+            %%PASS%%
+        }
+        location /plain { return 204; }";
+    let nginx = scene.nginx().http(format).server(server).start();
+    let claims = json!({
+        "sub": "alice", "preferred_username": "Alice Ü", "clientId": "shop",
+        "groups": ["a", "b"], "evil": "x\r\nX-Admin: 1",
+    });
+    let token = format!("eyJhbGciOiJub25lIn0.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()));
+    let issued = json!({ "access_token": token, "token_type": "Bearer", "expires_in": 300 });
+    scene.sts.script(When::subject("user"), Script::new().answer(Answer::json(200, &issued)));
+    for _ in 0..2 {
+        let line = line_of(&nginx, "/", "user");
+        assert_eq!(
+            line,
+            json!({
+                "status": 200, "sub": "alice", "user": "Alice Ü", "client": "shop",
+                "groups": "a,b", "evil": "", "own": "own",
+            })
+        );
+    }
+    let seen = Seen::by_backend(nginx.get("/").bearer("user").send());
+    assert_eq!((seen.header("X-User").as_deref(), seen.header("X-Evil")), (Some("alice"), None));
+    // The backend's development STS issues tokens that are no JWTs; and those without an exchange.
+    for (target, token) in [("/", "other"), ("/", "refuse"), ("/plain", "user")] {
+        assert_eq!(line_of(&nginx, target, token)["sub"], "", "{target} {token}");
+    }
 }
 
 #[test]

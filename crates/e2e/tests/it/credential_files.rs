@@ -223,7 +223,7 @@ fn a_file_that_cannot_be_used_is_refused() {
             format!("{exchange} location /a {{ return 200; }} location /b {{ return 200; }}"),
         ];
         for server in servers {
-            for (content, part) in [(None, "not found"), (Some(""), "empty")] {
+            for (content, part) in [(None, "there is no such file"), (Some(""), "empty")] {
                 let builder = Nginx::builder();
                 let builder = match content {
                     Some(content) => builder.file("secret", content),

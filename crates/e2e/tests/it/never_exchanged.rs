@@ -342,7 +342,7 @@ fn quotes_within_options_are_refused() {
     ]);
     accepted(&[
         "location / { STSOTXEndpointAuth basic 'username=a b&password=it%27s'; }",
-        "location / { STSOTXEndpointAuth basic \"username=a&password=it's+%22\"; }",
+        "location / { STSOTXEndpointAuth basic \"username=a&password=it's%20%22\"; }",
         "location / { STSVariables $http_a $t;
             STSExchange otx http://127.0.0.1:9/ 'challenge=Bearer+realm=\"x\"'; }",
     ]);

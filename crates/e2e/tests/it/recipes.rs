@@ -3,6 +3,7 @@
 
 mod carry;
 mod clients;
+mod deploy;
 mod grants;
 mod in_front;
 mod mcp;

@@ -135,7 +135,7 @@ static ROWS: &[Row] = &[
             "disabled x y=% z",
         ],
         &[
-            ("otx", &["number of arguments"]),
+            ("otx", &["an endpoint is missing"]),
             ("bogus http://127.0.0.1:9/t", &["\"bogus\"", "\"otx\"", "\"disabled\""]),
             ("otx token", &["http://"]),
             ("otx http://127.0.0.1:9/t bogus=s3cr3t", &["\"bogus\"", "allowed are", "on_error"]),
@@ -149,7 +149,7 @@ static ROWS: &[Row] = &[
                 "saml_bearer http://127.0.0.1:9/t params=assertion%3Ds3cr3t",
                 &["\"assertion\"", "not allowed"],
             ),
-            ("otx http://127.0.0.1:9/t auth=none a b", &["number of arguments"]),
+            ("otx http://127.0.0.1:9/t auth=none a b", &["the options are one word"]),
         ],
     ),
     row(
@@ -402,7 +402,7 @@ static ROWS: &[Row] = &[
             ("client_secret s3cr3t", &["\"client_secret\""]),
             ("client_assertion s3cr3t", &["\"client_assertion\""]),
             ("client_assertion_type s3cr3t", &["\"client_assertion_type\""]),
-            ("a b c", &["number of arguments"]),
+            ("a b c", &["the value is one word"]),
         ],
     ),
     row(

@@ -52,6 +52,26 @@ pub(crate) fn size(text: &str, least: u64, most: u64) -> Result<u64, Problem> {
         .ok_or_else(|| invalid(text, &format!("sizes from {least} to {most} bytes, as 64k or 1m")))
 }
 
+/// A whole number of seconds within limits.
+pub(crate) fn seconds(text: &str, least: u64, most: u64) -> Result<u64, Problem> {
+    number(text, least, most).map_err(|_| {
+        invalid(text, &format!("whole numbers of seconds from {least} to {most}, without a unit"))
+    })
+}
+
+/// How options are written, where several words are found in their place.
+pub(crate) const ONE_WORD: &str = "the options are one word: join them by \"&\", without spaces, as in \
+                                   key=value&key=value; in a value \"+\" stands for a space";
+
+/// The option string that may stand behind the first argument.
+pub(crate) fn options<'a>(arguments: &[&'a str]) -> Result<Option<&'a str>, Problem> {
+    match arguments {
+        [] | [_] => Ok(None),
+        [_, options] => Ok(Some(options)),
+        _ => Err(ONE_WORD.into()),
+    }
+}
+
 /// Milliseconds: a number with `ms`, `s`, `m`, `h` or `d`; seconds without a unit.
 pub(crate) fn time(text: &str, least: u64, most: u64) -> Result<u64, Problem> {
     let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -74,7 +94,7 @@ pub(crate) fn time(text: &str, least: u64, most: u64) -> Result<u64, Problem> {
 
 /// The time that a call may take, in milliseconds: a number of seconds.
 pub(crate) fn timeout(text: &str) -> Result<u64, Problem> {
-    number(text, 1, 3600).map(|seconds| seconds * 1000)
+    seconds(text, 1, 3600).map(|seconds| seconds * 1000)
 }
 
 fn digits(text: &str) -> Option<&str> {

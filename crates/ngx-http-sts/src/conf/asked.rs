@@ -129,6 +129,16 @@ impl Asked {
         self.directive(settings, "Endpoint")
     }
 
+    /// What may set an endpoint where none is set.
+    pub(super) fn any_endpoint(&self) -> String {
+        let own = match &self.protocol {
+            Protocol::WsTrust(_) => return "\"STSWSTrustEndpoint\" or \"STSEndpoint\"".into(),
+            Protocol::OAuth(grant) => format!("{}Endpoint", Kind::OAuth(grant).prefix()),
+        };
+        let own = if own == "STSEndpoint" { String::new() } else { format!("\"{own}\" or ") };
+        format!("{own}\"STSEndpoint\", or \"STSIssuer\", which tells the endpoint")
+    }
+
     /// The directive that is written, else the one that could be.
     fn directive(&self, settings: &Settings, name: &str) -> String {
         if self.calls.is_some() {

@@ -9,7 +9,7 @@ use sts_core::encoding::Encoding;
 use sts_core::issued::TokenTypes;
 
 use crate::conf::actor_token::ActorToken;
-use crate::conf::argument::Problem;
+use crate::conf::argument::{self, Problem};
 use crate::conf::directive::{self, Block, Refusal};
 use crate::conf::settings::Settings;
 use crate::nginx::conf::Conf;
@@ -226,6 +226,16 @@ impl Carrier {
         variables.into_iter().chain(passed.map(|passed| passed.place.name.as_str()))
     }
 
+    /// The name of the target variable with this index, where it is one of these.
+    pub(crate) fn target_name(&self, index: usize) -> Option<&str> {
+        let variables = self.variables.iter().filter(|variables| variables.target == index);
+        let passed = self.pass.iter().filter(|passed| passed.target == Some(index));
+        let mut names = variables
+            .map(|variables| variables.target_name.as_str())
+            .chain(passed.map(|passed| passed.place.name.as_str()));
+        names.next()
+    }
+
     /// The target variables that it names.
     pub(crate) fn targets(&self) -> impl Iterator<Item = usize> {
         let variables = self.variables.as_ref().map(|variables| variables.target);
@@ -305,10 +315,25 @@ pub(super) fn variables(block: &mut Block<'_>, arguments: &[&str]) -> directive:
     Ok(())
 }
 
+/// The options behind a place. A word alone is mostly the name of a header, cookie or parameter.
+fn options<'a>(arguments: &[&'a str]) -> Result<Option<&'a str>, Problem> {
+    let options = argument::options(arguments)?;
+    let is_name = |text: &&str| {
+        let is_letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        (1..=40).contains(&text.len()) && text.bytes().all(is_letter)
+    };
+    match options.filter(is_name) {
+        Some(name) => Err(format!(
+            "what stands behind the place are options, and a name is one of them: write \"name={name}\""
+        )),
+        None => Ok(options),
+    }
+}
+
 /// `place [options]`, repeatable.
 pub(super) fn accept(block: &mut Block<'_>, arguments: &[&str]) -> directive::Accepted {
     let kind = arguments.first().copied().unwrap_or_default();
-    let rule = Accept::parse(kind, arguments.get(1).copied());
+    let rule = Accept::parse(kind, options(arguments)?);
     let Accept { place, strip } = rule.map_err(|error| error.to_string())?;
     let value = match place.kind {
         Kind::Environment => {
@@ -337,7 +362,7 @@ pub(super) fn accept(block: &mut Block<'_>, arguments: &[&str]) -> directive::Ac
 /// `place [options]`, repeatable.
 pub(super) fn pass(block: &mut Block<'_>, arguments: &[&str]) -> directive::Accepted {
     let kind = arguments.first().copied().unwrap_or_default();
-    let rule = Pass::parse(kind, arguments.get(1).copied());
+    let rule = Pass::parse(kind, options(arguments)?);
     let Pass { place, bodies } = rule.map_err(|error| error.to_string())?;
     let target = match place.kind {
         Kind::Environment => {

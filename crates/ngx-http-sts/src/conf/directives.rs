@@ -10,7 +10,7 @@ use sts_core::expect::Expect;
 use sts_core::issued::TokenTypes;
 use sts_core::mint::TokenKind;
 use sts_core::oauth::{client_credentials, password, token_exchange};
-use sts_core::options::{Template, has_variable};
+use sts_core::options::{Template, has_variable, secret_with_plus};
 use sts_core::secret::Secret;
 use sts_core::wstrust::endpoint_auth;
 use sts_core::wstrust::words::{
@@ -49,7 +49,7 @@ use crate::nginx::tls::Protocols;
 
 /// All of them, in the order of the manual.
 pub(crate) static DIRECTIVES: [Directive; 87] = [
-    directive(c"STSExchange", (2, 4), exchange_directive::set),
+    directive(c"STSExchange", (1, 7), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::words()))
     })
@@ -63,9 +63,10 @@ pub(crate) static DIRECTIVES: [Directive; 87] = [
         once(&mut b.settings.issuer_refresh, argument::time(first(a), 1000, 24 * 60 * 60 * 1000))
     })
     .key("issuer_refresh"),
-    directive(c"STSEndpointAuth", (1, 2), |b, a| {
-        let auth = AnyAuth::parse(first(a), a.get(1).copied());
-        once(&mut b.settings.grants.any.auth, auth)
+    directive(c"STSEndpointAuth", (1, 7), |b, a| {
+        let options = argument::options(a)?;
+        warn_of_blanks(b.conf, b.directive, options);
+        once(&mut b.settings.grants.any.auth, AnyAuth::parse(first(a), options))
     })
     .of_exchange(),
     directive(c"STSClientID", (1, 1), |b, a| {
@@ -77,8 +78,8 @@ pub(crate) static DIRECTIVES: [Directive; 87] = [
         once(&mut b.settings.grants.own(&token_exchange::GRANT).endpoint, endpoint(a))
     })
     .of_exchange(),
-    directive(c"STSOTXEndpointAuth", (1, 2), |b, a| {
-        once(&mut b.settings.grants.own(&token_exchange::GRANT).auth, auth(a))
+    directive(c"STSOTXEndpointAuth", (1, 7), |b, a| {
+        once(&mut b.settings.grants.own(&token_exchange::GRANT).auth, auth(b.conf, b.directive, a))
     })
     .of_exchange(),
     directive(c"STSOTXClientID", (1, 1), |b, a| {
@@ -91,8 +92,8 @@ pub(crate) static DIRECTIVES: [Directive; 87] = [
         once(&mut b.settings.grants.own(&password::GRANT).endpoint, endpoint(a))
     })
     .of_exchange(),
-    directive(c"STSROPCEndpointAuth", (1, 2), |b, a| {
-        once(&mut b.settings.grants.own(&password::GRANT).auth, auth(a))
+    directive(c"STSROPCEndpointAuth", (1, 7), |b, a| {
+        once(&mut b.settings.grants.own(&password::GRANT).auth, auth(b.conf, b.directive, a))
     })
     .of_exchange(),
     directive(c"STSROPCClientID", (1, 1), |b, a| {
@@ -109,8 +110,11 @@ pub(crate) static DIRECTIVES: [Directive; 87] = [
         once(&mut b.settings.grants.own(&client_credentials::GRANT).endpoint, endpoint(a))
     })
     .of_exchange(),
-    directive(c"STSCCEndpointAuth", (1, 2), |b, a| {
-        once(&mut b.settings.grants.own(&client_credentials::GRANT).auth, auth(a))
+    directive(c"STSCCEndpointAuth", (1, 7), |b, a| {
+        once(
+            &mut b.settings.grants.own(&client_credentials::GRANT).auth,
+            auth(b.conf, b.directive, a),
+        )
     })
     .of_exchange(),
     directive(c"STSCCClientID", (1, 1), |b, a| {
@@ -122,8 +126,10 @@ pub(crate) static DIRECTIVES: [Directive; 87] = [
         once(&mut b.settings.wstrust.endpoint, endpoint(a))
     })
     .of_exchange(),
-    directive(c"STSWSTrustEndpointAuth", (1, 2), |b, a| {
-        let auth = endpoint_auth::parse(first(a), a.get(1).copied());
+    directive(c"STSWSTrustEndpointAuth", (1, 7), |b, a| {
+        let options = argument::options(a)?;
+        warn_of_blanks(b.conf, b.directive, options);
+        let auth = endpoint_auth::parse(first(a), options);
         once(&mut b.settings.wstrust.auth, auth.map_err(|error| error.to_string()))
     })
     .of_exchange(),
@@ -217,7 +223,7 @@ pub(crate) static DIRECTIVES: [Directive; 87] = [
     .key_of(Kind::Jwt, "jwt_type"),
     directive(c"STSName", (1, 1), |b, a| once(&mut b.settings.name, name::parse(first(a))))
         .key("name"),
-    directive(c"STSRequestParameter", (1, 2), request_parameter).of_exchange(),
+    directive(c"STSRequestParameter", (1, 7), request_parameter).of_exchange(),
     directive(c"STSActorToken", (1, 3), actor_token::set)
         .key_of(Kind::OAuth(&token_exchange::GRANT), "actor_token")
         .with_variables(),
@@ -226,8 +232,8 @@ pub(crate) static DIRECTIVES: [Directive; 87] = [
         .key("request_header")
         .with_variables(),
     directive(c"STSVariables", (1, 2), carrier::variables),
-    directive(c"STSAcceptSourceTokenIn", (1, 2), carrier::accept),
-    directive(c"STSPassTargetTokenIn", (1, 2), carrier::pass),
+    directive(c"STSAcceptSourceTokenIn", (1, 7), carrier::accept),
+    directive(c"STSPassTargetTokenIn", (1, 7), carrier::pass),
     directive(c"STSMaxForm", (1, 1), |b, a| {
         once(&mut b.settings.max_form, argument::size(first(a), 1024, 64 * 1024 * 1024))
     })
@@ -275,7 +281,7 @@ pub(crate) static DIRECTIVES: [Directive; 87] = [
         once(&mut b.settings.retry_interval, argument::number(first(a), 0, 60_000))
     })
     .key("http_retry_interval"),
-    directive(c"STSOutgoingProxy", (1, 2), |b, a| {
+    directive(c"STSOutgoingProxy", (1, 7), |b, a| {
         once(&mut b.settings.outgoing_proxy, outgoing_proxy::parse(a))
     })
     .key("outgoing_proxy")
@@ -311,11 +317,13 @@ pub(crate) static DIRECTIVES: [Directive; 87] = [
     directive(c"STSMaxCalls", (1, 6), max_calls::set).key("max_calls").with_variables(),
     directive(c"STSBreaker", (1, 2), |b, a| once(&mut b.settings.breaker, breaker::parse(a)))
         .key("breaker"),
-    directive(c"STSCache", (1, 2), |b, a| {
+    directive(c"STSCache", (1, 7), |b, a| {
         if b.settings.cache.is_some() {
             return Err(Refusal::Duplicate);
         }
-        let name = b.main.caches.define(b.conf, first(a), a.get(1).copied())?;
+        let options = argument::options(a)?;
+        warn_of_blanks(b.conf, b.directive, options);
+        let name = b.main.caches.define(b.conf, first(a), options)?;
         once(&mut b.settings.cache, Ok(name))
     }),
     Directive {
@@ -340,7 +348,7 @@ pub(crate) static DIRECTIVES: [Directive; 87] = [
         once(&mut b.settings.crypto_passphrase, passphrase)
     }),
     directive(c"STSCacheExpiresIn", (1, 1), |b, a| {
-        once(&mut b.settings.cache_expires_in, argument::number(first(a), 0, u64::from(u32::MAX)))
+        once(&mut b.settings.cache_expires_in, argument::seconds(first(a), 0, u64::from(u32::MAX)))
     })
     .of_exchange()
     .key("cache.expiry"),
@@ -458,9 +466,23 @@ fn endpoint(arguments: &[&str]) -> Result<Endpoint, Problem> {
     Endpoint::parse(first(arguments)).map_err(|error| error.to_string())
 }
 
-fn auth(arguments: &[&str]) -> Result<ClientAuth, Problem> {
-    let options = arguments.get(1).copied();
+fn auth(conf: &Conf<'_>, directive: &Directive, arguments: &[&str]) -> Result<ClientAuth, Problem> {
+    let options = argument::options(arguments)?;
+    warn_of_blanks(conf, directive, options);
     ClientAuth::parse(first(arguments), options).map_err(|error| error.to_string())
+}
+
+/// Secrets of base64 have a `+`, which stands for a blank in a form-encoded string.
+pub(super) fn warn_of_blanks(conf: &Conf<'_>, directive: &Directive, options: Option<&str>) {
+    if let Some(key) = options.and_then(secret_with_plus) {
+        let name = directive.name.to_string_lossy();
+        conf.warn(format_args!(
+            "\"{name}\": the \"+\" in the value of \"{key}\" stands for a blank, as in every form: write \
+             %2B for a \"+\" of the secret, and %20 where a blank is meant; in a file (\"{}_file\") it \
+             stands as it is",
+            key.trim_end_matches("_old")
+        ));
+    }
 }
 
 fn to_u32(number: u64) -> Result<u32, Problem> {
@@ -494,6 +516,11 @@ fn keepalive(arguments: &[&str]) -> Result<Limits, Problem> {
 
 /// `key [value]`, repeatable.
 fn request_parameter(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
+    if arguments.len() > 2 {
+        let problem = "the value is one word: one with spaces stands in quotes, as in \
+                       \"STSRequestParameter scope 'read write'\"";
+        return Err(Problem::from(problem).into());
+    }
     let value = Template::of_argument(arguments.get(1).copied().unwrap_or_default());
     let (conf, place) = (block.conf, block.place);
     parameter::add(conf, place, &mut block.settings.parameters, first(arguments), value)

@@ -286,10 +286,10 @@ fn build(
     }
     let Some(asked) = Asked::of(settings)? else { return Ok(None) };
     let kind = asked.protocol.name();
-    let missing = |what: &str| format!("an exchange of type \"{kind}\" needs \"{what}\"");
+    let missing = |what: &str| format!("an exchange of type \"{kind}\" needs {what}");
     let endpoint_directive = asked.endpoint_directive(settings);
     let auth_directive = asked.auth_directive(settings);
-    let endpoint = asked.endpoint.clone().ok_or_else(|| missing(&endpoint_directive))?;
+    let endpoint = asked.endpoint.clone().ok_or_else(|| missing(&asked.any_endpoint()))?;
     let has_request_parameters = asked.has_request_parameters();
     let Asked { protocol, endpoint: _, auth, client_id, username, parameters, calls } = asked;
     // Version 3.1 of the C module has it in `STSROPC` alone.
@@ -299,7 +299,7 @@ fn build(
     if has_source {
         carrier.check_source()?;
         if carrier.source_text.is_empty() {
-            return Err(missing("STSVariables\" or \"STSAcceptSourceTokenIn").into());
+            return Err(missing("\"STSVariables\" or \"STSAcceptSourceTokenIn\"").into());
         }
     }
     chain::check_assertion(&auth, settings.depends_on.as_ref())

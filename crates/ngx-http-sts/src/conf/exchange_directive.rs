@@ -12,6 +12,7 @@ use sts_core::wstrust::endpoint_auth;
 
 use crate::conf::argument::{self, Problem};
 use crate::conf::directive::{Accepted, Block, Directive, Part, Refusal};
+use crate::conf::directives::warn_of_blanks;
 use crate::conf::grant_options::{self, AUTH, CLIENT_ID, GrantReader, USERNAME, in_option};
 use crate::conf::issuer;
 use crate::conf::jwt::KeyPlace;
@@ -58,12 +59,20 @@ pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
         [_, endpoint] => (endpoint, "", None),
         [_, endpoint, options] => (endpoint, *options, None),
         [_, endpoint, options, expression] => (endpoint, *options, Some(*expression)),
-        _ => return Err(Problem::from("the arguments are: type endpoint [options]").into()),
+        [_] => {
+            let problem = "an endpoint is missing: the arguments are type, endpoint and options, as \
+                           in \"STSExchange otx https://sts.example.com/token audience=orders\"; an \
+                           \"issuer\" among the options has '' in the place of the endpoint";
+            return Err(Problem::from(problem).into());
+        }
+        _ => return Err(several_options()),
     };
     if expression.is_some() && kind != Kind::Jwt {
-        // Claims, which are what an expression works on, are made by NGINX for one type only.
-        return Err(Problem::from("this type takes no jq expression").into());
+        // Claims, which are what an expression works on, are made by NGINX for one type only. So the
+        // options were written with spaces between them.
+        return Err(several_options());
     }
+    warn_of_blanks(block.conf, block.directive, Some(options));
     let with_variables: Vec<_> = WITH_VARIABLES.into_iter().chain(keys::with_variables()).collect();
     let options = Options::parse_with_lists(options, &with_variables, parameters::may_repeat);
     let options = options.map_err(|error| error.to_string())?;
@@ -85,6 +94,12 @@ pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
     options.finish(&allowed).map_err(|error| error.to_string())?;
     *block.whole = Some(whole);
     Ok(())
+}
+
+/// More stands behind the options than a filter of claims.
+fn several_options() -> Refusal {
+    let types = "; an expression of jq behind them is for the type \"jwt\" alone";
+    Problem::from(format!("{}{types}", argument::ONE_WORD)).into()
 }
 
 /// The endpoint; `None` where the option `issuer` stands for it, and its place is empty.

@@ -3,7 +3,7 @@
 use sts_core::client_auth::ClientAuth;
 use sts_core::endpoint::{Endpoint, Scheme};
 
-use crate::conf::argument::Problem;
+use crate::conf::argument::{self, Problem};
 use crate::origin::Proxy;
 
 /// The options of `STSExchange` in which the credentials stand, and what they are called behind the
@@ -15,11 +15,13 @@ pub(super) const PASSWORD_FILE: &str = "outgoing_proxy_password_file";
 
 /// Reads it: a proxy with `http://` before it or not, and its credentials; `off` for none.
 pub(super) fn parse(arguments: &[&str]) -> Result<Option<Proxy>, Problem> {
-    let (text, credentials) = match arguments {
-        ["off"] => return Ok(None),
-        ["off", _] => return Err("without a proxy there is nothing for credentials".into()),
-        [text, credentials] => (*text, Some(*credentials)),
-        _ => (arguments.first().copied().unwrap_or_default(), None),
+    let options = argument::options(arguments)?;
+    let (text, credentials) = match (arguments, options) {
+        (["off"], None) => return Ok(None),
+        (["off", ..], Some(_)) => {
+            return Err("without a proxy there is nothing for credentials".into());
+        }
+        _ => (arguments.first().copied().unwrap_or_default(), options),
     };
     let url = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let endpoint = Endpoint::parse(&url).map_err(|error| error.to_string())?;

@@ -8,6 +8,7 @@ use sts_core::options::Options;
 
 use crate::conf::argument::{self, Problem};
 use crate::conf::directive::{Accepted, Block, Directive, Refusal};
+use crate::conf::directives::warn_of_blanks;
 use crate::conf::grant::{Calls, GrantSettings};
 use crate::conf::grant_options::{AUTH, CLIENT_ID, GrantReader, USERNAME, in_option};
 
@@ -27,6 +28,7 @@ pub(super) fn set(block: &mut Block<'_>, arguments: &[&str]) -> Accepted {
         return Err(Refusal::Duplicate);
     }
     let text = arguments.first().copied().unwrap_or_default();
+    warn_of_blanks(block.conf, block.directive, Some(text));
     let options = Options::parse_with_variables(text, &[CLIENT_ID, USERNAME]);
     let mut options = options.map_err(|error| error.to_string())?;
     let url = options.require_text(URL).map_err(|error| error.to_string())?;

@@ -167,6 +167,7 @@ impl StoreDefinition {
         let contact = |endpoint| Contact {
             host: Endpoint::host(endpoint),
             peer: endpoint,
+            is_proxy: false,
             resolver: None,
             tls: tls.as_ref(),
             certificate: None,

@@ -56,6 +56,7 @@ impl Key {
             host: endpoint.host(),
             // With a proxy, the name of the STS is the proxy's business.
             peer: proxy.map_or(endpoint, |proxy| &proxy.endpoint),
+            is_proxy: proxy.is_some(),
             resolver,
             tls: is_secure.then_some(&self.tls),
             certificate: self.certificate.clone(),

@@ -16,6 +16,9 @@ pub(crate) enum OpenError {
     Credentials(Box<Failure>),
     #[error("no address known: {0}")]
     NoAddress(String),
+    /// The proxy itself is not there.
+    #[error("{0}; this is the outgoing proxy, and not the STS")]
+    ToProxy(ConnectError),
     #[error("the outgoing proxy gives no tunnel to {target}: {why}")]
     Proxy { target: String, why: String },
 }
@@ -28,6 +31,6 @@ impl OpenError {
 
     /// Whether it says nothing of the origin: this worker has no free connections, or ends.
     pub(crate) fn is_about_the_worker(&self) -> bool {
-        matches!(self, Self::Connect(error) if error.is_about_the_worker())
+        matches!(self, Self::Connect(error) | Self::ToProxy(error) if error.is_about_the_worker())
     }
 }

@@ -93,11 +93,24 @@ async fn at_any_address(origin: &Rc<Origin>, time: u64) -> Result<Connection, Op
         };
         attempt.end(&opened);
         match opened {
-            Err(OpenError::Connect(error)) if error.is_about_the_address() => last = error.into(),
+            Err(OpenError::Connect(error)) if error.is_about_the_address() => {
+                last = of_peer(origin, error);
+            }
             done => return done,
         }
     }
     Err(last)
+}
+
+/// What a failure to reach the peer says, which may be a proxy. What comes behind the connection, as
+/// TLS, is between the gateway and the STS.
+fn of_peer(origin: &Origin, error: ConnectError) -> OpenError {
+    match error {
+        ConnectError::Connect { .. } | ConnectError::Hangs { .. } if origin.is_proxy() => {
+            OpenError::ToProxy(error)
+        }
+        error => error.into(),
+    }
 }
 
 /// What becomes known of an address by trying it, also when the call ends meanwhile.

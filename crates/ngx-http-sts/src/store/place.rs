@@ -148,6 +148,7 @@ impl Sentinels {
         let contact = Contact {
             host: endpoint.host(),
             peer: &endpoint,
+            is_proxy: false,
             resolver: None,
             tls: self.tls.as_ref(),
             certificate: None,

@@ -111,6 +111,25 @@ pub enum CredentialError {
     #[error("it is larger than {} bytes", MAX_CONTENT)]
     TooLarge,
     /// The file cannot be read.
-    #[error("it cannot be read: {0}")]
+    #[error("it cannot be read: {}", unreadable(*.0))]
     Unreadable(io::ErrorKind),
+}
+
+/// Why a file cannot be read, and what to do about it.
+fn unreadable(kind: io::ErrorKind) -> String {
+    match kind {
+        io::ErrorKind::NotFound => {
+            "there is no such file; a path without a \"/\" at its start begins \
+                                    at the directory of nginx.conf"
+                .into()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "permission denied; NGINX has to be allowed to read it, and \
+                                            to enter the directories above it"
+                .into()
+        }
+        // What the reader says of all else than files.
+        io::ErrorKind::InvalidInput => "it is no regular file".into(),
+        other => other.to_string(),
+    }
 }

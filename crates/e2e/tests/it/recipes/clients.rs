@@ -1,9 +1,12 @@
 //! What clients need beside an exchange, and what needs no token.
 
-use devsts::{Script, Sts, When};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use devsts::{Answer, Script, Sts, When};
 use e2e::response::Response;
 use e2e::scene::{CLIENT_ID, Scene, Seen};
 use e2e::wait::wait_for;
+use serde_json::{Value, json};
 
 use super::run::{SOURCE, assert_bearer, recipe, written};
 
@@ -148,4 +151,27 @@ fn a_health_check_names_what_is_wrong_with_the_sts() {
     let recipe = recipe(&scene, "A health check of the STS");
     let response = recipe.get("/health/sts").send().expect_status(502);
     assert_eq!(response.header("STS-Error"), Some("gateway_refused"));
+}
+
+#[test]
+fn a_request_that_failed_is_told_by_one_that_did_not() {
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "Whose requests fail");
+    let token =
+        format!("eyJhbGciOiJub25lIn0.{}.c2ln", URL_SAFE_NO_PAD.encode(r#"{"sub":"alice"}"#));
+    let issued = json!({ "access_token": token, "token_type": "Bearer", "expires_in": 300 });
+    let down = Script::new().answer(Answer::json(500, &json!({})));
+    scene.sts.script(When::subject(SOURCE).times(1), down);
+    scene.sts.script(When::subject(SOURCE), Script::new().answer(Answer::json(200, &issued)));
+    recipe.get("/orders/").bearer(SOURCE).send().expect_status(502);
+    recipe.get("/orders/").bearer(SOURCE).send().expect_status(200);
+    let log = || recipe.nginx.read("logs/access.log");
+    wait_for("two lines", || log().lines().count() == 2);
+    let lines: Vec<Value> =
+        log().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let [failed, served] = lines.as_slice() else { panic!("{lines:?}") };
+    assert_eq!((&failed["error"], &failed["user"]), (&json!("unreachable"), &json!("")));
+    assert_eq!((&served["error"], &served["user"]), (&json!(""), &json!("alice")));
+    assert_eq!(failed["key"], served["key"]);
+    assert_eq!(served["key"].as_str().map(str::len), Some(12));
 }

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use devsts::{Call, Client, Sts};
-use e2e::scene::{Scene, Seen};
+use e2e::scene::{CLIENT_SECRET, Scene, Seen};
+use e2e::wait::wait_for;
 use openssl::pkey::{PKey, Private};
 use openssl::sign::Signer;
 use serde_json::{Value, json};
@@ -217,4 +218,34 @@ fn an_svid_that_is_renewed_costs_no_request() {
         fs::rename(&next, &file).expect("the directory is ours");
         svid
     });
+}
+
+/// Puts a content in the place of a file by a rename.
+fn replace(recipe: &Recipe, content: &str) {
+    let directory = recipe.nginx.prefix().join("secrets");
+    fs::write(directory.join("sts.next"), content).expect("the directory is ours");
+    fs::rename(directory.join("sts.next"), directory.join("sts")).expect("the directory is ours");
+}
+
+#[test]
+fn a_secret_that_is_renamed_into_its_place_is_used_without_a_reload() {
+    let scene = Scene::new();
+    let recipe = written(&scene, "Rotating a secret").run();
+    let get = |source: &str| recipe.get("/orders/").bearer(source).send();
+    assert_bearer(&Seen::by_backend(get("kept")), "kept");
+    let mut number = 0;
+    let mut call = || {
+        number += 1;
+        let source = format!("user-{number}");
+        get(&source).status
+    };
+    assert_eq!(call(), 200);
+    // Not the one that the STS knows.
+    replace(&recipe, "another\n");
+    wait_for("the new secret in use", || call() == 502);
+    // What is in the cache needs no secret.
+    assert_bearer(&Seen::by_backend(get("kept")), "kept");
+    replace(&recipe, &format!("{CLIENT_SECRET}\n"));
+    wait_for("the old secret in use", || call() == 200);
+    assert_eq!((recipe.nginx.workers().len(), call()), (1, 200));
 }

@@ -1,0 +1,8 @@
+//! What expressions do, what they cannot do, and what is said then. One binary, with a module for each
+//! topic.
+
+mod bounds;
+mod manual;
+mod outcomes;
+mod properties;
+mod refused;
