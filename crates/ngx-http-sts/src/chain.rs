@@ -9,8 +9,10 @@ use sts_core::cache_key::CacheKey;
 use sts_core::secret::Secret;
 use sts_flight::granted::Granted;
 
+use crate::ask::Minted;
 use crate::conf::Exchange;
 use crate::conf::chain::Step;
+use crate::minter::{Needs, Once};
 use crate::nginx::request::RequestId;
 
 /// The results of steps that a client's request and its subrequests have, and which of them can be seen.
@@ -27,6 +29,8 @@ pub(crate) struct StepResult {
     pub(crate) exchange: Rc<Exchange>,
     pub(crate) granted: Granted,
     pub(crate) key: CacheKey,
+    /// The gateway has made the token itself: how it is made anew for a call.
+    pub(crate) minted: Option<Rc<Once>>,
     pub(crate) next: OnceCell<Box<Self>>,
 }
 
@@ -47,6 +51,20 @@ impl<'r> Needed<'r> {
     /// The result that is the client assertion of the exchange.
     pub(crate) fn assertion(&self) -> Option<&'r Secret> {
         self.assertion.map(|result| result.granted.token.issued())
+    }
+
+    /// Those that the gateway has made itself.
+    pub(crate) fn minted(&self) -> Vec<Minted> {
+        let minted = |result: &&StepResult| {
+            let once = result.minted.clone()?;
+            Some(Minted { once, token: Secret::new(result.granted.token.issued().expose()) })
+        };
+        self.results.iter().filter_map(minted).collect()
+    }
+
+    /// What a token is bounded by that is made of them.
+    pub(crate) fn bounds(&self) -> Needs {
+        Needs { end: self.results.iter().filter_map(|result| result.granted.end).min() }
     }
 
     /// The client assertion as it stands in the key.

@@ -2,6 +2,7 @@
 //! request waits.
 
 mod keys;
+mod once;
 mod record;
 
 use std::cell::OnceCell;
@@ -14,6 +15,7 @@ use sts_core::issued::{Said, TokenType};
 use sts_core::jose::PublicKey;
 use sts_core::life::LifePolicy;
 use sts_core::mint::{self, Claim, ClaimType, Filter, Overrides, Recipe, Terms};
+use sts_core::now::Now;
 use sts_core::profile::Parameter;
 use sts_core::secret::SharedSecret;
 use sts_core::target::Target;
@@ -27,6 +29,7 @@ use crate::counters::Tally;
 use crate::nginx::clock;
 use crate::nginx::request::{OutOfMemory, Request};
 pub(crate) use keys::Keys;
+pub(crate) use once::Once;
 pub(crate) use record::Record;
 
 /// What the gateway makes tokens of.
@@ -55,6 +58,14 @@ pub(crate) struct Minter {
 pub(crate) struct Override {
     pub(crate) claim: Overridden,
     pub(crate) text: Rc<Text>,
+}
+
+/// What a token is made of besides, which bounds its life.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Needs {
+    /// When the first result of another exchange ends, in milliseconds since 1970; `None` where there is
+    /// none of which that is known.
+    pub(crate) end: Option<u64>,
 }
 
 /// Which.
@@ -114,14 +125,20 @@ impl Minter {
         key: CacheKey,
         source: &SharedSecret,
         values: &[Parameter<'_>],
+        needs: Needs,
     ) -> Result<Granted, Failure> {
         let shelf = cache.map(|cache| cache.shelf(key, &self.key, source.expose()));
         made::take_or_make(shelf.as_ref(), &self.life, clock::milliseconds(), || {
-            self.make(source.expose(), values)
+            self.make(source.expose(), values, needs)
         })
     }
 
-    fn make(&self, source: &[u8], values: &[Parameter<'_>]) -> Result<Token, Failure> {
+    fn make(
+        &self,
+        source: &[u8],
+        values: &[Parameter<'_>],
+        needs: Needs,
+    ) -> Result<Token, Failure> {
         let (overridden, claims) =
             values.split_at_checked(self.overrides.len()).unwrap_or_default();
         let overrides = self.overrides(overridden)?;
@@ -134,14 +151,15 @@ impl Minter {
         if let Some((record, public)) = self.record.get().zip(key.public()) {
             record.note(&public, self.terms.lifetime, now.wall);
         }
-        let minted = mint::mint(&key, &self.terms, &recipe, self.filter.as_deref(), &now)?;
+        let (terms, is_over) = self.terms_with(needs, &now);
+        let minted = mint::mint(&key, &terms, &recipe, self.filter.as_deref(), &now)?;
         Ok(Token {
             token: Target::new(minted.token),
             token_type: TokenType::Unsaid,
             validity: Validity {
                 // What is written into it counts from a whole second.
                 sent: now.wall.0.saturating_mul(1000),
-                good_for: Some(minted.good_for),
+                good_for: Some(if is_over { 0 } else { minted.good_for }),
                 at_most: u64::MAX,
                 is_final: false,
             },
@@ -151,6 +169,16 @@ impl Minter {
             said: Said::default(),
             call_time: None,
         })
+    }
+
+    /// What is said of a token that holds the results of others: it ends when they do. One that serves only
+    /// the request that has it, as its life is over, makes a token that does as well; it has a second, since
+    /// none ends before it begins.
+    fn terms_with(&self, needs: Needs, now: &Now) -> (Terms, bool) {
+        let terms = self.terms.clone();
+        let Some(end) = needs.end else { return (terms, false) };
+        let left = (end / 1000).saturating_sub(now.wall.0);
+        (Terms { lifetime: terms.lifetime.min(left.max(1)), ..terms }, left == 0)
     }
 
     fn overrides<'v>(&self, values: &[Parameter<'v>]) -> Result<Overrides<'v>, Failure> {

@@ -39,6 +39,7 @@ use crate::way::Way;
 use crate::worker::{Nginx, Waited};
 
 use settle::{Came, settle};
+use steps::StepEnd;
 
 struct Visit<'v> {
     request: Request<'v>,
@@ -117,8 +118,8 @@ impl Visit<'_> {
         }
         let check = |is_bound: &dyn Fn() -> bool| check_bound(exchange, &source, is_bound);
         let started = token.and_then(|token| {
-            let (assertion, time) = (needed.assertion(), self.time_for(exchange)?);
-            values::start(exchange, &values, &Wanted { token: &token, assertion, key, time }, check)
+            let (needed, time) = (&needed, self.time_for(exchange)?);
+            values::start(exchange, &values, &Wanted { token: &token, needed, key, time }, check)
         });
         match started {
             Ok(Lookup::Waits(waiting)) => self.wait(waiting, source, key, None),
@@ -199,7 +200,9 @@ impl Visit<'_> {
         let steps = self.exchange.chain.steps();
         if let Some(step) = step.and_then(|number| steps.get(number)) {
             let id = VisitId { request: self.course.id(), visit: self.request.visit() };
-            let ended = self.end_step(id, step, source, *key, outcome, waiting.took())?;
+            let (key, took) = (*key, waiting.took());
+            let ended =
+                self.end_step(id, step, StepEnd { source, key, outcome, took, minted: None })?;
             return ended.map_or_else(|| self.begin(), Ok);
         }
         self.end(source.clone(), *key, outcome, waiting.took())
