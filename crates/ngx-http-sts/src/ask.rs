@@ -8,7 +8,7 @@ mod brought;
 use std::cell::Cell;
 use std::rc::Rc;
 
-use sts_core::error::Failure;
+use sts_core::error::{Failure, FailureKind};
 use sts_core::expiry::Expiry;
 use sts_core::issued::Said;
 use sts_core::life::{self, Doubt, LifePolicy};
@@ -28,9 +28,10 @@ use crate::call::Call;
 use crate::callee::Callee;
 use crate::discovery::Place;
 use crate::http::{self, Destination, Message};
+use crate::minter::Turn;
 use crate::nginx::clock;
 use crate::nginx::log::{self, Level};
-use crate::nginx::timer::Hold;
+use crate::nginx::timer::{self, Hold};
 use crate::report;
 pub(crate) use brought::{Brought, Header, Minted, Renewed};
 
@@ -110,6 +111,26 @@ impl Ask {
         use_it(&subject, &names)
     }
 
+    /// Waits until a token may be made anew for the call; what is then left of its time.
+    fn turn(&self, time: u64) -> impl Future<Output = Result<u64, Failed>> {
+        async move {
+            if !self.minted.iter().any(|minted| minted.once.takes_long()) {
+                return Ok(time);
+            }
+            let started = timer::now();
+            // Boxed: few calls need it.
+            Box::pin(Turn::wait()).await;
+            match time.saturating_sub(timer::now().saturating_sub(started)) {
+                0 => {
+                    let reason = format!("no signature within {time} ms");
+                    let failure = Failure::new(FailureKind::Timeout, reason);
+                    Err(Failed { failure, exceeded: Some(Exceeded::Time) })
+                }
+                left => Ok(left),
+            }
+        }
+    }
+
     /// Calls the STS, within so many milliseconds. What this is given is no argument of an `async fn`,
     /// which would have it twice.
     fn call_within(
@@ -131,6 +152,7 @@ impl Ask {
             if let Some(credential) = &callee.proxy_credential {
                 credential.look();
             }
+            let time = self.turn(time).await?;
             let destination = place.as_ref().map_or(&callee.destination, |it| &it.destination);
             let started = Cell::new(clock::milliseconds());
             let renewed = Renewed::default();

@@ -4,6 +4,7 @@
 mod keys;
 mod once;
 mod record;
+mod turn;
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -31,6 +32,7 @@ use crate::nginx::request::{OutOfMemory, Request};
 pub(crate) use keys::Keys;
 pub(crate) use once::Once;
 pub(crate) use record::Record;
+pub(crate) use turn::Turn;
 
 /// What the gateway makes tokens of.
 pub(crate) struct Minter {
@@ -66,6 +68,19 @@ pub(crate) struct Needs {
     /// When the first result of another exchange ends, in milliseconds since 1970; `None` where there is
     /// none of which that is known.
     pub(crate) end: Option<u64>,
+}
+
+/// Why there is no token.
+pub(crate) enum NotMade {
+    Failed(Failure),
+    /// Its signature takes long, and it is another one's turn.
+    NotNow(Rc<Turn>),
+}
+
+impl From<Failure> for NotMade {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
 }
 
 /// Which.
@@ -115,10 +130,11 @@ impl Minter {
         Ok(())
     }
 
-    /// Takes the token from the cache, or makes it.
+    /// Takes the token from the cache, or makes it. Where `may_sign` does not say so, the turn decides on a
+    /// signature that takes long.
     ///
     /// # Errors
-    /// It cannot be made of this.
+    /// It cannot be made of this, or not now.
     pub(crate) fn take_or_make(
         &self,
         cache: Option<&Rc<Cache>>,
@@ -126,11 +142,21 @@ impl Minter {
         source: &SharedSecret,
         values: &[Parameter<'_>],
         needs: Needs,
-    ) -> Result<Granted, Failure> {
+        may_sign: bool,
+    ) -> Result<Granted, NotMade> {
         let shelf = cache.map(|cache| cache.shelf(key, &self.key, source.expose()));
         made::take_or_make(shelf.as_ref(), &self.life, clock::milliseconds(), || {
-            self.make(source.expose(), values, needs)
+            if let Some(turn) = (!may_sign && self.is_slow()).then(Turn::take).flatten() {
+                return Err(NotMade::NotNow(turn));
+            }
+            Ok(self.make(source.expose(), values, needs)?)
         })
+    }
+
+    /// Whether a signature takes long.
+    fn is_slow(&self) -> bool {
+        self.keys.look();
+        self.keys.current().is_ok_and(|key| key.is_slow())
     }
 
     fn make(

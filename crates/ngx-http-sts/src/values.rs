@@ -22,7 +22,7 @@ use crate::chain::Needed;
 use crate::conf::Exchange;
 use crate::conf::policy::BoundTokens;
 use crate::conf::text::Text;
-use crate::minter::Once;
+use crate::minter::{NotMade, Once, Turn};
 use crate::nginx::request::{OutOfMemory, Request};
 use crate::parameters::Parameters;
 use crate::request_header::RequestHeader;
@@ -160,6 +160,15 @@ pub(crate) struct Wanted<'w> {
     pub(crate) key: CacheKey,
     /// For how many milliseconds the request waits.
     pub(crate) time: u64,
+    /// It has waited for its turn to have something signed.
+    pub(crate) may_sign: bool,
+}
+
+/// How a request comes to its token.
+pub(crate) enum Started {
+    Known(Lookup<Nginx>),
+    /// When it is its turn to have it made.
+    Later(Rc<Turn>),
 }
 
 /// Takes the token from the cache; else makes it, joins a call for it, or starts one.
@@ -172,17 +181,21 @@ pub(crate) fn start(
     values: &Values<'_>,
     wanted: &Wanted<'_>,
     check: impl Fn(&dyn Fn() -> bool) -> Result<(), Failure>,
-) -> Result<Lookup<Nginx>, Failure> {
-    let Wanted { token, key, .. } = *wanted;
+) -> Result<Started, Failure> {
+    let Wanted { token, key, may_sign, .. } = *wanted;
     if exchange.has_source() && token.expose().is_empty() {
         return Err(Failure::new(FailureKind::MissingToken, "no source token"));
     }
     match &exchange.way {
-        Way::Call(callee) => call(exchange, callee, values, wanted, check),
+        Way::Call(callee) => call(exchange, callee, values, wanted, check).map(Started::Known),
         Way::Mint(minter) => {
             let cache = exchange.cache.as_ref();
             let (values, bounds) = (&values.parameters, wanted.needed.bounds());
-            minter.take_or_make(cache, key, token, values, bounds).map(Lookup::Hit)
+            match minter.take_or_make(cache, key, token, values, bounds, may_sign) {
+                Ok(granted) => Ok(Started::Known(Lookup::Hit(granted))),
+                Err(NotMade::NotNow(turn)) => Ok(Started::Later(turn)),
+                Err(NotMade::Failed(failure)) => Err(failure),
+            }
         }
     }
 }
@@ -194,7 +207,7 @@ fn call(
     wanted: &Wanted<'_>,
     check: impl Fn(&dyn Fn() -> bool) -> Result<(), Failure>,
 ) -> Result<Lookup<Nginx>, Failure> {
-    let Wanted { token, needed, key, time } = *wanted;
+    let Wanted { token, needed, key, time, .. } = *wanted;
     let missing = |reason| Err(Failure::new(FailureKind::MissingToken, reason));
     if values.names.username.is_some_and(<[u8]>::is_empty) {
         return missing("no user is named whose password the source token could be");

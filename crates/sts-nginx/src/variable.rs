@@ -133,38 +133,58 @@ pub enum Origin {
     Capture,
 }
 
-/// What gives a variable its value, when all directives are read.
-///
-/// Those that a directive defines can be changed and have no setter; NGINX's own are not, or have one
-/// (`ngx_http_core_variables`).
-///
-/// # Errors
-/// NGINX has no memory left.
-pub fn origin(conf: &Conf<'_>, name: &str) -> Result<Origin, Reported> {
-    if is_of_nginx(conf, name) {
-        return Ok(Origin::Module);
+/// The variables that NGINX and its modules have before any directive is read.
+#[derive(Clone, Copy, Default)]
+pub struct BuiltIn(usize);
+
+impl BuiltIn {
+    /// Those that are there now: NGINX adds the others behind them.
+    #[must_use]
+    pub fn of(conf: &Conf<'_>) -> Self {
+        Self(keys(conf).len())
     }
-    let capture = reader_of_captures(conf)?;
-    let Some(variable) = defined(conf, name) else { return Ok(Origin::Module) };
-    let is_changeable = variable.flags & NGX_HTTP_VAR_CHANGEABLE as usize != 0;
-    let reader = variable.get_handler.map(|reader| reader as usize);
-    Ok(match capture {
-        Some(capture) if reader == Some(capture) => Origin::Capture,
-        _ if is_changeable && variable.set_handler.is_none() => Origin::Directive,
-        _ => Origin::Module,
-    })
+
+    /// What gives a variable its value, when all directives are read.
+    ///
+    /// Those that a directive defines can be changed and have no setter; most of a module that is loaded
+    /// later are not, or have one.
+    ///
+    /// # Errors
+    /// NGINX has no memory left.
+    pub fn origin(self, conf: &Conf<'_>, name: &str) -> Result<Origin, Reported> {
+        let lower = name.to_ascii_lowercase();
+        let is_it = |key: &ngx_hash_key_t| key.key.as_bytes() == lower.as_bytes();
+        if is_of_nginx(conf, name) || keys(conf).iter().take(self.0).any(is_it) {
+            return Ok(Origin::Module);
+        }
+        let capture = reader_of_captures(conf)?;
+        let Some(variable) = defined(conf, name) else { return Ok(Origin::Module) };
+        let is_changeable = variable.flags & NGX_HTTP_VAR_CHANGEABLE as usize != 0;
+        let reader = variable.get_handler.map(|reader| reader as usize);
+        Ok(match capture {
+            Some(capture) if reader == Some(capture) => Origin::Capture,
+            _ if is_changeable && variable.set_handler.is_none() => Origin::Directive,
+            _ => Origin::Module,
+        })
+    }
+}
+
+/// The names of all variables, in the order in which they were defined.
+fn keys<'c>(conf: &'c Conf<'_>) -> &'c [ngx_hash_key_t] {
+    // SAFETY: the configuration is valid for the call.
+    let core = NgxHttpCoreModule::main_conf(unsafe { &*conf.as_ptr() });
+    // SAFETY: NGINX has it until all directives are read, and null afterwards.
+    let Some(keys) = core.and_then(|core| unsafe { core.variables_keys.as_ref() }) else {
+        return &[];
+    };
+    // SAFETY: NGINX fills the array with these, and grows it in no call that this slice is held over.
+    unsafe { keys.keys.as_slice::<ngx_hash_key_t>() }
 }
 
 /// The variable of a name, as far as directives are read.
 fn defined<'c>(conf: &'c Conf<'_>, name: &str) -> Option<&'c ngx_http_variable_t> {
-    // SAFETY: the configuration is valid for the call.
-    let core = NgxHttpCoreModule::main_conf(unsafe { &*conf.as_ptr() })?;
-    // SAFETY: NGINX has it until all directives are read, and null afterwards.
-    let keys = unsafe { core.variables_keys.as_ref() }?;
-    // SAFETY: NGINX fills the array with these.
-    let keys = unsafe { keys.keys.as_slice::<ngx_hash_key_t>() };
     let name = name.to_ascii_lowercase();
-    let key = keys.iter().find(|key| key.key.as_bytes() == name.as_bytes())?;
+    let key = keys(conf).iter().find(|key| key.key.as_bytes() == name.as_bytes())?;
     // SAFETY: the value of a name is its variable, which lives as long as the configuration
     // (`ngx_http_add_variable`), and nothing else refers to it while this is looked at.
     unsafe { key.value.cast::<ngx_http_variable_t>().as_ref() }

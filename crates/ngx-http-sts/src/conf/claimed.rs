@@ -6,7 +6,7 @@ use sts_core::options::Template;
 use crate::conf::argument::Problem;
 use crate::nginx::conf::Conf;
 use crate::nginx::value::Reported;
-use crate::nginx::variable::{Origin, origin};
+use crate::nginx::variable::{BuiltIn, Origin};
 
 /// What NGINX says of a request that its client does not choose: the connection, the certificate that it has
 /// verified, the time, and its own configuration. `remote_user` is what an access check has let through; the
@@ -52,10 +52,14 @@ const SOURCE_TOKEN: &str = "sts_source_token";
 ///
 /// # Errors
 /// A client may set one of them as it likes.
-pub(super) fn check_variables(conf: &Conf<'_>, template: &Template) -> Result<(), Problem> {
+pub(super) fn check_variables(
+    conf: &Conf<'_>,
+    built_in: BuiltIn,
+    template: &Template,
+) -> Result<(), Problem> {
     // Between pieces there are literal dollar signs.
     for name in template.pieces().flat_map(variable::names) {
-        if let Some(doubt) = doubt(conf, name)? {
+        if let Some(doubt) = doubt(conf, built_in, name)? {
             return Err(format!(
                 "\"${name}\" {doubt}: what of a request may become a claim is named by \"STSJWTClaim\", as \
                  in \"STSJWTClaim device ${name}\"; else take a variable of \"auth_request_set\", \"map\" or \
@@ -67,7 +71,11 @@ pub(super) fn check_variables(conf: &Conf<'_>, template: &Template) -> Result<()
 }
 
 /// Why a variable may be what a client sets as it likes.
-pub(super) fn doubt(conf: &Conf<'_>, name: &str) -> Result<Option<&'static str>, Problem> {
+pub(super) fn doubt(
+    conf: &Conf<'_>,
+    built_in: BuiltIn,
+    name: &str,
+) -> Result<Option<&'static str>, Problem> {
     const CLIENTS: &str = "may be what a client sends";
     const CAPTURE: &str = "is a part of what a client sends, captured by a regular expression";
     let is = |known: &str| known.eq_ignore_ascii_case(name);
@@ -77,7 +85,8 @@ pub(super) fn doubt(conf: &Conf<'_>, name: &str) -> Result<Option<&'static str>,
     if is(SOURCE_TOKEN) {
         return Ok(Some(CLIENTS));
     }
-    let origin = origin(conf, name)
+    let origin = built_in
+        .origin(conf, name)
         .map_err(|Reported| Problem::from("NGINX has no memory to look at its variables"))?;
     Ok(match origin {
         Origin::Directive => None,

@@ -26,6 +26,7 @@ use crate::conf::place::Fault;
 use crate::conf::settings::Settings;
 use crate::minter::{Keys, Minter, Overridden, Override};
 use crate::nginx::conf::Conf;
+use crate::nginx::variable::BuiltIn;
 use crate::way::Way;
 
 /// What makes exchanges that mint differ.
@@ -52,7 +53,7 @@ pub(super) fn build(
     check_others(settings)?;
     let has_source = has_source(settings);
     let carrier = Rc::new(Carrier::new(settings, has_source));
-    check_source(conf, settings)?;
+    check_source(conf, main.built_in, settings)?;
     if has_source {
         carrier.check_source()?;
     }
@@ -80,7 +81,7 @@ pub(super) fn build(
     let terms = terms(jwt);
     let overrides = overrides(settings);
     for Override { claim, text } in &overrides {
-        claimed::check_variables(conf, &text.template)
+        claimed::check_variables(conf, main.built_in, &text.template)
             .map_err(|problem| format!("{}: {problem}", directive_of(*claim)))?;
     }
     let claims = jwt.claims.clone().unwrap_or_default();
@@ -170,7 +171,7 @@ fn has_source(settings: &Settings) -> bool {
 
 /// An object of claims comes from one variable, and none that a client sets as it likes: else the gateway
 /// would sign what a client sends.
-fn check_source(conf: &Conf<'_>, settings: &Settings) -> Result<(), Problem> {
+fn check_source(conf: &Conf<'_>, built_in: BuiltIn, settings: &Settings) -> Result<(), Problem> {
     const REMEDY: &str = "the gateway would sign what a client sends. Claims come from a variable that is set \
                           by \"auth_request_set\", \"map\" or a module, and what of a request may become one is \
                           named by \"STSJWTClaim\"";
@@ -183,7 +184,7 @@ fn check_source(conf: &Conf<'_>, settings: &Settings) -> Result<(), Problem> {
                 place.kind.word()
             ));
         }
-        if let Some(doubt) = claimed::doubt(conf, &place.name)? {
+        if let Some(doubt) = claimed::doubt(conf, built_in, &place.name)? {
             let name = &place.name;
             return Err(format!("\"STSAcceptSourceTokenIn\": \"{name}\" {doubt}: {REMEDY}"));
         }
@@ -191,7 +192,7 @@ fn check_source(conf: &Conf<'_>, settings: &Settings) -> Result<(), Problem> {
     let Some(variables) = &settings.variables else { return Ok(()) };
     let text = &*variables.source_text;
     for name in variable::names(text) {
-        if let Some(doubt) = claimed::doubt(conf, name)? {
+        if let Some(doubt) = claimed::doubt(conf, built_in, name)? {
             return Err(format!("\"STSVariables\": \"${name}\" {doubt}: {REMEDY}"));
         }
     }

@@ -63,6 +63,11 @@ impl Once {
         Ok(Some(Secret::new(minted.token.issued().expose())))
     }
 
+    /// Whether a call has to wait for its turn before the token is made for it.
+    pub(crate) fn takes_long(&self) -> bool {
+        self.was_shown.get() && self.minter.is_slow()
+    }
+
     /// A token as it was made, and as it stands in a variable.
     pub(crate) fn forms(&self, token: &Secret) -> Vec<Secret> {
         let copy = |secret: &Secret| Secret::new(secret.expose());

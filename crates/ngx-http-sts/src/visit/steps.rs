@@ -18,7 +18,7 @@ use crate::nginx::phase::Next;
 use crate::nginx::request::OutOfMemory;
 use crate::nginx::timer;
 use crate::source::Source;
-use crate::values::{self, Values, Wanted};
+use crate::values::{self, Started, Values, Wanted};
 
 /// How a step has ended.
 pub(super) struct StepEnd<'s> {
@@ -64,7 +64,7 @@ impl Visit<'_> {
         number: usize,
         step: &Step,
     ) -> Result<Option<Next>, OutOfMemory> {
-        let Self { request, context, course, exchange } = *self;
+        let Self { request, context, course, exchange, .. } = *self;
         let (steps, results) = (exchange.chain.steps(), &context.results);
         let inner = &step.exchange;
         let taken = results.show(id, steps, &step.needs, || {
@@ -87,19 +87,21 @@ impl Visit<'_> {
         let token = token.as_ref();
         let started = token.map_err(Failure::clone).and_then(|token| {
             let (needed, time) = (&needed, self.time_for(inner)?);
-            values::start(inner, &values, &Wanted { token, needed, key, time }, check)
+            let wanted = Wanted { token, needed, key, time, may_sign: self.may_sign };
+            values::start(inner, &values, &wanted, check)
         });
         let mut minted = None;
         let outcome = match started {
-            Ok(Lookup::Waits(waiting)) => {
+            Ok(Started::Later(turn)) => return self.wait_for_turn(&turn).map(Some),
+            Ok(Started::Known(Lookup::Waits(waiting))) => {
                 return self.wait(waiting, source, key, Some(number)).map(Some);
             }
-            Ok(Lookup::Hit(granted)) => {
+            Ok(Started::Known(Lookup::Hit(granted))) => {
                 let once = |token| values.once(inner, token, &needed, granted.status);
                 minted = token.ok().and_then(once);
                 Outcome::Granted(granted)
             }
-            Ok(Lookup::Refused(failure)) => Outcome::Remembered(failure),
+            Ok(Started::Known(Lookup::Refused(failure))) => Outcome::Remembered(failure),
             Err(failure) => Outcome::Failed(failure),
         };
         self.end_step(id, step, StepEnd { source: &source, key, outcome, took: 0, minted })

@@ -229,7 +229,7 @@ fn a_minted_token_is_another_one_in_each_call_wherever_it_stands() {
             let token = match path {
                 "/header" => call.header("X-Assertion").unwrap(),
                 "/client" => call.parameter("client_assertion").unwrap().to_owned(),
-                _ => call.parameter("assertion_of_gateway").unwrap().to_owned(),
+                _ => call.parameter("assertion_of_gateway").expect(path).to_owned(),
             };
             if path == "/text" {
                 assert_eq!(call.parameter("note"), Some(format!("of {token}").as_str()));
