@@ -81,11 +81,13 @@ impl<'r> Needed<'r> {
         self.results.iter().any(|result| result.values().any(is_in))
     }
 
-    /// A value as it stands in the key: a token that is renewed makes no other key.
+    /// A value as it stands in the key: a token that is renewed makes no other key, and one that is encoded
+    /// another one than itself.
     pub(crate) fn in_key<'v>(&self, value: &'v [u8]) -> Cow<'v, [u8]> {
-        let is_it = |one: &&&StepResult| one.values().any(|it| it == value);
-        match self.results.iter().find(is_it) {
-            Some(result) => Cow::Owned(result.key.in_place_of_token()),
+        let form = |one: &&StepResult| Some((one.key, one.values().position(|it| it == value)?));
+        match self.results.iter().find_map(form) {
+            Some((key, 0)) => Cow::Owned(key.in_place_of_token()),
+            Some((key, _)) => Cow::Owned([&*key.in_place_of_token(), b" encoded"].concat()),
             None => Cow::Borrowed(value),
         }
     }
