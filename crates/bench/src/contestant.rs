@@ -3,6 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use openssl::ec::{EcGroup, EcKey};
+use openssl::nid::Nid;
+use openssl::pkey::PKey;
+use openssl::rsa::Rsa;
+
 use crate::Result;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +43,12 @@ const LOCATIONS: [&str; 5] = ["exchange", "exchange-50", "exchange-500", "exchan
 /// would take longer than what is to be seen.
 pub(crate) const HERD: &str = "herd-50";
 
+/// The locations in which this module makes the token itself, with the key that signs it. For the limit they
+/// are as the others.
+pub(crate) const MINTED_ES256: &str = "mint-es256";
+pub(crate) const MINTED_RS256: &str = "mint-rs256";
+const MINTING: [(&str, &str); 2] = [(MINTED_ES256, "es256.pem"), (MINTED_RS256, "rs256.pem")];
+
 /// Where Debian keeps the modules of others.
 const MODULES: &str = "/usr/lib/nginx/modules";
 
@@ -69,7 +80,16 @@ impl Contestant {
             let content = format!("add_header Token {token}; empty_gif;");
             location.replace("proxy_pass http://backend/;", &content)
         };
-        let locations: String = LOCATIONS.iter().map(location).collect();
+        let minting = |(name, key): &(&'static str, &str)| match self {
+            Self::Module => {
+                let text = include_str!("../../../bench/conf/mint.conf");
+                text.replace("@NAME@", name).replace("@KEY@", key)
+            }
+            Self::Limit => location(name),
+            Self::AuthRequest | Self::Lua | Self::Njs => String::new(),
+        };
+        let others = LOCATIONS.iter().map(location);
+        let locations: String = others.chain(MINTING.iter().map(minting)).collect();
         let text = COMMON
             .replace("@LOAD@", &self.modules(setup.module))
             .replace("@HTTP@", self.http())
@@ -83,6 +103,14 @@ impl Contestant {
             .replace("@STS@", &setup.sts.to_string())
             .replace("@BACKEND@", &setup.backend.to_string());
         fs::write(directory.join("nginx.conf"), text)?;
+        let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
+        let keys = [
+            PKey::from_ec_key(EcKey::generate(&curve)?)?,
+            PKey::from_rsa(Rsa::generate(2048)?)?,
+        ];
+        for ((_, name), key) in MINTING.iter().zip(keys) {
+            fs::write(directory.join(name), key.private_key_to_pem_pkcs8()?)?;
+        }
         for (name, script) in [
             ("exchange.lua", include_str!("../../../bench/conf/exchange.lua")),
             ("exchange.js", include_str!("../../../bench/conf/exchange.js")),

@@ -11,6 +11,7 @@ use sts_core::expiry::Expiry;
 use sts_core::issued::{Issued, TokenType, Told};
 use sts_core::known::Known;
 use sts_core::life::{LifePolicy, good_for};
+use sts_core::mint;
 use sts_core::now::{Now, UnixTime};
 use sts_core::oauth::token_exchange;
 use sts_core::profile::{
@@ -19,7 +20,7 @@ use sts_core::profile::{
 use sts_core::secret::Secret;
 use sts_core::source;
 use sts_core::wstrust::settings::{Settings, WsTrust};
-use sts_filter::{Filter, read_claims};
+use sts_filter::Filter;
 use sts_net::http1::answer::{Asked, Limits, Reader};
 use sts_net::http1::request;
 use sts_zone::zone::{Capacity, Claim, Digest, Found, Tags, Value, Zone};
@@ -149,7 +150,7 @@ fn rewrite(times: u64, expression: &str) -> Result<()> {
         "email": "Jane.Doe@Example.com", "groups": ["app-read", "app-write", "staff", "app-read",
         "all", "app-admin", "vpn", "printers"], "exp": 1700000300, "verified": true}"#;
     let limits = sts_filter::Limits::default();
-    let claims = read_claims(claims, &limits)?;
+    let claims = mint::claims(Some(claims), &[]).map_err(|failure| failure.reason)?;
     repeat(times, |_| filter.run(black_box(&claims), &limits));
     Ok(())
 }

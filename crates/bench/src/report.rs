@@ -144,8 +144,8 @@ fn stalls(stalls: &[Stall]) -> String {
         return String::new();
     }
     let mut text = String::from(
-        "\n## Stall\n\nA static location while 64 requests wait for the STS, in microseconds; one \
-         worker. *Ratio*: of p99 to that of the idle one in the same round.\n\n\
+        "\n## Stall\n\nA static location while 64 requests wait for the STS, or for tokens that \
+         this module signs at full load, in microseconds; one worker. *Ratio*: of p99 to that of the idle one in the same round.\n\n\
          | | STS | p50 | p99 | p99.9 | max | ratio |\n|---|---|---|---|---|---|---|\n",
     );
     for Stall { contestant, state, latency, ratio } in stalls {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::contestant::Contestant;
+use crate::contestant::{Contestant, MINTED_ES256, MINTED_RS256};
 
 /// One race: all entrants get the same load, in turns.
 #[derive(Clone, Copy)]
@@ -12,6 +12,8 @@ pub(crate) struct Scenario {
     pub(crate) location: &'static str,
     /// Bytes of a token.
     pub(crate) token: usize,
+    /// The gateway makes the token itself.
+    pub(crate) is_minted: bool,
     pub(crate) tokens: Tokens,
     pub(crate) connections: usize,
     /// The time over which they send their first requests.
@@ -57,6 +59,7 @@ const BASE: Scenario = Scenario {
     about: "",
     location: "exchange",
     token: 250,
+    is_minted: false,
     tokens: Tokens::Warm(1),
     connections: 64,
     spread: Duration::ZERO,
@@ -77,6 +80,16 @@ const fn miss(name: &'static str, token: usize, workers: &'static [usize]) -> Sc
         workers,
         ..BASE
     }
+}
+
+const fn mint(
+    name: &'static str,
+    about: &'static str,
+    location: &'static str,
+    tokens: Tokens,
+) -> Scenario {
+    let entrants = &[Gateway(Limit), Gateway(Module)];
+    Scenario { name, about, location, tokens, is_minted: true, entrants, workers: ONE, ..BASE }
 }
 
 /// All races, those that share their NGINX behind each other.
@@ -105,6 +118,9 @@ pub(crate) const RACES: &[Scenario] = &[
         entrants: &[Gateway(Limit), Bystander],
         ..BASE
     },
+    mint("mint, hit", "made by the gateway, from the cache", MINTED_ES256, Tokens::Warm(1)),
+    mint("mint, miss, ES256", "every token is made for its request", MINTED_ES256, Tokens::New),
+    mint("mint, miss, RS256", "the same with RSA of 2048 bits", MINTED_RS256, Tokens::New),
     hit("hit, 4 KiB", 4 * 1024, 1, ONE),
     hit("hit, 16 KiB", 16 * 1024, 1, ONE),
     Scenario { entrants: WITHOUT_FILES, ..hit("hit, 64 KiB", 64 * 1024, 1, ONE) },
@@ -117,7 +133,8 @@ impl Scenario {
     /// A round, and how many there are. What else happens on a machine comes and goes within seconds:
     /// of many short rounds few are hit by it. With a slow STS a round has to have many of its waits.
     pub(crate) fn effort(&self, quick: bool) -> (Duration, usize) {
-        let is_slow = self.location != BASE.location && self.tokens == Tokens::New;
+        let is_slow =
+            self.location != BASE.location && self.tokens == Tokens::New && !self.is_minted;
         match (quick, is_slow) {
             (true, _) => (Duration::from_millis(250), 3),
             (false, true) => (Duration::from_millis(800), 7),

@@ -3,19 +3,20 @@
 //! A call belongs to the worker, not to the request that started it: it owns all that it uses, a client
 //! that leaves does not take it away from the others, and it fills the cache for what comes next.
 
+mod brought;
+
 use std::cell::Cell;
 use std::rc::Rc;
 
-use ::http::{HeaderName, HeaderValue};
 use sts_core::error::{Failure, FailureKind};
 use sts_core::expiry::Expiry;
 use sts_core::issued::Said;
 use sts_core::life::{self, Doubt, LifePolicy};
 use sts_core::now::UnixTime;
 use sts_core::parameters::ACTOR_TOKEN;
-use sts_core::profile::{Incoming, Names, Outgoing, Subject};
-use sts_core::secret::{Secret, SharedSecret};
-use sts_core::source::{self, Claims};
+use sts_core::profile::{Incoming, Names, Subject};
+use sts_core::secret::Secret;
+use sts_core::source;
 use sts_core::target::Target;
 use sts_flight::failed::{Exceeded, Failed};
 use sts_flight::host;
@@ -27,48 +28,27 @@ use crate::call::Call;
 use crate::callee::Callee;
 use crate::discovery::Place;
 use crate::http::{self, Destination, Message};
+use crate::minter::Turn;
 use crate::nginx::clock;
 use crate::nginx::log::{self, Level};
-use crate::nginx::timer::Hold;
-use crate::parameters::Parameters;
+use crate::nginx::timer::{self, Hold};
 use crate::report;
-use crate::request_header::RequestHeader;
+pub(crate) use brought::{Brought, Header, Minted, Renewed};
 
 /// What a request asks an STS for.
 pub(crate) struct Ask {
     pub(crate) callee: Rc<Callee>,
-    /// The source token, decoded.
-    pub(crate) token: SharedSecret,
-    pub(crate) parameters: Parameters,
-    /// Headers of the call.
-    pub(crate) headers: Vec<Header>,
+    pub(crate) brought: Brought,
+    /// What of that the gateway has made itself.
+    pub(crate) minted: Vec<Minted>,
     pub(crate) client_id: Option<Rc<[u8]>>,
     pub(crate) username: Option<Rc<[u8]>>,
-    /// The client assertion, where another exchange has brought it.
-    pub(crate) assertion: Option<Secret>,
     /// Milliseconds that the request waits for it.
     pub(crate) time: u64,
     /// What its calls have in common with others, and share places for.
     pub(crate) share: Option<Share>,
-    /// What the source token says of itself.
-    pub(crate) claims: Claims,
     /// The source token was looked at, and is bound to no key of its client.
     pub(crate) unbound: bool,
-}
-
-/// A header of the call, its value evaluated.
-pub(crate) struct Header {
-    pub(crate) name: HeaderName,
-    /// Such as a header can have.
-    pub(crate) value: Secret,
-    pub(crate) may_be_secret: bool,
-}
-
-impl Header {
-    pub(crate) fn new(header: &RequestHeader, value: &[u8]) -> Self {
-        let may_be_secret = header.may_be_secret();
-        Self { name: header.name.clone(), value: Secret::new(value), may_be_secret }
-    }
 }
 
 impl host::Ask for Ask {
@@ -116,15 +96,39 @@ impl host::Ask for Ask {
 
 impl Ask {
     /// Calls `use_it` with what the protocol needs of the request.
-    fn with_subject<R>(&self, use_it: impl FnOnce(&Subject<'_>, &Names<'_>) -> R) -> R {
-        let parameters = self.parameters.list();
-        let subject = Subject { source: self.token.expose(), parameters: &parameters };
+    fn with_subject<R>(
+        &self,
+        brought: &Brought,
+        use_it: impl FnOnce(&Subject<'_>, &Names<'_>) -> R,
+    ) -> R {
+        let parameters = brought.parameters.list();
+        let subject = Subject { source: brought.token.expose(), parameters: &parameters };
         let names = Names {
             client_id: self.client_id.as_deref(),
             username: self.username.as_deref(),
-            assertion: self.assertion.as_ref().map(Secret::expose),
+            assertion: brought.assertion.as_ref().map(Secret::expose),
         };
         use_it(&subject, &names)
+    }
+
+    /// Waits until a token may be made anew for the call; what is then left of its time.
+    fn turn(&self, time: u64) -> impl Future<Output = Result<u64, Failed>> {
+        async move {
+            if !self.minted.iter().any(|minted| minted.once.takes_long()) {
+                return Ok(time);
+            }
+            let started = timer::now();
+            // Boxed: few calls need it.
+            Box::pin(Turn::wait()).await;
+            match time.saturating_sub(timer::now().saturating_sub(started)) {
+                0 => {
+                    let reason = format!("no signature within {time} ms");
+                    let failure = Failure::new(FailureKind::Timeout, reason);
+                    Err(Failed { failure, exceeded: Some(Exceeded::Time) })
+                }
+                left => Ok(left),
+            }
+        }
     }
 
     /// Calls the STS, within so many milliseconds. What this is given is no argument of an `async fn`,
@@ -148,14 +152,20 @@ impl Ask {
             if let Some(credential) = &callee.proxy_credential {
                 credential.look();
             }
+            let time = self.turn(time).await?;
             let destination = place.as_ref().map_or(&callee.destination, |it| &it.destination);
             let started = Cell::new(clock::milliseconds());
+            let renewed = Renewed::default();
             let write = || {
                 started.set(clock::milliseconds());
-                self.with_subject(|subject, names| {
-                    let mut outgoing = callee.profile.request_as(subject, names, &clock::now())?;
-                    self.add_headers(&mut outgoing)?;
-                    Message::new(destination, outgoing)
+                renewed.renew(&self.brought, &self.minted)?;
+                renewed.or(&self.brought, |brought| {
+                    self.with_subject(brought, |subject, names| {
+                        let now = clock::now();
+                        let mut outgoing = callee.profile.request_as(subject, names, &now)?;
+                        brought.add_headers(&mut outgoing)?;
+                        Message::new(destination, outgoing)
+                    })
                 })
             };
             let call = Call::to(callee, sent);
@@ -165,7 +175,9 @@ impl Ask {
             // store, needs no room for it.
             let answer = Box::pin(http::call(&http, time, hold)).await;
             let result = match answer {
-                Ok(answer) => self.read(&answer, destination, started.get()),
+                Ok(answer) => renewed.or(&self.brought, |brought| {
+                    self.read(brought, &answer, destination, started.get())
+                }),
                 Err(error) => Err(error.into_failed(&callee.limit)),
             };
             let call_time = call.end(result.as_ref().err().map(|failed| &failed.failure));
@@ -182,6 +194,7 @@ impl Ask {
     /// The token in an answer; what was asked for was sent at `started`, in milliseconds since 1970.
     fn read(
         &self,
+        brought: &Brought,
         answer: &Answer,
         destination: &Destination,
         started: u64,
@@ -192,16 +205,15 @@ impl Ask {
             headers: &answer.headers,
             body: answer.body.expose(),
             known: &|| {
-                let mut known = self.with_subject(|subject, _| callee.profile.known(subject));
+                let known = |subject: &Subject<'_>, _: &Names<'_>| callee.profile.known(subject);
+                let mut known = self.with_subject(brought, known);
                 destination.tell(&mut known);
-                let secret = self.headers.iter().filter(|header| header.may_be_secret);
-                secret.for_each(|header| known.add(header.value.expose()));
-                self.assertion.iter().for_each(|assertion| known.add(assertion.expose()));
+                brought.secrets().for_each(|secret| known.add(secret));
                 known
             },
         };
         let issued = callee.profile.response(&answer, &clock::now());
-        let source = self.token.expose();
+        let source = brought.token.expose();
         let issued = issued.map_err(|failure| callee.history.judge(failure, source))?;
         if let Err(failure) = callee.token_types.check(&issued.token_type) {
             let reason = (answer.known)().mask(&failure.reason).into_owned();
@@ -210,12 +222,12 @@ impl Ask {
         }
         callee.history.succeed();
         let sent = UnixTime(started.div_ceil(1000));
-        let source = self.claims.expiry(source);
-        let life = life::good_for(&issued, source, self.end_of_actor(), sent);
+        let source = brought.claims.expiry(source);
+        let life = life::good_for(&issued, source, end_of_actor(brought), sent);
         if let Some(doubt) = life.doubt {
             callee.tell_of_doubt(doubt);
         }
-        let look = self.with_subject(|subject, names| {
+        let look = self.with_subject(brought, |subject, names| {
             callee.expect.look(&callee.profile, &issued, subject, names)
         });
         let said = Said::of(&issued);
@@ -235,23 +247,13 @@ impl Ask {
             look,
         })
     }
+}
 
-    fn add_headers(&self, outgoing: &mut Outgoing) -> Result<(), Failure> {
-        for Header { name, value, may_be_secret: _ } in &self.headers {
-            let value = HeaderValue::from_bytes(value.expose()).map_err(|_| {
-                Failure::new(FailureKind::BadHeader, format!("the header \"{name}\" has no value"))
-            })?;
-            outgoing.headers.insert(name, value);
-        }
-        Ok(())
-    }
-
-    /// When the token of what acts for the subject ends.
-    fn end_of_actor(&self) -> Expiry {
-        let parameters = self.parameters.list();
-        let actor = parameters.iter().find(|parameter| parameter.name == ACTOR_TOKEN);
-        actor.map_or(Expiry::Unsaid, |it| source::claims(it.value).expiry(it.value))
-    }
+/// When the token of what acts for the subject ends.
+fn end_of_actor(brought: &Brought) -> Expiry {
+    let parameters = brought.parameters.list();
+    let actor = parameters.iter().find(|parameter| parameter.name == ACTOR_TOKEN);
+    actor.map_or(Expiry::Unsaid, |it| source::claims(it.value).expiry(it.value))
 }
 
 /// A failure at the endpoint that an issuer told of: the line of the log names the issuer.

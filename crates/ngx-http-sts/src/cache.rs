@@ -346,7 +346,7 @@ impl Election for Cache {
         let callee = &ask.callee;
         let with_words = note::with_words(token);
         let clear = with_words.as_ref().unwrap_or_else(|| token.token.issued()).expose();
-        let tags = self.tags(&callee.key, ask.token.expose());
+        let tags = self.tags(&callee.key, ask.brought.token.expose());
         // Nothing goes in clear into a cache that is to be encrypted.
         let (Some(tags), Some(bytes)) = (tags, self.close(key, clear)) else {
             self.share_nothing(key, call);
@@ -399,7 +399,8 @@ impl Election for Cache {
         let payload = failure::encode(failed);
         let life = callee.fresh.negative;
         let is_remembered = life > 0 && failed.is_remembered();
-        let tags = is_remembered.then(|| self.tags(&callee.key, ask.token.expose())).flatten();
+        let tags =
+            is_remembered.then(|| self.tags(&callee.key, ask.brought.token.expose())).flatten();
         let sealed = tags.and_then(|tags| Some((tags, self.close(key, &payload)?)));
         let remembered = sealed.as_ref();
         let remembered = remembered.map(|(tags, bytes)| Refusal { tags: *tags, life, bytes });

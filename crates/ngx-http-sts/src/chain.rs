@@ -9,8 +9,10 @@ use sts_core::cache_key::CacheKey;
 use sts_core::secret::Secret;
 use sts_flight::granted::Granted;
 
+use crate::ask::Minted;
 use crate::conf::Exchange;
 use crate::conf::chain::Step;
+use crate::minter::{Needs, Once};
 use crate::nginx::request::RequestId;
 
 /// The results of steps that a client's request and its subrequests have, and which of them can be seen.
@@ -27,6 +29,8 @@ pub(crate) struct StepResult {
     pub(crate) exchange: Rc<Exchange>,
     pub(crate) granted: Granted,
     pub(crate) key: CacheKey,
+    /// The gateway has made the token itself: how it is made anew for a call.
+    pub(crate) minted: Option<Rc<Once>>,
     pub(crate) next: OnceCell<Box<Self>>,
 }
 
@@ -49,6 +53,20 @@ impl<'r> Needed<'r> {
         self.assertion.map(|result| result.granted.token.issued())
     }
 
+    /// Those that the gateway has made itself.
+    pub(crate) fn minted(&self) -> Vec<Minted> {
+        let minted = |result: &&StepResult| {
+            let once = result.minted.clone()?;
+            Some(Minted { once, token: Secret::new(result.granted.token.issued().expose()) })
+        };
+        self.results.iter().filter_map(minted).collect()
+    }
+
+    /// What a token is bounded by that is made of them.
+    pub(crate) fn bounds(&self) -> Needs {
+        Needs { end: self.results.iter().filter_map(|result| result.granted.end).min() }
+    }
+
     /// The client assertion as it stands in the key.
     pub(crate) fn assertion_in_key(&self) -> Option<Vec<u8>> {
         self.assertion.map(|result| result.key.in_place_of_token())
@@ -63,11 +81,13 @@ impl<'r> Needed<'r> {
         self.results.iter().any(|result| result.values().any(is_in))
     }
 
-    /// A value as it stands in the key: a token that is renewed makes no other key.
+    /// A value as it stands in the key: a token that is renewed makes no other key, and one that is encoded
+    /// another one than itself.
     pub(crate) fn in_key<'v>(&self, value: &'v [u8]) -> Cow<'v, [u8]> {
-        let is_it = |one: &&&StepResult| one.values().any(|it| it == value);
-        match self.results.iter().find(is_it) {
-            Some(result) => Cow::Owned(result.key.in_place_of_token()),
+        let form = |one: &&StepResult| Some((one.key, one.values().position(|it| it == value)?));
+        match self.results.iter().find_map(form) {
+            Some((key, 0)) => Cow::Owned(key.in_place_of_token()),
+            Some((key, _)) => Cow::Owned([&*key.in_place_of_token(), b" encoded"].concat()),
             None => Cow::Borrowed(value),
         }
     }

@@ -42,6 +42,7 @@ pub(crate) mod bypass;
 pub(crate) mod cache;
 pub(crate) mod carrier;
 pub(crate) mod chain;
+mod claimed;
 pub(crate) mod directive;
 pub(crate) mod directives;
 pub(crate) mod error_pages;

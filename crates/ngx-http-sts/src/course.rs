@@ -14,6 +14,7 @@ use crate::chain::Started;
 use crate::conf::{Exchange, ExchangeId, LocationConf};
 use crate::nginx::body::Reading;
 use crate::nginx::request::{Request, RequestId};
+use crate::nginx::suspend::Resumer;
 use crate::source::Look;
 use crate::sts::Sts;
 use crate::worker::Waited;
@@ -28,6 +29,8 @@ pub(crate) enum Stage {
     ReadingBody,
     /// The request waits for a call.
     Waiting(Rc<Waited>),
+    /// The request waits for its turn to have a token signed.
+    Signing(Resumer),
     /// It has ended so; the number is that of [`crate::context::Context::ended`].
     Ended(usize),
 }
@@ -140,7 +143,7 @@ impl Course {
                 Stage::Waiting(waited) => waited.waiting.leave(),
                 // A visit that follows is that of an error page, which may hide what it is for.
                 Stage::ReadingBody => self.refuse(Refusal::unreadable(status)),
-                Stage::Fresh | Stage::Ended(_) => {}
+                Stage::Fresh | Stage::Ended(_) | Stage::Signing(_) => {}
             }
             *of = visit;
         }

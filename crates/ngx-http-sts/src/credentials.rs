@@ -124,10 +124,13 @@ impl Credentials {
     /// Warns of each file that the workers will not be able to read again: where the other warnings
     /// about the configuration go, which is still the log of the one before it.
     pub(crate) fn warn_of_unreadable(&self, worker: &WorkerUser) {
-        let keys = self.keys.iter().filter(|key| !key.content.may_be_missing());
-        let files = self.auths.iter().flat_map(|credential| &credential.files);
-        for file in files.chain(keys.flat_map(|key| &key.files)) {
-            if !is_readable(file, worker) {
+        let auths = self.auths.iter().flat_map(|auth| auth.files.iter().map(|file| (file, false)));
+        let keys = self
+            .keys
+            .iter()
+            .flat_map(|key| key.files.iter().map(|file| (file, key.content.may_be_missing())));
+        for (file, may_be_missing) in auths.chain(keys) {
+            if !is_readable(file, worker, may_be_missing) {
                 log::cycle(
                     Level::Warn,
                     format_args!(
@@ -265,13 +268,23 @@ fn read_into(mut room: &mut [u8], file: &Path) -> io::Result<usize> {
     Ok(length)
 }
 
-/// By the permissions of the file and of the directories above it, where it really is.
-fn is_readable(file: &Path, worker: &WorkerUser) -> bool {
+/// By the permissions of the file and of the directories above it, where it really is. Of one that may be
+/// missing, and is, the workers have to see when it comes.
+fn is_readable(file: &Path, worker: &WorkerUser, may_be_missing: bool) -> bool {
     const READ: u32 = 4;
     const ENTER: u32 = 1;
-    let Ok(file) = fs::canonicalize(file) else { return false };
-    file.ancestors().enumerate().all(|(above, path)| {
-        let wanted = if above == 0 { READ } else { ENTER };
+    let (first, place) = match fs::canonicalize(file) {
+        Ok(file) => (READ, file),
+        Err(error) if may_be_missing && error.kind() == ErrorKind::NotFound => {
+            let Some(directory) = file.parent().and_then(|it| fs::canonicalize(it).ok()) else {
+                return false;
+            };
+            (ENTER, directory)
+        }
+        Err(_) => return false,
+    };
+    place.ancestors().enumerate().all(|(above, path)| {
+        let wanted = if above == 0 { first } else { ENTER };
         fs::metadata(path)
             .is_ok_and(|found| worker.is_allowed(wanted, found.mode(), found.uid(), found.gid()))
     })

@@ -2,7 +2,9 @@
 //! request waits.
 
 mod keys;
+mod once;
 mod record;
+mod turn;
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -14,6 +16,7 @@ use sts_core::issued::{Said, TokenType};
 use sts_core::jose::PublicKey;
 use sts_core::life::LifePolicy;
 use sts_core::mint::{self, Claim, ClaimType, Filter, Overrides, Recipe, Terms};
+use sts_core::now::Now;
 use sts_core::profile::Parameter;
 use sts_core::secret::SharedSecret;
 use sts_core::target::Target;
@@ -27,7 +30,9 @@ use crate::counters::Tally;
 use crate::nginx::clock;
 use crate::nginx::request::{OutOfMemory, Request};
 pub(crate) use keys::Keys;
+pub(crate) use once::Once;
 pub(crate) use record::Record;
+pub(crate) use turn::Turn;
 
 /// What the gateway makes tokens of.
 pub(crate) struct Minter {
@@ -55,6 +60,27 @@ pub(crate) struct Minter {
 pub(crate) struct Override {
     pub(crate) claim: Overridden,
     pub(crate) text: Rc<Text>,
+}
+
+/// What a token is made of besides, which bounds its life.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Needs {
+    /// When the first result of another exchange ends, in milliseconds since 1970; `None` where there is
+    /// none of which that is known.
+    pub(crate) end: Option<u64>,
+}
+
+/// Why there is no token.
+pub(crate) enum NotMade {
+    Failed(Failure),
+    /// Its signature takes long, and it is another one's turn.
+    NotNow(Rc<Turn>),
+}
+
+impl From<Failure> for NotMade {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
 }
 
 /// Which.
@@ -104,24 +130,41 @@ impl Minter {
         Ok(())
     }
 
-    /// Takes the token from the cache, or makes it.
+    /// Takes the token from the cache, or makes it. Where `may_sign` does not say so, the turn decides on a
+    /// signature that takes long.
     ///
     /// # Errors
-    /// It cannot be made of this.
+    /// It cannot be made of this, or not now.
     pub(crate) fn take_or_make(
         &self,
         cache: Option<&Rc<Cache>>,
         key: CacheKey,
         source: &SharedSecret,
         values: &[Parameter<'_>],
-    ) -> Result<Granted, Failure> {
+        needs: Needs,
+        may_sign: bool,
+    ) -> Result<Granted, NotMade> {
         let shelf = cache.map(|cache| cache.shelf(key, &self.key, source.expose()));
         made::take_or_make(shelf.as_ref(), &self.life, clock::milliseconds(), || {
-            self.make(source.expose(), values)
+            if let Some(turn) = (!may_sign && self.is_slow()).then(Turn::take).flatten() {
+                return Err(NotMade::NotNow(turn));
+            }
+            Ok(self.make(source.expose(), values, needs)?)
         })
     }
 
-    fn make(&self, source: &[u8], values: &[Parameter<'_>]) -> Result<Token, Failure> {
+    /// Whether a signature takes long.
+    fn is_slow(&self) -> bool {
+        self.keys.look();
+        self.keys.current().is_ok_and(|key| key.is_slow())
+    }
+
+    fn make(
+        &self,
+        source: &[u8],
+        values: &[Parameter<'_>],
+        needs: Needs,
+    ) -> Result<Token, Failure> {
         let (overridden, claims) =
             values.split_at_checked(self.overrides.len()).unwrap_or_default();
         let overrides = self.overrides(overridden)?;
@@ -134,14 +177,15 @@ impl Minter {
         if let Some((record, public)) = self.record.get().zip(key.public()) {
             record.note(&public, self.terms.lifetime, now.wall);
         }
-        let minted = mint::mint(&key, &self.terms, &recipe, self.filter.as_deref(), &now)?;
+        let (terms, is_over) = self.terms_with(needs, &now);
+        let minted = mint::mint(&key, &terms, &recipe, self.filter.as_deref(), &now)?;
         Ok(Token {
             token: Target::new(minted.token),
             token_type: TokenType::Unsaid,
             validity: Validity {
                 // What is written into it counts from a whole second.
                 sent: now.wall.0.saturating_mul(1000),
-                good_for: Some(minted.good_for),
+                good_for: Some(if is_over { 0 } else { minted.good_for }),
                 at_most: u64::MAX,
                 is_final: false,
             },
@@ -151,6 +195,16 @@ impl Minter {
             said: Said::default(),
             call_time: None,
         })
+    }
+
+    /// What is said of a token that holds the results of others: it ends when they do. One that serves only
+    /// the request that has it, as its life is over, makes a token that does as well; it has a second, since
+    /// none ends before it begins.
+    fn terms_with(&self, needs: Needs, now: &Now) -> (Terms, bool) {
+        let terms = self.terms.clone();
+        let Some(end) = needs.end else { return (terms, false) };
+        let left = (end / 1000).saturating_sub(now.wall.0);
+        (Terms { lifetime: terms.lifetime.min(left.max(1)), ..terms }, left == 0)
     }
 
     fn overrides<'v>(&self, values: &[Parameter<'v>]) -> Result<Overrides<'v>, Failure> {

@@ -13,6 +13,7 @@ use crate::nginx::module::{Command, Levels, Module};
 use crate::nginx::phase::{Next, Phase};
 use crate::nginx::request::Request;
 use crate::nginx::value::Reported;
+use crate::nginx::variable::BuiltIn;
 use crate::nginx::worker::WorkerUser;
 use crate::purge::Purge;
 use crate::served::Served;
@@ -43,7 +44,8 @@ impl Module for Sts {
     type Location = LocationConf;
     type Context = Context;
 
-    fn begin(conf: &Conf<'_>) -> Result<(), Reported> {
+    fn begin(conf: &Conf<'_>, main: &mut MainConf) -> Result<(), Reported> {
+        main.built_in = BuiltIn::of(conf);
         variables::define_facts(conf)
     }
 

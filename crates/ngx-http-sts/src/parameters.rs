@@ -61,6 +61,17 @@ impl Parameters {
         Self::Evaluated(evaluated.iter().map(copy).collect())
     }
 
+    /// The same with other values; those of the configuration stay.
+    pub(crate) fn map(&self, make: impl Fn(&[u8]) -> Secret) -> Self {
+        match self {
+            Self::Fixed(configured) => Self::Fixed(configured.clone()),
+            Self::Evaluated(parameters) => {
+                let made = |(name, value): &(String, Secret)| (name.clone(), make(value.expose()));
+                Self::Evaluated(parameters.iter().map(made).collect())
+            }
+        }
+    }
+
     pub(crate) fn list(&self) -> Vec<Evaluated<'_>> {
         match self {
             Self::Fixed(configured) => configured

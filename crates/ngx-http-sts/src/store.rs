@@ -90,7 +90,7 @@ impl Store {
     fn places(&self, key: &CacheKey, ask: &Ask) -> Vec<Names> {
         let exchange = &ask.callee.key;
         let place = |keys: &Rc<Keys>| {
-            let source = exchange.source_tag(&keys.tag_key(), ask.token.expose());
+            let source = exchange.source_tag(&keys.tag_key(), ask.brought.token.expose());
             let scopes =
                 [Scope::All, Scope::Exchange(*exchange.digest()), Scope::of_source(&source)];
             keys.place(&self.prefix, &key.0, &scopes)

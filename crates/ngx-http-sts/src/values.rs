@@ -12,15 +12,17 @@ use sts_core::request_header::is_value;
 use sts_core::secret::{Secret, SharedSecret};
 use sts_core::source;
 use sts_flight::flights::{self, Lookup};
+use sts_flight::granted::CacheStatus;
 use sts_flight::waiting::Waiting;
 use sts_net::calls::Share;
 
-use crate::ask::{Ask, Header};
+use crate::ask::{Ask, Brought, Header};
 use crate::callee::Callee;
 use crate::chain::Needed;
 use crate::conf::Exchange;
 use crate::conf::policy::BoundTokens;
 use crate::conf::text::Text;
+use crate::minter::{NotMade, Once, Turn};
 use crate::nginx::request::{OutOfMemory, Request};
 use crate::parameters::Parameters;
 use crate::request_header::RequestHeader;
@@ -122,6 +124,20 @@ impl<'e> Values<'e> {
         callee.expect.check_subject(&callee.profile, target, &self.subject(source), &self.names)
     }
 
+    /// How a token is made anew that the gateway has made of this; `None` where an STS has issued it.
+    pub(crate) fn once(
+        &self,
+        exchange: &Exchange,
+        source: &SharedSecret,
+        needed: &Needed<'_>,
+        status: CacheStatus,
+    ) -> Option<Rc<Once>> {
+        let Way::Mint(minter) = &exchange.way else { return None };
+        let (values, encoding) = (&self.parameters, exchange.carrier.target_encoding);
+        let once = Once::new(minter, source, values, needed.bounds(), encoding, status);
+        Some(Rc::new(once))
+    }
+
     fn subject<'s>(&'s self, source: &'s [u8]) -> Subject<'s> {
         Subject { source, parameters: &self.parameters }
     }
@@ -139,11 +155,20 @@ const OF_ACTOR: usize = 2;
 pub(crate) struct Wanted<'w> {
     /// The source token, decoded.
     pub(crate) token: &'w SharedSecret,
-    /// What another exchange has brought for the client authentication.
-    pub(crate) assertion: Option<&'w Secret>,
+    /// What other exchanges have brought.
+    pub(crate) needed: &'w Needed<'w>,
     pub(crate) key: CacheKey,
     /// For how many milliseconds the request waits.
     pub(crate) time: u64,
+    /// It has waited for its turn to have something signed.
+    pub(crate) may_sign: bool,
+}
+
+/// How a request comes to its token.
+pub(crate) enum Started {
+    Known(Lookup<Nginx>),
+    /// When it is its turn to have it made.
+    Later(Rc<Turn>),
 }
 
 /// Takes the token from the cache; else makes it, joins a call for it, or starts one.
@@ -156,16 +181,21 @@ pub(crate) fn start(
     values: &Values<'_>,
     wanted: &Wanted<'_>,
     check: impl Fn(&dyn Fn() -> bool) -> Result<(), Failure>,
-) -> Result<Lookup<Nginx>, Failure> {
-    let Wanted { token, key, .. } = *wanted;
+) -> Result<Started, Failure> {
+    let Wanted { token, key, may_sign, .. } = *wanted;
     if exchange.has_source() && token.expose().is_empty() {
         return Err(Failure::new(FailureKind::MissingToken, "no source token"));
     }
     match &exchange.way {
-        Way::Call(callee) => call(exchange, callee, values, wanted, check),
+        Way::Call(callee) => call(exchange, callee, values, wanted, check).map(Started::Known),
         Way::Mint(minter) => {
             let cache = exchange.cache.as_ref();
-            minter.take_or_make(cache, key, token, &values.parameters).map(Lookup::Hit)
+            let (values, bounds) = (&values.parameters, wanted.needed.bounds());
+            match minter.take_or_make(cache, key, token, values, bounds, may_sign) {
+                Ok(granted) => Ok(Started::Known(Lookup::Hit(granted))),
+                Err(NotMade::NotNow(turn)) => Ok(Started::Later(turn)),
+                Err(NotMade::Failed(failure)) => Err(failure),
+            }
         }
     }
 }
@@ -177,7 +207,7 @@ fn call(
     wanted: &Wanted<'_>,
     check: impl Fn(&dyn Fn() -> bool) -> Result<(), Failure>,
 ) -> Result<Lookup<Nginx>, Failure> {
-    let Wanted { token, assertion, key, time } = *wanted;
+    let Wanted { token, needed, key, time, .. } = *wanted;
     let missing = |reason| Err(Failure::new(FailureKind::MissingToken, reason));
     if values.names.username.is_some_and(<[u8]>::is_empty) {
         return missing("no user is named whose password the source token could be");
@@ -197,15 +227,22 @@ fn call(
     // A source that fails the check asks for nothing.
     let ask = || Ask {
         callee: callee.clone(),
-        token: token.clone(),
-        parameters: Parameters::new(&exchange.parameters, &values.parameters),
-        headers: values.headers.iter().map(|(header, value)| Header::new(header, value)).collect(),
+        brought: Brought {
+            token: token.clone(),
+            claims: claims(),
+            parameters: Parameters::new(&exchange.parameters, &values.parameters),
+            headers: values
+                .headers
+                .iter()
+                .map(|(header, value)| Header::new(header, value))
+                .collect(),
+            assertion: needed.assertion().map(|assertion| Secret::new(assertion.expose())),
+        },
+        minted: needed.minted(),
         client_id: values.names.client_id.map(Rc::from),
         username: values.names.username.map(Rc::from),
-        assertion: assertion.map(|assertion| Secret::new(assertion.expose())),
         time,
         share: values.share,
-        claims: claims(),
         unbound: exchange.has_source() && exchange.bound_tokens == BoundTokens::Refuse,
     };
     let Some(cache) = &exchange.cache else {

@@ -26,6 +26,7 @@ use crate::conf::policy::BoundTokens;
 use crate::conf::{Exchange, OnFailure};
 use crate::context::{Context, Ended, Outcome, Verdict};
 use crate::course::{Course, Refusal, Stage};
+use crate::minter::Turn;
 use crate::nginx::body::Reading;
 use crate::nginx::phase::Next;
 use crate::nginx::request::{OutOfMemory, Request};
@@ -34,25 +35,32 @@ use crate::refusal;
 use crate::report;
 use crate::served::Served;
 use crate::source::Source;
-use crate::values::{self, Values, Wanted};
+use crate::values::{self, Started, Values, Wanted};
 use crate::way::Way;
 use crate::worker::{Nginx, Waited};
 
 use settle::{Came, settle};
+use steps::StepEnd;
 
 struct Visit<'v> {
     request: Request<'v>,
     context: &'v Context,
     course: &'v Course,
     exchange: &'v Rc<Exchange>,
+    /// Its turn has come to have a token signed.
+    may_sign: bool,
 }
 
 /// Makes the exchange of a request's location, or goes on with it.
 pub(crate) fn make(request: Request<'_>, exchange: &Rc<Exchange>) -> Result<Next, OutOfMemory> {
     let context = request.context_or_new()?;
-    let visit = Visit { request, context, course: context.course(request), exchange };
+    let course = context.course(request);
+    let visit = Visit { request, context, course, exchange, may_sign: false };
     match visit.course.stage(request) {
         Stage::Fresh => visit.begin(),
+        // As for a call: what enters the phase before the request is resumed does not go on.
+        Stage::Signing(resumer) if resumer.is_suspended() => Ok(Next::Wait),
+        Stage::Signing(_) => Visit { may_sign: true, ..visit }.begin(),
         Stage::ReadingBody => Ok(Next::Wait),
         Stage::Waiting(waited) => visit.go_on(&waited),
         Stage::Ended(number) if visit.has_judged(number) => Ok(Next::GoOn),
@@ -68,7 +76,7 @@ impl Visit<'_> {
     }
 
     fn begin(&self) -> Result<Next, OutOfMemory> {
-        let Self { request, context, course, exchange } = *self;
+        let Self { request, context, course, exchange, .. } = *self;
         let carrier = &exchange.carrier;
         pass::withdraw(request, course)?;
         if course.refusal().is_some_and(|refusal| refusal.binds(exchange)) {
@@ -117,15 +125,30 @@ impl Visit<'_> {
         }
         let check = |is_bound: &dyn Fn() -> bool| check_bound(exchange, &source, is_bound);
         let started = token.and_then(|token| {
-            let (assertion, time) = (needed.assertion(), self.time_for(exchange)?);
-            values::start(exchange, &values, &Wanted { token: &token, assertion, key, time }, check)
+            let (token, needed, time) = (&token, &needed, self.time_for(exchange)?);
+            let wanted = Wanted { token, needed, key, time, may_sign: self.may_sign };
+            values::start(exchange, &values, &wanted, check)
         });
-        match started {
-            Ok(Lookup::Waits(waiting)) => self.wait(waiting, source, key, None),
-            Ok(Lookup::Hit(granted)) => self.end(source, key, Outcome::Granted(granted), 0),
-            Ok(Lookup::Refused(failure)) => self.end(source, key, Outcome::Remembered(failure), 0),
-            Err(failure) => self.end(source, key, Outcome::Failed(failure), 0),
-        }
+        let outcome = match started {
+            Ok(Started::Later(turn)) => return self.wait_for_turn(&turn),
+            Ok(Started::Known(Lookup::Waits(waiting))) => {
+                return self.wait(waiting, source, key, None);
+            }
+            Ok(Started::Known(Lookup::Hit(granted))) => Outcome::Granted(granted),
+            Ok(Started::Known(Lookup::Refused(failure))) => Outcome::Remembered(failure),
+            Err(failure) => Outcome::Failed(failure),
+        };
+        self.end(source, key, outcome, 0)
+    }
+
+    /// Others have something signed that takes long: the request goes on from the beginning when it is its
+    /// turn.
+    fn wait_for_turn(&self, turn: &Turn) -> Result<Next, OutOfMemory> {
+        let Self { request, course, exchange, .. } = *self;
+        let resumer = suspend(request, !exchange.ignore_client_abort, None)?;
+        turn.resumes(resumer.clone());
+        course.set_stage(request.visit(), Stage::Signing(resumer));
+        Ok(Next::Wait)
     }
 
     /// NGINX cannot read the body, and answers with this status.
@@ -150,7 +173,7 @@ impl Visit<'_> {
     /// Removes the sources of the exchange, and of those that it needs, and notes those that were not
     /// looked at yet: a later visit may need them.
     fn strip(&self) -> Result<(), OutOfMemory> {
-        let Self { request, context, course, exchange } = *self;
+        let Self { request, context, course, exchange, .. } = *self;
         let inner = exchange.chain.steps().iter().map(|step| &step.exchange.carrier);
         let all = inner.chain([&exchange.carrier]);
         for carrier in all.clone() {
@@ -199,7 +222,9 @@ impl Visit<'_> {
         let steps = self.exchange.chain.steps();
         if let Some(step) = step.and_then(|number| steps.get(number)) {
             let id = VisitId { request: self.course.id(), visit: self.request.visit() };
-            let ended = self.end_step(id, step, source, *key, outcome, waiting.took())?;
+            let (key, took) = (*key, waiting.took());
+            let ended =
+                self.end_step(id, step, StepEnd { source, key, outcome, took, minted: None })?;
             return ended.map_or_else(|| self.begin(), Ok);
         }
         self.end(source.clone(), *key, outcome, waiting.took())
@@ -225,7 +250,7 @@ impl Visit<'_> {
         outcome: Outcome,
         took: u64,
     ) -> Result<Next, OutOfMemory> {
-        let Self { request, context, course, exchange } = *self;
+        let Self { request, context, course, exchange, .. } = *self;
         let failure = self.failure(&source, &outcome);
         let verdict = match &failure {
             None => Verdict::Granted,
@@ -274,7 +299,7 @@ impl Visit<'_> {
         verdict: Verdict,
         took: u64,
     ) -> usize {
-        let Self { request, context, course, exchange } = *self;
+        let Self { request, context, course, exchange, .. } = *self;
         let number = context.push(Ended {
             course: course.id(),
             exchange: exchange.clone(),

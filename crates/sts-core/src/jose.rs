@@ -136,6 +136,27 @@ impl SigningKey {
         (is_rsa && bits > QUICK_RSA_BITS).then_some(bits)
     }
 
+    /// Whether some signatures together hold a worker up: each takes some tenths of a millisecond or more, as
+    /// with RSA, P-384 and P-521. Those of P-256, Ed25519 and of a secret take a tenth of that.
+    pub fn is_slow(&self) -> bool {
+        match self.algorithm {
+            Algorithm::Hs256
+            | Algorithm::Hs384
+            | Algorithm::Hs512
+            | Algorithm::Es256
+            | Algorithm::EdDsa
+            | Algorithm::Ed25519 => false,
+            Algorithm::Rs256
+            | Algorithm::Rs384
+            | Algorithm::Rs512
+            | Algorithm::Ps256
+            | Algorithm::Ps384
+            | Algorithm::Ps512
+            | Algorithm::Es384
+            | Algorithm::Es512 => true,
+        }
+    }
+
     /// Signs a payload, and writes it all in the compact serialization (RFC 7515, section 7.1). Its
     /// header has this `typ`.
     ///

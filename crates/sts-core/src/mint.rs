@@ -8,7 +8,6 @@ pub mod claim;
 pub mod key;
 pub mod published;
 mod registered;
-mod strict_json;
 
 use std::str;
 
@@ -157,8 +156,8 @@ pub fn claims(source: Option<&[u8]>, written: &[Claim<'_>]) -> Result<Claims, Fa
         return Err(bad(format!("the claims are larger than {MAX_BYTES} bytes")));
     }
     let mut claims = match source {
-        Some(source) => match strict_json::read(source, MAX_DEPTH) {
-            Some(Value::Object(claims)) => claims,
+        Some(source) => match sts_json::read(source, MAX_DEPTH) {
+            Ok(Value::Object(claims)) => claims,
             _ => {
                 return Err(bad(format!(
                     "the source is no JSON object of claims: it has to be an object that names nothing \

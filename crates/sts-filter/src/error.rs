@@ -123,27 +123,3 @@ pub enum RunError {
     #[error("the claims, or what the filter makes of them, are nested too deeply")]
     TooDeep,
 }
-
-/// Claims that cannot be read. Nothing of them stands in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum ClaimsError {
-    /// More than [`Limits::bytes`](crate::Limits::bytes).
-    #[error("the claims are too large")]
-    TooLarge,
-    /// Nested more deeply than [`Limits::depth`](crate::Limits::depth).
-    #[error("the claims are nested too deeply")]
-    TooDeep,
-    /// A name is twice in one object (RFC 7519, section 4), so that two readers may see different
-    /// values.
-    #[error("a name is twice in one object of the claims")]
-    Twice,
-    /// A whole number of more than 64 bits, which would lose digits.
-    #[error("a number in the claims has too many digits to be kept exactly")]
-    Number,
-    /// JSON, but not an object.
-    #[error("the claims are not a JSON object")]
-    NotAnObject,
-    /// Not JSON.
-    #[error("the claims are not JSON")]
-    NotJson,
-}

@@ -43,8 +43,7 @@ use serde_json::{Map, Value as Json};
 
 use budget::Budget;
 pub use budget::Limits;
-pub use error::{ClaimsError, FilterError, RunError};
-pub use json::read_claims;
+pub use error::{FilterError, RunError};
 use value::Value;
 
 /// An expression that can be run.

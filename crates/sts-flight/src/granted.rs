@@ -19,6 +19,8 @@ pub struct Granted {
     pub status: CacheStatus,
     /// Milliseconds since 1970 up to which others may use it too; 0 where it is kept nowhere.
     pub until: u64,
+    /// Milliseconds since 1970 at which it is over, whatever a location allows; `None` where nothing says so.
+    pub end: Option<u64>,
     /// What is known of it besides (`STSExpect`).
     pub findings: Findings,
     /// What the STS said beside it.

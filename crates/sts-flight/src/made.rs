@@ -1,7 +1,6 @@
 //! What a worker makes itself, at once. No worker is elected for it and no request waits: to wait for
 //! another one would take longer than to make it twice.
 
-use sts_core::error::Failure;
 use sts_core::life::LifePolicy;
 
 use crate::granted::{CacheStatus, Granted};
@@ -24,13 +23,13 @@ pub trait Shelf {
 /// Takes a token from its place, or makes it. `now` is in milliseconds since 1970.
 ///
 /// # Errors
-/// It cannot be made.
-pub fn take_or_make(
+/// It is not made.
+pub fn take_or_make<E>(
     shelf: Option<&impl Shelf>,
     policy: &LifePolicy,
     now: u64,
-    make: impl FnOnce() -> Result<Token, Failure>,
-) -> Result<Granted, Failure> {
+    make: impl FnOnce() -> Result<Token, E>,
+) -> Result<Granted, E> {
     let number = match shelf.map(|shelf| shelf.look(|validity| validity.suits(policy, now))) {
         Some(Ok(token)) => return Ok(token.granted(policy, CacheStatus::Hit)),
         Some(Err(number)) => number,
@@ -47,7 +46,7 @@ pub fn take_or_make(
 mod tests {
     use std::cell::{Cell, RefCell};
 
-    use sts_core::error::FailureKind;
+    use sts_core::error::{Failure, FailureKind};
     use sts_core::expect::{Findings, Look};
     use sts_core::issued::{Said, TokenType};
     use sts_core::secret::Secret;
@@ -111,7 +110,9 @@ mod tests {
     fn a_token_is_made_once_and_used_until_its_leeway() {
         let shelf = One::default();
         let at = |now: u64| {
-            take_or_make(Some(&shelf), &POLICY, now, || Ok(token(&now.to_string(), now, 60)))
+            take_or_make(Some(&shelf), &POLICY, now, || {
+                Ok::<_, Failure>(token(&now.to_string(), now, 60))
+            })
         };
         let first = at(NOW).unwrap();
         assert_eq!((first.status, first.until), (CacheStatus::Miss, NOW + 54_000));
@@ -125,7 +126,8 @@ mod tests {
     fn without_a_place_each_request_gets_its_own() {
         let full = One { is_full: true, ..One::default() };
         for shelf in [None, Some(&full)] {
-            let made = take_or_make(shelf, &POLICY, NOW, || Ok(token("a", NOW, 60))).unwrap();
+            let made = take_or_make(shelf, &POLICY, NOW, || Ok::<_, Failure>(token("a", NOW, 60)))
+                .unwrap();
             assert_eq!((made.status, made.until), (CacheStatus::Miss, 0));
         }
         assert!(full.text.borrow().is_none());

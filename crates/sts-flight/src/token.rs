@@ -65,6 +65,7 @@ impl Token {
     pub fn granted(self, policy: &LifePolicy, status: CacheStatus) -> Granted {
         Granted {
             until: self.until(policy),
+            end: self.validity.end(),
             token_type: self.token_type,
             status,
             findings: self.look.findings,
@@ -78,6 +79,7 @@ impl Token {
     pub fn shared(self: &Rc<Self>, policy: &LifePolicy, status: CacheStatus) -> Granted {
         Granted {
             until: self.until(policy),
+            end: self.validity.end(),
             token_type: self.token_type.clone(),
             status,
             findings: self.look.findings,

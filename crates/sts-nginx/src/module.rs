@@ -35,7 +35,7 @@ pub trait Module: Table {
     ///
     /// # Errors
     /// As for all of these: the configuration cannot be used, and the log says why.
-    fn begin(conf: &Conf<'_>) -> Result<(), Reported>;
+    fn begin(conf: &Conf<'_>, main: &mut Self::Main) -> Result<(), Reported>;
 
     /// Takes the directive of this number in the table.
     ///

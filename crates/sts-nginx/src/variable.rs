@@ -1,12 +1,16 @@
 //! Variables that a module defines.
 
+#[cfg(ngx_feature = "pcre")]
+use std::mem;
 use std::ptr::NonNull;
 
 use nginx_sys::{
-    NGX_HTTP_VAR_CHANGEABLE, NGX_HTTP_VAR_NOCACHEABLE, NGX_HTTP_VAR_PREFIX, NGX_OK,
+    NGX_HTTP_VAR_CHANGEABLE, NGX_HTTP_VAR_NOCACHEABLE, NGX_HTTP_VAR_PREFIX, NGX_OK, ngx_hash_key_t,
     ngx_http_add_variable, ngx_http_request_t, ngx_http_variable_t, ngx_int_t, ngx_str_t,
     ngx_variable_value_t,
 };
+#[cfg(ngx_feature = "pcre")]
+use nginx_sys::{NGX_MAX_CONF_ERRSTR, ngx_http_regex_compile, ngx_regex_compile_t};
 
 use ngx::http::{HttpModuleMainConf, NgxHttpCoreModule};
 
@@ -137,6 +141,102 @@ pub fn is_of_nginx(conf: &Conf<'_>, name: &str) -> bool {
     let prefixes = unsafe { core.prefix_variables.as_slice::<ngx_http_variable_t>() };
     let name = name.to_ascii_lowercase();
     prefixes.iter().any(|prefix| name.as_bytes().starts_with(prefix.name.as_bytes()))
+}
+
+/// What gives a variable its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// NGINX or a module, whatever the configuration says; or nothing.
+    Module,
+    /// A directive of the configuration: `set`, `map`, `geo`, `auth_request_set`, `js_set` and their like.
+    Directive,
+    /// A part of what a regular expression has matched.
+    Capture,
+}
+
+/// The variables that NGINX and its modules have before any directive is read.
+#[derive(Clone, Copy, Default)]
+pub struct BuiltIn(usize);
+
+impl BuiltIn {
+    /// Those that are there now: NGINX adds the others behind them.
+    #[must_use]
+    pub fn of(conf: &Conf<'_>) -> Self {
+        Self(keys(conf).len())
+    }
+
+    /// What gives a variable its value, when all directives are read.
+    ///
+    /// Those that a directive defines can be changed and have no setter; most of a module that is loaded
+    /// later are not, or have one.
+    ///
+    /// # Errors
+    /// NGINX has no memory left.
+    pub fn origin(self, conf: &Conf<'_>, name: &str) -> Result<Origin, Reported> {
+        let lower = name.to_ascii_lowercase();
+        let is_it = |key: &ngx_hash_key_t| key.key.as_bytes() == lower.as_bytes();
+        if is_of_nginx(conf, name) || keys(conf).iter().take(self.0).any(is_it) {
+            return Ok(Origin::Module);
+        }
+        let capture = reader_of_captures(conf)?;
+        let Some(variable) = defined(conf, name) else { return Ok(Origin::Module) };
+        let is_changeable = variable.flags & NGX_HTTP_VAR_CHANGEABLE as usize != 0;
+        let reader = variable.get_handler.map(|reader| reader as usize);
+        Ok(match capture {
+            Some(capture) if reader == Some(capture) => Origin::Capture,
+            _ if is_changeable && variable.set_handler.is_none() => Origin::Directive,
+            _ => Origin::Module,
+        })
+    }
+}
+
+/// The names of all variables, in the order in which they were defined.
+fn keys<'c>(conf: &'c Conf<'_>) -> &'c [ngx_hash_key_t] {
+    // SAFETY: the configuration is valid for the call.
+    let core = NgxHttpCoreModule::main_conf(unsafe { &*conf.as_ptr() });
+    // SAFETY: NGINX has it until all directives are read, and null afterwards.
+    let Some(keys) = core.and_then(|core| unsafe { core.variables_keys.as_ref() }) else {
+        return &[];
+    };
+    // SAFETY: NGINX fills the array with these, and grows it in no call that this slice is held over.
+    unsafe { keys.keys.as_slice::<ngx_hash_key_t>() }
+}
+
+/// The variable of a name, as far as directives are read.
+fn defined<'c>(conf: &'c Conf<'_>, name: &str) -> Option<&'c ngx_http_variable_t> {
+    let name = name.to_ascii_lowercase();
+    let key = keys(conf).iter().find(|key| key.key.as_bytes() == name.as_bytes())?;
+    // SAFETY: the value of a name is its variable, which lives as long as the configuration
+    // (`ngx_http_add_variable`), and nothing else refers to it while this is looked at.
+    unsafe { key.value.cast::<ngx_http_variable_t>().as_ref() }
+}
+
+/// The address of what reads captures: NGINX gives it to the variables of each regular expression with
+/// names, and has it for itself. So one is compiled, and its variable looked at.
+#[cfg(ngx_feature = "pcre")]
+fn reader_of_captures(conf: &Conf<'_>) -> Result<Option<usize>, Reported> {
+    const NAME: &str = "sts_capture";
+    if defined(conf, NAME).is_none() {
+        let mut error = [0; NGX_MAX_CONF_ERRSTR as usize];
+        // SAFETY: all zeroes is a valid request to compile.
+        let mut compile = unsafe { mem::zeroed::<ngx_regex_compile_t>() };
+        compile.pattern = conf.string(&format!("(?<{NAME}>a)"));
+        compile.pool = conf.pool();
+        compile.err = ngx_str_t { len: error.len(), data: error.as_mut_ptr() };
+        // SAFETY: all that it points at is valid for the call, and the text as long as the configuration.
+        let compiled = unsafe { ngx_http_regex_compile(conf.as_ptr(), &raw mut compile) };
+        if compiled.is_null() {
+            return Err(Reported);
+        }
+    }
+    let reader = defined(conf, NAME).and_then(|variable| variable.get_handler);
+    Ok(reader.map(|reader| reader as usize))
+}
+
+/// An NGINX without regular expressions captures nothing.
+#[cfg(not(ngx_feature = "pcre"))]
+fn reader_of_captures(_conf: &Conf<'_>) -> Result<Option<usize>, Reported> {
+    Ok(None)
 }
 
 /// Whether a directive reads a variable, or has compiled a text that does.

@@ -15,7 +15,7 @@ use crate::unit::{self, At, KEY, Kind, Unit};
 use crate::value;
 use crate::word::{self, halves, joined};
 
-/// Where the rest of the value is, and its length.
+/// Where the rest of the value is, and its length; [`MADE`] is set in that of one that was made here.
 const VALUE: usize = 2;
 /// Place in the schedule, and the second of the last use.
 const PLACE: usize = 3;
@@ -30,6 +30,15 @@ const INLINE: usize = UNIT_WORDS - KEY - 4;
 /// of two workers differ by as much as one of them is late in reading it.
 pub(crate) const CLOCK_TOLERANCE: Millis = 2000;
 
+/// The tags of what is no token.
+pub(crate) const NO_TOKEN: [u64; 2] = [u64::MAX; 2];
+
+/// The highest bit of a length.
+const MADE: u32 = 1 << 31;
+
+/// Bytes of the longest value.
+pub(crate) const LONGEST: usize = MADE as usize - 1;
+
 /// All that makes an entry.
 pub(crate) struct Stored<'v> {
     pub(crate) key: KeyWords,
@@ -38,6 +47,8 @@ pub(crate) struct Stored<'v> {
     pub(crate) expires: Millis,
     pub(crate) note: u64,
     pub(crate) value: &'v [u8],
+    /// No call has brought it: it can be made again.
+    pub(crate) is_made: bool,
 }
 
 /// Units of an entry.
@@ -49,6 +60,7 @@ impl Region<'_> {
     /// Puts an entry in, for which there has to be room.
     pub(crate) fn insert_entry(&mut self, stored: &Stored<'_>, now: Millis) -> Result<(), Broken> {
         let length = u32::try_from(stored.value.len()).map_err(|_| Broken)?;
+        let length = if stored.is_made { length | MADE } else { length };
         let at = self.take(Share::Entries, Kind::Entry)?;
         let unit = self.unit(at)?;
         set_key(unit, &stored.key);
@@ -63,7 +75,11 @@ impl Region<'_> {
         set_used(unit, now);
         self.schedule(at, stored.expires)?;
         self.add(header::ENTRIES, 1);
-        self.push_front(List::Entries, at)?;
+        if stored.is_made {
+            self.add(header::MADE, 1);
+            self.add(header::MADE_UNITS, units(stored.value.len()));
+        }
+        self.push_front(list(unit), at)?;
         self.link(at)
     }
 
@@ -74,10 +90,14 @@ impl Region<'_> {
             return Err(Broken);
         }
         self.unlink(at)?;
-        self.take_out(List::Entries, at)?;
+        self.take_out(list(unit), at)?;
         self.unschedule(at)?;
         self.subtract(header::ENTRIES, 1)?;
-        let (chain, _) = halves(word::load(&unit[VALUE]));
+        let (chain, length) = halves(word::load(&unit[VALUE]));
+        if length & MADE != 0 {
+            self.subtract(header::MADE, 1)?;
+            self.subtract(header::MADE_UNITS, units((length & !MADE) as usize))?;
+        }
         self.drop_chain(Share::Entries, At::from_raw(chain))?;
         self.give_back(Share::Entries, at)
     }
@@ -87,7 +107,8 @@ impl Region<'_> {
         let (chain, length) = halves(word::load(&unit[VALUE]));
         let mut check = described(unit, length);
         let chain = At::from_raw(chain);
-        let value = self.read_value(inline(unit), chain, length as usize, &mut check)?;
+        let length = (length & !MADE) as usize;
+        let value = self.read_value(inline(unit), chain, length, &mut check)?;
         if check.sum() == word::load(&unit[CHECK]) { Ok(value) } else { Err(Broken) }
     }
 
@@ -102,12 +123,53 @@ impl Region<'_> {
         while self.size_at(header::ENTRIES) >= most_entries || !self.has_room(Share::Entries, units)
         {
             if self.drop_expired(now, 1)? == 0 {
-                let at = self.oldest(List::Entries).ok_or(Broken)?;
-                self.remove_entry(at)?;
-                self.add(header::EVICTED, 1);
+                let at = self.least_wanted(now)?.ok_or(Broken)?;
+                self.evict(at)?;
             }
         }
         Ok(())
+    }
+
+    /// Makes room for an entry that is made here, among those like it: they have a tenth of the zone and of
+    /// the entries, so that however many there are, they push out no others beyond that.
+    pub(crate) fn make_room_for_made(
+        &mut self,
+        units: usize,
+        most_entries: usize,
+    ) -> Result<(), Broken> {
+        let most = (most_entries / 10).max(1);
+        while self.size_at(header::MADE) >= most
+            || self.size_at(header::MADE_UNITS).saturating_add(units) > self.share_of_made()
+        {
+            let at = self.oldest(List::Made).ok_or(Broken)?;
+            self.evict(at)?;
+        }
+        Ok(())
+    }
+
+    fn evict(&mut self, at: At) -> Result<(), Broken> {
+        self.remove_entry(at)?;
+        self.add(header::EVICTED, 1);
+        Ok(())
+    }
+
+    /// The token that was not used for the longest time. What is no token goes only where there is nothing
+    /// else: no request brings such things about, so there are few of them.
+    fn least_wanted(&mut self, now: Millis) -> Result<Option<At>, Broken> {
+        let made = self.oldest(List::Made);
+        let mut called = self.oldest(List::Entries);
+        for _ in 0..self.size_at(header::ENTRIES) {
+            let Some(at) = called else { break };
+            if tags(self.unit(at)?) != NO_TOKEN {
+                break;
+            }
+            self.move_to_front(List::Entries, at)?;
+            called = self.oldest(List::Entries);
+        }
+        let (Some(called), Some(made)) = (called, made) else { return Ok(called.or(made)) };
+        let (of_called, of_made) = (self.unit(called)?, self.unit(made)?);
+        let is_made = tags(of_called) == NO_TOKEN || age(of_made, now) > age(of_called, now);
+        Ok(Some(if is_made { made } else { called }))
     }
 
     /// Removes what has expired, at most so many entries. Returns how many.
@@ -145,6 +207,17 @@ pub(crate) fn sent(unit: &Unit) -> Millis {
 
 pub(crate) fn note(unit: &Unit) -> u64 {
     word::load(&unit[NOTE])
+}
+
+/// The list that an entry is in.
+pub(crate) fn list(unit: &Unit) -> List {
+    let (_, length) = halves(word::load(&unit[VALUE]));
+    if length & MADE == 0 { List::Entries } else { List::Made }
+}
+
+/// Seconds since the last use that was noted.
+fn age(unit: &Unit, now: Millis) -> u32 {
+    second(now).saturating_sub(word::low(&unit[PLACE]))
 }
 
 /// Whether a use was noted in this second.

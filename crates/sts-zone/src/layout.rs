@@ -3,7 +3,7 @@
 
 /// Changes whenever anything changes that one process writes and another reads: a zone is kept over
 /// an upgrade of the module only if both mean the same by it.
-pub(crate) const LAYOUT: u64 = 7;
+pub(crate) const LAYOUT: u64 = 8;
 
 /// First word of a zone.
 pub const MAGIC: u64 = u64::from_be_bytes(*b"STS zone");
@@ -91,6 +91,10 @@ pub(crate) mod header {
     pub(crate) const REFUSALS: usize = 24;
     pub(crate) const REFUSAL_UNITS: usize = 25;
     pub(crate) const REFUSAL_LIST: usize = 26;
+    /// Of the entries those that were made here, the units of [`ENTRY_UNITS`] that they take, and their list.
+    pub(crate) const MADE: usize = 27;
+    pub(crate) const MADE_UNITS: usize = 28;
+    pub(crate) const MADE_LIST: usize = 29;
 
     pub(crate) const STORED: usize = 35;
     pub(crate) const EVICTED: usize = 36;

@@ -9,6 +9,8 @@ use crate::word;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum List {
     Entries,
+    /// Entries that were made here.
+    Made,
     Nodes,
     Refusals,
 }
@@ -17,6 +19,7 @@ impl List {
     fn ends(self) -> usize {
         match self {
             Self::Entries => header::ENTRY_LIST,
+            Self::Made => header::MADE_LIST,
             Self::Nodes => header::NODE_LIST,
             Self::Refusals => header::REFUSAL_LIST,
         }

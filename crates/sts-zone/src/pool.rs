@@ -39,6 +39,11 @@ impl Region<'_> {
         }
     }
 
+    /// Units of the entries' share that those may take that were made here: a tenth of the zone.
+    pub(crate) fn share_of_made(&self) -> usize {
+        self.units.len() / 10
+    }
+
     /// Units of a share that are in use.
     pub(crate) fn used(&self, share: Share) -> usize {
         self.size_at(share.counter())

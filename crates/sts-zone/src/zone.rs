@@ -167,7 +167,13 @@ impl<'a> Zone<'a> {
 
     /// Whether a value of this many bytes is not too large to be kept.
     pub fn can_keep(&self, length: usize, capacity: Capacity) -> bool {
-        length <= capacity.value && entry::units(length) <= self.region.share(Share::Entries)
+        length <= capacity.value.min(entry::LONGEST)
+            && entry::units(length) <= self.region.share(Share::Entries)
+    }
+
+    /// The same of one that is made without a call.
+    pub fn can_keep_made(&self, length: usize, capacity: Capacity) -> bool {
+        self.can_keep(length, capacity) && entry::units(length) <= self.region.share_of_made()
     }
 
     fn end_with(
@@ -182,7 +188,12 @@ impl<'a> Zone<'a> {
         let units = entry::units(length);
         let now = self.now;
         let expires = value.sent.saturating_add(value.life);
-        if !self.can_keep(length, capacity) || expires <= now {
+        let is_made = waiting.is_none() && value.tags != Tags::NO_TOKEN;
+        let can_keep = match is_made {
+            true => self.can_keep_made(length, capacity),
+            false => self.can_keep(length, capacity),
+        };
+        if !can_keep || expires <= now {
             if waiting.is_some() {
                 self.share_nothing(key, call);
             }
@@ -196,6 +207,7 @@ impl<'a> Zone<'a> {
             expires,
             note: value.note,
             value: value.bytes,
+            is_made,
         };
         let kept = self.change(|region| {
             if let Some(waiting) = waiting
@@ -227,6 +239,9 @@ impl<'a> Zone<'a> {
             }
             // The schedule has a place for every two units: few tokens need only one.
             let most_entries = capacity.entries.min(region.schedule.len());
+            if is_made {
+                region.make_room_for_made(units, most_entries)?;
+            }
             region.make_room(units, most_entries, now)?;
             region.insert_entry(&stored, now)?;
             region.add(header::STORED, 1);
@@ -279,7 +294,7 @@ impl<'a> Zone<'a> {
                 let tags = entry::tags(unit);
                 let [exchange, source] = tags;
                 let meant = match what {
-                    _ if tags == raw(Tags::NO_TOKEN) => false,
+                    _ if tags == entry::NO_TOKEN => false,
                     Purge::All => true,
                     Purge::Exchanges(tags) => tags.contains(&exchange),
                     Purge::Sources { sources, exchanges } => {
@@ -363,7 +378,7 @@ impl<'a> Zone<'a> {
             let now = self.now;
             self.change(|region| {
                 entry::set_used(unit, now);
-                region.move_to_front(crate::list::List::Entries, at)
+                region.move_to_front(entry::list(unit), at)
             })?;
         }
         Ok(Some(Hit { value, kept }))

@@ -47,6 +47,7 @@ pub(super) fn run(options: &Options) -> Result<Vec<Scale>> {
             about: "",
             location: "exchange",
             token: 250,
+            is_minted: false,
             tokens: Which::Warm(*entries),
             connections: 64,
             spread: Duration::ZERO,

@@ -17,6 +17,7 @@ mod kept;
 mod keys;
 mod published;
 mod token;
+mod turns;
 
 use e2e::nginx::Builder;
 use e2e::scene::Scene;

@@ -60,7 +60,7 @@ impl Shelf for TokenShelf<'_> {
         let capacity = cache.zone.capacity;
         let mut is_too_large = false;
         let kept = cache.with(|zone| {
-            is_too_large = life > 0 && !zone.can_keep(value.bytes.len(), capacity);
+            is_too_large = life > 0 && !zone.can_keep_made(value.bytes.len(), capacity);
             zone.keep(&key.0, number, &value, capacity)
         });
         if is_too_large {

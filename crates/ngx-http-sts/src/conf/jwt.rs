@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use sts_core::carry::variable;
 use sts_core::jose::Algorithm;
 use sts_core::mint::{ClaimType, MAX_BYTES, MintingKey, TokenKind};
 use sts_core::options::Template;
@@ -140,58 +139,15 @@ pub(super) fn lifetime(arguments: &[&str]) -> Result<Lifetime, Problem> {
     Ok(Lifetime { seconds: milliseconds / 1000, not_before })
 }
 
-/// A value that the configuration has for a claim. It may hold variables, but none that a client sets as
-/// it likes.
+/// A value that the configuration has for a claim. Which variables it may hold shows when all directives are
+/// read ([`check_variables`](super::claimed::check_variables)).
 pub(super) fn value(block: &Block<'_>, text: &str) -> Result<Rc<Text>, Refusal> {
     let template =
         if block.is_option { Template::of_literal(text) } else { Template::of_argument(text) };
     if template.is_empty() {
         return Err(Problem::from("the value must not be empty").into());
     }
-    check_variables(&template)?;
     Ok(Rc::new(Text::compile(block.conf, template)?))
-}
-
-/// Checks that no variable of a text is one that a client sets as it likes.
-///
-/// # Errors
-/// One of them is.
-pub(super) fn check_variables(template: &Template) -> Result<(), Problem> {
-    // Between pieces there are literal dollar signs.
-    let found = template.pieces().flat_map(variable::names).find(|name| is_clients(name));
-    match found {
-        Some(name) => Err(format!(
-            "a client sets \"${name}\" as it likes: what of a request may become a claim is named by \
-             \"STSJWTClaim\", as in \"STSJWTClaim device ${name}\""
-        )),
-        None => Ok(()),
-    }
-}
-
-/// Variables that are what the client has sent, besides those of one header, parameter or cookie.
-const OF_CLIENTS: [&str; 13] = [
-    "args",
-    "content_length",
-    "content_type",
-    "document_uri",
-    "host",
-    "proxy_add_x_forwarded_for",
-    "query_string",
-    "request",
-    "request_body",
-    "request_filename",
-    "request_uri",
-    "ssl_server_name",
-    "uri",
-];
-
-/// Whether NGINX takes the value of a variable from a client's request as it stands.
-pub(super) fn is_clients(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let is_capture = name.bytes().all(|byte| byte.is_ascii_digit());
-    is_capture
-        || ["http_", "arg_", "cookie_"].iter().any(|start| name.starts_with(start))
-        || OF_CLIENTS.contains(&&*name)
 }
 
 /// Adds to the audience.

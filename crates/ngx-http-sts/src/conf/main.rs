@@ -18,7 +18,7 @@ use crate::http::Destinations;
 use crate::nginx::conf::Conf;
 use crate::nginx::phase::Phase;
 use crate::nginx::value::Reported;
-use crate::nginx::variable::Guard;
+use crate::nginx::variable::{BuiltIn, Guard};
 use crate::status::Overview;
 
 /// Shared by all blocks of a configuration.
@@ -36,6 +36,7 @@ pub(crate) struct MainConf {
     pub(crate) histories: Histories,
     pub(crate) publications: Publications,
     pub(crate) names: Names,
+    pub(crate) built_in: BuiltIn,
     exchanges: Vec<Identity>,
     accepts_tokens: bool,
     phases: Vec<Phase>,

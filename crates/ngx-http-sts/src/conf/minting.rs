@@ -15,16 +15,18 @@ use sts_zone::zone::tag;
 use crate::conf::Carrier;
 use crate::conf::argument::Problem;
 use crate::conf::cache;
+use crate::conf::claimed;
 use crate::conf::exchange::{
     CACHE_EXPIRES_IN, EXPIRY_LEEWAY, Exchange, Identity, Made, TIMEOUT, check_actor,
 };
 use crate::conf::filter;
-use crate::conf::jwt::{JwtSettings, KeyPlace, Lifetime, check_variables, is_clients};
+use crate::conf::jwt::{JwtSettings, KeyPlace, Lifetime};
 use crate::conf::main::MainConf;
 use crate::conf::place::Fault;
 use crate::conf::settings::Settings;
 use crate::minter::{Keys, Minter, Overridden, Override};
 use crate::nginx::conf::Conf;
+use crate::nginx::variable::BuiltIn;
 use crate::way::Way;
 
 /// What makes exchanges that mint differ.
@@ -51,7 +53,7 @@ pub(super) fn build(
     check_others(settings)?;
     let has_source = has_source(settings);
     let carrier = Rc::new(Carrier::new(settings, has_source));
-    check_source(settings)?;
+    check_source(conf, main.built_in, settings)?;
     if has_source {
         carrier.check_source()?;
     }
@@ -77,11 +79,11 @@ pub(super) fn build(
     let keys = Keys { current, next: next.transpose().map_err(named)? };
     let key = keys.current.key().clone();
     let terms = terms(jwt);
-    if let Some(client_id) = &settings.grants.any.client_id {
-        check_variables(&client_id.template)
-            .map_err(|problem| format!("\"STSClientID\" (option \"client_id\"): {problem}"))?;
-    }
     let overrides = overrides(settings);
+    for Override { claim, text } in &overrides {
+        claimed::check_variables(conf, main.built_in, &text.template)
+            .map_err(|problem| format!("{}: {problem}", directive_of(*claim)))?;
+    }
     let claims = jwt.claims.clone().unwrap_or_default();
     let filter = jwt.filter.as_ref().map(|text| filter::compile(text)).transpose()?;
 
@@ -169,7 +171,7 @@ fn has_source(settings: &Settings) -> bool {
 
 /// An object of claims comes from one variable, and none that a client sets as it likes: else the gateway
 /// would sign what a client sends.
-fn check_source(settings: &Settings) -> Result<(), Problem> {
+fn check_source(conf: &Conf<'_>, built_in: BuiltIn, settings: &Settings) -> Result<(), Problem> {
     const REMEDY: &str = "the gateway would sign what a client sends. Claims come from a variable that is set \
                           by \"auth_request_set\", \"map\" or a module, and what of a request may become one is \
                           named by \"STSJWTClaim\"";
@@ -182,14 +184,17 @@ fn check_source(settings: &Settings) -> Result<(), Problem> {
                 place.kind.word()
             ));
         }
-        if is_clients(&place.name) {
-            return Err(format!("\"STSAcceptSourceTokenIn\": \"{}\": {REMEDY}", place.name));
+        if let Some(doubt) = claimed::doubt(conf, built_in, &place.name)? {
+            let name = &place.name;
+            return Err(format!("\"STSAcceptSourceTokenIn\": \"{name}\" {doubt}: {REMEDY}"));
         }
     }
     let Some(variables) = &settings.variables else { return Ok(()) };
     let text = &*variables.source_text;
-    if let Some(name) = variable::names(text).find(|name| is_clients(name)) {
-        return Err(format!("\"STSVariables\": \"${name}\": {REMEDY}"));
+    for name in variable::names(text) {
+        if let Some(doubt) = claimed::doubt(conf, built_in, name)? {
+            return Err(format!("\"STSVariables\": \"${name}\" {doubt}: {REMEDY}"));
+        }
     }
     let is_one = variable::names(text)
         .next()
@@ -220,6 +225,16 @@ fn terms(jwt: &JwtSettings) -> Terms {
         .lifetime
         .unwrap_or(Lifetime { seconds: default.lifetime, not_before: default.not_before });
     Terms { lifetime: seconds, not_before, kind: jwt.kind.unwrap_or(default.kind) }
+}
+
+/// Where such a claim is written, with the option for it.
+fn directive_of(claim: Overridden) -> &'static str {
+    match claim {
+        Overridden::Issuer => "\"STSJWTIssuer\" (option \"iss\")",
+        Overridden::Subject => "\"STSJWTSubject\" (option \"sub\")",
+        Overridden::Audience => "\"STSJWTAudience\" (option \"aud\")",
+        Overridden::ClientId => "\"STSClientID\" (option \"client_id\")",
+    }
 }
 
 fn overrides(settings: &Settings) -> Vec<Override> {

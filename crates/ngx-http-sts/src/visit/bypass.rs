@@ -18,7 +18,7 @@ impl Visit<'_> {
     /// the STS is asked: what cannot be looked at may be bound to a key. The sources of the exchanges
     /// that this one needs are treated as its own.
     pub(super) fn bypass(&self) -> Result<Next, OutOfMemory> {
-        let Self { request, context, course, exchange } = *self;
+        let Self { request, context, course, exchange, .. } = *self;
         let steps = exchange.chain.steps();
         let (mut own, mut kept) = (Source::new(&exchange.carrier, &[]), None);
         for one in steps.iter().map(|step| &*step.exchange).chain([&**exchange]) {

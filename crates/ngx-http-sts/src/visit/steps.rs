@@ -1,5 +1,7 @@
 //! The exchanges that a visit makes before that of its location, which needs their results.
 
+use std::rc::Rc;
+
 use sts_core::cache_key::CacheKey;
 use sts_core::error::{Failure, FailureKind};
 use sts_flight::flights::Lookup;
@@ -11,11 +13,23 @@ use crate::chain::{StepResult, VisitId};
 use crate::conf::chain::Step;
 use crate::conf::{Exchange, OnFailure};
 use crate::context::{Outcome, Verdict};
+use crate::minter::Once;
 use crate::nginx::phase::Next;
 use crate::nginx::request::OutOfMemory;
 use crate::nginx::timer;
 use crate::source::Source;
-use crate::values::{self, Values, Wanted};
+use crate::values::{self, Started, Values, Wanted};
+
+/// How a step has ended.
+pub(super) struct StepEnd<'s> {
+    pub(super) source: &'s Source,
+    pub(super) key: CacheKey,
+    pub(super) outcome: Outcome,
+    /// Milliseconds that the request waited for it.
+    pub(super) took: u64,
+    /// How the token is made anew, if the gateway has made it.
+    pub(super) minted: Option<Rc<Once>>,
+}
 
 impl Visit<'_> {
     /// Milliseconds that are left for an exchange: its own time, within that of the location's exchange,
@@ -50,7 +64,7 @@ impl Visit<'_> {
         number: usize,
         step: &Step,
     ) -> Result<Option<Next>, OutOfMemory> {
-        let Self { request, context, course, exchange } = *self;
+        let Self { request, context, course, exchange, .. } = *self;
         let (steps, results) = (exchange.chain.steps(), &context.results);
         let inner = &step.exchange;
         let taken = results.show(id, steps, &step.needs, || {
@@ -70,20 +84,27 @@ impl Visit<'_> {
         let decoded = token.as_ref().unwrap_or(&source.token).expose();
         let key = values.key(inner, decoded, &needed);
         let check = |is_bound: &dyn Fn() -> bool| check_bound(inner, &source, is_bound);
-        let started = token.and_then(|token| {
-            let (assertion, time) = (needed.assertion(), self.time_for(inner)?);
-            values::start(inner, &values, &Wanted { token: &token, assertion, key, time }, check)
+        let token = token.as_ref();
+        let started = token.map_err(Failure::clone).and_then(|token| {
+            let (needed, time) = (&needed, self.time_for(inner)?);
+            let wanted = Wanted { token, needed, key, time, may_sign: self.may_sign };
+            values::start(inner, &values, &wanted, check)
         });
-        match started {
-            Ok(Lookup::Waits(waiting)) => self.wait(waiting, source, key, Some(number)).map(Some),
-            Ok(Lookup::Hit(granted)) => {
-                self.end_step(id, step, &source, key, Outcome::Granted(granted), 0)
+        let mut minted = None;
+        let outcome = match started {
+            Ok(Started::Later(turn)) => return self.wait_for_turn(&turn).map(Some),
+            Ok(Started::Known(Lookup::Waits(waiting))) => {
+                return self.wait(waiting, source, key, Some(number)).map(Some);
             }
-            Ok(Lookup::Refused(failure)) => {
-                self.end_step(id, step, &source, key, Outcome::Remembered(failure), 0)
+            Ok(Started::Known(Lookup::Hit(granted))) => {
+                let once = |token| values.once(inner, token, &needed, granted.status);
+                minted = token.ok().and_then(once);
+                Outcome::Granted(granted)
             }
-            Err(failure) => self.end_step(id, step, &source, key, Outcome::Failed(failure), 0),
-        }
+            Ok(Started::Known(Lookup::Refused(failure))) => Outcome::Remembered(failure),
+            Err(failure) => Outcome::Failed(failure),
+        };
+        self.end_step(id, step, StepEnd { source: &source, key, outcome, took: 0, minted })
     }
 
     /// A step has ended. Its failure is that of the location's exchange.
@@ -91,12 +112,10 @@ impl Visit<'_> {
         &self,
         id: VisitId,
         step: &Step,
-        source: &Source,
-        key: CacheKey,
-        outcome: Outcome,
-        took: u64,
+        end: StepEnd<'_>,
     ) -> Result<Option<Next>, OutOfMemory> {
         let Self { request, context, exchange, .. } = *self;
+        let StepEnd { source, key, outcome, took, minted } = end;
         let inner = &step.exchange;
         let is_remembered = matches!(outcome, Outcome::Remembered(_));
         let outcome = match outcome {
@@ -121,7 +140,8 @@ impl Visit<'_> {
                 settle(inner, Verdict::Granted, &Came::To(granted.status));
                 let exchange = inner.clone();
                 let next = Default::default();
-                context.results.push(StepResult { visit: id, exchange, granted, key, next });
+                let result = StepResult { visit: id, exchange, granted, key, minted, next };
+                context.results.push(result);
                 return Ok(None);
             }
             Err(failure) => failure,

@@ -404,6 +404,14 @@ fn only_long_rsa_keys_are_slow() {
     let import = |key: PKey<Private>| {
         SigningKey::import(&Secret::new(key.private_key_to_pem_pkcs8().unwrap())).unwrap()
     };
+    let is_slow = |key| import(key).is_slow();
+    let curve = |nid| {
+        let group = EcGroup::from_curve_name(nid).unwrap();
+        PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
+    };
+    assert!(is_slow(rsa(2048)) && is_slow(curve(Nid::SECP384R1)));
+    assert!(!is_slow(curve(Nid::X9_62_PRIME256V1)));
+    assert!(!is_slow(PKey::generate_ed25519().unwrap()));
     assert_eq!(import(rsa(2048)).slow_bits(), None);
     assert_eq!(import(rsa(2056)).slow_bits(), Some(2056));
     assert_eq!(import(PKey::generate_ed25519().unwrap()).slow_bits(), None);

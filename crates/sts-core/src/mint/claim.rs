@@ -5,7 +5,7 @@ use serde_json::{Number, Value};
 use std::str;
 use thiserror::Error;
 
-use super::{MAX_DEPTH, strict_json};
+use super::MAX_DEPTH;
 
 /// How the text of a claim is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,14 +76,14 @@ impl Claim<'_> {
                 Ok(words.map(Value::from).collect())
             }
             ClaimType::Json => {
-                strict_json::read(text.as_bytes(), MAX_DEPTH).ok_or(ClaimError::Json)
+                sts_json::read(text.as_bytes(), MAX_DEPTH).map_err(|_| ClaimError::Json)
             }
         }
     }
 }
 
 fn number(text: &str) -> Option<Number> {
-    match strict_json::read(text.as_bytes(), 0)? {
+    match sts_json::read(text.as_bytes(), 0).ok()? {
         // White space may stand around a value of JSON, and belongs to no number.
         Value::Number(number) if text.trim() == text => Some(number),
         _ => None,

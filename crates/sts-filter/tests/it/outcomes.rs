@@ -2,7 +2,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "what fails here is a test")]
 
 use serde_json::{Map, Value, json};
-use sts_filter::{Filter, Limits, RunError, read_claims};
+use sts_filter::{Filter, Limits, RunError};
 
 fn claims() -> Map<String, Value> {
     let claims = json!({
@@ -93,38 +93,4 @@ fn an_error_of_what_comes_later_is_not_caught() {
         let failed = RunError::Failed("the expression calls error");
         assert_eq!(run(expression, &claims), Err(failed), "{expression}");
     }
-}
-
-#[test]
-fn claims_are_read_strictly() {
-    let limits = Limits::default();
-    let read = |text: &str| read_claims(text.as_bytes(), &limits).map(Value::Object);
-    use sts_filter::ClaimsError::{NotAnObject, NotJson, Number, TooDeep, TooLarge, Twice};
-    let id = json!({"id": 18_446_744_073_709_551_615_u64, "n": -9_223_372_036_854_775_808_i64});
-    assert_eq!(read(r#" {"id":18446744073709551615,"n":-9223372036854775808} "#), Ok(id));
-    for (text, error) in [
-        ("", NotJson),
-        ("eyJhbGciOiJub25lIn0.e30.", NotJson),
-        ("{\"a\":1} {}", NotJson),
-        ("{\"a\":NaN}", NotJson),
-        ("{\"a\":01}", NotJson),
-        ("[]", NotAnObject),
-        ("\"x\"", NotAnObject),
-        (r#"{"sub":"a","sub":"b"}"#, Twice),
-        (r#"{"sub":"a","s\u0075b":"b"}"#, Twice),
-        (r#"{"a":[{"b":1,"b":1}]}"#, Twice),
-        (r#"{"id":18446744073709551616}"#, Number),
-        (r#"{"a":[-9223372036854775809]}"#, Number),
-        (r#"{"a":1e999}"#, NotJson),
-    ] {
-        assert_eq!(read(text), Err(error), "{text}");
-    }
-    assert!(read(r#"{"a":"18446744073709551616","b":"\\\"18446744073709551616"}"#).is_ok());
-    let nested = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
-    assert!(read(&nested(63)).is_ok());
-    assert_eq!(read(&nested(64)), Err(TooDeep));
-    assert_eq!(read(&format!("{{\"a\":{}", "[".repeat(10_000))), Err(TooDeep));
-    let long = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes));
-    assert!(read(&long(65_536 - 8)).is_ok());
-    assert_eq!(read(&long(65_536 - 7)), Err(TooLarge));
 }

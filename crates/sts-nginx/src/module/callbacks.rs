@@ -43,9 +43,10 @@ pub(super) extern "C" fn set_directive<M: Module>(
 
 pub(super) extern "C" fn preconfiguration<M: Module>(cf: *mut ngx_conf_t) -> ngx_int_t {
     guard(NGX_ERROR as ngx_int_t, || {
-        // SAFETY: NGINX gives the configuration that it reads.
-        let conf = unsafe { conf_of(cf) };
-        status(conf.is_some_and(|conf| M::begin(&conf).is_ok()))
+        // SAFETY: NGINX gives the configuration that it reads, and nothing else refers to ours.
+        let (conf, main) = unsafe { (conf_of(cf), main_conf::<M>(cf)) };
+        let begun = conf.zip(main).map(|(conf, main)| M::begin(&conf, main));
+        status(begun.is_some_and(|begun| begun.is_ok()))
     })
 }
 

@@ -1,5 +1,9 @@
 //! What `nginx -t` says of exchanges that mint.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
 use e2e::scene::Scene;
 
 use super::keys::{elliptic, named, rsa, secret, with};
@@ -45,6 +49,9 @@ fn the_source_is_one_variable_that_no_client_sets() {
         ("STSVariables $cookie_claims $target;", "$cookie_claims"),
         ("STSVariables $request_body $target;", "$request_body"),
         ("STSVariables $args $target;", "$args"),
+        ("STSVariables $request_method $target;", "$request_method"),
+        ("STSVariables $sts_source_token $target;", "$sts_source_token"),
+        ("STSAcceptSourceTokenIn environment name=uri; STSVariables '' $target;", "uri"),
         ("STSVariables '{\"sub\":\"$remote_user\"}' $target;", "one variable"),
         ("STSVariables $claims$remote_user $target;", "one variable"),
         ("STSVariables '{}' $target;", "literal"),
@@ -74,6 +81,101 @@ fn what_a_client_sets_is_a_claim_only_where_it_is_named() {
     refused(&key, directives, &["$arg_a", "STSJWTClaim"]);
     let inline = format!("STSExchange jwt '{key}' 'client_id=$arg_a'; STSVariables $target;");
     refused("", &inline, &["$arg_a"]);
+}
+
+/// A location that mints for this subject, with what is beside it.
+fn for_subject(subject: &str, beside: &str) -> String {
+    format!(
+        "location / {{
+            STSType jwt; STSJWTKeyFile key.jwk; STSJWTSubject {subject}; STSVariables $target;
+            proxy_pass %%BACKEND%%;
+        }} {beside}"
+    )
+}
+
+#[test]
+fn only_what_is_known_not_to_be_a_clients_is_a_claim_by_itself() {
+    let key = named("a");
+    for subject in [
+        "$request_method",
+        "$uri",
+        "$URI",
+        "$document_uri",
+        "$request_uri",
+        "$request_filename",
+        "$is_args",
+        "$args",
+        "$query_string",
+        "$host",
+        "$request",
+        "$request_body",
+        "$content_length",
+        "$server_protocol",
+        "$proxy_add_x_forwarded_for",
+        "$proxy_protocol_addr",
+        "$ssl_server_name",
+        "$ssl_session_id",
+        "$limit_rate",
+        "$uid_got",
+        "$http_x",
+        "$HTTP_X",
+        "${http_x}",
+        "$arg_x",
+        "$cookie_x",
+        "$sent_http_x",
+        "$trailer_x",
+        "$upstream_http_x",
+        "$sts_source_token",
+        "a-$uri",
+    ] {
+        let checked = nginx(&Scene::new(), &key).server(&for_subject(subject, "")).check();
+        assert!(!checked.ok, "{subject}");
+        let name = subject.trim_start_matches("a-").replace(['{', '}'], "");
+        let is_unknown = checked.output.contains("unknown \"");
+        let says = ["STSJWTSubject", &name, "STSJWTClaim", "nginx.conf:"];
+        let said = says.iter().all(|part| checked.output.contains(part));
+        assert!(said || is_unknown, "{subject}: {}", checked.output);
+    }
+    for (subject, beside) in [
+        ("$remote_user", ""),
+        ("$remote_addr", ""),
+        ("$request_id", ""),
+        ("$ssl_client_s_dn", ""),
+        ("$ssl_client_fingerprint-$server_name", ""),
+        // What a directive sets, wherever it stands.
+        ("$of_set", "location /b { set $of_set a; proxy_pass %%BACKEND%%; }"),
+        (
+            "$of_auth",
+            "location /b { auth_request /c; auth_request_set $of_auth $upstream_http_x; proxy_pass %%BACKEND%%; }",
+        ),
+        ("$of_map", ""),
+        ("$of_geo", ""),
+    ] {
+        let checked = nginx(&Scene::new(), &key)
+            .http("map $ssl_client_s_dn $of_map { ~CN=(?<of_regex>[^,]+) $of_regex; }")
+            .http("geo $of_geo { default a; }")
+            .server(&for_subject(subject, beside))
+            .check();
+        assert!(checked.ok, "{subject}: {}", checked.output);
+    }
+}
+
+#[test]
+fn a_named_capture_is_what_a_client_sends() {
+    let key = named("a");
+    for beside in [
+        "location ~ ^/b/(?<user>[a-z]+) { proxy_pass %%BACKEND%%; }",
+        "location /b { if ($http_x ~ (?<user>.+)) { return 204; } }",
+        "location /b { rewrite (?<user>.+) /c; }",
+        // What else sets it cannot be told apart.
+        "location ~ ^/b/(?<user>[a-z]+) { set $user a; proxy_pass %%BACKEND%%; }",
+    ] {
+        let checked = nginx(&Scene::new(), &key).server(&for_subject("$user", beside)).check();
+        assert!(!checked.ok, "{beside}");
+        for part in ["STSJWTSubject", "\"$user\"", "captured", "STSJWTClaim", "nginx.conf:"] {
+            assert!(checked.output.contains(part), "{part}: {}", checked.output);
+        }
+    }
 }
 
 #[test]
@@ -136,4 +238,46 @@ fn a_long_key_of_rsa_is_warned_of() {
     let server = format!("location / {{ {KEY} STSVariables $target; proxy_pass %%BACKEND%%; }}");
     let checked = nginx(&scene, "").file("key.jwk", key).server(&server).check();
     assert!(checked.ok && checked.output.contains("3072 bits"), "{}", checked.output);
+}
+
+#[test]
+fn a_key_that_the_workers_cannot_read_is_warned_of() {
+    if !nix::unistd::geteuid().is_root() {
+        // Then the workers run as the user that reads the configuration.
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let set = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    fs::write(path("key.jwk"), named("a")).unwrap();
+    let text = format!(
+        "daemon off; pid %%PREFIX%%/nginx.pid; error_log %%PREFIX%%/error.log; user daemon daemon;
+        %%LOAD_MODULE%% events {{}}
+        http {{ access_log off; server {{ listen 127.0.0.1:%%PORT%%; location / {{
+            STSType jwt; STSJWTKeyFile {0}/key.jwk {0}/next.jwk; STSVariables $target;
+        }} }} }}",
+        directory.path().display()
+    );
+    let warned = || {
+        let checked = e2e::nginx::Nginx::builder().whole(&text).check();
+        assert!(checked.ok, "{}", checked.output);
+        ["key.jwk", "next.jwk"].map(|name| {
+            let mut lines = checked.output.lines();
+            lines.any(|line| line.contains("not readable") && line.contains(name))
+        })
+    };
+    set(directory.path(), 0o755);
+    set(&path("key.jwk"), 0o644);
+    // The next key may be missing, and workers see when it comes.
+    assert_eq!(warned(), [false, false]);
+    set(directory.path(), 0o700);
+    assert_eq!(warned(), [true, true]);
+    set(directory.path(), 0o755);
+    fs::write(path("next.jwk"), named("b")).unwrap();
+    set(&path("next.jwk"), 0o600);
+    assert_eq!(warned(), [false, true]);
+    set(&path("next.jwk"), 0o644);
+    assert_eq!(warned(), [false, false]);
 }

@@ -5,9 +5,10 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use sts_json::JsonError;
 
-use crate::budget::{Budget, Outcome, Stop, fail};
-use crate::error::{ClaimsError, RunError};
+use crate::budget::{Budget, Limits, Outcome, Stop, fail};
+use crate::error::RunError;
 use crate::json;
 use crate::number::Number;
 use crate::value::Value;
@@ -37,13 +38,16 @@ pub(crate) fn from_json(budget: &Budget, input: Value) -> Outcome<Value> {
         return fail("fromjson needs a string");
     };
     budget.step((text.len() >> 1).saturating_add(1))?;
-    let json = match json::read(text.as_bytes(), budget.limits()) {
+    let Limits { bytes, depth, .. } = *budget.limits();
+    if text.len() > bytes {
+        return Err(Stop::Limit(RunError::TooLarge));
+    }
+    let json = match sts_json::read(text.as_bytes(), depth.min(Limits::DEEPEST)) {
         Ok(json) => json,
-        Err(ClaimsError::TooLarge) => return Err(Stop::Limit(RunError::TooLarge)),
-        Err(ClaimsError::TooDeep) => return Err(Stop::Limit(RunError::TooDeep)),
-        Err(ClaimsError::Twice) => return fail("the JSON of a string has a name twice"),
-        Err(ClaimsError::Number) => return fail("the JSON of a string has too large a number"),
-        Err(_) => return fail("a string is not JSON"),
+        Err(JsonError::TooDeep) => return Err(Stop::Limit(RunError::TooDeep)),
+        Err(JsonError::Twice) => return fail("the JSON of a string has a name twice"),
+        Err(JsonError::Number) => return fail("the JSON of a string has too large a number"),
+        Err(JsonError::NotJson) => return fail("a string is not JSON"),
     };
     budget.checked(json::from_json(&json)?)
 }

@@ -1,21 +1,48 @@
-//! JSON of which two readers could not have two opinions: no name twice, no number that would be changed,
-//! and no deeper than it may be.
+//! JSON of which two readers cannot have two opinions: no name twice (RFC 8259, section 4), no number that
+//! would be changed, and no deeper than it may be.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+use thiserror::Error;
 
-/// Reads a text. Arrays and objects may lie in each other `levels` deep; 0 lets none be there.
-pub(super) fn read(text: &[u8], levels: usize) -> Option<Value> {
-    // serde_json makes a fraction of those, and another number.
-    if has_large_integer(text) {
-        return None;
-    }
+/// Why a text is not read. Nothing of it stands here.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum JsonError {
+    /// It is no JSON (RFC 8259).
+    #[error("is not JSON")]
+    NotJson,
+    /// Arrays and objects lie too deep in each other.
+    #[error("is nested too deeply")]
+    TooDeep,
+    /// A name is twice in one object: two readers may see two values.
+    #[error("has a name twice in one object")]
+    Twice,
+    /// A whole number of more than 64 bits, which would lose digits.
+    #[error("has a whole number of more than 64 bits")]
+    Number,
+}
+
+/// Reads a text. Arrays and objects may lie in each other `levels` deep; 0 lets none be there. More than a
+/// hundred are never read.
+///
+/// # Errors
+/// It is no JSON, or some that could be read in two ways.
+pub fn read(text: &[u8], levels: usize) -> Result<Value, JsonError> {
+    let mut found = None;
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let value = Strict { levels }.deserialize(&mut reader).ok()?;
-    reader.end().ok()?;
-    Some(value)
+    let read = Strict { levels, found: &mut found }
+        .deserialize(&mut reader)
+        .and_then(|value| reader.end().map(|()| value));
+    match read {
+        // serde_json makes a fraction of those, and another number.
+        Ok(_) if has_large_integer(text) => Err(JsonError::Number),
+        Ok(value) => Ok(value),
+        Err(_) => Err(found.unwrap_or(JsonError::NotJson)),
+    }
 }
 
 /// Whether a whole number stands in a text that 64 bits cannot hold.
@@ -54,21 +81,30 @@ fn behind_string(text: &[u8]) -> &[u8] {
 }
 
 /// A value with so many levels of arrays and objects in it.
-#[derive(Clone, Copy)]
-struct Strict {
+struct Strict<'f> {
     levels: usize,
+    /// What was found: messages of the reader repeat what it has read.
+    found: &'f mut Option<JsonError>,
 }
 
-impl Strict {
-    fn inside<E: Error>(self) -> Result<Self, E> {
+impl Strict<'_> {
+    fn inside<E: Error>(&mut self) -> Result<Strict<'_>, E> {
         match self.levels.checked_sub(1) {
-            Some(levels) => Ok(Self { levels }),
-            None => Err(E::custom("too deep")),
+            Some(levels) => Ok(Strict { levels, found: self.found }),
+            None => {
+                *self.found = Some(JsonError::TooDeep);
+                Err(E::custom("too deep"))
+            }
         }
+    }
+
+    /// For the next value beside.
+    fn again(&mut self) -> Strict<'_> {
+        Strict { levels: self.levels, found: self.found }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -76,7 +112,7 @@ impl<'de> DeserializeSeed<'de> for Strict {
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -107,21 +143,22 @@ impl<'de> Visitor<'de> for Strict {
         Ok(Value::Null)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let inside = self.inside()?;
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Value, A::Error> {
+        let mut inside = self.inside()?;
         let mut values = Vec::new();
-        while let Some(value) = seq.next_element_seed(inside)? {
+        while let Some(value) = seq.next_element_seed(inside.again())? {
             values.push(value);
         }
         Ok(Value::Array(values))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let inside = self.inside()?;
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Value, A::Error> {
+        let mut inside = self.inside()?;
         let mut members = Map::new();
         while let Some(name) = map.next_key::<String>()? {
-            let value = map.next_value_seed(inside)?;
+            let value = map.next_value_seed(inside.again())?;
             if members.insert(name, value).is_some() {
+                *inside.found = Some(JsonError::Twice);
                 return Err(A::Error::custom("a name twice"));
             }
         }
@@ -150,44 +187,51 @@ mod tests {
             ("-9223372036854775808", json!(i64::MIN)),
             ("99999999999999999999.0", json!(1e20)),
         ] {
-            assert_eq!(read(text.as_bytes(), 8), Some(expected), "{text}");
+            assert_eq!(read(text.as_bytes(), 8), Ok(expected), "{text}");
         }
     }
 
     #[test]
     fn what_has_several_meanings_or_none_is_refused() {
-        for text in [
-            r#"{"a":1,"a":1}"#,
-            r#"{"a":1,"\u0061":2}"#,
-            r#"{"b":{"a":1,"a":2}}"#,
-            r#"{"a":99999999999999999999}"#,
-            r#"{"\"":-9223372036854775809}"#,
-            r#"["\\",18446744073709551616]"#,
-            "1e999",
-            "{}{}",
-            "{} x",
-            "{'a':1}",
-            "{\"a\":1,}",
-            "NaN",
-            "",
-            "\u{feff}{}",
-            "\"\n\"",
+        use JsonError as E;
+        for (text, error) in [
+            (r#"{"a":1,"a":1}"#, E::Twice),
+            (r#"{"a":1,"\u0061":2}"#, E::Twice),
+            (r#"{"b":{"a":1,"a":2}}"#, E::Twice),
+            (r#"{"a":[{"b":1,"b":1}]}"#, E::Twice),
+            (r#"{"a":99999999999999999999}"#, E::Number),
+            (r#"{"\"":-9223372036854775809}"#, E::Number),
+            (r#"["\\",18446744073709551616]"#, E::Number),
+            ("1e999", E::NotJson),
+            ("{}{}", E::NotJson),
+            ("{} x", E::NotJson),
+            ("{'a':1}", E::NotJson),
+            ("{\"a\":1,}", E::NotJson),
+            ("{\"a\":01}", E::NotJson),
+            ("NaN", E::NotJson),
+            ("eyJhbGciOiJub25lIn0.e30.", E::NotJson),
+            ("", E::NotJson),
+            ("\u{feff}{}", E::NotJson),
+            ("\"\n\"", E::NotJson),
         ] {
-            assert_eq!(read(text.as_bytes(), 8), None, "{text}");
+            assert_eq!(read(text.as_bytes(), 8), Err(error), "{text}");
         }
-        assert_eq!(read(b"\"\xff\"", 8), None);
+        assert_eq!(read(b"\"\xff\"", 8), Err(E::NotJson));
     }
 
     #[test]
     fn levels_are_counted() {
         let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-        assert!(read(nested(3).as_bytes(), 3).is_some());
-        assert!(read(nested(4).as_bytes(), 3).is_none());
-        assert!(read(nested(100_000).as_bytes(), 32).is_none());
-        assert!(read(br#"{"a":{"b":{}}}"#, 3).is_some());
-        assert!(read(br#"{"a":{"b":{}}}"#, 2).is_none());
-        assert!(read(b"1", 0).is_some());
-        assert!(read(b"[]", 0).is_none());
+        assert!(read(nested(3).as_bytes(), 3).is_ok());
+        assert_eq!(read(nested(4).as_bytes(), 3), Err(JsonError::TooDeep));
+        assert_eq!(read(nested(100_000).as_bytes(), 64), Err(JsonError::TooDeep));
+        assert_eq!(read("[".repeat(100_000).as_bytes(), 64), Err(JsonError::TooDeep));
+        assert!(read(br#"{"a":{"b":{}}}"#, 3).is_ok());
+        assert_eq!(read(br#"{"a":{"b":{}}}"#, 2), Err(JsonError::TooDeep));
+        assert!(read(b"1", 0).is_ok());
+        assert_eq!(read(b"[]", 0), Err(JsonError::TooDeep));
+        // Beside each other they are none.
+        assert!(read(b"[[],[],[[]],{},{}]", 3).is_ok());
     }
 
     proptest! {
@@ -197,7 +241,7 @@ mod tests {
             bytes: Vec<u8>,
         ) {
             for text in [text.as_bytes(), &bytes] {
-                if let Some(value) = read(text, 32) {
+                if let Ok(value) = read(text, 32) {
                     let theirs: Value = serde_json::from_slice(text).unwrap();
                     prop_assert_eq!(value, theirs);
                 }
