@@ -21,6 +21,7 @@
 //! | [`memory`] | the zones in a worker's memory, as a debugger sees them |
 //! | [`ports`] | TCP ports that no other process uses |
 //! | [`proxy`] | an HTTP proxy between NGINX and the STS |
+//! | [`relay`] | a way to a server on which messages are held up |
 //! | [`stores`] | Redis and memcached |
 //! | [`upstream`] | backends that speak SCGI, uwsgi, gRPC |
 //! | [`readers`] | backends in many frameworks that tell what they read |
@@ -47,6 +48,7 @@ pub mod php;
 pub mod ports;
 pub mod proxy;
 pub mod readers;
+pub mod relay;
 pub mod response;
 pub mod scene;
 pub mod stores;

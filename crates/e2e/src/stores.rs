@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use sts_secret::Secret;
 use sts_store::resp::{self, Limits, Reader, Reply};
 use tempfile::TempDir;
 
@@ -36,6 +37,7 @@ pub struct Server {
     group: Group,
     port: u16,
     directory: TempDir,
+    bus: Option<u16>,
 }
 
 impl Server {
@@ -104,6 +106,37 @@ impl Server {
         Self::start(command, port, directory)
     }
 
+    /// A node of a Cluster, which has no slots and knows of no others yet.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn cluster_node(installed: &Path) -> Self {
+        let bus = free_port().to_string();
+        let settings = [
+            "--cluster-enabled",
+            "yes",
+            "--cluster-port",
+            &bus,
+            "--cluster-node-timeout",
+            "1000",
+            "--cluster-config-file",
+            "DIRECTORY/nodes.conf",
+            "--cluster-announce-bus-port",
+            &bus,
+            "--repl-diskless-sync-delay",
+            "0",
+        ];
+        let mut node = Self::redis(installed, &settings);
+        node.bus = bus.parse().ok();
+        node
+    }
+
+    /// The port on which a node of a Cluster speaks with the others.
+    pub fn bus(&self) -> Option<u16> {
+        self.bus
+    }
+
     /// The port of the master, by a Sentinel.
     ///
     /// # Panics
@@ -125,7 +158,7 @@ impl Server {
         let log_too = log.try_clone().expect("a file can be shared");
         command.current_dir(directory.path()).stdin(Stdio::null()).stdout(log).stderr(log_too);
         in_own_group(&mut command);
-        let server = Self { group: Group::spawn(command), port, directory };
+        let server = Self { group: Group::spawn(command), port, directory, bus: None };
         wait_for("the store to listen", || {
             let log = || std::fs::read_to_string(server.directory.path().join("log"));
             assert!(!server.group.master_has_exited(), "{}", log().unwrap_or_default());
@@ -165,21 +198,31 @@ impl Server {
     /// When it is none, or an error.
     #[track_caller]
     pub fn ask(&self, words: &[&[u8]]) -> Reply {
+        match self.try_ask(words) {
+            Reply::Error(text) => panic!("{text}"),
+            reply => reply,
+        }
+    }
+
+    /// The same, where the reply may be an error.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[track_caller]
+    pub fn try_ask(&self, words: &[&[u8]]) -> Reply {
         let mut stream = TcpStream::connect(self.address()).expect("the store listens");
         stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a time-out");
-        let mut message = Vec::new();
+        let mut message = Secret::default();
         resp::command(&mut message, words);
-        stream.write_all(&message).expect("the store reads");
+        stream.write_all(message.expose()).expect("the store reads");
         let mut reader = Reader::new(Limits { bulk: 1 << 24, elements: 100_000 });
         let mut room = [0; 4096];
         loop {
             let length = stream.read(&mut room).expect("the store answers");
             assert!(length > 0, "the store has closed the connection");
             let (reply, _) = reader.take(&room[..length]).expect("the store speaks RESP");
-            match reply {
-                Some(Reply::Error(text)) => panic!("{text}"),
-                Some(reply) => return reply,
-                None => {}
+            if let Some(reply) = reply {
+                return reply;
             }
         }
     }

@@ -3,7 +3,8 @@
 //! It costs a request what its time-out says at most, and no request fails by it. What is asked and how
 //! the answer is read is in [`sts_store`]; when it is asked, in [`sts_flight::store`].
 
-mod epochs;
+pub(crate) mod cluster;
+pub(crate) mod epochs;
 mod health;
 pub(crate) mod place;
 mod talk;
@@ -17,8 +18,9 @@ use sts_flight::store::{Seen, Store as Behind, Work};
 use sts_flight::token::Token;
 use sts_store::HEARTBEAT;
 use sts_store::epoch::{Epoch, Epochs, Scope};
-use sts_store::language::{Commands, Entry, Found, Greeting, Language, Lease};
-use sts_store::seal::{Keys, Place as Names};
+use sts_store::language::{Commands, Entry, Found, Greeting, Language, Lease, There};
+use sts_store::seal::{Keys, Place as Names, Prefix};
+use sts_store::value::Value;
 
 use crate::ask::Ask;
 use crate::nginx::clock;
@@ -33,7 +35,7 @@ pub(crate) struct Store {
     pub(crate) greeting: Greeting,
     /// Of the passphrase that is written with, and of the older ones.
     pub(crate) keys: Vec<Rc<Keys>>,
-    pub(crate) prefix: String,
+    pub(crate) prefix: Prefix,
     /// Milliseconds that one question may take in all.
     pub(crate) timeout: u64,
     /// Connections.
@@ -47,10 +49,23 @@ pub(crate) struct Store {
 }
 
 /// What a token is put with, and the lease where this node has it.
+#[derive(Clone)]
 pub(crate) struct Claim {
+    /// Of the value.
     name: String,
+    /// Of the lease by which it is replaced where it lies there.
+    renewal: String,
     epochs: Epochs,
-    lease: Option<Lease>,
+    lease: Option<Held>,
+}
+
+/// A lease, and where it is.
+#[derive(Clone)]
+enum Held {
+    /// In the place of the value.
+    InPlace(Lease),
+    /// Beside it.
+    Beside(Lease),
 }
 
 /// What is configured of a store.
@@ -59,7 +74,7 @@ pub(crate) struct Configured {
     pub(crate) language: Language,
     pub(crate) greeting: Greeting,
     pub(crate) keys: Vec<Rc<Keys>>,
-    pub(crate) prefix: String,
+    pub(crate) prefix: Prefix,
     pub(crate) timeout: u64,
     pub(crate) pool: usize,
     /// How it is called in the log.
@@ -111,7 +126,7 @@ impl Store {
         }
     }
 
-    async fn seen(&self, places: Vec<Names>) -> Result<Seen<Claim>, String> {
+    async fn seen(self: Rc<Self>, places: Vec<Names>) -> Result<Seen<Claim>, String> {
         self.look_first().await?;
         let (place, older) = places.split_first().ok_or("it has no passphrase")?;
         let text = lease()?;
@@ -121,14 +136,19 @@ impl Store {
         let found = self.language.found(answer, older.len(), &text, &fresh).map_err(said)?;
         let Found { entry, epochs, older: olds } = found;
         let epochs = self.complete(place, epochs, &fresh).await?;
-        let claim = |lease| Claim { name: place.value.clone(), epochs, lease };
+        let claim = |lease| Claim {
+            name: place.value.clone(),
+            renewal: place.renewal.clone(),
+            epochs,
+            lease,
+        };
         let lease = match entry {
             Entry::Elsewhere => return Ok(Seen::Elsewhere(claim(None))),
             Entry::Value { sealed, left } => {
                 return Ok(match self.open(0, place, &sealed, left, &epochs) {
                     Some((token, _)) => Seen::Token(token, claim(None)),
-                    // It is replaced by what this node gets.
-                    None => Seen::Lead(claim(None)),
+                    // It is replaced by what the node gets that is elected.
+                    None => Seen::Stale(claim(None)),
                 });
             }
             Entry::Lead(lease) => lease,
@@ -139,11 +159,26 @@ impl Store {
             let opened = self.open(index + 1, place, &old.sealed, old.left, &of_old);
             if let Some((token, value)) = opened {
                 // It lies under the new passphrase from now on, in the place of the lease.
-                self.move_over(&claim(None), value, old.left, &lease).await?;
+                self.move_over(claim(Some(Held::InPlace(lease))), value, old.left);
                 return Ok(Seen::Token(token, claim(None)));
             }
         }
-        Ok(Seen::Lead(claim(Some(lease))))
+        Ok(Seen::Lead(claim(Some(Held::InPlace(lease)))))
+    }
+
+    /// Puts a value, unless what lies there is newer, and gives the lease up that lies elsewhere.
+    async fn place(&self, claim: &Claim, value: Value, life: u64) -> Result<(), String> {
+        let there = self.there(&claim.name).await?;
+        if self.may_replace(claim, &value, &there)
+            && let Some(sealed) = self.seal(&claim.name, &value)
+        {
+            let put = self.language.put(&claim.name, sealed.expose(), life, &there);
+            self.does(put).await?;
+        }
+        match &claim.lease {
+            Some(Held::Beside(lease)) => self.give_up(&claim.renewal, lease).await,
+            Some(Held::InPlace(_)) | None => Ok(()),
+        }
     }
 
     /// The epochs of a value, the missing ones made.
@@ -174,13 +209,14 @@ impl Store {
         self.language.is_done(answer).map_err(said)
     }
 
-    async fn is_own(&self, name: &str, lease: &Lease) -> Result<bool, String> {
+    /// What lies in the place of a value or a lease.
+    async fn there(&self, name: &str) -> Result<There, String> {
         let answer = self.talk(self.language.check(name)).await?;
-        self.language.is_own(answer, lease).map_err(said)
+        self.language.there(answer).map_err(said)
     }
 
     async fn give_up(&self, name: &str, lease: &Lease) -> Result<(), String> {
-        if self.is_own(name, lease).await? {
+        if self.there(name).await?.is(lease) {
             self.talk(self.language.release(name, lease)).await?;
         }
         Ok(())
@@ -212,13 +248,24 @@ impl Behind for Store {
 
     fn look(self: Rc<Self>, key: &CacheKey, ask: &Ask) -> Work<Seen<Claim>, String> {
         let places = self.places(key, ask);
-        Box::pin(async move { self.seen(places).await })
+        Box::pin(self.seen(places))
+    }
+
+    fn elect(self: Rc<Self>, claim: &Claim) -> Work<Option<Claim>, String> {
+        let Claim { name, renewal, epochs, .. } = claim;
+        let (name, renewal, epochs) = (name.clone(), renewal.clone(), *epochs);
+        Box::pin(async move {
+            let text = lease()?;
+            let answer = self.talk(self.language.elect(&renewal, &text)).await?;
+            let lease = self.language.elected(answer, &text).map_err(said)?;
+            Ok(lease.map(|lease| Claim { name, renewal, epochs, lease: Some(Held::Beside(lease)) }))
+        })
     }
 
     fn put(self: Rc<Self>, claim: &Claim, token: &Token, ask: &Ask) -> Option<Work<(), String>> {
-        let (sealed, life) = self.close(claim, token, &ask.callee.key)?;
-        let commands = self.language.put(&claim.name, &sealed, life);
-        Some(Box::pin(async move { self.does(commands).await }))
+        let (value, life) = self.value_of(claim, token, &ask.callee.key)?;
+        let claim = claim.clone();
+        Some(Box::pin(async move { self.place(&claim, value, life).await }))
     }
 
     fn is_lease(claim: &Claim) -> bool {
@@ -226,27 +273,46 @@ impl Behind for Store {
     }
 
     fn renew(self: Rc<Self>, claim: &Claim) -> Work<(), String> {
-        let (name, lease) = (claim.name.clone(), claim.lease.clone());
+        let claim = claim.clone();
         Box::pin(async move {
-            let Some(lease) = lease else { return Ok(()) };
-            if self.is_own(&name, &lease).await? {
-                self.talk(self.language.renew(&name)).await?;
+            let Some((name, lease)) = claim.held() else { return Ok(()) };
+            if self.there(name).await?.is(lease) {
+                self.talk(self.language.renew(name)).await?;
             }
             Ok(())
         })
     }
 
     fn forget(self: Rc<Self>, claim: &Claim) -> Work<(), String> {
-        let commands = self.language.forget(&claim.name);
-        Box::pin(async move { self.talk(commands).await.map(drop) })
+        let claim = claim.clone();
+        Box::pin(async move {
+            // Where the lease is in its place there is no value.
+            if !matches!(claim.lease, Some(Held::InPlace(_))) {
+                self.talk(self.language.forget(&claim.name)).await?;
+            }
+            match claim.held() {
+                Some((name, lease)) => self.give_up(name, lease).await,
+                None => Ok(()),
+            }
+        })
     }
 
     fn release(self: Rc<Self>, claim: &Claim) -> Work<(), String> {
-        let (name, lease) = (claim.name.clone(), claim.lease.clone());
+        let claim = claim.clone();
         Box::pin(async move {
-            let Some(lease) = lease else { return Ok(()) };
-            self.give_up(&name, &lease).await
+            let Some((name, lease)) = claim.held() else { return Ok(()) };
+            self.give_up(name, lease).await
         })
+    }
+}
+
+impl Claim {
+    /// The lease, and the name of its place.
+    fn held(&self) -> Option<(&str, &Lease)> {
+        match self.lease.as_ref()? {
+            Held::InPlace(lease) => Some((&self.name, lease)),
+            Held::Beside(lease) => Some((&self.renewal, lease)),
+        }
     }
 }
 

@@ -53,7 +53,11 @@ pub trait Store: 'static {
         ask: &Self::Ask,
     ) -> Work<Seen<Self::Claim>, Self::Error>;
 
-    /// Puts a token there, which ends the duty; `None` where it is not to be kept.
+    /// Takes the duty to replace what lies there, and is too old; `None`: another node has it.
+    fn elect(self: Rc<Self>, claim: &Self::Claim) -> Work<Option<Self::Claim>, Self::Error>;
+
+    /// Puts a token there, which ends the duty; `None` where it is not to be kept. One that was asked for
+    /// later stays there.
     fn put(
         self: Rc<Self>,
         claim: &Self::Claim,
@@ -70,18 +74,27 @@ pub trait Store: 'static {
     /// Gives the duty up.
     fn release(self: Rc<Self>, claim: &Self::Claim) -> Work<(), Self::Error>;
 
-    /// Forgets the token that lies there: the STS has refused another one.
+    /// Forgets the token that lies there, and gives the duty up: the STS has refused another one.
     fn forget(self: Rc<Self>, claim: &Self::Claim) -> Work<(), Self::Error>;
 }
 
 /// What a store says about a key.
 pub enum Seen<C> {
-    /// It is there. A request that wants a fresher one has the claim to replace it.
+    /// It is there. A request that wants a fresher one has the claim to be elected to replace it.
     Token(Token, C),
+    /// What is there is of no use to any node.
+    Stale(C),
     /// This node has to call.
     Lead(C),
     /// Another node calls. A request that waits no longer has the claim to put its token with.
     Elsewhere(C),
+}
+
+/// What a look comes to.
+enum Next<H: Host> {
+    Ends(Sought<H>),
+    /// Another node calls. A request that waits no longer calls with this duty.
+    Wait(Duty<H>),
 }
 
 /// What is next for the holder of the lease.
@@ -116,25 +129,51 @@ pub(crate) async fn seek<H: Host>(
     let end = H::now() + caller.time_left() / PART;
     let mut pause = FIRST_LOOK;
     loop {
-        let work = || store.clone().look(&key, caller.ask());
-        let time = store.timeout().min(caller.time_left());
-        let claim = match ask::<H, _>(&store, work, time, hold.clone()).await {
-            None => return Sought::Call(None),
-            Some(Seen::Token(token, claim)) => {
-                if suits(&token.validity) {
-                    return Sought::Token(token);
-                }
-                claim
-            }
-            Some(Seen::Lead(claim)) => claim,
-            Some(Seen::Elsewhere(_)) if H::now() + pause < end => {
+        match look_once(&store, &key, caller, &suits, &hold).await {
+            Next::Ends(sought) => return sought,
+            Next::Wait(_) if H::now() + pause < end => {
                 H::sleep(pause, hold.clone()).await;
                 pause = LAST_LOOK.min(pause + LONGER);
-                continue;
             }
-            Some(Seen::Elsewhere(claim)) => claim,
+            Next::Wait(duty) => return Sought::Call(Some(duty)),
+        }
+    }
+}
+
+/// Looks for a token, and is elected to replace one that does not suit. All of it takes no longer than
+/// one question may.
+async fn look_once<H: Host>(
+    store: &Rc<StoreOf<H>>,
+    key: &CacheKey,
+    caller: &Waiting<H>,
+    suits: &impl Fn(&Validity) -> bool,
+    hold: &H::Hold,
+) -> Next<H> {
+    let end = H::now() + store.timeout().min(caller.time_left());
+    let time = || end.saturating_sub(H::now());
+    let duty_of = |claim| Duty::new(store.clone(), claim);
+    let mut elected = None;
+    loop {
+        let work = || store.clone().look(key, caller.ask());
+        let claim = match ask::<H, _>(store, work, time(), hold.clone()).await {
+            None => return Next::Ends(Sought::Call(elected)),
+            Some(Seen::Token(token, _)) if suits(&token.validity) => {
+                return Next::Ends(Sought::Token(token));
+            }
+            Some(Seen::Lead(claim)) => return Next::Ends(Sought::Call(Some(duty_of(claim)))),
+            Some(Seen::Elsewhere(claim)) => return Next::Wait(duty_of(claim)),
+            Some(Seen::Token(_, claim) | Seen::Stale(claim)) => claim,
         };
-        return Sought::Call(Some(Duty::new(store, claim)));
+        if elected.is_some() {
+            return Next::Ends(Sought::Call(elected));
+        }
+        let work = || store.clone().elect(&claim);
+        match ask::<H, _>(store, work, time(), hold.clone()).await {
+            // Between the look and the election another node may have put its token.
+            Some(Some(leased)) => elected = Some(duty_of(leased)),
+            Some(None) => return Next::Wait(duty_of(claim)),
+            None => return Next::Ends(Sought::Call(Some(duty_of(claim)))),
+        }
     }
 }
 

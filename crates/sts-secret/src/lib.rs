@@ -32,6 +32,16 @@ impl Secret {
         self.0.extend_from_slice(bytes);
     }
 
+    /// Makes room for so many bytes more. What it held may lie elsewhere then, and is wiped where it lay.
+    pub fn reserve(&mut self, more: usize) {
+        if self.0.capacity() - self.0.len() < more {
+            let needed = self.0.len().saturating_add(more);
+            let mut larger = Self::with_capacity(needed.max(self.0.capacity().saturating_mul(2)));
+            larger.append(&self.0);
+            *self = larger;
+        }
+    }
+
     /// The bytes themselves. Every use of this is a place where a secret could leak.
     pub fn expose(&self) -> &[u8] {
         &self.0
@@ -133,6 +143,18 @@ mod tests {
         let place = secret.expose().as_ptr();
         secret.append(b"def");
         assert_eq!((secret.expose(), secret.expose().as_ptr()), (b"abcdef".as_slice(), place));
+    }
+
+    #[test]
+    fn room_is_made_without_losing_what_is_there() {
+        let mut secret = Secret::new(*b"abc");
+        secret.reserve(100);
+        assert!(secret.capacity() >= 103);
+        secret.append(&[b'd'; 100]);
+        let place = secret.expose().as_ptr();
+        secret.reserve(0);
+        assert_eq!((secret.len(), secret.expose().as_ptr()), (103, place));
+        assert!(secret.expose().starts_with(b"abcd"));
     }
 
     #[test]

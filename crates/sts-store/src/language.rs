@@ -9,6 +9,7 @@ use sts_secret::Secret;
 use thiserror::Error;
 
 use crate::Millis;
+use crate::cluster;
 use crate::epoch::Epoch;
 use crate::resp::ReadError;
 use crate::seal::Place;
@@ -23,30 +24,54 @@ pub enum Language {
     Memcached,
 }
 
-/// Commands, as they go out.
+/// Commands, as they go out. A password may be in them, or a token.
 #[derive(Default)]
 pub struct Commands {
-    bytes: Vec<u8>,
-    count: usize,
+    bytes: Secret,
+    parts: Vec<Part>,
+}
+
+/// One of them.
+#[derive(Clone, Copy)]
+struct Part {
+    /// Where it ends.
+    end: usize,
+    /// The slot of the name that it is about, in a Cluster.
+    slot: u16,
 }
 
 impl Commands {
-    /// As they are written. A password may be in them.
+    /// As they are written.
     pub fn into_secret(self) -> Secret {
-        Secret::new(self.bytes)
+        self.bytes
     }
 
     /// How many replies they have.
     pub fn count(&self) -> usize {
-        self.count
+        self.parts.len()
     }
 
-    /// These and then others, in one go.
-    #[must_use]
-    pub fn and(mut self, mut others: Self) -> Self {
-        self.bytes.append(&mut others.bytes);
-        self.count += others.count;
-        self
+    /// The slot of the name in each command.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = u16> {
+        self.parts.iter().map(|part| part.slot)
+    }
+
+    /// Those of these numbers; each behind one that announces it, where its slot is on its way.
+    pub(crate) fn some(&self, numbers: &[usize], asks: bool) -> Self {
+        let mut some = Self::default();
+        for number in numbers {
+            let begin =
+                number.checked_sub(1).map_or(Some(0), |before| Some(self.parts.get(before)?.end));
+            let (Some(begin), Some(part)) = (begin, self.parts.get(*number)) else { continue };
+            if asks {
+                some.redis(&[b"ASKING"]);
+            }
+            let command = self.bytes.expose().get(begin..part.end).unwrap_or_default();
+            some.bytes.reserve(command.len());
+            some.bytes.append(command);
+            some.end(part.slot);
+        }
+        some
     }
 
     /// One command of Redis.
@@ -56,19 +81,24 @@ impl Commands {
         commands
     }
 
-    fn redis(&mut self, words: &[&[u8]]) {
+    pub(crate) fn redis(&mut self, words: &[&[u8]]) {
         crate::resp::command(&mut self.bytes, words);
-        self.count += 1;
+        // The name is the first argument of all commands that have one.
+        self.end(cluster::slot(words.get(1).copied().unwrap_or_default()));
     }
 
     fn memcached(&mut self, verb: &str, key: &str, flags: &[&str]) {
         crate::memcached::command(&mut self.bytes, verb, key, flags);
-        self.count += 1;
+        self.end(0);
     }
 
     fn memcached_with(&mut self, verb: &str, key: &str, flags: &[&str], data: &[u8]) {
         crate::memcached::command_with(&mut self.bytes, verb, key, flags, data);
-        self.count += 1;
+        self.end(0);
+    }
+
+    fn end(&mut self, slot: u16) {
+        self.parts.push(Part { end: self.bytes.len(), slot });
     }
 }
 
@@ -117,6 +147,40 @@ pub struct Older {
     pub epochs: Option<[Epoch; 3]>,
 }
 
+/// What lies in the place of a value for one that is to put another there.
+pub enum There {
+    /// Nothing, any more.
+    Nothing,
+    /// The lease of a call.
+    Lease(Lease),
+    /// A value, and the number of the item where it has one.
+    Value(Secret, Option<u64>),
+}
+
+impl There {
+    /// Whether it is this lease.
+    pub fn is(&self, lease: &Lease) -> bool {
+        matches!(self, Self::Lease(there) if there == lease)
+    }
+}
+
+/// An epoch that is about to be changed: what it is, and the number of the item where it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Before {
+    /// What it is.
+    pub epoch: Option<Epoch>,
+    number: Option<u64>,
+}
+
+/// How the change of an epoch ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swapped {
+    /// It is changed. This was there before.
+    Done(Option<Epoch>),
+    /// Another node was faster: nothing is changed.
+    Meanwhile,
+}
+
 /// The answer to a look.
 pub struct Found {
     /// In the place of the value.
@@ -136,13 +200,20 @@ pub enum StoreError {
     /// It is none that the question could have.
     #[error("it answers what was not asked")]
     Unexpected,
+    /// It is a node of a Cluster, and another one has the name.
+    #[error("it is one node of a Cluster (cluster=true lets the others be asked)")]
+    Moved,
+    /// The nodes of a Cluster send a command round and round.
+    #[error("its nodes do not agree about which of them has a name")]
+    RoundAndRound,
     /// It breaks the rules of the protocol.
     #[error("its answer breaks the rules of the protocol: {0}")]
     Read(#[from] ReadError),
 }
 
 /// What is named in errors without telling more than was known before.
-const COMMANDS: [&str; 6] = ["auth", "get", "pexpire", "pttl", "select", "set"];
+const COMMANDS: [&str; 8] =
+    ["asking", "auth", "cluster|slots", "get", "pexpire", "pttl", "select", "set"];
 
 /// Characters that are kept of what a store says.
 const EXCERPT: usize = 160;
@@ -227,18 +298,57 @@ impl Language {
         }
     }
 
-    /// Keeps a value, in the place of the lease.
-    pub fn put(self, name: &str, sealed: &[u8], life: Millis) -> Commands {
+    /// Reads an epoch that is to be [changed](Self::swap_epoch).
+    pub fn read_epoch(self, name: &str) -> Commands {
         match self {
-            Self::Redis => redis::put(name, sealed, life),
-            Self::Memcached => memcache::put(name, sealed, life),
+            Self::Redis => redis::check(name),
+            Self::Memcached => memcache::check(name),
+        }
+    }
+
+    /// The answer to [`Self::read_epoch`].
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn epoch_before(self, answer: Answer) -> Result<Before, StoreError> {
+        match self {
+            Self::Redis => redis::epoch_before(answer),
+            Self::Memcached => memcache::epoch_before(answer),
+        }
+    }
+
+    /// Changes an epoch in one step that tells what was there before.
+    pub fn swap_epoch(self, name: &str, epoch: &Epoch, before: &Before) -> Commands {
+        match self {
+            Self::Redis => redis::swap_epoch(name, epoch),
+            Self::Memcached => memcache::swap_epoch(name, epoch, before.number),
+        }
+    }
+
+    /// The answer to [`Self::swap_epoch`].
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn swapped(self, answer: Answer, before: &Before) -> Result<Swapped, StoreError> {
+        match self {
+            Self::Redis => redis::swapped(answer),
+            Self::Memcached => memcache::swapped(answer, before),
+        }
+    }
+
+    /// Keeps a value in place of what lies there; where that has changed meanwhile, nothing is done, as
+    /// far as the store can tell.
+    pub fn put(self, name: &str, sealed: &[u8], life: Millis, over: &There) -> Commands {
+        match self {
+            Self::Redis => redis::put(name, sealed, life, over),
+            Self::Memcached => memcache::put(name, sealed, life, over),
         }
     }
 
     /// The answer to [`Self::put`] and [`Self::set_epochs`].
     ///
     /// # Errors
-    /// It is not done.
+    /// The store does not do such things.
     pub fn is_done(self, answer: Answer) -> Result<(), StoreError> {
         match self {
             Self::Redis => redis::is_done(answer),
@@ -246,7 +356,26 @@ impl Language {
         }
     }
 
-    /// Asks what lies in the place of a lease.
+    /// Takes a lease in a place of its own, unless another node has it. `text` becomes the lease.
+    pub fn elect(self, name: &str, text: &str) -> Commands {
+        match self {
+            Self::Redis => redis::elect(name, text),
+            Self::Memcached => memcache::elect(name),
+        }
+    }
+
+    /// The answer to [`Self::elect`]; `None`: another node has it.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn elected(self, answer: Answer, text: &str) -> Result<Option<Lease>, StoreError> {
+        match self {
+            Self::Redis => redis::elected(answer, text),
+            Self::Memcached => memcache::elected(answer),
+        }
+    }
+
+    /// Asks what lies in the place of a lease, or of a value.
     pub fn check(self, name: &str) -> Commands {
         match self {
             Self::Redis => redis::check(name),
@@ -254,14 +383,14 @@ impl Language {
         }
     }
 
-    /// The answer to [`Self::check`]: whether it is this lease.
+    /// The answer to [`Self::check`].
     ///
     /// # Errors
     /// There is none.
-    pub fn is_own(self, answer: Answer, lease: &Lease) -> Result<bool, StoreError> {
+    pub fn there(self, answer: Answer) -> Result<There, StoreError> {
         match self {
-            Self::Redis => redis::is_own(answer, lease),
-            Self::Memcached => memcache::is_own(answer, lease),
+            Self::Redis => redis::there(answer),
+            Self::Memcached => memcache::there(answer),
         }
     }
 

@@ -7,6 +7,7 @@
 //! | [`memcached`] | the meta protocol of memcached |
 //! | [`language`] | what is asked of a store, in either protocol |
 //! | [`seal`] | names and values of which nothing can be read without the passphrase |
+//! | [`cluster`] | which node of a Redis Cluster has a name |
 //! | [`sentinel`] | which server of a Redis is the master |
 //! | [`value`] | what is kept of a token, and what is left of its life |
 //! | [`epoch`] | how everything, an exchange or a source is forgotten on all nodes |
@@ -15,6 +16,7 @@
 #![warn(missing_docs)]
 
 pub mod breaker;
+pub mod cluster;
 pub mod epoch;
 pub mod language;
 pub mod memcached;

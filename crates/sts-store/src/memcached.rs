@@ -15,28 +15,26 @@ pub const KEY: usize = 250;
 const LINE: usize = 1024;
 
 /// Appends a command without data. Key and flags hold neither blanks nor control characters.
-pub fn command(out: &mut Vec<u8>, verb: &str, key: &str, flags: &[&str]) {
+pub fn command(out: &mut Secret, verb: &str, key: &str, flags: &[&str]) {
     head(out, verb, key, None, flags);
 }
 
 /// Appends a command with data, which may hold any bytes.
-pub fn command_with(out: &mut Vec<u8>, verb: &str, key: &str, flags: &[&str], data: &[u8]) {
+pub fn command_with(out: &mut Secret, verb: &str, key: &str, flags: &[&str], data: &[u8]) {
     head(out, verb, key, Some(data.len()), flags);
-    out.extend_from_slice(data);
-    out.extend_from_slice(CRLF);
+    out.reserve(data.len() + CRLF.len());
+    out.append(data);
+    out.append(CRLF);
 }
 
-fn head(out: &mut Vec<u8>, verb: &str, key: &str, length: Option<usize>, flags: &[&str]) {
+fn head(out: &mut Secret, verb: &str, key: &str, length: Option<usize>, flags: &[&str]) {
     debug_assert!(key.bytes().all(|byte| byte.is_ascii_graphic()) && key.len() <= KEY, "{key}");
     let length = length.map(|length| length.to_string());
     let words = [verb, key].into_iter().chain(length.as_deref()).chain(flags.iter().copied());
-    for (index, word) in words.enumerate() {
-        if index > 0 {
-            out.push(b' ');
-        }
-        out.extend_from_slice(word.as_bytes());
-    }
-    out.extend_from_slice(CRLF);
+    let line = words.collect::<Vec<_>>().join(" ");
+    out.reserve(line.len() + CRLF.len());
+    out.append(line.as_bytes());
+    out.append(CRLF);
 }
 
 /// What a server replies.

@@ -8,19 +8,23 @@ use sts_secret::Secret;
 use thiserror::Error;
 
 /// Appends a command: an array of bulk strings, which may hold any bytes.
-pub fn command(out: &mut Vec<u8>, words: &[&[u8]]) {
-    let head = |mark: u8, number: usize, out: &mut Vec<u8>| {
-        out.push(mark);
-        out.extend_from_slice(number.to_string().as_bytes());
-        out.extend_from_slice(CRLF);
+pub fn command(out: &mut Secret, words: &[&[u8]]) {
+    out.reserve(words.iter().map(|word| HEAD + word.len() + CRLF.len()).sum::<usize>() + HEAD);
+    let head = |mark: u8, number: usize, out: &mut Secret| {
+        out.append(&[mark]);
+        out.append(number.to_string().as_bytes());
+        out.append(CRLF);
     };
     head(b'*', words.len(), out);
     for word in words {
         head(b'$', word.len(), out);
-        out.extend_from_slice(word);
-        out.extend_from_slice(CRLF);
+        out.append(word);
+        out.append(CRLF);
     }
 }
+
+/// Bytes before a word, at most: a mark, a number, and the end of the line.
+const HEAD: usize = 1 + 20 + 2;
 
 /// What a server replies.
 #[derive(PartialEq, Eq)]

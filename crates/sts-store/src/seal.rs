@@ -53,11 +53,33 @@ pub enum Keys {
     Insecure,
 }
 
+/// What names begin with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    values: String,
+    epochs: String,
+}
+
+impl Prefix {
+    /// This, for all of them.
+    pub fn new(text: &str) -> Self {
+        Self { values: text.to_owned(), epochs: text.to_owned() }
+    }
+
+    /// The same in a Cluster, where all epochs are in one slot: when its node goes back to an older state,
+    /// all of them do, which is noticed.
+    pub fn of_cluster(text: &str) -> Self {
+        Self { values: text.to_owned(), epochs: format!("{text}{{epochs}}") }
+    }
+}
+
 /// Where something lies: the names of a value, and of its epochs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Of the value.
     pub value: String,
+    /// Of the lease by which a value is replaced that lies there.
+    pub renewal: String,
     /// Of the epochs.
     pub epochs: [String; 3],
 }
@@ -82,16 +104,17 @@ impl Keys {
     }
 
     /// Where a value lies, and its epochs.
-    pub fn place(&self, prefix: &str, key: &[u8; 32], scopes: &[Scope; 3]) -> Place {
+    pub fn place(&self, prefix: &Prefix, key: &[u8; 32], scopes: &[Scope; 3]) -> Place {
         Place {
-            value: self.name(prefix, b"value", key),
+            value: self.name(&prefix.values, b"value", key),
+            renewal: self.name(&prefix.values, b"renewal", key),
             epochs: scopes.map(|scope| self.epoch(prefix, &scope)),
         }
     }
 
     /// Where an epoch lies.
-    pub fn epoch(&self, prefix: &str, scope: &Scope) -> String {
-        self.name(prefix, b"epoch", &scope.text())
+    pub fn epoch(&self, prefix: &Prefix, scope: &Scope) -> String {
+        self.name(&prefix.epochs, b"epoch", &scope.text())
     }
 
     fn name(&self, prefix: &str, kind: &[u8], text: &[u8]) -> String {
@@ -107,15 +130,15 @@ impl Keys {
     }
 
     /// Seals a value for a place. `None` when there are no random bytes, or OpenSSL has failed.
-    pub fn close(&self, name: &str, value: &[u8], entropy: Entropy) -> Option<Vec<u8>> {
+    pub fn close(&self, name: &str, value: &[u8], entropy: Entropy) -> Option<Secret> {
         let Self::Derived { values, .. } = self else {
-            return Some([&[CLEAR], value].concat());
+            return Some(Secret::new([&[CLEAR], value].concat()));
         };
         let random = entropy().ok()?;
         let (salt, nonce) = random.split_first_chunk::<SALT_LENGTH>()?;
         let key = Zeroizing::new(expand(&**values, &[salt, name.as_bytes()]));
         let sealed = aead::close(&key, nonce.first_chunk()?, &bound_to(name), value)?;
-        Some([&[SEALED], &salt[..], &sealed].concat())
+        Some(Secret::new([&[SEALED], &salt[..], &sealed].concat()))
     }
 
     /// Opens what was sealed for this place; `None` for anything else.
@@ -165,7 +188,7 @@ mod tests {
 
     fn place(keys: &Keys, key: u8) -> Place {
         let scopes = [Scope::All, Scope::Exchange([1; 32]), Scope::Sources(2)];
-        keys.place("sts:", &[key; 32], &scopes)
+        keys.place(&Prefix::new("sts:"), &[key; 32], &scopes)
     }
 
     #[test]
@@ -175,17 +198,18 @@ mod tests {
         assert_eq!(place(&one, 1), place(&again, 1));
         assert_ne!(place(&one, 1), place(&other, 1));
         let sealed = one.close("n", b"token", entropy).unwrap();
-        assert!(again.open("n", &sealed).is_some_and(|it| it.expose() == b"token"));
-        assert!(other.open("n", &sealed).is_none());
+        let sealed = sealed.expose();
+        assert!(again.open("n", sealed).is_some_and(|it| it.expose() == b"token"));
+        assert!(other.open("n", sealed).is_none());
     }
 
     #[test]
     fn names_tell_nothing_and_differ() {
         let keys = derived(1);
-        let Place { value, epochs } = place(&keys, 7);
-        let mut all = [&[value.clone()][..], &epochs].concat();
+        let Place { value, renewal, epochs } = place(&keys, 7);
+        let mut all = [&[value, renewal][..], &epochs].concat();
         all.push(place(&keys, 8).value);
-        all.push(keys.epoch("sts:", &Scope::Change));
+        all.push(keys.epoch(&Prefix::new("sts:"), &Scope::Change));
         all.push(place(&derived(2), 7).value);
         all.push(place(&Keys::Insecure, 7).value);
         let count = all.len();
@@ -196,13 +220,26 @@ mod tests {
     }
 
     #[test]
+    fn all_epochs_are_in_one_slot_of_a_cluster() {
+        let (keys, prefix) = (derived(1), Prefix::of_cluster("sts:"));
+        let scopes = [Scope::All, Scope::Exchange([1; 32]), Scope::Sources(2)];
+        let places = [7, 8].map(|key| keys.place(&prefix, &[key; 32], &scopes));
+        let slot = |name: &String| crate::cluster::slot(name.as_bytes());
+        let change = keys.epoch(&prefix, &Scope::Change);
+        let epochs = places.iter().flat_map(|place| &place.epochs).chain([&change]);
+        assert!(epochs.map(slot).all(|it| it == crate::cluster::slot(b"epochs")));
+        let [one, other] = places.each_ref().map(|place| slot(&place.value));
+        assert_ne!(one, other);
+    }
+
+    #[test]
     fn without_a_passphrase_nothing_is_sealed_and_nothing_sealed_is_opened() {
         let clear = Keys::Insecure.close("n", b"token", entropy).unwrap();
-        assert_eq!(clear, b"\x02token");
-        assert!(Keys::Insecure.open("n", &clear).is_some());
-        assert!(derived(1).open("n", &clear).is_none(), "what anybody may have written");
+        assert_eq!(clear.expose(), b"\x02token");
+        assert!(Keys::Insecure.open("n", clear.expose()).is_some());
+        assert!(derived(1).open("n", clear.expose()).is_none(), "what anybody may have written");
         let sealed = derived(1).close("n", b"token", entropy).unwrap();
-        assert!(Keys::Insecure.open("n", &sealed).is_none());
+        assert!(Keys::Insecure.open("n", sealed.expose()).is_none());
     }
 
     #[test]
@@ -219,17 +256,18 @@ mod tests {
         ) {
             let keys = derived(1);
             let sealed = keys.close("sts:a", &value, entropy).unwrap();
-            prop_assert!(keys.open("sts:a", &sealed).is_some_and(|it| it.expose() == value));
-            prop_assert!(keys.open("sts:b", &sealed).is_none(), "moved");
-            prop_assert!(derived(2).open("sts:a", &sealed).is_none(), "another passphrase");
+            let sealed = sealed.expose();
+            prop_assert!(keys.open("sts:a", sealed).is_some_and(|it| it.expose() == value));
+            prop_assert!(keys.open("sts:b", sealed).is_none(), "moved");
+            prop_assert!(derived(2).open("sts:a", sealed).is_none(), "another passphrase");
             let at = at.index(sealed.len());
             prop_assert!(keys.open("sts:a", &sealed[..at]).is_none(), "cut");
-            let mut changed = sealed.clone();
+            let mut changed = sealed.to_vec();
             changed[at] ^= change;
             prop_assert!(keys.open("sts:a", &changed).is_none(), "changed");
             let longer = [&sealed[..], &[change]].concat();
             prop_assert!(keys.open("sts:a", &longer).is_none(), "longer");
-            prop_assert_ne!(keys.close("sts:a", &value, entropy).unwrap(), sealed);
+            prop_assert!(keys.close("sts:a", &value, entropy).unwrap().expose() != sealed);
         }
 
         #[test]

@@ -2,6 +2,7 @@
 //!
 //! <https://redis.io/docs/latest/develop/reference/sentinel-clients/>
 
+use crate::cluster::is_host;
 use crate::language::{Answer, Commands, StoreError};
 use crate::resp::Reply;
 
@@ -32,10 +33,8 @@ pub fn master(answer: Answer) -> Result<(String, u16), StoreError> {
     let texts: Option<Vec<_>> = texts.collect();
     let [host, port] =
         <[String; 2]>::try_from(texts.unwrap_or_default()).map_err(|_| StoreError::Unexpected)?;
-    // What comes from there becomes an address, and nothing else.
-    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".:-_".contains(&byte);
     match port.parse() {
-        Ok(port) if port > 0 && !host.is_empty() && host.bytes().all(is_host) => Ok((host, port)),
+        Ok(port) if port > 0 && is_host(&host) => Ok((host, port)),
         _ => Err(StoreError::Unexpected),
     }
 }

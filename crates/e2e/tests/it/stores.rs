@@ -13,9 +13,9 @@ use e2e::stores::{self, Server};
 use e2e::wait::wait_for;
 use sts_store::resp::Reply;
 
-const PASSPHRASE: &str = "a-passphrase-of-the-test";
+pub(crate) const PASSPHRASE: &str = "a-passphrase-of-the-test";
 
-const LOCATION: &str = r#"
+pub(crate) const LOCATION: &str = r#"
     STSCache %%STORE%%;
     STSRefreshAhead off;
     location / {
@@ -30,22 +30,23 @@ const LOCATION: &str = r#"
 "#;
 
 /// A store of either kind, and how it is written.
-enum Kind {
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
     Redis,
     Memcached,
 }
 
-const BOTH: [Kind; 2] = [Kind::Redis, Kind::Memcached];
+pub(crate) const BOTH: [Kind; 2] = [Kind::Redis, Kind::Memcached];
 
 impl Kind {
-    fn start(&self, installed: &std::path::Path) -> Server {
+    pub(crate) fn start(&self, installed: &std::path::Path) -> Server {
         match self {
             Self::Redis => Server::redis(installed, &[]),
             Self::Memcached => Server::memcached(installed, &[]),
         }
     }
 
-    fn written(&self, store: &Server) -> String {
+    pub(crate) fn written(&self, store: &Server) -> String {
         match self {
             Self::Redis => redis(store, ""),
             Self::Memcached => format!(
@@ -57,35 +58,39 @@ impl Kind {
 }
 
 /// The time-out is for tests that are not about it, on a machine with other things to do.
-fn redis(store: &Server, options: &str) -> String {
+pub(crate) fn redis(store: &Server, options: &str) -> String {
     format!(
         "redis host=127.0.0.1&port={}&passphrase={PASSPHRASE}&timeout=2s{options}",
         store.port()
     )
 }
 
-fn node(scene: &Scene, written: &str) -> Builder {
+pub(crate) fn node(scene: &Scene, written: &str) -> Builder {
+    node_with(scene, written, LOCATION)
+}
+
+pub(crate) fn node_with(scene: &Scene, written: &str, server: &str) -> Builder {
     scene
         .nginx()
         .set("STORE", format!("\"{written}\"").replacen(' ', "\" \"", 1))
-        .server(LOCATION)
+        .server(server)
         .forbid_in_log(PASSPHRASE)
 }
 
 /// Token and cache status of a request.
 #[track_caller]
-fn get(nginx: &Nginx, user: &str) -> (String, String) {
+pub(crate) fn get(nginx: &Nginx, user: &str) -> (String, String) {
     let response = nginx.get("/").bearer(user).send().expect_status(200);
     (response.header("Status").unwrap_or_default().to_owned(), response.text())
 }
 
-fn values(store: &Server) -> usize {
+pub(crate) fn values(store: &Server) -> usize {
     store.values().len()
 }
 
 /// Exchanges on one node, and waits until the other has it by the store.
 #[track_caller]
-fn share(here: &Nginx, there: &Nginx, user: &str) -> String {
+pub(crate) fn share(here: &Nginx, there: &Nginx, user: &str) -> String {
     let (status, token) = get(here, user);
     assert_eq!(status, "MISS", "{}", here.error_log());
     // The put is detached.

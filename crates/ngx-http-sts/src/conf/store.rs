@@ -10,21 +10,23 @@ use sts_core::options::Options;
 use sts_core::secret::Secret;
 use sts_store::language::{Greeting, Language};
 use sts_store::memcached;
-use sts_store::seal::Keys;
+use sts_store::seal::{Keys, Prefix};
 
 use crate::conf::argument::{self, Problem};
-use crate::conf::store::place::{memcached_server, redis, untouched};
+use crate::conf::store::place::{At, memcached_server, redis, untouched};
 use crate::conf::store::secrets::{credentials, passphrases};
 use crate::nginx::conf::Conf;
 use crate::nginx::tls::TlsSettings;
 use crate::origin::{Contact, Origins};
 use crate::store::Configured;
-use crate::store::place::{Place, Sentinels};
+use crate::store::cluster::{Cluster, Node};
+use crate::store::place::{Place, Sentinels, Servers};
 
 /// The options of each kind, besides those of every cache.
 pub(super) const OF_REDIS: &[&str] = &[
     "host",
     "port",
+    "cluster",
     "sentinel",
     "master",
     "username",
@@ -46,8 +48,6 @@ pub(super) const OF_REDIS: &[&str] = &[
 pub(super) const OF_MEMCACHE: &[&str] =
     &["config_string", "prefix", "timeout", "pool", "passphrase_file", "passphrase_old"];
 
-/// An option of the manual that is not there yet: it must not be taken for an unknown one, nor ignored.
-const NOT_YET: &str = "cluster";
 const PREFIX: &str = "sts:";
 /// Bytes of a prefix: with a name behind it, it is still a key of memcached.
 const LONGEST_PREFIX: usize = memcached::KEY - 64;
@@ -58,10 +58,7 @@ const POOL: u64 = 8;
 #[derive(PartialEq, Eq)]
 pub(super) struct StoreDefinition {
     language: Language,
-    /// Where it is, as the transport has it; of a master its Sentinels.
-    endpoints: Vec<Endpoint>,
-    /// The name that the Sentinels have for it.
-    master: Option<String>,
+    at: At,
     tls: Option<TlsSettings>,
     username: Option<String>,
     password: Option<Secret>,
@@ -96,29 +93,31 @@ impl StoreDefinition {
         language: Language,
         options: &mut Options,
     ) -> Result<Self, Problem> {
-        if options.contains(NOT_YET) {
-            return Err(format!(
-                "option \"{NOT_YET}\": Cluster is not supported yet: name the host of one server (option \
-                 \"host\"), or the Sentinels of a master (options \"sentinel\" and \"master\")"
-            ));
-        }
         let passphrases = passphrases(conf, options)?;
-        let (endpoints, master, tls) = match language {
+        let (at, tls) = match language {
             Language::Redis => redis(conf, options)?,
-            Language::Memcached => (vec![memcached_server(options)?], None, None),
+            Language::Memcached => (At::Server(memcached_server(options)?), None),
         };
         let (username, password) = match language {
             Language::Redis => credentials(conf, options)?,
             Language::Memcached => (None, None),
         };
-        let far = endpoints.iter().find(|endpoint| !is_of_this_machine(endpoint));
+        let far = at.endpoints().iter().find(|endpoint| !is_of_this_machine(endpoint));
         if let (Some(_), None, Some(far)) = (&password, &tls, far) {
+            let far = far.host_and_port();
+            let to = match &at {
+                At::Server(_) | At::Cluster(_) => format!("to \"{far}\""),
+                // They themselves are told none.
+                At::Sentinels(..) => format!("to the master that \"{far}\" tells"),
+            };
             conf.warn(format_args!(
-                "\"STSCache\": the password goes to \"{}\" unencrypted: use tls=true",
-                far.host_and_port()
+                "\"STSCache\": the password goes {to} unencrypted: use tls=true"
             ));
         }
         let db = number(options, "db", 0, 65_535)?.unwrap_or(0);
+        if db != 0 && matches!(at, At::Cluster(_)) {
+            return Err("option \"db\": a Cluster has one database: leave it out".into());
+        }
         let timeout = option(options, "timeout", |text| argument::time(text, 1, 10_000))?;
         let pool = number(options, "pool", 1, 1_024)?.unwrap_or(POOL);
         let prefix = text(options, "prefix")?.unwrap_or_else(|| PREFIX.to_owned());
@@ -130,8 +129,7 @@ impl StoreDefinition {
         }
         Ok(Self {
             language,
-            endpoints,
-            master,
+            at,
             tls,
             username,
             password,
@@ -151,19 +149,8 @@ impl StoreDefinition {
         origins: &mut Origins,
         derived: &mut Derived,
     ) -> Result<Configured, Problem> {
-        let Self {
-            language,
-            endpoints,
-            master,
-            tls,
-            username,
-            password,
-            db,
-            prefix,
-            timeout,
-            pool,
-            passphrases,
-        } = self;
+        let Self { language, at, tls, username, password, db, prefix, timeout, pool, passphrases } =
+            self;
         let contact = |endpoint| Contact {
             host: Endpoint::host(endpoint),
             peer: endpoint,
@@ -173,23 +160,38 @@ impl StoreDefinition {
             certificate: None,
             tunnel: None,
         };
-        let made: Result<Vec<_>, _> = endpoints
-            .iter()
-            .map(|endpoint| origins.make(conf, contact(endpoint)).map(Rc::new))
-            .collect();
-        let mut made = made?;
-        let place = match master {
-            None => Place::Fixed(made.pop().ok_or("there is no host")?),
-            Some(master) => {
-                let settings = tls.clone().unwrap_or_else(untouched);
-                let kin = origins.kin(conf, None, &settings)?;
-                Place::Watched(Box::new(Sentinels::new(made, master.clone(), kin, tls.clone())))
+        let mut made = Vec::new();
+        for endpoint in at.endpoints() {
+            made.push(Rc::new(origins.make(conf, contact(endpoint))?));
+        }
+        let mut servers = || -> Result<Servers, Problem> {
+            let kin = origins.kin(conf, None, &tls.clone().unwrap_or_else(untouched))?;
+            Ok(Servers { kin, tls: tls.clone(), hear_password: password.is_some() })
+        };
+        let place = match at {
+            At::Server(_) => Place::Fixed(made.pop().ok_or("there is no host")?),
+            At::Sentinels(_, master) => {
+                Place::Watched(Box::new(Sentinels::new(made, master.clone(), servers()?)))
+            }
+            At::Cluster(endpoints) => {
+                let node = |(endpoint, origin): (&Endpoint, _)| Node {
+                    host: bare_host(endpoint),
+                    port: endpoint.port(),
+                    origin,
+                };
+                let nodes = endpoints.iter().zip(made).map(node).collect();
+                Place::Spread(Box::new(Cluster::new(nodes, servers()?)))
             }
         };
-        let shown: Vec<_> = endpoints.iter().map(shown).collect();
-        let shown = match master {
-            None => shown.join(", "),
-            Some(master) => format!("the master \"{master}\" of {}", shown.join(", ")),
+        let shown: Vec<_> = at.endpoints().iter().map(shown).collect();
+        let shown = match at {
+            At::Server(_) => shown.join(", "),
+            At::Sentinels(_, master) => format!("the master \"{master}\" of {}", shown.join(", ")),
+            At::Cluster(_) => format!("the Cluster of {}", shown.join(", ")),
+        };
+        let prefix = match at {
+            At::Server(_) | At::Sentinels(..) => Prefix::new(prefix),
+            At::Cluster(_) => Prefix::of_cluster(prefix),
         };
         let keys = match passphrases {
             Some(passphrases) => {
@@ -206,7 +208,7 @@ impl StoreDefinition {
             language: *language,
             greeting: Greeting { username: username.clone(), password: password.clone(), db: *db },
             keys,
-            prefix: prefix.clone(),
+            prefix,
             timeout: *timeout,
             pool: *pool,
             shown: format!("the {kind} of the cache \"{name}\" at {shown}"),
@@ -218,6 +220,15 @@ fn shown(endpoint: &Endpoint) -> String {
     match endpoint.host() {
         Host::Unix(path) => format!("unix:{}", path.display()),
         Host::Ip(_) | Host::Name(_) => endpoint.host_and_port(),
+    }
+}
+
+/// A host as nodes tell it.
+fn bare_host(endpoint: &Endpoint) -> String {
+    match endpoint.host() {
+        Host::Ip(address) => address.to_string(),
+        Host::Name(name) => name.to_string(),
+        Host::Unix(path) => path.display().to_string(),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::cache::{Cache, SourceTags};
 use crate::nginx::suspend::Resumer;
 use crate::nginx::timer::{Hold, Timer};
 use crate::store::Store;
+use crate::store::epochs::Purged;
 
 /// What is to be forgotten.
 pub(super) enum What {
@@ -36,11 +37,11 @@ pub(crate) struct Purging {
 impl Purging {
     /// The store comes first: what it holds then comes back from there no more.
     pub(super) async fn run(&self) {
-        let mut remembered = None;
+        let mut told = None;
         if let Some((store, names)) = &self.store {
             // Boxed, because most purges are of a zone alone.
             match Box::pin(store.purge(names)).await {
-                Ok(remember) => remembered = remember.map(|changes| (store, changes)),
+                Ok(purged) => told = Some((store, purged)),
                 Err(why) => {
                     self.untold.replace(Some(why));
                 }
@@ -52,9 +53,13 @@ impl Purging {
             Timer::new(0, Hold::default()).await;
             self.step();
         }
-        if let Some((store, changes)) = remembered {
-            store.remember(&changes);
+        let Some((store, Purged { changes, knew_all })) = told else { return };
+        if !knew_all {
+            // A purge of another node came in between, and nothing shows of what it was.
+            let removed = Box::pin(store.forget_all()).await;
+            self.removed.set(self.removed.get() + removed);
         }
+        store.remember(&changes);
     }
 
     pub(super) fn step(&self) {

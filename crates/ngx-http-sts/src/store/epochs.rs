@@ -1,9 +1,11 @@
 //! Purges: those of this node, which all nodes have to see, and those of the others.
 
+use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 
 use sts_store::epoch::{Epoch, LENGTH, Scope};
+use sts_store::language::{Before, Swapped};
 use sts_zone::zone::{self, Claim, Digest, Found, Tags, Value, Zone};
 
 use crate::nginx::clock;
@@ -22,8 +24,26 @@ const PATIENCE: u64 = 1_000;
 /// Where the zone keeps which purge it knows of.
 const SEEN: Digest = *b"nginx-sts: last purge by a store";
 
+/// Where the zone keeps which worker empties it.
+const SWEEP: Digest = *b"nginx-sts: the sweep for a purge";
+
+/// How often the change of an epoch is tried that other nodes change as well.
+const ATTEMPTS: u32 = 16;
+
+/// Milliseconds after which a store is asked once more that seems to have gone back: of two purges at
+/// once the one from a clock that is behind may be the later one, until its node has seen that.
+const CONFIRMED: u64 = 100;
+
 /// Milliseconds for which it knows that.
 const REMEMBERED: u64 = 365 * 24 * 60 * 60 * 1_000;
+
+/// A purge that the store was told of.
+pub(crate) struct Purged {
+    /// What the zone of this node has to remember when it has forgotten it, too.
+    pub(crate) changes: Vec<u8>,
+    /// The zone knew all purges before.
+    pub(crate) knew_all: bool,
+}
 
 impl Store {
     /// The names of the epochs that a purge of everything changes.
@@ -43,48 +63,106 @@ impl Store {
 
     fn names(&self, scopes: impl Fn(&sts_store::seal::Keys) -> Vec<Scope>) -> Vec<String> {
         let of = |keys: &sts_store::seal::Keys| {
-            let scopes = scopes(keys).into_iter().chain([Scope::Change]);
+            let scopes = scopes(keys).into_iter();
             scopes.map(|scope| keys.epoch(&self.prefix, &scope)).collect::<Vec<_>>()
         };
         self.keys.iter().flat_map(|keys| of(keys)).collect()
     }
 
-    /// Lets all nodes forget what these epochs are of. Returns what the zone of this node has to
-    /// remember when it has forgotten it, too; `None` where it did not know all purges before.
+    /// Lets all nodes forget what these epochs are of. `None` where this node did not know all purges
+    /// before: its zone has to forget everything then.
     ///
     /// # Errors
     /// The store cannot be told.
-    pub(crate) async fn purge(&self, names: &[String]) -> Result<Option<Vec<u8>>, String> {
-        let set = async {
-            // After the last purge, whatever the clocks of the nodes say.
-            let fresh = fresh()?;
-            let last = self.changes(&fresh).await?;
-            let random = clock::entropy().map_err(said)?;
-            let epoch = last.iter().fold(fresh, |epoch, last| {
-                if epoch.is_before(last) {
-                    last.next(clock::milliseconds(), &random)
-                } else {
-                    epoch
+    pub(crate) async fn purge(&self, scopes: &[String]) -> Result<Purged, String> {
+        let done = self.within_patience(self.tell(scopes), Hold::default()).await;
+        done.unwrap_or_else(|| Err(format!("it did not answer within {PATIENCE} ms")))
+    }
+
+    async fn tell(&self, scopes: &[String]) -> Result<Purged, String> {
+        let names = self.names_of_changes();
+        let mut changes = Vec::new();
+        for name in &names {
+            changes.push(self.change_before(name).await?);
+        }
+        // After the last purge, whatever the clocks of the nodes say.
+        let mut epoch = fresh()?;
+        for last in changes.iter().filter_map(|before| before.epoch) {
+            epoch = after(&epoch, &last)?;
+        }
+        // First what is old from now on: a node that sees the change reads what is so then.
+        self.does(self.language.set_epochs(scopes, &epoch)).await?;
+        let (mut found, mut made, mut is_one) = (Vec::new(), Vec::new(), true);
+        for (name, before) in names.iter().zip(changes) {
+            let (others, own) = self.change(name, before, epoch).await?;
+            is_one &= others.len() == 1;
+            found.extend(others.into_iter().flatten());
+            made.push(own);
+        }
+        let knew_all = is_one && self.seen_changes().is_some_and(|seen| seen == joined(&found));
+        Ok(Purged { changes: joined(&made), knew_all })
+    }
+
+    /// Changes the epoch that all nodes look at. That is one step, so of two purges at once one finds the
+    /// other. Returns what others had made of it, and the new one.
+    async fn change(
+        &self,
+        name: &str,
+        mut before: Before,
+        mut epoch: Epoch,
+    ) -> Result<(Vec<Option<Epoch>>, Epoch), String> {
+        let (mut others, mut own) = (Vec::new(), None);
+        for _ in 0..ATTEMPTS {
+            if let Some(last) = &before.epoch {
+                epoch = after(&epoch, last)?;
+            }
+            let answer = self.talk(self.language.swap_epoch(name, &epoch, &before)).await?;
+            match self.language.swapped(answer, &before).map_err(said)? {
+                Swapped::Meanwhile => before = self.change_before(name).await?,
+                Swapped::Done(found) => {
+                    if own.is_none() || found != own {
+                        others.push(found);
+                    }
+                    if found.is_none_or(|found| found.is_before(&epoch)) {
+                        return Ok((others, epoch));
+                    }
+                    // Another node was faster, and its clock is ahead: a later one has to be there.
+                    own = Some(epoch);
+                    before.epoch = found;
                 }
-            });
-            self.does(self.language.set_epochs(names, &epoch)).await?;
-            let knew_all = self.seen_changes().is_some_and(|seen| seen == joined(&last));
-            Ok(knew_all.then(|| joined(&vec![epoch; self.keys.len()])))
-        };
-        let timer = pin!(Timer::new(PATIENCE, Hold::default()));
-        let done = timer::before(timer, pin!(set)).await;
+            }
+        }
+        Err("other nodes purge all the time".into())
+    }
+
+    async fn change_before(&self, name: &str) -> Result<Before, String> {
+        let answer = self.talk(self.language.read_epoch(name)).await?;
+        self.language.epoch_before(answer).map_err(said)
+    }
+
+    /// Lets this be done within the time that nothing else waits for, and notes how it ended.
+    pub(super) async fn within_patience<T>(
+        &self,
+        work: impl Future<Output = Result<T, String>>,
+        hold: Hold,
+    ) -> Option<Result<T, String>> {
+        let timer = pin!(Timer::new(PATIENCE, hold));
+        let done = timer::before(timer, pin!(work)).await;
         self.note(match &done {
             Some(Ok(_)) => Ok(()),
             Some(Err(why)) => Err(Some(why)),
             None => Err(None),
         });
-        done.unwrap_or_else(|| Err(format!("it did not answer within {PATIENCE} ms")))
+        done
+    }
+
+    fn names_of_changes(&self) -> Vec<String> {
+        self.keys.iter().map(|keys| keys.epoch(&self.prefix, &Scope::Change)).collect()
     }
 
     /// The epochs that change with every purge, one for each passphrase.
     async fn changes(&self, fresh: &Epoch) -> Result<Vec<Epoch>, String> {
-        let names: Vec<_> =
-            self.keys.iter().map(|keys| keys.epoch(&self.prefix, &Scope::Change)).collect();
+        let names = self.names_of_changes();
         let names: Vec<_> = names.iter().map(|name| &**name).collect();
         let answer = self.talk(self.language.make_epochs(&names, fresh)).await?;
         self.language.made_epochs(answer, fresh).map_err(said)
@@ -112,26 +190,20 @@ impl Store {
         });
     }
 
-    /// Whether the Sentinels have another master now. They are asked also while the store is left alone.
+    /// Whether another server has now what one of no use had. That is asked also while the store is left
+    /// alone.
     async fn has_moved(&self) -> bool {
         let timer = pin!(Timer::new(PATIENCE, released()));
-        let moved = pin!(self.place.has_moved(self.pool, self.timeout));
+        let moved = pin!(self.place.has_moved(self));
         matches!(timer::before(timer, moved).await, Some(Ok(true)))
     }
 
     /// Looks for purges of other nodes, and lets the zone of this one forget what they were of.
     async fn look_once(&self) {
-        let timer = pin!(Timer::new(PATIENCE, released()));
-        let looked = timer::before(timer, pin!(self.look_for_purges())).await;
-        self.note(match &looked {
-            Some(Ok(_)) => Ok(()),
-            Some(Err(why)) => Err(Some(why)),
-            None => Err(None),
-        });
+        let looked = self.within_patience(self.look_for_purges(), released()).await;
         // A large zone takes a while, which says nothing of the store.
         if let Some(Ok(Some(found))) = looked {
-            self.empty_zone().await;
-            self.remember(&found);
+            self.sweep(&found).await;
         }
     }
 
@@ -147,44 +219,85 @@ impl Store {
 
     /// What is to be remembered when the zone has forgotten all that it holds; `None` where it has not to.
     async fn look_for_purges(&self) -> Result<Option<Vec<u8>>, String> {
-        let fresh = fresh()?;
-        let changes = self.changes(&fresh).await?;
-        let found = joined(&changes);
-        let seen = self.seen_changes();
-        let is_known = match &seen {
-            Some(seen) => *seen == found,
-            // Nothing lies there that could be older, and no call was made without the store.
-            None => self.zone.is_empty() && !self.health.has_failed(),
-        };
-        if is_known {
-            self.remember(&found);
-            self.has_looked.set(true);
-            return Ok(None);
+        let mut is_confirmed = false;
+        loop {
+            let changes = self.changes(&fresh()?).await?;
+            let found = joined(&changes);
+            // After the answer, since another worker may fill the zone meanwhile, and knows of more then.
+            let seen = self.seen_changes();
+            let is_known = match &seen {
+                Some(seen) => *seen == found,
+                // Nothing lies there that could be older, and no call was made without the store.
+                None => self.zone.is_empty() && !self.health.has_failed(),
+            };
+            if is_known {
+                self.remember(&found);
+                self.has_looked.set(true);
+                return Ok(None);
+            }
+            if !seen.is_some_and(|seen| is_before(&found, &seen)) {
+                return Ok(Some(found));
+            }
+            if is_confirmed {
+                break;
+            }
+            // What another worker has remembered meanwhile is newer than this answer.
+            is_confirmed = true;
+            Timer::new(CONFIRMED, released()).await;
         }
-        let seen = seen.unwrap_or_default();
-        let mut both = changes.iter().zip(seen.chunks(LENGTH).map(Epoch::read));
-        if both.any(|(found, seen)| seen.is_some_and(|seen| found.is_before(&seen))) {
-            log::cycle(
-                Level::Warn,
-                format_args!(
-                    "sts: a store has gone back to what it was before the last purge: all that lies in \
-                     it is forgotten"
-                ),
-            );
-            // The next look finds the epoch that this makes.
-            return self.purge(&self.names_of_all()).await.map(|_| None);
-        }
-        Ok(Some(found))
+        log::cycle(
+            Level::Warn,
+            format_args!(
+                "sts: a store has gone back to what it was before the last purge: all that lies in it is \
+                 forgotten"
+            ),
+        );
+        // The next look finds the epoch that this makes.
+        self.tell(&self.names_of_all()).await.map(|_| None)
     }
 
-    async fn empty_zone(&self) {
-        let mut from = Some(0);
+    /// Lets the zone forget all that it holds, unless another worker does that, and remembers why.
+    async fn sweep(&self, found: &[u8]) {
+        let claim = Claim { process: process::id(), awaits: None };
+        let elect = |zone: &mut Zone<'_>| zone.find(&SWEEP, claim, |_| false, process::is_alive);
+        let call = match self.zone.with(elect) {
+            Some(Found::Lead(call)) => call,
+            // Then the next look finds nothing new.
+            Some(Found::Wait(_)) => return,
+            // There is no room for a note. What is to be forgotten is forgotten twice, then.
+            Some(_) | None => 0,
+        };
+        // It may be over just now.
+        if self.seen_changes().as_deref() != Some(found) {
+            let removed = self.empty_zone(call).await;
+            self.remember(found);
+            log::cycle(
+                Level::Info,
+                format_args!("sts: {removed} tokens were forgotten after a purge of another node"),
+            );
+        }
+        self.zone.with(|zone| zone.release(&SWEEP, call));
+    }
+
+    /// Lets the zone forget all that it holds.
+    pub(crate) async fn forget_all(&self) -> usize {
+        self.empty_zone(0).await
+    }
+
+    async fn empty_zone(&self, call: u64) -> usize {
+        let (mut from, mut removed) = (Some(0), 0);
         while let Some(next) = from {
-            from = self.zone.with(|zone| zone.purge(zone::Purge::All, next)).and_then(|it| it.1);
+            let step = |zone: &mut Zone<'_>| {
+                zone.renew(&SWEEP, call);
+                zone.purge(zone::Purge::All, next)
+            };
+            let (count, rest) = self.zone.with(step).unwrap_or((0, None));
+            (from, removed) = (rest, removed + count);
             if from.is_some() {
                 Timer::new(0, released()).await;
             }
         }
+        removed
     }
 
     /// The purges that the zone of this node knows of.
@@ -195,7 +308,8 @@ impl Store {
 
     /// The zone of this node has forgotten all that these purges were of.
     pub(crate) fn remember(&self, found: &[u8]) {
-        if self.seen_changes().as_deref() == Some(found) {
+        // Another worker may have remembered a later one meanwhile.
+        if self.seen_changes().is_some_and(|seen| seen == found || is_before(found, &seen)) {
             return;
         }
         let claim = Claim { process: process::id(), awaits: None };
@@ -214,6 +328,24 @@ impl Store {
         };
         self.zone.with(remember);
     }
+}
+
+/// An epoch after another one.
+fn after(epoch: &Epoch, last: &Epoch) -> Result<Epoch, String> {
+    if last.is_before(epoch) {
+        return Ok(*epoch);
+    }
+    let random = clock::entropy().map_err(said)?;
+    Ok(last.next(clock::milliseconds(), &random))
+}
+
+/// Whether one of these epochs is before its counterpart.
+fn is_before(found: &[u8], seen: &[u8]) -> bool {
+    let epochs = |bytes| <[u8]>::chunks(bytes, LENGTH).map(Epoch::read);
+    epochs(found).zip(epochs(seen)).any(|both| match both {
+        (Some(found), Some(seen)) => found.is_before(&seen),
+        _ => false,
+    })
 }
 
 fn joined(epochs: &[Epoch]) -> Vec<u8> {

@@ -1,4 +1,5 @@
-//! Where a store is: at one address, or wherever the Sentinels say that the master is.
+//! Where a store is: at one address, wherever the Sentinels say that the master is, or on the nodes of a
+//! Cluster.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -7,10 +8,12 @@ use sts_core::endpoint::Endpoint;
 use sts_store::language::{Greeting, Language};
 use sts_store::sentinel;
 
+use crate::nginx::log::{self, Level};
 use crate::nginx::tls::TlsSettings;
 use crate::origin::{Contact, Kin, Origin};
-use crate::store::said;
+use crate::store::cluster::Cluster;
 use crate::store::talk::converse;
+use crate::store::{Store, said};
 
 /// Bytes that a Sentinel may say at once.
 const ANSWER: usize = 1024;
@@ -24,14 +27,23 @@ pub(crate) enum Place {
     Fixed(Rc<Origin>),
     /// Where the master is.
     Watched(Box<Sentinels>),
+    /// On several nodes.
+    Spread(Box<Cluster>),
+}
+
+/// What servers have in common that are known at run time only.
+pub(crate) struct Servers {
+    pub(crate) kin: Kin,
+    pub(crate) tls: Option<TlsSettings>,
+    /// They are told a password.
+    pub(crate) hear_password: bool,
 }
 
 /// The Sentinels of a master.
 pub(crate) struct Sentinels {
     sentinels: Vec<Rc<Origin>>,
     master: String,
-    kin: Kin,
-    tls: Option<TlsSettings>,
+    servers: Servers,
     /// The number of the one that is asked next.
     next: Cell<usize>,
     /// The masters that were, with their connections.
@@ -80,15 +92,22 @@ impl Place {
                 };
                 Ok((origin, Doubt(Some(sentinels))))
             }
+            Self::Spread(_) => Err("its nodes are asked, each for what it has".into()),
         }
     }
 
-    /// Asks the Sentinels whether the master is another one now. Returns whether it is.
+    /// Asks the Sentinels whether the master is another one now, or the nodes of a Cluster which of them has
+    /// what. Returns whether one that was of no use is none of them any more.
     ///
     /// # Errors
-    /// The Sentinels do not tell.
-    pub(super) async fn has_moved(&self, pool: usize, timeout: u64) -> Result<bool, String> {
-        let Self::Watched(sentinels) = self else { return Ok(false) };
+    /// They do not tell.
+    pub(super) async fn has_moved(&self, store: &Store) -> Result<bool, String> {
+        let (pool, timeout) = (store.pool, store.timeout);
+        let sentinels = match self {
+            Self::Watched(sentinels) => sentinels,
+            Self::Spread(cluster) => return cluster.has_moved(store).await,
+            Self::Fixed(_) => return Ok(false),
+        };
         let before = sentinels.last.borrow().clone();
         let now = sentinels.ask(pool, timeout).await?;
         Ok(before.is_some_and(|before| !Rc::ptr_eq(&before, &now)))
@@ -96,17 +115,11 @@ impl Place {
 }
 
 impl Sentinels {
-    pub(crate) fn new(
-        sentinels: Vec<Rc<Origin>>,
-        master: String,
-        kin: Kin,
-        tls: Option<TlsSettings>,
-    ) -> Self {
+    pub(crate) fn new(sentinels: Vec<Rc<Origin>>, master: String, servers: Servers) -> Self {
         Self {
             sentinels,
             master,
-            kin,
-            tls,
+            servers,
             next: Cell::new(0),
             known: RefCell::default(),
             current: RefCell::default(),
@@ -136,15 +149,42 @@ impl Sentinels {
 
     /// The origin of a master, the same each time, so that its connections are.
     fn origin(&self, host: &str, port: u16) -> Result<Rc<Origin>, String> {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        let url = format!("{scheme}://{host}:{port}/");
+        let name = format!("{host} {port}");
         let known =
-            self.known.borrow().iter().find(|(known, _)| *known == url).map(|it| it.1.clone());
+            self.known.borrow().iter().find(|(known, _)| *known == name).map(|it| it.1.clone());
         if let Some(known) = known {
             return Ok(known);
         }
-        let endpoint = Endpoint::parse(&url).map_err(said)?;
+        let origin = self.servers.origin(host, port)?;
+        let mut known = self.known.borrow_mut();
+        if known.len() >= MASTERS {
+            known.remove(0);
+        }
+        known.push((name, origin.clone()));
+        drop(known);
+        Ok(origin)
+    }
+}
+
+impl Servers {
+    /// The origin of a server that another one has told of.
+    ///
+    /// # Errors
+    /// What it is called is no host.
+    pub(super) fn origin(&self, host: &str, port: u16) -> Result<Rc<Origin>, String> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let endpoint = Endpoint::parse(&format!("{scheme}://{host}:{port}/")).map_err(said)?;
+        if self.hear_password && self.tls.is_none() && !endpoint.is_loopback() {
+            log::cycle(
+                Level::Warn,
+                format_args!(
+                    "sts: the password of a store goes to \"{}\" unencrypted, of which another server \
+                     has told: use tls=true",
+                    endpoint.host_and_port()
+                ),
+            );
+        }
         let contact = Contact {
             host: endpoint.host(),
             peer: &endpoint,
@@ -154,13 +194,6 @@ impl Sentinels {
             certificate: None,
             tunnel: None,
         };
-        let origin = Rc::new(self.kin.origin(contact, None));
-        let mut known = self.known.borrow_mut();
-        if known.len() >= MASTERS {
-            known.remove(0);
-        }
-        known.push((url, origin.clone()));
-        drop(known);
-        Ok(origin)
+        Ok(Rc::new(self.kin.origin(contact, None)))
     }
 }

@@ -1,5 +1,7 @@
 //! From tokens to what lies in a store, and back.
 
+use std::rc::Rc;
+
 use sts_core::cache_key::ExchangeKey;
 use sts_core::expect::Look;
 use sts_core::issued::Said;
@@ -8,12 +10,14 @@ use sts_core::target::Target;
 use sts_flight::token::{Token, Validity};
 use sts_store::LEAST_LIFE;
 use sts_store::epoch::Epochs;
-use sts_store::language::Lease;
+use sts_store::language::There;
 use sts_store::seal::Place as Names;
 use sts_store::value::{self, Value};
 
 use crate::nginx::clock;
-use crate::store::{Claim, Store};
+use crate::nginx::task;
+use crate::nginx::timer::Hold;
+use crate::store::{Claim, Held, Store};
 
 impl Store {
     /// Opens what lies in a place of the passphrase of this number: a token that is good, and what it lay
@@ -55,13 +59,13 @@ impl Store {
         Some((token, value))
     }
 
-    /// A token as it lies in the store, and for how many milliseconds; `None` where it is not kept.
-    pub(super) fn close(
+    /// What is to lie in the store of a token, and for how many milliseconds; `None` where it is not kept.
+    pub(super) fn value_of(
         &self,
         claim: &Claim,
         token: &Token,
         exchange: &ExchangeKey,
-    ) -> Option<(Vec<u8>, u64)> {
+    ) -> Option<(Value, u64)> {
         let now = clock::milliseconds();
         let Validity { sent, good_for, at_most: _, is_final } = token.validity;
         let life = value::life(sent, good_for, self.zone.longest(exchange), now)?;
@@ -81,21 +85,38 @@ impl Store {
             findings: token.look.findings,
             epochs: claim.epochs,
         };
-        Some((self.seal(&claim.name, &value)?, life))
+        Some((value, life))
     }
 
-    fn seal(&self, name: &str, value: &Value) -> Option<Vec<u8>> {
+    /// A value as it lies in the store.
+    pub(super) fn seal(&self, name: &str, value: &Value) -> Option<Secret> {
         self.keys.first()?.close(name, value.write().expose(), clock::entropy)
     }
 
-    /// Puts a value that lay under an older passphrase where it lies now. Its life goes on.
-    pub(super) async fn move_over(
-        &self,
-        claim: &Claim,
-        value: Value,
-        left: u64,
-        lease: &Lease,
-    ) -> Result<(), String> {
+    /// Whether a value may be put where this lies: one that was asked for later stays, and so does one of
+    /// after a purge that this one is of before.
+    pub(super) fn may_replace(&self, claim: &Claim, value: &Value, there: &There) -> bool {
+        let sealed = match there {
+            There::Value(sealed, _) => sealed,
+            There::Lease(_) => return true,
+            // The lease is gone: it has ended, or what lies there was to be forgotten.
+            There::Nothing => return !matches!(claim.lease, Some(Held::InPlace(_))),
+        };
+        let keys = self.keys.first();
+        let opened = keys.and_then(|keys| keys.open(&claim.name, sealed.expose()));
+        let Some(other) = opened.and_then(|opened| Value::read(opened.expose())) else {
+            return true;
+        };
+        if other.epochs == value.epochs {
+            return other.sent < value.sent;
+        }
+        let mut epochs = value.epochs.iter().zip(&other.epochs);
+        !epochs.any(|(own, other)| own.is_before(other))
+    }
+
+    /// Puts a value that lay under an older passphrase where it lies now, while the request goes on. Its
+    /// life goes on, too.
+    pub(super) fn move_over(self: &Rc<Self>, claim: Claim, value: Value, left: u64) {
         let aged = value.life.saturating_sub(left);
         let value = Value {
             put: value.put.saturating_add(aged),
@@ -103,11 +124,20 @@ impl Store {
             epochs: claim.epochs,
             ..value
         };
-        if left >= LEAST_LIFE
-            && let Some(sealed) = self.seal(&claim.name, &value)
-        {
-            return self.does(self.language.put(&claim.name, &sealed, left)).await;
-        }
-        self.give_up(&claim.name, lease).await
+        let store = self.clone();
+        let moving = async move {
+            if left >= LEAST_LIFE {
+                return store.place(&claim, value, left).await;
+            }
+            match claim.held() {
+                Some((name, lease)) => store.give_up(name, lease).await,
+                None => Ok(()),
+            }
+        };
+        let store = self.clone();
+        // Boxed: it is seldom done.
+        task::spawn(Box::pin(async move {
+            store.within_patience(moving, Hold::default()).await;
+        }));
     }
 }

@@ -33,11 +33,9 @@ impl<H: Host> Duty<H> {
     }
 
     /// The STS has refused a token for good: one that lies there goes, too.
-    pub(crate) fn refuse(self) {
-        // Where this node has the lease there is none.
-        if self.renewing.is_none() {
-            detach::<H>(&self.store, self.store.clone().forget(&self.claim));
-        }
+    pub(crate) fn refuse(mut self) {
+        self.stop();
+        detach::<H>(&self.store, self.store.clone().forget(&self.claim));
     }
 
     /// Renews no longer. Returns whether it did.

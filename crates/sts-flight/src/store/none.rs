@@ -39,6 +39,10 @@ impl<A: 'static> Store for NoStore<A> {
         match self.0 {}
     }
 
+    fn elect(self: Rc<Self>, _: &Infallible) -> Work<Option<Infallible>, Infallible> {
+        match self.0 {}
+    }
+
     fn put(self: Rc<Self>, _: &Infallible, _: &Token, _: &A) -> Option<Work<(), Infallible>> {
         match self.0 {}
     }

@@ -229,7 +229,8 @@ fn those_that_want_a_fresher_token_than_the_stored_one_share_a_call() {
         (0..2).map(|_| request(&there, &Wants { policy, ..wants() })).collect();
     advance(5);
     assert_eq!(lenient.sees(), "HIT t1");
-    advance(5);
+    // A look, an election, and a look at what has come in between.
+    advance(15);
     assert_eq!(calls(), 2);
     answer(1, token("t2", 60));
     let mut seen: Vec<_> = strict.iter_mut().map(super::world::Client::sees).collect();
@@ -291,4 +292,72 @@ fn the_next_token_is_taken_from_the_store_where_another_node_has_got_it() {
     assert_eq!(request(&there, &ahead()).sees(), "REFRESHED t1");
     advance(TIMEOUT);
     assert_eq!((request(&there, &ahead()).sees(), calls()), ("HIT t2".into(), 2));
+}
+
+#[test]
+fn two_nodes_with_the_same_token_make_one_call_for_the_next() {
+    let (here, there, store) = ModelCache::of_nodes();
+    request(&here, &ahead());
+    answer(0, token("t1", 10));
+    assert_eq!(request(&there, &ahead()).sees(), "HIT t1");
+    advance(9_000);
+    store.delay.set(1);
+    for node in [&here, &there] {
+        assert_eq!(request(node, &ahead()).sees(), "REFRESHED t1");
+    }
+    advance(300);
+    assert_eq!(calls(), 2);
+    answer(1, token("t2", 10));
+    advance(2 * LOOK);
+    for node in [&here, &there] {
+        assert_eq!(request(node, &ahead()).sees(), "HIT t2");
+    }
+    assert_eq!((calls(), store.token(1)), (2, Some("t2".into())));
+}
+
+#[test]
+fn a_node_that_dies_with_a_renewal_costs_one_more_call() {
+    let (here, there, _) = ModelCache::of_nodes();
+    request(&here, &ahead());
+    answer(0, token("t1", 20));
+    assert_eq!(request(&there, &ahead()).sees(), "HIT t1");
+    advance(17_000);
+    for node in [&here, &there] {
+        assert_eq!(request(node, &ahead()).sees(), "REFRESHED t1");
+    }
+    assert_eq!(calls(), 2);
+    kill(0);
+    advance(LEASE + LOOK);
+    assert_eq!(calls(), 3);
+    answer(2, token("t3", 20));
+    assert_eq!(request(&there, &ahead()).sees(), "HIT t3");
+}
+
+#[test]
+fn a_renewal_that_is_refused_takes_the_token_along_and_gives_its_lease_up() {
+    let (here, there, store) = ModelCache::of_nodes();
+    request(&here, &ahead());
+    answer(0, token("t1", 10));
+    advance(9_000);
+    assert_eq!(request(&here, &ahead()).sees(), "REFRESHED t1");
+    fail(1, refused());
+    assert_eq!(store.token(1), None);
+    let mut other = request(&there, &ahead());
+    answer(2, token("t3", 10));
+    assert_eq!((other.sees(), calls()), ("MISS t3".into(), 3));
+}
+
+#[test]
+fn the_token_of_an_older_call_replaces_no_newer_one() {
+    let (here, there, store) = ModelCache::of_nodes();
+    request(&here, &Wants { timeout: 60_000, ..wants() });
+    advance(100);
+    let mut other = request(&there, &Wants { timeout: 4_000, ..wants() });
+    advance(2_000);
+    answer(1, token("t2", 60));
+    assert_eq!(other.sees(), "MISS t2");
+    let mut older = token("t1", 60);
+    older.validity.sent -= 2_100;
+    answer(0, older);
+    assert_eq!(store.token(1), Some("t2".into()));
 }

@@ -3,7 +3,9 @@
 use sts_secret::Secret;
 
 use crate::epoch::Epoch;
-use crate::language::{Answer, Commands, Entry, Found, Lease, Older, StoreError};
+use crate::language::{
+    Answer, Before, Commands, Entry, Found, Lease, Older, StoreError, Swapped, There,
+};
 use crate::memcached::{Flags, Reply};
 use crate::seal::Place;
 use crate::{LEASE, Millis};
@@ -41,6 +43,8 @@ pub(super) fn found(answer: Answer, older: usize) -> Result<Found, StoreError> {
             [Some(all), Some(exchange), Some(source)] => Some([all, exchange, source]),
             _ => None,
         };
+        // Another node calls that knows the older passphrase only.
+        let value = value.filter(|(value, _)| !value.is_empty());
         let older = |(sealed, flags): (Secret, Flags)| Older { sealed, left: left(&flags), epochs };
         found.older.push(value.map(older));
     }
@@ -75,19 +79,53 @@ pub(super) fn set_epochs(names: &[String], epoch: &Epoch) -> Commands {
     commands
 }
 
-pub(super) fn put(name: &str, sealed: &[u8], life: Millis) -> Commands {
+pub(super) fn epoch_before(answer: Answer) -> Result<Before, StoreError> {
+    Ok(match value(&mut replies(answer)?)? {
+        Some((bytes, flags)) => {
+            let epoch = Epoch::read(bytes.expose()).ok_or(StoreError::Unexpected)?;
+            Before { epoch: Some(epoch), number: flags.number }
+        }
+        None => Before { epoch: None, number: None },
+    })
+}
+
+pub(super) fn swap_epoch(name: &str, epoch: &Epoch, number: Option<u64>) -> Commands {
+    let mut commands = Commands::default();
+    commands.memcached_with("ms", name, &[&only_over(number)], epoch.bytes());
+    commands
+}
+
+pub(super) fn swapped(answer: Answer, before: &Before) -> Result<Swapped, StoreError> {
+    match replies(answer)?.next() {
+        Some(Reply::Done(_)) => Ok(Swapped::Done(before.epoch)),
+        Some(Reply::NotStored | Reply::Changed | Reply::Missing) => Ok(Swapped::Meanwhile),
+        _ => Err(StoreError::Unexpected),
+    }
+}
+
+pub(super) fn put(name: &str, sealed: &[u8], life: Millis, over: &There) -> Commands {
+    let number = match over {
+        There::Lease(Lease::Number(number)) => Some(*number),
+        There::Value(_, number) => *number,
+        There::Nothing | There::Lease(Lease::Text(_)) => None,
+    };
     let mut commands = Commands::default();
     // Whole seconds, and 0 would be for ever.
     let time = format!("T{}", (life / 1_000).clamp(1, LONGEST));
-    commands.memcached_with("ms", name, &[&time], sealed);
+    commands.memcached_with("ms", name, &[&time, &only_over(number)], sealed);
     commands
+}
+
+/// The flag that lets an item replace that of this number only, or none.
+fn only_over(number: Option<u64>) -> String {
+    number.map_or_else(|| "ME".to_owned(), |number| format!("C{number}"))
 }
 
 pub(super) fn is_done(answer: Answer) -> Result<(), StoreError> {
     for reply in replies(answer)? {
         match reply {
-            // A lease that has ended meanwhile was given up, too.
-            Reply::Done(_) | Reply::Missing | Reply::Changed => {}
+            // Another node was faster: its value, or its lease.
+            Reply::Done(_) | Reply::Missing | Reply::Changed | Reply::NotStored => {}
             _ => return Err(StoreError::Unexpected),
         }
     }
@@ -96,16 +134,31 @@ pub(super) fn is_done(answer: Answer) -> Result<(), StoreError> {
 
 pub(super) fn check(name: &str) -> Commands {
     let mut commands = Commands::default();
-    commands.memcached("mg", name, &["c"]);
+    commands.memcached("mg", name, &["v", "c"]);
     commands
 }
 
-pub(super) fn is_own(answer: Answer, lease: &Lease) -> Result<bool, StoreError> {
-    let Lease::Number(number) = lease else { return Err(StoreError::Unexpected) };
-    match replies(answer)?.next() {
-        Some(Reply::Done(flags)) => Ok(flags.number == Some(*number)),
-        Some(Reply::Missing) => Ok(false),
-        _ => Err(StoreError::Unexpected),
+pub(super) fn there(answer: Answer) -> Result<There, StoreError> {
+    Ok(match value(&mut replies(answer)?)? {
+        None => There::Nothing,
+        Some((value, flags)) if value.is_empty() => {
+            There::Lease(Lease::Number(flags.number.ok_or(StoreError::Unexpected)?))
+        }
+        Some((value, flags)) => There::Value(value, flags.number),
+    })
+}
+
+pub(super) fn elect(name: &str) -> Commands {
+    let mut commands = Commands::default();
+    commands.memcached("mg", name, &["v", "c", &format!("N{}", LEASE / 1_000)]);
+    commands
+}
+
+pub(super) fn elected(answer: Answer) -> Result<Option<Lease>, StoreError> {
+    match value(&mut replies(answer)?)? {
+        Some((_, Flags { won: true, number: Some(number), .. })) => Ok(Some(Lease::Number(number))),
+        Some(_) => Ok(None),
+        None => Err(StoreError::Unexpected),
     }
 }
 

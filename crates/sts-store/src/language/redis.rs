@@ -1,8 +1,11 @@
 //! Redis 7 and newer, and Valkey. The commands are those that an ACL has to allow: `AUTH` and `SELECT`,
-//! `GET`, `SET`, `PTTL` and `PEXPIRE`.
+//! `GET`, `SET`, `PTTL` and `PEXPIRE`; in a Cluster also `ASKING`, and `CLUSTER SLOTS` where it may.
 
+use crate::cluster::Redirection;
 use crate::epoch::{Epoch, LENGTH as EPOCH};
-use crate::language::{Answer, Commands, Entry, Found, Greeting, Lease, Older, StoreError};
+use crate::language::{
+    Answer, Before, Commands, Entry, Found, Greeting, Lease, Older, StoreError, Swapped, There,
+};
 use crate::resp::Reply;
 use crate::seal::Place;
 use crate::{LEASE, Millis};
@@ -75,6 +78,8 @@ pub(super) fn found(
             [Some(all), Some(exchange), Some(source)] => Some([all, exchange, source]),
             _ => None,
         };
+        // Another node calls that knows the older passphrase only.
+        let value = value.filter(|value| !value.expose().starts_with(MARK));
         found.older.push(value.map(|sealed| Older { sealed, left: left.unwrap_or(0), epochs }));
     }
     Ok(found)
@@ -98,16 +103,31 @@ pub(super) fn set_epochs(names: &[String], epoch: &Epoch) -> Commands {
     commands
 }
 
-pub(super) fn put(name: &str, sealed: &[u8], life: Millis) -> Commands {
-    let mut commands = Commands::default();
-    commands.redis(&[b"SET", name.as_bytes(), sealed, b"PX", life.to_string().as_bytes()]);
-    commands
+pub(super) fn epoch_before(answer: Answer) -> Result<Before, StoreError> {
+    Ok(Before { epoch: epoch(&mut replies(answer)?)?, number: None })
 }
 
-/// Every reply is `+OK`.
+pub(super) fn swap_epoch(name: &str, epoch: &Epoch) -> Commands {
+    Commands::of_redis(&[b"SET", name.as_bytes(), epoch.bytes(), b"GET"])
+}
+
+pub(super) fn swapped(answer: Answer) -> Result<Swapped, StoreError> {
+    Ok(Swapped::Done(epoch(&mut replies(answer)?)?))
+}
+
+pub(super) fn put(name: &str, sealed: &[u8], life: Millis, over: &There) -> Commands {
+    let condition: &[u8] = match over {
+        There::Nothing => b"NX",
+        There::Lease(_) | There::Value(..) => b"XX",
+    };
+    let time = life.to_string();
+    Commands::of_redis(&[b"SET", name.as_bytes(), sealed, b"PX", time.as_bytes(), condition])
+}
+
+/// Every reply is `+OK`, or nothing where a condition did not hold.
 pub(super) fn is_done(answer: Answer) -> Result<(), StoreError> {
     for reply in replies(answer)? {
-        if !matches!(reply, Reply::Simple(_)) {
+        if !matches!(reply, Reply::Simple(_) | Reply::Bulk(None)) {
             return Err(StoreError::Unexpected);
         }
     }
@@ -120,10 +140,28 @@ pub(super) fn check(name: &str) -> Commands {
     commands
 }
 
-pub(super) fn is_own(answer: Answer, lease: &Lease) -> Result<bool, StoreError> {
-    let Lease::Text(text) = lease else { return Err(StoreError::Unexpected) };
-    let value = bulk(&mut replies(answer)?)?;
-    Ok(value.is_some_and(|value| value.expose().strip_prefix(MARK) == Some(text.as_bytes())))
+pub(super) fn there(answer: Answer) -> Result<There, StoreError> {
+    let Some(value) = bulk(&mut replies(answer)?)? else { return Ok(There::Nothing) };
+    Ok(match value.expose().strip_prefix(MARK) {
+        // One that is no text is not of this module.
+        Some(text) => There::Lease(Lease::Text(String::from_utf8_lossy(text).into_owned())),
+        None => There::Value(value, None),
+    })
+}
+
+pub(super) fn elect(name: &str, text: &str) -> Commands {
+    let lease = [MARK, text.as_bytes()].concat();
+    let time = LEASE.to_string();
+    Commands::of_redis(&[b"SET", name.as_bytes(), &lease, b"NX", b"GET", b"PX", time.as_bytes()])
+}
+
+pub(super) fn elected(answer: Answer, text: &str) -> Result<Option<Lease>, StoreError> {
+    let own = Lease::Text(text.to_owned());
+    Ok(match there(answer)? {
+        There::Nothing => Some(own),
+        // The same question once more, after a connection that was lost.
+        there => there.is(&own).then_some(own),
+    })
 }
 
 /// `GT`: what lives longer already is not touched.
@@ -156,12 +194,21 @@ fn made(replies: &mut Rest, fresh: &Epoch) -> Result<Epoch, StoreError> {
     }
 }
 
+/// An epoch; `None` where there is none.
+fn epoch(replies: &mut Rest) -> Result<Option<Epoch>, StoreError> {
+    match bulk(replies)? {
+        Some(bytes) => Epoch::read(bytes.expose()).map(Some).ok_or(StoreError::Unexpected),
+        None => Ok(None),
+    }
+}
+
 /// The replies, none of which is an error.
 fn replies(answer: Answer) -> Result<Rest, StoreError> {
     let Answer::Redis(replies) = answer else { return Err(StoreError::Unexpected) };
     for reply in &replies {
         if let Reply::Error(text) = reply {
-            return Err(StoreError::refused(text));
+            let moved = Redirection::read(text).map(|_| StoreError::Moved);
+            return Err(moved.unwrap_or_else(|| StoreError::refused(text)));
         }
     }
     Ok(replies.into_iter())

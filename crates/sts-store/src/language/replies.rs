@@ -4,12 +4,17 @@ use std::mem;
 
 use sts_net::message::ReadMessage;
 
+use crate::cluster::Redirection;
 use crate::language::Language;
 use crate::memcached;
 use crate::resp::{self, ReadError};
 
 /// Bytes that a value has more in a store than its token.
 const AROUND: usize = 1024;
+
+/// Replies within a reply: a Cluster has some for each of its nodes. How large all of them are together has
+/// a limit of its own.
+const ELEMENTS: usize = 1 << 14;
 
 /// Replies, in the order of the commands.
 pub enum Answer {
@@ -20,12 +25,13 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Whether a reply is an error.
+    /// Whether a reply is an error, and not only the name of another node.
     pub fn has_error(&self) -> bool {
         match self {
-            Self::Redis(replies) => {
-                replies.iter().any(|reply| matches!(reply, resp::Reply::Error(_)))
-            }
+            Self::Redis(replies) => replies.iter().any(|reply| match reply {
+                resp::Reply::Error(text) => Redirection::read(text).is_none(),
+                _ => false,
+            }),
             Self::Memcached(replies) => {
                 replies.iter().any(|reply| matches!(reply, memcached::Reply::Error(_)))
             }
@@ -36,6 +42,8 @@ impl Answer {
 /// Reads so many replies. An error is final.
 pub struct Replies {
     wanted: usize,
+    /// Bytes that may still come.
+    room: usize,
     reader: Reader,
 }
 
@@ -50,12 +58,12 @@ impl Replies {
         let value = token.saturating_add(AROUND);
         let reader = match language {
             Language::Redis => {
-                let limits = resp::Limits { bulk: value, elements: 16 };
+                let limits = resp::Limits { bulk: value, elements: ELEMENTS };
                 Reader::Redis(resp::Reader::new(limits), Vec::new())
             }
             Language::Memcached => Reader::Memcached(memcached::Reader::new(value), Vec::new()),
         };
-        Self { wanted, reader }
+        Self { wanted, room: wanted.saturating_mul(value.saturating_add(AROUND)), reader }
     }
 }
 
@@ -64,6 +72,7 @@ impl ReadMessage for Replies {
     type Error = ReadError;
 
     fn take(&mut self, arrived: &[u8]) -> Result<Option<Answer>, ReadError> {
+        self.room = self.room.checked_sub(arrived.len()).ok_or(ReadError::TooLarge)?;
         let mut rest = arrived;
         let count = loop {
             let (count, left) = match &mut self.reader {

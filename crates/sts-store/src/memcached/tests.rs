@@ -129,10 +129,10 @@ fn what_breaks_the_rules_is_refused_for_good() {
 
 #[test]
 fn commands_are_lines_and_data_of_a_said_length() {
-    let mut out = Vec::new();
+    let mut out = Secret::default();
     command(&mut out, "mg", "key", &["v", "t", "N2"]);
     command_with(&mut out, "ms", "key", &["T60"], b"a\r\nb");
-    assert_eq!(out, b"mg key v t N2\r\nms key 4 T60\r\na\r\nb\r\n");
+    assert_eq!(out.expose(), b"mg key v t N2\r\nms key 4 T60\r\na\r\nb\r\n");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Where a store is, and what is written of TLS.
 
+use std::net::Ipv6Addr;
+
 use sts_core::endpoint::Endpoint;
 use sts_core::options::Options;
 
@@ -9,21 +11,56 @@ use crate::conf::store::{number, option, text};
 use crate::nginx::conf::Conf;
 use crate::nginx::tls::{Protocols, TlsSettings};
 
-/// Sentinels that may be named.
-const SENTINELS: usize = 16;
+/// Sentinels, or nodes of a Cluster, that may be named.
+const MOST: usize = 16;
 
 const REDIS_PORT: u64 = 6379;
 const SENTINEL_PORT: u64 = 26_379;
 
-/// Where a Redis is, the name of its master, and what is written of TLS.
-pub(super) type Written = (Vec<Endpoint>, Option<String>, Option<TlsSettings>);
+/// What is written of where a store is.
+#[derive(PartialEq, Eq)]
+pub(super) enum At {
+    /// On one server.
+    Server(Endpoint),
+    /// On the master that they have by this name.
+    Sentinels(Vec<Endpoint>, String),
+    /// On all nodes of a Cluster, of which these are some.
+    Cluster(Vec<Endpoint>),
+}
 
-pub(super) fn redis(conf: &Conf<'_>, options: &mut Options) -> Result<Written, Problem> {
+impl At {
+    /// The servers that are named.
+    pub(super) fn endpoints(&self) -> &[Endpoint] {
+        match self {
+            Self::Server(endpoint) => std::slice::from_ref(endpoint),
+            Self::Sentinels(endpoints, _) | Self::Cluster(endpoints) => endpoints,
+        }
+    }
+}
+
+/// Where a Redis is, and what is written of TLS.
+pub(super) fn redis(
+    conf: &Conf<'_>,
+    options: &mut Options,
+) -> Result<(At, Option<TlsSettings>), Problem> {
     let tls = tls(conf, options)?;
     let host = text(options, "host")?;
     let port = number(options, "port", 1, 65_535)?;
     let sentinels = text(options, "sentinel")?;
     let master = text(options, "master")?;
+    if option(options, "cluster", argument::switch)?.unwrap_or(false) {
+        if sentinels.is_some() || master.is_some() {
+            return Err("option \"cluster\": a Cluster needs no Sentinels: leave the options \
+                        \"sentinel\" and \"master\" out"
+                .into());
+        }
+        let hosts = host.ok_or(
+            "option \"cluster\": the option \"host\" is missing: one or more nodes as \
+             host:port,host:port,..., which tell of the others",
+        )?;
+        let nodes = servers("host", &hosts, port.unwrap_or(REDIS_PORT), tls.is_some())?;
+        return Ok((At::Cluster(nodes), tls));
+    }
     match (host, sentinels, master) {
         (Some(host), None, None) => {
             if host.starts_with("unix:") {
@@ -35,19 +72,14 @@ pub(super) fn redis(conf: &Conf<'_>, options: &mut Options) -> Result<Written, P
                 }
             }
             let endpoint = endpoint("host", &host, port.unwrap_or(REDIS_PORT), tls.is_some())?;
-            Ok((vec![endpoint], None, tls))
+            Ok((At::Server(endpoint), tls))
         }
         (None, Some(sentinels), Some(master)) => {
             if port.is_some() {
                 return Err("option \"port\": the Sentinels tell it: leave it out".into());
             }
-            let sentinels: Result<Vec<_>, _> =
-                sentinels.split(',').map(|it| sentinel(it, tls.is_some())).collect();
-            let sentinels = sentinels?;
-            if sentinels.len() > SENTINELS {
-                return Err(format!("option \"sentinel\": at most {SENTINELS} are allowed"));
-            }
-            Ok((sentinels, Some(master), tls))
+            let sentinels = servers("sentinel", &sentinels, SENTINEL_PORT, tls.is_some())?;
+            Ok((At::Sentinels(sentinels, master), tls))
         }
         (None, None, None) => Err("option \"host\" is missing: the host of the Redis server, or \
                                    unix:/path of its socket; or the options \"sentinel\" and \
@@ -62,15 +94,35 @@ pub(super) fn redis(conf: &Conf<'_>, options: &mut Options) -> Result<Written, P
     }
 }
 
-/// `host:port` of a Sentinel, which has a port of its own by default.
-fn sentinel(text: &str, uses_tls: bool) -> Result<Endpoint, Problem> {
-    let invalid = || Problem::from("option \"sentinel\": allowed are host:port,host:port,...");
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) => (host, argument::number(port, 1, 65_535).map_err(|_| invalid())?),
-        None => (text, SENTINEL_PORT),
+/// `host:port,host:port,...`, with a port that holds where none is written. An IPv6 address is in brackets.
+fn servers(
+    option: &str,
+    text: &str,
+    default: u64,
+    uses_tls: bool,
+) -> Result<Vec<Endpoint>, Problem> {
+    let invalid = || {
+        format!(
+            "option \"{option}\": allowed are host:port,host:port,..., IPv6 addresses in brackets"
+        )
     };
-    let is_socket = host.is_empty() || host.starts_with("unix");
-    if is_socket { Err(invalid()) } else { endpoint("sentinel", host, port, uses_tls) }
+    let server = |text: &str| {
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !text.ends_with(']') => (host, Some(port)),
+            Some(_) | None => (text, None),
+        };
+        let port = port.map(|port| argument::number(port, 1, 65_535)).transpose();
+        let port = port.map_err(|_| invalid())?.unwrap_or(default);
+        let bare = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+        let is_odd =
+            host.is_empty() || host.starts_with("unix:") || bare.is_none() && host.contains(':');
+        if is_odd { Err(invalid()) } else { endpoint(option, bare.unwrap_or(host), port, uses_tls) }
+    };
+    let servers = text.split(',').map(server).collect::<Result<Vec<_>, _>>()?;
+    if servers.len() > MOST {
+        return Err(format!("option \"{option}\": at most {MOST} are allowed"));
+    }
+    Ok(servers)
 }
 
 /// What is written of TLS, where it is used.
@@ -130,7 +182,7 @@ pub(super) fn memcached_server(options: &mut Options) -> Result<Endpoint, Proble
 /// What the transport takes for a host with a port.
 fn endpoint(option: &str, host: &str, port: u64, uses_tls: bool) -> Result<Endpoint, Problem> {
     let is_socket = host.starts_with("unix:");
-    let is_plain = is_socket || host.bytes().all(|byte| !b"/?#@".contains(&byte));
+    let is_plain = is_socket || host.bytes().all(|byte| !b"/?#@,".contains(&byte));
     let url = match (uses_tls, is_socket) {
         (_, true) => format!("http://{host}:/"),
         (true, false) => format!("https://{}:{port}/", bracketed(host)),
@@ -141,7 +193,7 @@ fn endpoint(option: &str, host: &str, port: u64, uses_tls: bool) -> Result<Endpo
 }
 
 fn bracketed(host: &str) -> String {
-    match host.parse::<std::net::Ipv6Addr>() {
+    match host.parse::<Ipv6Addr>() {
         Ok(_) => format!("[{host}]"),
         Err(_) => host.to_owned(),
     }

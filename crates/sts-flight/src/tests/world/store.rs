@@ -24,6 +24,8 @@ pub(in crate::tests) const TIMEOUT: u64 = 20;
 #[derive(Default)]
 pub(in crate::tests) struct ModelStore {
     entries: RefCell<HashMap<[u8; 32], Entry>>,
+    /// The leases by which tokens are replaced: by which node, and until when.
+    renewals: RefCell<HashMap<[u8; 32], (usize, u64)>>,
     /// Milliseconds that it takes to answer.
     pub(in crate::tests) delay: Cell<u64>,
     /// It never answers.
@@ -52,6 +54,8 @@ pub(in crate::tests) struct Claim {
     key: [u8; 32],
     worker: usize,
     is_lease: bool,
+    /// It is one to replace a token.
+    is_renewal: bool,
 }
 
 fn count(cell: &Cell<u32>) {
@@ -71,6 +75,14 @@ impl ModelStore {
     pub(in crate::tests) fn is_leased(&self, key: u8) -> bool {
         let entries = self.entries.borrow();
         matches!(entries.get(&[key; 32]), Some(Entry::Lease { until, .. }) if *until > now())
+    }
+
+    /// Ends the lease of a node by which a token is replaced.
+    fn end_renewal(&self, key: &[u8; 32], own: Option<usize>) {
+        let renewals = &mut *self.renewals.borrow_mut();
+        if own.is_some_and(|own| renewals.get(key).is_some_and(|(worker, _)| *worker == own)) {
+            renewals.remove(key);
+        }
     }
 
     /// Does something, as long as it takes.
@@ -116,7 +128,7 @@ impl Store for ModelStore {
         let (key, worker) = (key.0, worker());
         self.work(move |store| {
             let entries = &mut *store.entries.borrow_mut();
-            let claim = |is_lease| Claim { key, worker, is_lease };
+            let claim = |is_lease| Claim { key, worker, is_lease, is_renewal: false };
             match entries.get(&key) {
                 Some(Entry::Token(text, validity)) if validity.at_most > EPOCH + now() => {
                     let token = Token {
@@ -142,6 +154,18 @@ impl Store for ModelStore {
         })
     }
 
+    fn elect(self: Rc<Self>, claim: &Claim) -> Work<Option<Claim>, &'static str> {
+        let (key, worker) = (claim.key, worker());
+        self.work(move |store| {
+            let renewals = &mut *store.renewals.borrow_mut();
+            if renewals.get(&key).is_some_and(|(_, until)| *until > now()) {
+                return Ok(None);
+            }
+            renewals.insert(key, (worker, now() + LEASE));
+            Ok(Some(Claim { key, worker, is_lease: true, is_renewal: true }))
+        })
+    }
+
     fn put(
         self: Rc<Self>,
         claim: &Claim,
@@ -154,12 +178,19 @@ impl Store for ModelStore {
             return None;
         }
         let (key, text) = (claim.key, text(&token.token));
+        let renewal = claim.is_renewal.then_some(claim.worker);
         Some(self.work(move |store| {
             if store.is_full.get() {
                 return Err("full");
             }
             let entry = Entry::Token(text, Validity { sent, good_for, at_most, is_final });
-            store.entries.borrow_mut().insert(key, entry);
+            let entries = &mut *store.entries.borrow_mut();
+            let is_newer =
+                matches!(entries.get(&key), Some(Entry::Token(_, there)) if there.sent > sent);
+            if !is_newer {
+                entries.insert(key, entry);
+            }
+            store.end_renewal(&key, renewal);
             Ok(())
         }))
     }
@@ -169,8 +200,14 @@ impl Store for ModelStore {
     }
 
     fn renew(self: Rc<Self>, claim: &Claim) -> Work<(), &'static str> {
-        let (key, own) = (claim.key, claim.worker);
+        let (key, own, is_renewal) = (claim.key, claim.worker, claim.is_renewal);
         self.work(move |store| {
+            if is_renewal
+                && let Some((worker, until)) = store.renewals.borrow_mut().get_mut(&key)
+                && *worker == own
+            {
+                *until = now() + LEASE;
+            }
             if let Some(Entry::Lease { worker, until }) = store.entries.borrow_mut().get_mut(&key)
                 && *worker == own
             {
@@ -181,8 +218,9 @@ impl Store for ModelStore {
     }
 
     fn release(self: Rc<Self>, claim: &Claim) -> Work<(), &'static str> {
-        let (key, own) = (claim.key, claim.worker);
+        let (key, own, is_renewal) = (claim.key, claim.worker, claim.is_renewal);
         self.work(move |store| {
+            store.end_renewal(&key, is_renewal.then_some(own));
             let entries = &mut *store.entries.borrow_mut();
             if matches!(entries.get(&key), Some(Entry::Lease { worker, .. }) if *worker == own) {
                 entries.remove(&key);
@@ -192,9 +230,10 @@ impl Store for ModelStore {
     }
 
     fn forget(self: Rc<Self>, claim: &Claim) -> Work<(), &'static str> {
-        let key = claim.key;
+        let (key, renewal) = (claim.key, claim.is_renewal.then_some(claim.worker));
         self.work(move |store| {
             store.entries.borrow_mut().remove(&key);
+            store.end_renewal(&key, renewal);
             Ok(())
         })
     }
