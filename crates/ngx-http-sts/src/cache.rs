@@ -387,10 +387,11 @@ impl Election for Cache {
         &self,
         key: &CacheKey,
         call: u64,
-        failed: &Failed,
+        failed: Option<&Failed>,
         pause: impl FnOnce(u32) -> u64,
     ) {
-        self.with(|zone| zone.fail_refresh(&key.0, call, &failure::encode(failed), pause));
+        let payload = failed.map(failure::encode);
+        self.with(|zone| zone.fail_refresh(&key.0, call, payload.as_deref(), pause));
     }
 
     /// What cannot be found again by its source is not remembered, nor what cannot be sealed.
