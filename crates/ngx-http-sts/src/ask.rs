@@ -58,6 +58,11 @@ impl host::Ask for Ask {
         self.time
     }
 
+    /// What was left for a request in a chain does not bound the call for the next token.
+    fn timeout_alone(&self) -> u64 {
+        self.callee.limit.timeout
+    }
+
     fn policy(&self) -> &LifePolicy {
         &self.callee.life
     }

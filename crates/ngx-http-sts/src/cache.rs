@@ -64,6 +64,17 @@ pub(crate) struct SourceTags {
     pub(crate) exchanges: Vec<u64>,
 }
 
+/// What was found of a token that a backend does not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Suspect {
+    /// It lay there, and does no longer.
+    Forgotten,
+    /// It lies there still: it is too new to be forgotten.
+    New,
+    /// It lies there no longer, or another one does.
+    Another,
+}
+
 /// Whether what lies in a cache is encrypted.
 pub(crate) enum Encryption {
     Off,
@@ -202,21 +213,34 @@ impl Cache {
         TagKey::from_secret(&*secret).tag(&key.0).first_chunk().copied()
     }
 
+    /// Whether what is kept in the one is found in the other.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.zone, &other.zone) && self.fingerprint() == other.fingerprint()
+    }
+
     /// Forgets a token that a backend does not take: one that requests with this policy use up to `until`,
-    /// and that was asked for at least so many milliseconds ago. Says whether it went.
+    /// and that was asked for at least so many milliseconds ago. `None`: the zone is of no use.
     pub(crate) fn forget_suspect(
         &self,
         key: &CacheKey,
         policy: &LifePolicy,
         until: u64,
         pause: u64,
-    ) -> bool {
+    ) -> Option<Suspect> {
         let now = clock::milliseconds();
+        let mut is_new = false;
         let is_meant = |kept: &Kept| {
             let validity = note::validity(kept);
-            validity.until(policy) == until && validity.sent.saturating_add(pause) <= now
+            let is_it = validity.until(policy) == until;
+            is_new = is_it && validity.sent.saturating_add(pause) > now;
+            is_it && !is_new
         };
-        self.with(|zone| zone.forget_where(&key.0, is_meant)).unwrap_or(false)
+        let is_forgotten = self.with(|zone| zone.forget_where(&key.0, is_meant))?;
+        Some(match (is_forgotten, is_new) {
+            (true, _) => Suspect::Forgotten,
+            (false, true) => Suspect::New,
+            (false, false) => Suspect::Another,
+        })
     }
 
     /// Makes one step of forgetting: says how many tokens went, and where to go on.
@@ -387,10 +411,11 @@ impl Election for Cache {
         &self,
         key: &CacheKey,
         call: u64,
-        failed: &Failed,
+        failed: Option<&Failed>,
         pause: impl FnOnce(u32) -> u64,
     ) {
-        self.with(|zone| zone.fail_refresh(&key.0, call, &failure::encode(failed), pause));
+        let payload = failed.map(failure::encode);
+        self.with(|zone| zone.fail_refresh(&key.0, call, payload.as_deref(), pause));
     }
 
     /// What cannot be found again by its source is not remembered, nor what cannot be sealed.

@@ -15,6 +15,7 @@
 //! | [`policy`] | when it is made, and what happens when it fails |
 //! | [`max_calls`], [`breaker`] | how many calls are made, and when none |
 //! | [`purge_on`] | answers of a backend that make a token suspect |
+//! | [`retry_on`] | answers after which a request is sent once more |
 //! | [`fresh`] | how tokens are kept fresh |
 //! | [`grant`], [`wstrust`] | those of one protocol |
 //! | [`jwt`], [`filter`], [`minting`] | exchanges without an STS |
@@ -68,6 +69,7 @@ pub(crate) mod policy;
 mod publications;
 pub(crate) mod purge_on;
 pub(crate) mod request_header;
+pub(crate) mod retry_on;
 mod ropc_directive;
 pub(crate) mod settings;
 mod store;

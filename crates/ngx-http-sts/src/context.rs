@@ -27,6 +27,8 @@ pub(crate) struct Context {
     /// The courses of its subrequests.
     subrequests: OnceCell<Box<Course>>,
     warned: Cell<bool>,
+    /// The backends that had been asked when the request was sent once more.
+    sent_again: Cell<Option<usize>>,
     /// What exchanges have brought that others need.
     pub(crate) results: Results,
     /// The purge that the request asked for.
@@ -47,6 +49,8 @@ pub(crate) struct Ended {
     pub(crate) verdict: Verdict,
     /// Milliseconds that the request waited for it.
     pub(crate) took: u64,
+    /// A backend does not take the token: what comes after asks for another one.
+    pub(crate) is_suspect: Cell<bool>,
     pub(crate) next: OnceCell<Box<Self>>,
 }
 
@@ -153,6 +157,7 @@ impl Context {
         self.all().position(|ended| {
             ended.exchange.id == exchange
                 && ended.key == *key
+                && !ended.is_suspect.get()
                 && ended.source.fault.as_ref() == fault
                 && !matches!(ended.outcome, Outcome::Same(_) | Outcome::Bypassed)
         })
@@ -210,6 +215,19 @@ impl Context {
 
     pub(crate) fn set_scrape(&self, scrape: Rc<Scrape>) {
         self.scrape.replace(Some(scrape));
+    }
+
+    /// Backends that were asked before the request was sent once more, if it was.
+    pub(crate) fn sent_again_after(&self) -> Option<usize> {
+        self.sent_again.get()
+    }
+
+    /// The request is sent once more, after so many backends were asked: what was brought for it by an
+    /// exchange does not count any more.
+    pub(crate) fn send_again(&self, asked: usize, ended: &Ended) {
+        self.sent_again.set(Some(asked));
+        let is_same = |one: &&Ended| one.exchange.id == ended.exchange.id && one.key == ended.key;
+        self.all().filter(is_same).for_each(|one| one.is_suspect.set(true));
     }
 
     /// Whether this is the first time.

@@ -134,6 +134,10 @@ impl Module for Sts {
         suspect::look(request);
     }
 
+    fn send_again(request: Request<'_>, status: usize) -> Option<&str> {
+        suspect::send_again(request, status)
+    }
+
     fn body_is_there(request: Request<'_>) -> bool {
         request.context().is_some_and(|context| context.main_course().stop_reading())
     }

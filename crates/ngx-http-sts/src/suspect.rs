@@ -1,7 +1,8 @@
 //! A token that the backend does not take, as its answer shows: it is forgotten, and the next request
-//! asks for another one (`STSPurgeOn`).
+//! asks for another one (`STSPurgeOn`), or the request itself does, and is sent once more (`STSRetryOn`).
 
-use crate::context::Ended;
+use crate::conf::purge_on::Gone;
+use crate::context::{Context, Ended};
 use crate::nginx::log::Level;
 use crate::nginx::request::Request;
 use crate::served::Served;
@@ -13,15 +14,15 @@ pub(crate) fn look(request: Request<'_>) {
         return;
     }
     let Some(context) = request.context() else { return };
-    let last = context.last_of(request, |ended: &Ended| context.granted(ended).is_some());
-    let Some(ended) = last else { return };
+    let Some(ended) = last_granted(context, request) else { return };
     let (Some(purge_on), Some(granted)) = (&ended.exchange.purge_on, context.granted(ended)) else {
         return;
     };
-    let Some(status) = request.backend_statuses().find(|status| purge_on.names(*status)) else {
-        return;
-    };
-    if purge_on.forget(&ended.key, granted) {
+    // Those before were asked with another token.
+    let before = context.sent_again_after().unwrap_or(0);
+    let mut statuses = request.backend_statuses().skip(before);
+    let Some(status) = statuses.find(|status| purge_on.names(*status)) else { return };
+    if purge_on.forget(&ended.key, granted) == Gone::Now {
         request.log(
             Level::Info,
             format_args!(
@@ -30,4 +31,35 @@ pub(crate) fn look(request: Request<'_>) {
             ),
         );
     }
+}
+
+/// Looks at the answer of a backend to a request that can be sent once more. Returns the location where
+/// that happens: once for a request, and only where another token is to be had.
+pub(crate) fn send_again(request: Request<'_>, status: usize) -> Option<&str> {
+    let exchange = request.location()?.exchange()?;
+    let purge_on = exchange.purge_on.as_ref()?;
+    let name = purge_on.retry_at(status)?;
+    let context = request.context()?;
+    if context.sent_again_after().is_some() {
+        return None;
+    }
+    let number = context.known_course(request)?.ended_in(request.visit())?;
+    let ended = context.ended(number)?;
+    let granted = context.granted(ended)?;
+    if purge_on.forget(&ended.key, granted) == Gone::Not {
+        return None;
+    }
+    context.send_again(request.backends_asked(), ended);
+    request.log(
+        Level::Info,
+        format_args!(
+            "sts: the backend has answered {status}: the token that it got is forgotten, and the \
+             request is sent once more by way of \"{name}\" (STSRetryOn)"
+        ),
+    );
+    Some(name)
+}
+
+fn last_granted<'r>(context: &'r Context, request: Request<'r>) -> Option<&'r Ended> {
+    context.last_of(request, |ended: &Ended| context.granted(ended).is_some())
 }

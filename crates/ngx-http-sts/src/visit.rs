@@ -8,6 +8,7 @@ mod bypass;
 mod settle;
 mod steps;
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use sts_core::cache_key::CacheKey;
@@ -308,6 +309,7 @@ impl Visit<'_> {
             outcome,
             verdict,
             took: self.took_in_all(took),
+            is_suspect: Cell::default(),
             next: Default::default(),
         });
         course.set_stage(request.visit(), Stage::Ended(number));

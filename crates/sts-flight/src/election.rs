@@ -85,16 +85,20 @@ pub trait Election: 'static {
     /// Ends a call without a token, which those that wait shall know.
     fn fail(&self, key: &CacheKey, call: u64, failed: &Failed);
 
-    /// Ends a call for the next token without one: what is there serves on. `pause` says for how many
-    /// milliseconds none is made after so many failures before this one.
+    /// Ends a call for the next token without one: what is there serves on. Those that wait for it are
+    /// told why, or without that make the call themselves. `pause` says for how many milliseconds none is
+    /// made after so many failures before this one.
     fn fail_refresh(
         &self,
         key: &CacheKey,
         call: u64,
-        failed: &Failed,
+        failed: Option<&Failed>,
         _pause: impl FnOnce(u32) -> u64,
     ) {
-        self.fail(key, call, failed);
+        match failed {
+            Some(failed) => self.fail(key, call, failed),
+            None => self.release(key, call),
+        }
     }
 
     /// Ends a call that the STS has refused for what was asked: no token for that serves any more. Those

@@ -35,6 +35,17 @@ pub enum Exceeded {
 }
 
 impl Failed {
+    /// Whether the call has ended at a limit of this worker. Another one has a queue, connections and a
+    /// breaker of its own, and may not end yet.
+    pub fn is_of_worker(&self) -> bool {
+        match &self.exceeded {
+            Some(
+                Exceeded::Calls(_) | Exceeded::Share(_) | Exceeded::Breaker | Exceeded::Worker,
+            ) => true,
+            Some(Exceeded::Response(_) | Exceeded::Time | Exceeded::TokenType(_)) | None => false,
+        }
+    }
+
     /// Whether the STS has said no to what was asked for, and would do so again: to this token, or to this
     /// subject. What the client has to do first (`step_up`) changes that at once, and what was said to the
     /// gateway is not about the token.

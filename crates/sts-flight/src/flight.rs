@@ -183,7 +183,7 @@ impl<H: Host> Flight<H> {
     /// Whether it is worth while to call once more for the requests that have time left.
     fn has_time(&self) -> bool {
         self.most_patient().is_some_and(|waiting| {
-            waiting.time_left().saturating_mul(LEAST_TIME_LEFT) >= waiting.ask().timeout()
+            waiting.time_left().saturating_mul(LEAST_TIME_LEFT) >= waiting.time()
         })
     }
 
@@ -249,21 +249,15 @@ impl<H: Host> Flight<H> {
                 self.call_for_each();
             }
             Err(failed) => {
-                match failed.exceeded {
-                    _ if is_definitive(&failed) => {
-                        self.refuse(lease, caller, &failed);
-                        duty.into_iter().for_each(|duty| duty.refuse());
-                    }
-                    _ if caller.is_refresh() => self.fail_refresh(lease, caller, &failed),
-                    // Another worker has a queue, connections and a breaker of its own, and may not
-                    // end yet.
-                    Some(
-                        Exceeded::Calls(_)
-                        | Exceeded::Share(_)
-                        | Exceeded::Breaker
-                        | Exceeded::Worker,
-                    ) => drop(lease),
-                    _ => lease.fail(&failed),
+                if is_definitive(&failed) {
+                    self.refuse(lease, caller, &failed);
+                    duty.into_iter().for_each(|duty| duty.refuse());
+                } else if caller.is_refresh() {
+                    self.fail_refresh(lease, caller, &failed);
+                } else if failed.is_of_worker() {
+                    drop(lease);
+                } else {
+                    lease.fail(&failed);
                 }
                 self.sent.set(false);
                 caller.finish(Err(failed.failure.clone()));

@@ -71,6 +71,11 @@ pub trait Ask: 'static {
     /// is made for it.
     fn timeout(&self) -> u64;
 
+    /// Milliseconds that a call may take that no request waits for.
+    fn timeout_alone(&self) -> u64 {
+        self.timeout()
+    }
+
     /// For how long the request's location uses a token again.
     fn policy(&self) -> &LifePolicy;
 

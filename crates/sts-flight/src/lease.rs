@@ -51,7 +51,7 @@ impl<C: Election> Lease<C> {
 
 impl<C: Election> Lease<C> {
     /// See [`Election::fail_refresh`].
-    pub fn fail_refresh(mut self, failed: &Failed, pause: impl FnOnce(u32) -> u64) {
+    pub fn fail_refresh(mut self, failed: Option<&Failed>, pause: impl FnOnce(u32) -> u64) {
         if let Some(call) = self.call.take() {
             self.cache.fail_refresh(&self.key, call, failed, pause);
         }

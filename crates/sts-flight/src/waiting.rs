@@ -16,6 +16,8 @@ pub struct Waiting<H: Host> {
     ask: H::Ask,
     /// Milliseconds of the host's clock.
     started: u64,
+    /// Milliseconds that it may take.
+    time: u64,
     outcome: RefCell<Option<Result<Granted, Failure>>>,
     request: RefCell<Option<H::Request>>,
     /// The request has gone.
@@ -73,9 +75,11 @@ impl<H: Host> Waiting<H> {
     }
 
     fn made(ask: H::Ask, is_refresh: bool) -> Rc<Self> {
+        let time = if is_refresh { ask.timeout_alone() } else { ask.timeout() };
         Rc::new(Self {
             ask,
             started: H::now(),
+            time,
             outcome: RefCell::default(),
             request: RefCell::default(),
             has_left: Cell::new(is_refresh),
@@ -132,7 +136,7 @@ impl<H: Host> Waiting<H> {
         let task = H::spawn(async move {
             timer.await;
             if let Some(waiting) = waiting.upgrade() {
-                let reason = format!("no answer within {} ms", waiting.ask.timeout());
+                let reason = format!("no answer within {} ms", waiting.time);
                 let call = waiting.call.take();
                 waiting.finish(Err(Failure::new(FailureKind::Timeout, reason)));
                 // As for what it waited for, it has left.
@@ -189,9 +193,14 @@ impl<H: Host> Waiting<H> {
         H::now().saturating_sub(self.started)
     }
 
+    /// Milliseconds that it may take in all.
+    pub(crate) fn time(&self) -> u64 {
+        self.time
+    }
+
     /// Milliseconds that are left of the time that it may take.
     pub fn time_left(&self) -> u64 {
-        self.ask.timeout().saturating_sub(self.took())
+        self.time.saturating_sub(self.took())
     }
 
     /// The request has gone.

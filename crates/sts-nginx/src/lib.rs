@@ -6,6 +6,7 @@
 //! is shared between threads, and what NGINX hands to a callback stays valid while it runs.
 
 pub mod address;
+pub mod answer;
 pub mod body;
 pub mod clock;
 pub mod conf;

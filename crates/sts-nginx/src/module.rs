@@ -75,6 +75,10 @@ pub trait Module: Table {
     /// Looks at a request that is over, in the log phase.
     fn look_back(request: Request<'_>);
 
+    /// The header of the answer that a backend has given with this status is about to go out, and the
+    /// request can be sent once more. Returns the named location in which it begins anew instead.
+    fn send_again(request: Request<'_>, status: usize) -> Option<&str>;
+
     /// The body of a request has been read. Returns whether the request waits for it.
     fn body_is_there(request: Request<'_>) -> bool;
 

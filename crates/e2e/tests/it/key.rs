@@ -761,6 +761,7 @@ static ROWS: &[Row] = &[
     shares("STSRefreshAhead", OTX, ["", "STSRefreshAhead off;"]),
     shares("STSNegativeTTL", OTX, ["", "STSNegativeTTL 0;"]),
     shares("STSPurgeOn", OTX, ["", "STSPurgeOn 401;"]),
+    shares("STSRetryOn", OTX, ["", "STSRetryOn 401 @again;"]),
     shares("STSBoundTokens", OTX, ["", "STSBoundTokens allow;"]),
     shares("STSIgnoreClientAbort", OTX, ["", "STSIgnoreClientAbort on;"]),
     shares("STSChallenge", OTX, ["", "STSChallenge off;"]),
@@ -857,10 +858,11 @@ impl World {
 const NAME: &str = "sts.corp.example";
 
 fn server() -> String {
-    let mut server = String::from(
+    let mut server = format!(
         "add_header X-STS-Status $sts_status always;
-        location @inner { STSType cc; STSCCEndpoint %%STS%%; STSClientID inner; STSVariables $inner; }
-        location @other { STSType cc; STSCCEndpoint %%STS%%; STSClientID other; STSVariables $other; }",
+        location @again {{ {OTX} }}
+        location @inner {{ STSType cc; STSCCEndpoint %%STS%%; STSClientID inner; STSVariables $inner; }}
+        location @other {{ STSType cc; STSCCEndpoint %%STS%%; STSClientID other; STSVariables $other; }}",
     );
     for (number, row) in ROWS.iter().enumerate() {
         for (path, own) in [("one", row.one), ("other", row.other)] {

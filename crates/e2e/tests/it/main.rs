@@ -78,6 +78,7 @@ mod refresh_ahead;
 mod regression;
 mod request_headers;
 mod retries;
+mod retry_on;
 mod satisfy_any;
 mod seed;
 mod servers;

@@ -888,6 +888,21 @@ static ROWS: &[Row] = &[
         ],
     ),
     row(
+        "STSRetryOn",
+        "retry_on",
+        &["401 @again", "401 403 @again", "off"],
+        &[
+            ("401", &["named location", "\"off\""]),
+            ("@again", &["statuses from 400 to 499"]),
+            ("401 again", &["named location"]),
+            ("401 @", &["named location"]),
+            ("500 @again", &["from 400 to 499"]),
+            ("401 401 @again", &["401", "twice"]),
+            ("401 @nowhere", &["no location \"@nowhere\" with an exchange"]),
+            ("401 @inner", &["\"@inner\" has another exchange"]),
+        ],
+    ),
+    row(
         "STSBoundTokens",
         "bound_tokens",
         &["refuse", "allow"],
@@ -924,6 +939,9 @@ fn builder() -> Builder {
 const INNER: &str = "
     location @inner { STSType cc; STSCCEndpoint http://127.0.0.1:9/t; STSVariables $inner; }
     location @b { STSType cc; STSCCEndpoint http://127.0.0.1:9/t; STSVariables $inner_b; }
+    location @again {
+        STSType otx; STSOTXEndpoint http://127.0.0.1:9/t; STSVariables $http_x $target;
+    }
     location @minted {
         STSName minted; STSType jwt; STSJWTKeyFile key.pem; STSVariables $minted;
     }";

@@ -144,6 +144,13 @@ impl Chains {
         }
     }
 
+    /// The exchange of a named location of a server.
+    pub(super) fn named(&self, server: usize, name: &str) -> Option<&Rc<Exchange>> {
+        let mut all = self.named.iter();
+        let found = all.find(|named| named.server == server && named.name == name);
+        found.map(|named| &named.exchange)
+    }
+
     /// Leads each name to its exchange, when all blocks are merged.
     ///
     /// # Errors
@@ -185,17 +192,13 @@ impl Chains {
     ) -> Result<Vec<usize>, Problem> {
         let mut numbers = Vec::new();
         for name in needing.names.iter() {
-            let found = self
-                .named
-                .iter()
-                .find(|named| named.server == needing.server && named.name == *name)
-                .ok_or_else(|| {
-                    format!(
-                        "there is no location \"{name}\" with an exchange in this server: it is \
-                         written as \"location {name} {{ STSType ...; }}\""
-                    )
-                })?;
-            if way.iter().any(|before| Rc::ptr_eq(before, &found.exchange)) {
+            let found = self.named(needing.server, name).ok_or_else(|| {
+                format!(
+                    "there is no location \"{name}\" with an exchange in this server: it is written as \
+                     \"location {name} {{ STSType ...; }}\""
+                )
+            })?;
+            if way.iter().any(|before| Rc::ptr_eq(before, found)) {
                 return Err(format!("\"{name}\" needs a result of itself"));
             }
             if way.len() > LONGEST {
@@ -204,19 +207,19 @@ impl Chains {
                                     another before the last"
                 ));
             }
-            let known = steps.iter().position(|step| Rc::ptr_eq(&step.exchange, &found.exchange));
+            let known = steps.iter().position(|step| Rc::ptr_eq(&step.exchange, found));
             if let Some(known) = known {
                 numbers.push(known);
                 continue;
             }
-            let inner = self.needing.iter().find(|one| Rc::ptr_eq(&one.exchange, &found.exchange));
-            way.push(&found.exchange);
+            let inner = self.needing.iter().find(|one| Rc::ptr_eq(&one.exchange, found));
+            way.push(found);
             let needs = match inner {
                 Some(inner) => self.follow(inner, way, steps)?,
                 None => Vec::new(),
             };
             way.pop();
-            steps.push(Step { name: name.clone(), exchange: found.exchange.clone(), needs });
+            steps.push(Step { name: name.clone(), exchange: found.clone(), needs });
             numbers.push(steps.len() - 1);
         }
         Ok(numbers)

@@ -40,6 +40,7 @@ use crate::conf::policy::BoundTokens;
 use crate::conf::policy::{Challenge, OnFailure, PHASES};
 use crate::conf::purge_on;
 use crate::conf::request_header;
+use crate::conf::retry_on;
 use crate::conf::ropc_directive;
 use crate::conf::text::Text;
 use crate::conf::wstrust::{self, TokenType};
@@ -48,7 +49,7 @@ use crate::nginx::module::Levels;
 use crate::nginx::tls::Protocols;
 
 /// All of them, in the order of the manual.
-pub(crate) static DIRECTIVES: [Directive; 87] = [
+pub(crate) static DIRECTIVES: [Directive; 88] = [
     directive(c"STSExchange", (1, 7), exchange_directive::set),
     directive(c"STSType", (1, 1), |b, a| {
         once(&mut b.settings.kind, argument::word(first(a), &Kind::words()))
@@ -366,6 +367,8 @@ pub(crate) static DIRECTIVES: [Directive; 87] = [
     .key("negative_ttl"),
     directive(c"STSPurgeOn", (1, 7), |b, a| once(&mut b.settings.purge_on, purge_on::parse(a)))
         .key("purge_on"),
+    directive(c"STSRetryOn", (1, 7), |b, a| once(&mut b.settings.retry_on, retry_on::parse(a)))
+        .key("retry_on"),
     directive(c"STSBoundTokens", (1, 1), |b, a| {
         let words = [("refuse", BoundTokens::Refuse), ("allow", BoundTokens::Allow)];
         once(&mut b.settings.bound_tokens, argument::word(first(a), &words))

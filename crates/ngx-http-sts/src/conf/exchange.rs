@@ -89,7 +89,7 @@ pub(crate) struct Exchange {
     pub(crate) bound_tokens: BoundTokens,
     pub(crate) ignore_client_abort: bool,
     pub(crate) challenge: Rc<Challenge>,
-    /// When its token is forgotten since a backend does not take it.
+    /// When its token is forgotten since a backend does not take it, and the request sent once more.
     pub(crate) purge_on: Option<Rc<PurgeOn>>,
     /// `None` where nothing is kept.
     pub(crate) cache: Option<Rc<Cache>>,
@@ -227,6 +227,7 @@ impl LocationConf {
                     let exchange = Rc::new(exchange);
                     let needs = settings.depends_on.as_ref();
                     main.chains.note(conf, &exchange, needs, settings.places.of("STSDependsOn"));
+                    main.retries.note(conf, &exchange, settings.places.of("STSRetryOn"));
                     self.state = State::Enabled(exchange);
                     return Ok(());
                 }
@@ -465,8 +466,7 @@ fn build(
     let history = main.histories.of(conf, name_of(&key, parts.chain(actor).chain(headers)));
     let history =
         history.map_err(|_| Problem::from("the zone of what has succeeded cannot be made"))?;
-    let purge_on =
-        PurgeOn::new(settings.purge_on.as_ref(), cache.as_ref(), life, &profile.protocol)?;
+    let purge_on = PurgeOn::new(settings, cache.as_ref(), life, &profile.protocol)?;
     let endpoint = profile.endpoint.clone();
     let tally = main.names.tally(settings, profile.protocol.name(), Some(&endpoint))?;
     tally.has_breaker_as_well(limit.breaker.is_some());

@@ -9,6 +9,7 @@ use crate::conf::exchange::Identity;
 use crate::conf::name::Names;
 use crate::conf::place::{Fault, Files};
 use crate::conf::publications::Publications;
+use crate::conf::retry_on::Retries;
 use crate::conf::targets::Targets;
 use crate::conf::unmade::Unmade;
 use crate::credentials::Credentials;
@@ -29,6 +30,7 @@ pub(crate) struct MainConf {
     pub(crate) discoveries: Discoveries,
     pub(crate) caches: Caches,
     pub(crate) chains: Chains,
+    pub(crate) retries: Retries,
     pub(crate) credentials: Credentials,
     pub(crate) error_pages: ErrorPages,
     pub(crate) files: Files,
@@ -78,6 +80,7 @@ impl MainConf {
     pub(crate) fn finish<R: Guard>(&self, conf: &Conf<'_>) -> Result<(), Fault> {
         self.unmade.check(conf)?;
         self.chains.finish()?;
+        self.retries.finish(&self.chains)?;
         self.publications.finish()?;
         self.targets.finish::<R>(conf)
     }

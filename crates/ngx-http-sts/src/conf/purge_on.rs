@@ -1,4 +1,4 @@
-//! `STSPurgeOn`: answers of the backend that make a token suspect.
+//! `STSPurgeOn` and `STSRetryOn`: answers of the backend that make a token suspect.
 
 use std::rc::Rc;
 
@@ -8,8 +8,10 @@ use sts_core::profile::Protocol;
 use sts_flight::election::Election;
 use sts_flight::granted::Granted;
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Suspect};
 use crate::conf::argument::{self, Problem};
+use crate::conf::retry_on::RetryOn;
+use crate::conf::settings::Settings;
 
 /// Milliseconds in which a token is forgotten once at most: the next one is no older then.
 const PAUSE: u64 = 10_000;
@@ -20,9 +22,21 @@ const PAUSE_OF_GATEWAY: u64 = 60_000;
 /// What makes a token suspect, and where it lies.
 pub(crate) struct PurgeOn {
     statuses: Rc<Vec<u16>>,
+    retry: Option<Rc<RetryOn>>,
     cache: Rc<Cache>,
     life: LifePolicy,
     pause: u64,
+}
+
+/// What has become of a token that a backend does not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gone {
+    /// It was forgotten.
+    Now,
+    /// It was gone before, or another one lies in its place.
+    Before,
+    /// It stays: another one has just been asked for, or would be no better.
+    Not,
 }
 
 impl PurgeOn {
@@ -31,32 +45,55 @@ impl PurgeOn {
     /// # Errors
     /// The token lies somewhere else, too.
     pub(super) fn new(
-        statuses: Option<&Rc<Vec<u16>>>,
+        settings: &Settings,
         cache: Option<&Rc<Cache>>,
         life: LifePolicy,
         protocol: &Protocol,
     ) -> Result<Option<Rc<Self>>, Problem> {
-        let statuses = statuses.filter(|statuses| !statuses.is_empty());
-        let (Some(statuses), Some(cache)) = (statuses, cache) else { return Ok(None) };
+        let statuses = settings.purge_on.clone().unwrap_or_default();
+        let retry = settings.retry_on.clone().flatten();
+        let directive = match (&retry, statuses.is_empty()) {
+            (_, false) => "\"STSPurgeOn\" (option \"purge_on\")",
+            (Some(_), true) => "\"STSRetryOn\" (option \"retry_on\")",
+            (None, true) => return Ok(None),
+        };
+        let Some(cache) = cache else { return Ok(None) };
         if cache.store().is_some() {
-            return Err(Problem::from(
-                "\"STSPurgeOn\" (option \"purge_on\") does not go with a cache that several nodes share: \
-                 the token would come back from there; take a cache of type shm, or leave it out",
+            return Err(format!(
+                "{directive} does not go with a cache that several nodes share: the token would come \
+                 back from there; take a cache of type shm, or leave it out"
             ));
         }
-        let (statuses, cache) = (statuses.clone(), cache.clone());
         let pause = if protocol.has_source() { PAUSE } else { PAUSE_OF_GATEWAY };
-        Ok(Some(Rc::new(Self { statuses, cache, life, pause })))
+        Ok(Some(Rc::new(Self { statuses, retry, cache: cache.clone(), life, pause })))
     }
 
     /// Whether a backend has said with this status that it does not like the token.
     pub(crate) fn names(&self, status: usize) -> bool {
-        self.statuses.iter().any(|one| usize::from(*one) == status)
+        let is_it = |one: &u16| usize::from(*one) == status;
+        self.statuses.iter().any(is_it) || self.retry_at(status).is_some()
     }
 
-    /// Forgets a token, unless it is new, or another one lies in its place. Says whether it went.
-    pub(crate) fn forget(&self, key: &CacheKey, granted: &Granted) -> bool {
-        self.cache.forget_suspect(key, &self.life, granted.until, self.pause)
+    /// The location where a request begins anew after such an answer.
+    pub(crate) fn retry_at(&self, status: usize) -> Option<&str> {
+        self.retry.as_ref().filter(|retry| retry.names(status)).map(|retry| retry.location())
+    }
+
+    pub(super) fn retry(&self) -> Option<&RetryOn> {
+        self.retry.as_deref()
+    }
+
+    /// Forgets a token, unless it is new, or another one lies in its place.
+    pub(crate) fn forget(&self, key: &CacheKey, granted: &Granted) -> Gone {
+        // What is kept nowhere was asked for by this very request.
+        if granted.until == 0 {
+            return Gone::Not;
+        }
+        match self.cache.forget_suspect(key, &self.life, granted.until, self.pause) {
+            Some(Suspect::Forgotten) => Gone::Now,
+            Some(Suspect::Another) => Gone::Before,
+            Some(Suspect::New) | None => Gone::Not,
+        }
     }
 }
 
@@ -67,6 +104,11 @@ pub(super) fn parse(arguments: &[&str]) -> Result<Rc<Vec<u16>>, Problem> {
     {
         return Ok(Rc::default());
     }
+    statuses(arguments).map(Rc::new)
+}
+
+/// Statuses by which a backend says that it does not take a token.
+pub(super) fn statuses(arguments: &[&str]) -> Result<Vec<u16>, Problem> {
     let mut statuses = Vec::with_capacity(arguments.len());
     for text in arguments {
         let status = argument::number(text, 400, 499)
@@ -77,5 +119,5 @@ pub(super) fn parse(arguments: &[&str]) -> Result<Rc<Vec<u16>>, Problem> {
         }
         statuses.push(status);
     }
-    Ok(Rc::new(statuses))
+    Ok(statuses)
 }

@@ -22,6 +22,7 @@ use crate::conf::kind::Kind;
 use crate::conf::max_calls::MaxCalls;
 use crate::conf::place::Places;
 use crate::conf::policy::{BoundTokens, Challenge, OnFailure};
+use crate::conf::retry_on::RetryOn;
 use crate::conf::wstrust::WsTrustSettings;
 use crate::nginx::phase::Phase;
 use crate::nginx::tls::Protocols;
@@ -100,6 +101,7 @@ pub(crate) struct Settings {
     pub(crate) negative_ttl: Option<u64>,
     /// Statuses.
     pub(crate) purge_on: Option<Rc<Vec<u16>>>,
+    pub(crate) retry_on: Option<Option<Rc<RetryOn>>>,
 }
 
 impl Settings {
@@ -174,6 +176,7 @@ impl Settings {
             refresh_ahead,
             negative_ttl,
             purge_on,
+            retry_on,
         } = outer;
         // Before `any` is inherited.
         self.wstrust.inherit(wstrust, with_exchange, &self.grants.any);
@@ -228,6 +231,7 @@ impl Settings {
         inherit(&mut self.refresh_ahead, refresh_ahead);
         inherit(&mut self.negative_ttl, negative_ttl);
         inherit(&mut self.purge_on, purge_on);
+        inherit(&mut self.retry_on, retry_on);
     }
 }
 

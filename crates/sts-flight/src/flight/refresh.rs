@@ -75,7 +75,9 @@ impl<H: Host> Flight<H> {
         caller: &Waiting<H>,
         failed: &Failed,
     ) {
-        lease.fail_refresh(failed, |failures| ahead::pause(failures, &self.key));
+        // What ended it here may not end the call of another worker.
+        let told = (!failed.is_of_worker()).then_some(failed);
+        lease.fail_refresh(told, |failures| ahead::pause(failures, &self.key));
         if let Some(refreshing) = &self.refreshing {
             refreshing.has_failed.set(true);
         }

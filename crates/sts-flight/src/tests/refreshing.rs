@@ -99,6 +99,57 @@ fn five_hundred_requests_a_second_for_two_minutes_wait_once() {
 }
 
 #[test]
+fn a_renewal_at_a_limit_of_its_worker_fails_no_request_of_another() {
+    let limits = [
+        Exceeded::Calls(CallLimits::DEFAULT),
+        Exceeded::Share(std::num::NonZeroU32::MIN),
+        Exceeded::Breaker,
+        Exceeded::Worker,
+    ];
+    for limit in limits {
+        let (here, there) = ModelCache::of_two();
+        let begun = calls();
+        due(&here);
+        assert_eq!(request(&here, &ahead()).sees(), "REFRESHED t1");
+        // For this one the token is over.
+        let mut strict = ahead();
+        strict.policy.cap = 5;
+        let mut other = request(&there, &strict);
+        assert_eq!((other.sees(), calls()), ("waits".into(), begun + 2), "{limit:?}");
+        fail(begun + 1, exceeded(FailureKind::Busy, limit.clone()));
+        advance(15);
+        assert_eq!((other.sees(), calls()), ("waits".into(), begun + 3), "{limit:?}");
+        answer(begun + 2, token("t2", 60));
+        assert_eq!(other.sees(), "MISS t2", "{limit:?}");
+    }
+}
+
+#[test]
+fn a_renewal_at_a_limit_of_its_worker_is_not_made_again_at_once() {
+    let cache = ModelCache::of_one();
+    due(&cache);
+    assert_eq!(request(&cache, &ahead()).sees(), "REFRESHED t1");
+    fail(1, exceeded(FailureKind::Busy, Exceeded::Breaker));
+    for _ in 0..10 {
+        advance(20);
+        assert_eq!(request(&cache, &ahead()).sees(), "STALE t1");
+    }
+    assert_eq!(calls(), 2);
+}
+
+#[test]
+fn a_renewal_has_the_whole_time_of_a_call_whatever_is_left_for_its_request() {
+    let cache = ModelCache::of_one();
+    due(&cache);
+    // As in a chain that has taken most of its time.
+    let late = Wants { timeout: 10, ..ahead() };
+    assert_eq!(request(&cache, &late).sees(), "REFRESHED t1");
+    advance(300);
+    answer(1, token("t2", 10));
+    assert_eq!(request(&cache, &ahead()).sees(), "HIT t2");
+}
+
+#[test]
 fn what_ends_with_its_source_is_not_renewed() {
     let cache = ModelCache::of_one();
     request(&cache, &ahead());

@@ -136,6 +136,7 @@ pub(super) fn wants() -> Wants {
     Wants {
         key: 1,
         timeout: 20_000,
+        timeout_alone: 20_000,
         policy: LifePolicy { cap: 300, leeway: 0 },
         response: 1_000,
         calls: CallLimits::DEFAULT,

@@ -11,6 +11,7 @@ use nginx_sys::{
 use ngx::core::Pool;
 use ngx::http::{HttpModuleConfExt, HttpModuleMainConf, NgxHttpCoreModule};
 
+use crate::answer;
 use crate::conf::Conf;
 use crate::guard::guard;
 use crate::module::{Module, handlers};
@@ -58,6 +59,8 @@ pub(super) extern "C" fn postconfiguration<M: Module>(cf: *mut ngx_conf_t) -> ng
         let Ok(phases) = M::finish(&conf, main) else { return status(false) };
         // SAFETY: NGINX gives the configuration that it reads.
         let are_registered = phases.iter().all(|phase| unsafe { register::<M>(cf, *phase) });
+        // SAFETY: as above, and it runs nothing else meanwhile.
+        unsafe { answer::register::<M>() };
         // SAFETY: as above.
         let is_logged = phases.is_empty() || unsafe { register_log::<M>(cf) };
         status(are_registered && is_logged)

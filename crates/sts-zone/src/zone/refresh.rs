@@ -52,19 +52,21 @@ impl Zone<'_> {
         (Found::Hit(hit), self.or_empty(elected))
     }
 
-    /// Ends a call for a newer value without one. Those that wait for it can read `payload` for a while;
-    /// `pause` says for how many milliseconds no such call is made, after so many failures before this
-    /// one.
+    /// Ends a call for a newer value without one. Those that wait for it can read `payload` for a while,
+    /// or without one make the call themselves. `pause` says for how many milliseconds no such call is
+    /// made, after so many failures before this one.
     pub fn fail_refresh(
         &mut self,
         key: &Digest,
         call: u64,
-        payload: &[u8],
+        payload: Option<&[u8]>,
         pause: impl FnOnce(u32) -> Millis,
     ) {
         let now = self.now;
         self.update(key, call, |region, at| {
-            region.end_call(at, State::Failed, now, payload)?;
+            // What ended so long ago is no answer to what waits.
+            let ended = if payload.is_some() { now } else { 0 };
+            region.end_call(at, State::Failed, ended, payload.unwrap_or_default())?;
             let unit = region.unit(at)?;
             let failures = node::failures(unit);
             let not_before = now.saturating_add(pause(failures).min(LONGEST_PAUSE));

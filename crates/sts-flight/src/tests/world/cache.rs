@@ -202,10 +202,13 @@ impl Election for ModelCache {
         &self,
         key: &CacheKey,
         call: u64,
-        failed: &Failed,
+        failed: Option<&Failed>,
         pause: impl FnOnce(u32) -> u64,
     ) {
-        self.fail(key, call, failed);
+        match failed {
+            Some(failed) => self.fail(key, call, failed),
+            None => self.release(key, call),
+        }
         let failures = &mut self.shared.borrow_mut().failures;
         let (failures, not_before) = failures.entry(key.0).or_default();
         *not_before = now() + pause(*failures);

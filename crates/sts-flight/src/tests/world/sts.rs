@@ -19,6 +19,8 @@ use crate::token::Token;
 pub(in crate::tests) struct Wants {
     pub(in crate::tests) key: u8,
     pub(in crate::tests) timeout: u64,
+    /// Of a call that no request waits for.
+    pub(in crate::tests) timeout_alone: u64,
     pub(in crate::tests) policy: LifePolicy,
     pub(in crate::tests) response: usize,
     pub(in crate::tests) calls: CallLimits,
@@ -110,6 +112,10 @@ impl Ask for Wants {
 
     fn timeout(&self) -> u64 {
         self.timeout
+    }
+
+    fn timeout_alone(&self) -> u64 {
+        self.timeout_alone
     }
 
     fn policy(&self) -> &LifePolicy {

@@ -44,7 +44,7 @@ const WORK: [(&str, Work); 12] = [
         let mut zone = memory.open(2000);
         let (_, refresh) = zone.find_or_refresh(&key(1), claim(1), |_| Fit::Due, 0, |_| true);
         let call = refresh.and_then(|refresh| refresh.call).expect("no process calls");
-        zone.fail_refresh(&key(1), call, &[b'r'; 200], |_| 1000);
+        zone.fail_refresh(&key(1), call, Some(&[b'r'; 200]), |_| 1000);
     }),
     ("is refused", |memory| {
         let call = lead(&mut memory.open(2000), 50);

@@ -69,7 +69,7 @@ fn after_a_failure_the_value_stays_and_the_next_call_waits_out_the_pause() {
     let memory = Memory::new(MEBIBYTE);
     put(&mut memory.open(1000), 1, b"t1", 100_000);
     let call = elected(&mut memory.open(9000), 1);
-    memory.open(9000).fail_refresh(&key(1), call, b"down", |failures| {
+    memory.open(9000).fail_refresh(&key(1), call, Some(b"down"), |failures| {
         assert_eq!(failures, 0);
         3_000
     });
@@ -80,7 +80,7 @@ fn after_a_failure_the_value_stays_and_the_next_call_waits_out_the_pause() {
     };
     // While it runs, others know of the failure before it.
     assert_eq!(due(&mut memory.open(12_001), 3, ON).1, FAILED);
-    memory.open(12_000).fail_refresh(&key(1), call, b"down", |failures| {
+    memory.open(12_000).fail_refresh(&key(1), call, Some(b"down"), |failures| {
         assert_eq!(failures, 1);
         6_000
     });
@@ -92,11 +92,24 @@ fn after_a_failure_the_value_stays_and_the_next_call_waits_out_the_pause() {
 }
 
 #[test]
+fn those_that_wait_for_a_call_that_ended_without_a_word_make_it_themselves() {
+    let memory = Memory::new(MEBIBYTE);
+    put(&mut memory.open(1000), 1, b"t1", 100_000);
+    let call = elected(&mut memory.open(9000), 1);
+    memory.open(9000).fail_refresh(&key(1), call, None, |_| 3_000);
+    // What serves on is not asked for until the pause is over.
+    assert_eq!(due(&mut memory.open(11_999), 3, ON), (Some(b"t1".to_vec()), FAILED));
+    let waits = Claim { process: 2, awaits: Some(call) };
+    let found = memory.open(9001).find(&key(1), waits, |_| false, |_| true);
+    assert!(matches!(found, Found::Lead(next) if next > call));
+}
+
+#[test]
 fn those_that_wait_for_the_call_read_its_failure() {
     let memory = Memory::new(MEBIBYTE);
     put(&mut memory.open(1000), 1, b"t1", 100_000);
     let call = elected(&mut memory.open(9000), 1);
-    memory.open(9000).fail_refresh(&key(1), call, b"down", |_| 3_000);
+    memory.open(9000).fail_refresh(&key(1), call, Some(b"down"), |_| 3_000);
     let waits = Claim { process: 2, awaits: Some(call) };
     let found = memory.open(9005).find(&key(1), waits, |_| false, |_| true);
     assert!(matches!(found, Found::Failed(reason) if *reason == *b"down"));
@@ -125,7 +138,7 @@ fn a_pause_is_bounded_whatever_stands_in_the_zone() {
     let memory = Memory::new(MEBIBYTE);
     put(&mut memory.open(1000), 1, b"t1", u64::MAX / 2);
     let call = elected(&mut memory.open(9000), 1);
-    memory.open(9000).fail_refresh(&key(1), call, b"down", |_| u64::MAX);
+    memory.open(9000).fail_refresh(&key(1), call, Some(b"down"), |_| u64::MAX);
     assert_eq!(due(&mut memory.open(9000 + 299_999), 2, ON).1, FAILED);
     elected(&mut memory.open(9000 + 300_000), 2);
 }
