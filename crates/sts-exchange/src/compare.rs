@@ -132,7 +132,12 @@ fn expiry(got: &Got, exp: Option<u64>, now: u64) -> Row {
         (None, _) => Verdict::Unsaid,
         _ => Verdict::Good,
     };
-    Row { name: "expiry", asked: "a token that lives".to_owned(), got: format!("{said}, {at}"), verdict }
+    Row {
+        name: "expiry",
+        asked: "a token that lives".to_owned(),
+        got: format!("{said}, {at}"),
+        verdict,
+    }
 }
 
 /// All that was asked for has to be there.

@@ -5,8 +5,10 @@
 
 pub mod call;
 pub mod causes;
+pub mod chain;
 pub mod cli;
 pub mod compare;
+pub mod conf;
 pub mod directives;
 pub mod exchange;
 pub mod exit;

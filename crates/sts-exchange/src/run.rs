@@ -1,5 +1,6 @@
 //! What the command does with its arguments.
 
+mod located;
 mod one;
 
 use std::ffi::OsString;
@@ -49,7 +50,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<
     let is_json = flag(asked, "json");
     let done = match matches.subcommand() {
         Some((kind, matches)) => one::shown(kind, matches, streams),
-        None => Err(Problem::new("no configuration is read yet")),
+        None => located::shown(&matches, streams),
     };
     match done {
         Ok(code) => code,
