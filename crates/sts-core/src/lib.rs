@@ -13,6 +13,7 @@
 //! | [`parameters`] | which extra request parameters are allowed |
 //! | [`oauth`] | the OAuth 2.0 grants and their common answer |
 //! | [`wstrust`] | WS-Trust over SOAP |
+//! | [`argument`] | the forms of the arguments of directives |
 //! | [`options`] | the form-encoded option strings of directives |
 //! | [`jose`] | keys, and the signatures made with them |
 //! | [`mint`] | tokens that the gateway makes itself |
@@ -40,6 +41,7 @@
 
 mod about;
 mod advice;
+pub mod argument;
 pub mod cache_key;
 pub mod carry;
 pub mod claim;

@@ -1,6 +1,6 @@
 //! The options of `STSExchange`: each stands for a directive, and is read as its arguments are.
 
-use crate::conf::argument::Problem;
+use crate::conf::argument::{Problem, groups};
 use crate::conf::directive::{Block, Directive, Refusal};
 use crate::conf::directives::DIRECTIVES;
 use crate::conf::kind::Kind;
@@ -68,48 +68,4 @@ pub(crate) fn set(
         .into());
     }
     (directive.set)(block, &words)
-}
-
-/// The words of several in a row, each of so many words and perhaps the flag.
-fn groups<'w, 'a>(
-    words: &'w [&'a str],
-    each: usize,
-    flag: Option<&str>,
-) -> Option<Vec<&'w [&'a str]>> {
-    let mut groups = Vec::new();
-    let mut rest = words;
-    while !rest.is_empty() || groups.is_empty() {
-        let has_flag = flag.is_some() && rest.get(each).copied() == flag;
-        let (group, behind) = rest.split_at_checked(each + usize::from(has_flag))?;
-        groups.push(group);
-        rest = behind;
-    }
-    Some(groups)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_told_apart_by_their_number_and_the_flag() {
-        let of = |text: &str, flag| {
-            let words: Vec<&str> = text.split_ascii_whitespace().collect();
-            let groups = groups(&words, 2, flag);
-            groups.map(|all| all.iter().map(|one| one.join(" ")).collect::<Vec<_>>().join("; "))
-        };
-        for (text, flag, expected) in [
-            ("a b", None, Some("a b")),
-            ("a b c d", None, Some("a b; c d")),
-            ("a b c", None, None),
-            ("", None, None),
-            ("a b off", Some("off"), Some("a b off")),
-            ("a b off c d", Some("off"), Some("a b off; c d")),
-            ("a b c d off", Some("off"), Some("a b; c d off")),
-            ("a off b", Some("off"), None),
-            ("a b off off", Some("off"), None),
-        ] {
-            assert_eq!(of(text, flag).as_deref(), expected, "{text:?}");
-        }
-    }
 }

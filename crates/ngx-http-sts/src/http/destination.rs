@@ -8,7 +8,7 @@ use sts_core::endpoint::{Endpoint, Host, HostField, Scheme};
 use sts_core::error::Failure;
 use sts_core::fields::Fields;
 use sts_core::known::Known;
-use sts_net::http1::request;
+use sts_net::http1::request::{self, AGENT};
 
 use crate::nginx::conf::Conf;
 use crate::nginx::resolve::{Resolver, ResolverSettings};
@@ -17,8 +17,6 @@ use crate::origin::{Contact, Kin, Known as KnownPeer, Origin, Origins, Proxy, Tu
 
 /// Changes when the fields of an identity do.
 const LAYOUT: &[u8] = b"sts-destination-2";
-
-const AGENT: &str = concat!("nginx-sts/", env!("CARGO_PKG_VERSION"));
 
 /// An STS as the transport sees it. What differs in host, port, `Host`, in what TLS verifies or in the certificate that it shows is
 /// another destination.

@@ -3,6 +3,10 @@
 use http::{HeaderMap, HeaderValue};
 use sts_secret::Secret;
 
+/// How this client names itself (RFC 9110, section 10.1.5), as the module does and `sts-exchange`, which
+/// sends what the module would.
+pub const AGENT: &str = concat!("nginx-sts/", env!("CARGO_PKG_VERSION"));
+
 /// How a POST begins (RFC 9112, section 3), with the fields that all have: no content coding is
 /// understood (RFC 9110, section 12.5.3). `target` is a path with its query, or to a proxy an
 /// absolute URL, `authority` the host that it is for, with the port if that is not the usual one.

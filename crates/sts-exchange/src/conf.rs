@@ -1,0 +1,11 @@
+//! A configuration of NGINX: its words, its blocks, and the files that it includes.
+
+pub mod block;
+pub mod lexer;
+pub mod locate;
+pub mod maps;
+pub mod pattern;
+pub mod tree;
+pub mod uri;
+
+pub use tree::{Configuration, Node};

@@ -1,0 +1,371 @@
+//! From the directives that hold in a block to its exchange.
+//!
+//! The defaults and the rules are those of the module (`conf/exchange.rs`, `conf/asked.rs`,
+//! `conf/wstrust.rs`, `conf/minting.rs` there); the types that check the values are the same.
+
+use std::path::Path;
+
+use sts_core::argument::{self, Problem as Text};
+use sts_core::carry::place::{Accept, Kind as PlaceKind, Pass};
+use sts_core::carry::variable;
+use sts_core::client_auth::ClientAuth;
+use sts_core::encoding::Encoding;
+use sts_core::endpoint::{Endpoint, HostField, Scheme};
+use sts_core::expect::Expect;
+use sts_core::issued::TokenTypes;
+use sts_core::life::LifePolicy;
+use sts_core::mint;
+use sts_core::oauth;
+use sts_core::oauth::grant::Source;
+use sts_core::options::Template;
+use sts_core::parameters;
+use sts_core::profile::{Profile, Protocol};
+use sts_core::request_header;
+use sts_core::wstrust::endpoint_auth;
+
+use super::minting;
+use super::option_string::kinds;
+use super::written::{Item, Items};
+use super::wstrust;
+use crate::exchange::{Call, Contact, Exchange, Proxy, SourceRule, Way};
+use crate::files;
+use crate::problem::Problem;
+
+/// Milliseconds that a call may take in all.
+const TIMEOUT: u64 = 20_000;
+
+/// Seconds that no token is kept for longer.
+const CACHE_EXPIRES_IN: u64 = 300;
+
+/// Milliseconds taken off each expiry.
+const EXPIRY_LEEWAY: u64 = 15_000;
+
+/// Bytes of the body of an answer.
+const MAX_RESPONSE: u64 = 256 * 1024;
+
+/// How often a connection is tried again, and the milliseconds between two attempts.
+const RETRIES: (u64, u64) = (1, 300);
+
+/// The versions of TLS that are not deprecated (RFC 8996).
+const PROTOCOLS: [&str; 2] = ["TLSv1.2", "TLSv1.3"];
+
+/// All versions.
+const ALL_PROTOCOLS: [(&str, &str); 4] =
+    [("TLSv1", "TLSv1"), ("TLSv1.1", "TLSv1.1"), ("TLSv1.2", "TLSv1.2"), ("TLSv1.3", "TLSv1.3")];
+
+/// Reads the one directive with a name.
+pub(super) fn read<T, E: Into<Problem>>(
+    items: &Items,
+    name: &str,
+    read: impl FnOnce(&Item) -> Result<T, E>,
+) -> Result<Option<T>, Problem> {
+    items.one(name).map(|item| said(item, read)).transpose()
+}
+
+/// The meaning of a directive.
+pub(super) fn said<T, E: Into<Problem>>(
+    item: &Item,
+    read: impl FnOnce(&Item) -> Result<T, E>,
+) -> Result<T, Problem> {
+    read(item).map_err(|error| error.into().of_directive(item.directive.name, &item.place))
+}
+
+fn words<E: std::fmt::Display>(error: E) -> Problem {
+    Problem::new(error.to_string())
+}
+
+/// The exchange of a block whose directives these are; `None` where there is none.
+///
+/// # Errors
+/// The module would refuse them, or a file of theirs cannot be read.
+pub fn exchange(items: Items, base: &Path) -> Result<Option<Exchange>, Problem> {
+    let all: Vec<_> = kinds().into_iter().map(|kind| (kind, kind)).collect();
+    let kind = read(&items, "STSType", |item| argument::word(item.argument(0), &all))?;
+    let Some(kind) = kind.filter(|kind| *kind != "disabled") else { return Ok(None) };
+    let (mut source, targets) = carrier(&items)?;
+    let way = if kind == mint::NAME {
+        source.is_needed = !source.accept.is_empty() || !source.text.is_empty();
+        Way::Mint(Box::new(minting::mint(&items, life(&items)?, base)?))
+    } else {
+        let call = call(kind, &items, base)?;
+        source.is_needed = call.profile.protocol.has_source();
+        Way::Call(Box::new(call))
+    };
+    let names = read(&items, "STSDependsOn", |item| {
+        let names: Vec<String> = item.words().into_iter().map(str::to_owned).collect();
+        match names.iter().find(|name| name.len() < 2 || !name.starts_with('@')) {
+            Some(name) => Err(Text::from(format!("invalid name \"{}\"", name.escape_debug()))),
+            None => Ok(names),
+        }
+    })?;
+    let allows_bound = read(&items, "STSBoundTokens", |item| {
+        argument::word(item.argument(0), &[("refuse", false), ("allow", true)])
+    })?;
+    Ok(Some(Exchange {
+        kind,
+        way,
+        source,
+        targets,
+        depends_on: names.unwrap_or_default(),
+        allows_bound: allows_bound.unwrap_or(false),
+        items,
+        base: base.to_owned(),
+    }))
+}
+
+/// Where the source comes from, and the names of the variables that the target goes to.
+fn carrier(items: &Items) -> Result<(SourceRule, Vec<String>), Problem> {
+    let mut source = SourceRule::default();
+    let mut targets = Vec::new();
+    for item in items.all("STSAcceptSourceTokenIn") {
+        let options = item.arguments.get(1).map(|word| word.as_str());
+        source
+            .accept
+            .push(said(item, |item| Accept::parse(item.argument(0), options).map_err(words))?);
+    }
+    for item in items.all("STSPassTargetTokenIn") {
+        let options = item.arguments.get(1).map(|word| word.as_str());
+        let pass = said(item, |item| Pass::parse(item.argument(0), options).map_err(words))?;
+        if pass.place.kind == PlaceKind::Environment {
+            targets.push(pass.place.name);
+        }
+    }
+    let variables = read(items, "STSVariables", |item| {
+        let (text, target) = match item.words().as_slice() {
+            [text, target] => ((*text).to_owned(), *target),
+            other => (String::new(), other.first().copied().unwrap_or_default()),
+        };
+        let name = target.strip_prefix('$').filter(|name| variable::is_target_name(name));
+        let name = name.ok_or_else(|| Text::from("the target must be a variable"))?;
+        variable::check_source(&text, name).map_err(|error| error.to_string())?;
+        Ok::<_, Text>((text, name.to_owned()))
+    })?;
+    if let Some((text, target)) = variables {
+        source.text = text;
+        targets.insert(0, target);
+    }
+    let encoding = read(items, "STSSourceEncoding", |item| {
+        argument::word(item.argument(0), &Encoding::WORDS)
+    })?;
+    source.encoding = encoding.flatten();
+    Ok((source, targets))
+}
+
+fn life(items: &Items) -> Result<LifePolicy, Problem> {
+    let cap = read(items, "STSCacheExpiresIn", |item| {
+        argument::number(item.argument(0), 0, u64::from(u32::MAX))
+    })?;
+    let leeway = read(items, "STSExpiryLeeway", |item| {
+        argument::time(item.argument(0), 0, 24 * 60 * 60 * 1000)
+    })?;
+    Ok(LifePolicy { cap: cap.unwrap_or(CACHE_EXPIRES_IN), leeway: leeway.unwrap_or(EXPIRY_LEEWAY) })
+}
+
+/// The directive that only a type has, or the one that is for any.
+pub(super) fn of_type<'i>(items: &'i Items, kind: &str, name: &str) -> Option<&'i Item> {
+    let own = match kind {
+        "cc" => format!("STSCC{name}"),
+        "otx" => format!("STSOTX{name}"),
+        "ropc" => format!("STSROPC{name}"),
+        "wstrust" => format!("STSWSTrust{name}"),
+        _ => String::new(),
+    };
+    let any = (kind != "ropc" || items.one("STSROPC").is_none()).then(|| format!("STS{name}"));
+    items.one(&own).or_else(|| items.one(&any?))
+}
+
+fn call(kind: &'static str, items: &Items, base: &Path) -> Result<Call, Problem> {
+    let endpoint = match of_type(items, kind, "Endpoint") {
+        Some(item) => said(item, |item| Endpoint::parse(item.argument(0)))?,
+        None => read(items, "STSIssuer", |item| Endpoint::parse_issuer(item.argument(0)))?
+            .ok_or_else(|| {
+                Problem::new(format!(
+                    "an exchange of type \"{kind}\" needs \"STSEndpoint\" or \"STSIssuer\""
+                ))
+            })?,
+    };
+    let is_wstrust = kind == wstrust::NAME;
+    let auth = of_type(items, kind, "EndpointAuth").map(|item| {
+        said(item, |item| {
+            let options = item.arguments.get(1).map(|word| word.as_str());
+            let auth = if is_wstrust {
+                endpoint_auth::parse(item.argument(0), options).map_err(Problem::from)?
+            } else {
+                ClientAuth::parse(item.argument(0), options).map_err(Problem::from)?
+            };
+            files::load(&auth, base)?;
+            Ok::<_, Problem>(auth)
+        })
+    });
+    let auth = auth.transpose()?.unwrap_or(ClientAuth::none());
+    let template = |item: &Item| Template::of_argument(item.argument(0));
+    let client_id = of_type(items, kind, "ClientID").filter(|_| !is_wstrust).map(template);
+    let username = items.one("STSROPCUsername").filter(|_| kind == "ropc").map(|item| {
+        let name = template(item);
+        let is_any = name.literal().is_some_and(|name| name == "*");
+        if is_any { Template::of_argument("$remote_user") } else { name }
+    });
+    let (protocol, parameters) = if is_wstrust {
+        let (exchange, parameters) = wstrust::read(items)?;
+        exchange.check_auth(&auth).map_err(words)?;
+        (Protocol::WsTrust(Box::new(exchange)), parameters)
+    } else {
+        let grant = oauth::ALL.into_iter().find(|grant| grant.name == kind);
+        let grant = grant.ok_or_else(|| Problem::new("no such type"))?;
+        if grant.source == Source::Password
+            && username.is_none()
+            && client_id.is_none()
+            && auth.id().is_none()
+        {
+            return Err(Problem::new(
+                "an exchange of type \"ropc\" needs \"STSROPCUsername\" (option \"username\"), or a client \
+                 id in its place",
+            ));
+        }
+        (Protocol::OAuth(grant), request_parameters(items)?)
+    };
+    let in_words = |name: &Template| name.literal().unwrap_or_else(|| name.to_argument());
+    let profile = Profile { protocol, endpoint, auth, client_id: client_id.as_ref().map(in_words) };
+    if !is_wstrust {
+        let names = parameters.iter().map(|(name, _)| name.as_str());
+        profile.check_parameters(names).map_err(|error| {
+            Problem::new(format!("\"STSRequestParameter\" (option \"params\"): {error}"))
+        })?;
+    }
+    let expect = read(items, "STSExpect", |item| Expect::parse(&item.words()).map_err(words))?;
+    let token_types =
+        read(items, "STSAcceptTokenType", |item| TokenTypes::new(item.words()).map_err(words))?;
+    let call = Call {
+        client_id: client_id.filter(Template::has_variables),
+        username,
+        parameters,
+        actor: actor(items, &profile)?,
+        headers: headers(items)?,
+        contact: contact(items, &profile.endpoint, base)?,
+        expect: expect.unwrap_or_else(|| Expect::default_of(&profile.protocol)),
+        token_types: token_types.unwrap_or_default(),
+        life: life(items)?,
+        profile,
+    };
+    Ok(call)
+}
+
+fn request_parameters(items: &Items) -> Result<Vec<(String, Template)>, Problem> {
+    let mut list: Vec<(String, Template)> = Vec::new();
+    for item in items.all("STSRequestParameter") {
+        let name = item.argument(0);
+        said(item, |_| parameters::check_name(name).map_err(words))?;
+        let value = Template::of_argument(item.argument(1));
+        let literal = value.literal();
+        let identifier = literal.and_then(|value| parameters::token_type(name, value.as_bytes()));
+        list.push((name.to_owned(), identifier.map_or(value, Template::of_literal)));
+    }
+    Ok(list)
+}
+
+fn actor(items: &Items, profile: &Profile) -> Result<Option<(Template, String, bool)>, Problem> {
+    read(items, "STSActorToken", |item| {
+        if !profile.protocol.takes_actor() {
+            return Err(Text::from("it is for the type \"otx\""));
+        }
+        let is_optional = match item.words().as_slice() {
+            [_] => false,
+            [_, word] if *word != "optional" => false,
+            [_, _, "optional"] => true,
+            _ => return Err("the arguments are: value [type] [optional]".into()),
+        };
+        let word = item.arguments.get(1).map(|word| word.as_str());
+        let token_type = parameters::actor_token_type(word)?;
+        Ok((Template::of_argument(item.argument(0)), token_type, is_optional))
+    })
+}
+
+fn headers(items: &Items) -> Result<Vec<(http::HeaderName, Template)>, Problem> {
+    let header = |item: &Item| {
+        if item.arguments.get(2).is_some_and(|word| word.as_str() != "key=off") {
+            return Err(Problem::new("the third word can only be \"key=off\""));
+        }
+        let name = request_header::check_name(item.argument(0)).map_err(words)?;
+        Ok((name, Template::of_argument(item.argument(1))))
+    };
+    items.all("STSRequestHeader").map(|item| said(item, header)).collect()
+}
+
+fn contact(items: &Items, endpoint: &Endpoint, base: &Path) -> Result<Contact, Problem> {
+    let switch = |item: &Item| argument::switch(item.argument(0));
+    let seconds = |item: &Item| argument::timeout(item.argument(0));
+    let text = |item: &Item| Ok::<_, Text>(item.argument(0).to_owned());
+    // Version 3.1 of the C module has it in `STSROPC` alone.
+    let ropc = items.one("STSROPC").filter(|_| items.one("STSROPCEndpoint").is_some());
+    let (verify, timeout) = match ropc.map(|item| (item.argument(0), item.argument(1))) {
+        Some((verify, timeout)) => {
+            let timeout = Some(timeout).filter(|text| !text.is_empty());
+            let timeout = timeout.map(argument::timeout).transpose().map_err(Problem::from)?;
+            (Some(argument::switch(verify).map_err(Problem::from)?), timeout)
+        }
+        None => (read(items, "STSSSLValidateServer", switch)?, None),
+    };
+    let timeout = match timeout {
+        None => read(items, "STSHTTPTimeOut", seconds)?,
+        own => own,
+    };
+    let host = read(items, "STSHost", |item| HostField::parse(item.argument(0)).map_err(words))?;
+    let proxy = read(items, "STSOutgoingProxy", |item| proxy(item, base))?.flatten();
+    if host.is_some()
+        && (endpoint.is_issuer() || (proxy.is_some() && endpoint.scheme() == Scheme::Http))
+    {
+        return Err(Problem::new(
+            "\"STSHost\" (option \"host\") cannot be set with \"STSIssuer\", nor for an http:// endpoint \
+             behind \"STSOutgoingProxy\"",
+        ));
+    }
+    let protocols = read(items, "STSSSLProtocols", |item| {
+        let words = item.words();
+        words
+            .into_iter()
+            .map(|word| argument::word(word, &ALL_PROTOCOLS))
+            .collect::<Result<Vec<_>, _>>()
+    })?;
+    let number = |least, most| move |item: &Item| argument::number(item.argument(0), least, most);
+    let retries = read(items, "STSHTTPRetries", number(0, 10))?.unwrap_or(RETRIES.0);
+    let pause = read(items, "STSHTTPRetryInterval", number(0, 60_000))?.unwrap_or(RETRIES.1);
+    let max_response = read(items, "STSMaxResponse", |item| {
+        argument::size(item.argument(0), 1024, 64 * 1024 * 1024)
+    })?;
+    let file = |name| Ok::<_, Problem>(read(items, name, text)?.map(|file| base.join(file)));
+    let protocols = protocols.unwrap_or_else(|| PROTOCOLS.to_vec());
+    Ok(Contact {
+        verify: verify.unwrap_or(true),
+        trusted: file("STSSSLTrustedCertificate")?,
+        revoked: file("STSSSLCRL")?,
+        protocols: protocols.into_iter().map(str::to_owned).collect(),
+        ciphers: read(items, "STSSSLCiphers", text)?,
+        proxy,
+        host,
+        timeout: timeout.unwrap_or(TIMEOUT),
+        retries: u32::try_from(retries).unwrap_or_default(),
+        pause,
+        max_response: usize::try_from(max_response.unwrap_or(MAX_RESPONSE)).unwrap_or(usize::MAX),
+    })
+}
+
+/// `host[:port] [username=name&password_file=file]`, or `off`.
+fn proxy(item: &Item, base: &Path) -> Result<Option<Proxy>, Problem> {
+    let words = item.words();
+    let (text, credentials) = match words.as_slice() {
+        ["off"] => return Ok(None),
+        [text] => (*text, None),
+        [text, credentials] => (*text, Some(*credentials)),
+        _ => return Err(Problem::new("the arguments are: host[:port] [credentials]")),
+    };
+    let url = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let endpoint = Endpoint::parse(&url)?;
+    if endpoint.scheme() != Scheme::Http || endpoint.target() != "/" {
+        return Err(Problem::new("a proxy is written http://host:port, without a path, or off"));
+    }
+    let auth = credentials.map(ClientAuth::for_proxy).transpose()?;
+    if let Some(auth) = &auth {
+        files::load(auth, base)?;
+    }
+    Ok(Some(Proxy { endpoint, auth }))
+}
