@@ -1,9 +1,11 @@
-//! The store behind a zone, which several nodes share: Redis, Valkey or memcached.
+//! The store behind a zone, which several nodes share: Redis, Valkey,
+//! memcached, or files.
 //!
 //! It costs a request what its time-out says at most, and no request fails by it. What is asked and how
 //! the answer is read is in [`sts_store`]; when it is asked, in [`sts_flight::store`].
 
 mod epochs;
+pub(crate) mod files;
 mod health;
 pub(crate) mod place;
 mod talk;

@@ -6,12 +6,11 @@ use std::rc::Rc;
 use openssl::hash::MessageDigest;
 use sts_core::options::Options;
 use sts_core::secret::Secret;
-use sts_store::language::Language;
 use sts_zone::zone::Capacity;
 
 use crate::cache::{Cache, Encryption, Seal, Secrets};
 use crate::conf::argument::{self, Problem};
-use crate::conf::store::{Derived, OF_MEMCACHE, OF_REDIS, StoreDefinition};
+use crate::conf::store::{Derived, Kind, OF_FILE, OF_MEMCACHE, OF_REDIS, StoreDefinition};
 use crate::nginx::conf::Conf;
 use crate::nginx::zone::SharedMemory;
 use crate::origin::Origins;
@@ -175,26 +174,26 @@ impl Defined {
 }
 
 /// What is behind the zone.
-fn kind(word: &str) -> Result<Option<Language>, Problem> {
-    if word == "file" {
-        return Err(
-            "\"file\" is not supported yet: allowed are \"shm\", \"redis\", \"memcache\"".into()
-        );
-    }
-    let words =
-        [("shm", None), ("redis", Some(Language::Redis)), ("memcache", Some(Language::Memcached))];
+fn kind(word: &str) -> Result<Option<Kind>, Problem> {
+    let words = [
+        ("shm", None),
+        ("redis", Some(Kind::Redis)),
+        ("memcache", Some(Kind::Memcached)),
+        ("file", Some(Kind::Files)),
+    ];
     argument::word(word, &words)
 }
 
 impl Definition {
-    fn parse(conf: &Conf<'_>, kind: Option<Language>, options: &str) -> Result<Self, Problem> {
+    fn parse(conf: &Conf<'_>, kind: Option<Kind>, options: &str) -> Result<Self, Problem> {
         let mut options = Options::parse(options).map_err(|error| error.to_string())?;
-        let store = kind.map(|language| StoreDefinition::parse(conf, language, &mut options));
+        let store = kind.map(|kind| StoreDefinition::parse(conf, kind, &mut options));
         let store = store.transpose()?;
         let of_kind = match kind {
             None => &[],
-            Some(Language::Redis) => OF_REDIS,
-            Some(Language::Memcached) => OF_MEMCACHE,
+            Some(Kind::Redis) => OF_REDIS,
+            Some(Kind::Memcached) => OF_MEMCACHE,
+            Some(Kind::Files) => OF_FILE,
         };
         let mut text = |key| options.take_text(key).map_err(|error| error.to_string());
         let in_option = |key: &str, problem: Problem| format!("option \"{key}\": {problem}");

@@ -1,5 +1,6 @@
-//! `STSCache redis` and `STSCache memcache`: what is behind a zone.
+//! `STSCache redis`, `STSCache memcache` and `STSCache file`: what is behind a zone.
 
+mod directory;
 mod place;
 mod secrets;
 
@@ -13,6 +14,7 @@ use sts_store::memcached;
 use sts_store::seal::Keys;
 
 use crate::conf::argument::{self, Problem};
+use crate::conf::store::directory::Written;
 use crate::conf::store::place::{memcached_server, redis, untouched};
 use crate::conf::store::secrets::{credentials, passphrases};
 use crate::nginx::conf::Conf;
@@ -46,6 +48,36 @@ pub(super) const OF_REDIS: &[&str] = &[
 pub(super) const OF_MEMCACHE: &[&str] =
     &["config_string", "prefix", "timeout", "pool", "passphrase_file", "passphrase_old"];
 
+pub(super) const OF_FILE: &[&str] =
+    &["dir", "clean_interval", "timeout", "passphrase_file", "passphrase_old"];
+
+/// What is behind a zone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Redis,
+    Memcached,
+    Files,
+}
+
+impl Kind {
+    /// The word for it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Memcached => "memcache",
+            Self::Files => "file",
+        }
+    }
+
+    /// What is said to it. A directory knows some commands of Redis.
+    fn language(self) -> Language {
+        match self {
+            Self::Redis | Self::Files => Language::Redis,
+            Self::Memcached => Language::Memcached,
+        }
+    }
+}
+
 /// An option of the manual that is not there yet: it must not be taken for an unknown one, nor ignored.
 const NOT_YET: &str = "cluster";
 const PREFIX: &str = "sts:";
@@ -57,7 +89,7 @@ const POOL: u64 = 8;
 /// What is written of a store.
 #[derive(PartialEq, Eq)]
 pub(super) struct StoreDefinition {
-    language: Language,
+    kind: Kind,
     /// Where it is, as the transport has it; of a master its Sentinels.
     endpoints: Vec<Endpoint>,
     /// The name that the Sentinels have for it.
@@ -71,6 +103,7 @@ pub(super) struct StoreDefinition {
     pool: usize,
     /// The first one writes; `None`: nothing is encrypted.
     passphrases: Option<Vec<Secret>>,
+    directory: Option<Written>,
 }
 
 /// The keys of all passphrases: each takes a tenth of a second.
@@ -93,7 +126,7 @@ impl StoreDefinition {
     /// Takes the options of a store.
     pub(super) fn parse(
         conf: &Conf<'_>,
-        language: Language,
+        kind: Kind,
         options: &mut Options,
     ) -> Result<Self, Problem> {
         if options.contains(NOT_YET) {
@@ -103,13 +136,18 @@ impl StoreDefinition {
             ));
         }
         let passphrases = passphrases(conf, options)?;
-        let (endpoints, master, tls) = match language {
-            Language::Redis => redis(conf, options)?,
-            Language::Memcached => (vec![memcached_server(options)?], None, None),
+        let (endpoints, master, tls) = match kind {
+            Kind::Redis => redis(conf, options)?,
+            Kind::Memcached => (vec![memcached_server(options)?], None, None),
+            Kind::Files => (Vec::new(), None, None),
         };
-        let (username, password) = match language {
-            Language::Redis => credentials(conf, options)?,
-            Language::Memcached => (None, None),
+        let (username, password) = match kind {
+            Kind::Redis => credentials(conf, options)?,
+            Kind::Memcached | Kind::Files => (None, None),
+        };
+        let directory = match kind {
+            Kind::Files => Some(Written::take(conf, options)?),
+            Kind::Redis | Kind::Memcached => None,
         };
         let far = endpoints.iter().find(|endpoint| !is_of_this_machine(endpoint));
         if let (Some(_), None, Some(far)) = (&password, &tls, far) {
@@ -129,7 +167,7 @@ impl StoreDefinition {
             ));
         }
         Ok(Self {
-            language,
+            kind,
             endpoints,
             master,
             tls,
@@ -140,6 +178,7 @@ impl StoreDefinition {
             timeout: timeout.unwrap_or(TIMEOUT),
             pool: usize::try_from(pool).map_err(|error| error.to_string())?,
             passphrases,
+            directory,
         })
     }
 
@@ -152,7 +191,7 @@ impl StoreDefinition {
         derived: &mut Derived,
     ) -> Result<Configured, Problem> {
         let Self {
-            language,
+            kind,
             endpoints,
             master,
             tls,
@@ -163,6 +202,7 @@ impl StoreDefinition {
             timeout,
             pool,
             passphrases,
+            directory,
         } = self;
         let contact = |endpoint| Contact {
             host: Endpoint::host(endpoint),
@@ -177,18 +217,20 @@ impl StoreDefinition {
             .map(|endpoint| origins.make(conf, contact(endpoint)).map(Rc::new))
             .collect();
         let mut made = made?;
-        let place = match master {
-            None => Place::Fixed(made.pop().ok_or("there is no host")?),
-            Some(master) => {
+        let place = match (directory, master) {
+            (Some(directory), _) => Place::Files(directory.make(conf)?),
+            (None, None) => Place::Fixed(made.pop().ok_or("there is no host")?),
+            (None, Some(master)) => {
                 let settings = tls.clone().unwrap_or_else(untouched);
                 let kin = origins.kin(conf, None, &settings)?;
                 Place::Watched(Box::new(Sentinels::new(made, master.clone(), kin, tls.clone())))
             }
         };
         let shown: Vec<_> = endpoints.iter().map(shown).collect();
-        let shown = match master {
-            None => shown.join(", "),
-            Some(master) => format!("the master \"{master}\" of {}", shown.join(", ")),
+        let shown = match (directory, master) {
+            (Some(directory), _) => directory.shown(),
+            (None, None) => shown.join(", "),
+            (None, Some(master)) => format!("the master \"{master}\" of {}", shown.join(", ")),
         };
         let keys = match passphrases {
             Some(passphrases) => {
@@ -196,19 +238,15 @@ impl StoreDefinition {
             }
             None => vec![Rc::new(Keys::Insecure)],
         };
-        let kind = match language {
-            Language::Redis => "redis",
-            Language::Memcached => "memcache",
-        };
         Ok(Configured {
             place,
-            language: *language,
+            language: kind.language(),
             greeting: Greeting { username: username.clone(), password: password.clone(), db: *db },
             keys,
             prefix: prefix.clone(),
             timeout: *timeout,
             pool: *pool,
-            shown: format!("the {kind} of the cache \"{name}\" at {shown}"),
+            shown: format!("the {} of the cache \"{name}\" at {shown}", kind.name()),
         })
     }
 }

@@ -9,6 +9,7 @@ use sts_store::sentinel;
 
 use crate::nginx::tls::TlsSettings;
 use crate::origin::{Contact, Kin, Origin};
+use crate::store::files::Files;
 use crate::store::said;
 use crate::store::talk::converse;
 
@@ -24,6 +25,8 @@ pub(crate) enum Place {
     Fixed(Rc<Origin>),
     /// Where the master is.
     Watched(Box<Sentinels>),
+    /// In this directory, which is no server.
+    Files(Files),
 }
 
 /// The Sentinels of a master.
@@ -72,6 +75,7 @@ impl Place {
     ) -> Result<(Rc<Origin>, Doubt<'_>), String> {
         match self {
             Self::Fixed(origin) => Ok((origin.clone(), Doubt(None))),
+            Self::Files(_) => Err("it is no server".into()),
             Self::Watched(sentinels) => {
                 let current = sentinels.current.borrow().clone();
                 let origin = match current {

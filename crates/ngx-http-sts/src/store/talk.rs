@@ -11,6 +11,7 @@ use sts_store::resp::Reply;
 use crate::nginx::timer;
 use crate::origin::{self, Connection, Origin, Received, Retries, SendError, TalkError};
 use crate::store::Store;
+use crate::store::place::Place;
 
 /// Questions that wait for a connection.
 const QUEUE: usize = 1024;
@@ -26,6 +27,9 @@ impl Store {
     /// Says something, and collects the answer. What calls this bounds the time; when it is dropped, so
     /// is the connection.
     pub(super) async fn talk(&self, commands: Commands) -> Result<Answer, String> {
+        if let Place::Files(files) = &self.place {
+            return files.ask(commands, self.zone.capacity.value).await;
+        }
         let (origin, doubt) = self.place.origin(self.pool, self.timeout).await?;
         let largest = self.zone.capacity.value;
         let (language, greeting) = (self.language, &self.greeting);
