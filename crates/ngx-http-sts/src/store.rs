@@ -15,7 +15,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use sts_core::cache_key::CacheKey;
-use sts_flight::store::{Seen, Store as Behind, Work};
+use sts_counters::stores::{Ended, Op};
+use sts_flight::store::{DETACHED, Seen, Store as Behind, Work};
 use sts_flight::token::Token;
 use sts_store::HEARTBEAT;
 use sts_store::epoch::{Epoch, Epochs, Scope};
@@ -23,6 +24,7 @@ use sts_store::language::{Commands, Entry, Found, Greeting, Language, Lease};
 use sts_store::seal::{Keys, Place as Names};
 
 use crate::ask::Ask;
+use crate::counters::StoreTally;
 use crate::nginx::clock;
 use crate::shared_zone::SharedZone;
 use crate::store::health::Health;
@@ -42,6 +44,7 @@ pub(crate) struct Store {
     pub(crate) pool: usize,
     pub(crate) zone: Rc<SharedZone>,
     health: Health,
+    tally: Rc<StoreTally>,
     /// A task looks for purges of other nodes.
     watches: Cell<bool>,
     /// This worker knows of the purges of other nodes.
@@ -66,12 +69,18 @@ pub(crate) struct Configured {
     pub(crate) pool: usize,
     /// How it is called in the log.
     pub(crate) shown: String,
+    /// Where it is.
+    pub(crate) at: String,
 }
 
 impl Store {
     /// The store behind a zone.
-    pub(crate) fn new(configured: Configured, zone: Rc<SharedZone>) -> Rc<Self> {
-        let Configured { place, language, greeting, keys, prefix, timeout, pool, shown } =
+    pub(crate) fn new(
+        configured: Configured,
+        zone: Rc<SharedZone>,
+        tally: Rc<StoreTally>,
+    ) -> Rc<Self> {
+        let Configured { place, language, greeting, keys, prefix, timeout, pool, shown, at: _ } =
             configured;
         Rc::new(Self {
             place,
@@ -82,7 +91,8 @@ impl Store {
             timeout,
             pool,
             zone,
-            health: Health::new(shown),
+            health: Health::new(shown, tally.clone()),
+            tally,
             watches: Cell::new(false),
             has_looked: Cell::new(false),
         })
@@ -181,6 +191,30 @@ impl Store {
         self.language.is_own(answer, lease).map_err(said)
     }
 
+    /// Counts something that nothing waits for.
+    async fn detached(
+        &self,
+        op: Op,
+        work: impl Future<Output = Result<(), String>>,
+    ) -> Result<(), String> {
+        self.tally.counted(op, DETACHED, work, |()| Ended::Ok).await
+    }
+
+    /// Counts a purge of all nodes.
+    pub(crate) async fn counted_purge<T>(
+        &self,
+        purge: impl Future<Output = Result<T, String>>,
+    ) -> Result<T, String> {
+        self.tally.counted(Op::Purge, u64::MAX, purge, |_| Ended::Ok).await
+    }
+
+    async fn keep_up(&self, name: &str, lease: &Lease) -> Result<(), String> {
+        if self.is_own(name, lease).await? {
+            self.talk(self.language.renew(name)).await?;
+        }
+        Ok(())
+    }
+
     async fn give_up(&self, name: &str, lease: &Lease) -> Result<(), String> {
         if self.is_own(name, lease).await? {
             self.talk(self.language.release(name, lease)).await?;
@@ -201,7 +235,11 @@ impl Behind for Store {
     }
 
     fn admits(&self) -> bool {
-        self.is_admitted()
+        let is_admitted = self.is_admitted();
+        if !is_admitted {
+            self.tally.count(Op::Get, Ended::Skipped);
+        }
+        is_admitted
     }
 
     fn succeeded(&self) {
@@ -214,13 +252,21 @@ impl Behind for Store {
 
     fn look(self: Rc<Self>, key: &CacheKey, ask: &Ask) -> Work<Seen<Claim>, String> {
         let places = self.places(key, ask);
-        Box::pin(async move { self.seen(places).await })
+        Box::pin(async move {
+            let (tally, bound) = (self.tally.clone(), self.timeout);
+            let ended = |seen: &Seen<Claim>| match seen {
+                Seen::Token(..) => Ended::Hit,
+                Seen::Lead(_) => Ended::Miss,
+                Seen::Elsewhere(_) => Ended::Elsewhere,
+            };
+            tally.counted(Op::Get, bound, self.seen(places), ended).await
+        })
     }
 
     fn put(self: Rc<Self>, claim: &Claim, token: &Token, ask: &Ask) -> Option<Work<(), String>> {
         let (sealed, life) = self.close(claim, token, &ask.callee.key)?;
         let commands = self.language.put(&claim.name, &sealed, life);
-        Some(Box::pin(async move { self.does(commands).await }))
+        Some(Box::pin(async move { self.detached(Op::Put, self.does(commands)).await }))
     }
 
     fn is_lease(claim: &Claim) -> bool {
@@ -231,23 +277,23 @@ impl Behind for Store {
         let (name, lease) = (claim.name.clone(), claim.lease.clone());
         Box::pin(async move {
             let Some(lease) = lease else { return Ok(()) };
-            if self.is_own(&name, &lease).await? {
-                self.talk(self.language.renew(&name)).await?;
-            }
-            Ok(())
+            self.detached(Op::Lease, self.keep_up(&name, &lease)).await
         })
     }
 
     fn forget(self: Rc<Self>, claim: &Claim) -> Work<(), String> {
         let commands = self.language.forget(&claim.name);
-        Box::pin(async move { self.talk(commands).await.map(drop) })
+        Box::pin(async move {
+            let forgotten = async { self.talk(commands).await.map(drop) };
+            self.detached(Op::Forget, forgotten).await
+        })
     }
 
     fn release(self: Rc<Self>, claim: &Claim) -> Work<(), String> {
         let (name, lease) = (claim.name.clone(), claim.lease.clone());
         Box::pin(async move {
             let Some(lease) = lease else { return Ok(()) };
-            self.give_up(&name, &lease).await
+            self.detached(Op::Lease, self.give_up(&name, &lease)).await
         })
     }
 }

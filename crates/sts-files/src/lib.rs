@@ -35,7 +35,7 @@ use crate::entry::{Entry, State};
 use crate::shard::Shard;
 
 /// Bytes that a value has more in a file than its token.
-const AROUND: usize = 1024;
+const AROUND: usize = 4096;
 
 /// A directory of files.
 #[derive(Clone, Debug)]

@@ -199,7 +199,7 @@ fn nothing_else_is_done() {
         &[b"SET", b"a", b"1", b"PX", b"-1"],
         &[b"PEXPIRE", b"a", b"1", b"LT"],
         &[b"GET", &[b'a'; 200]],
-        &[b"SET", b"a", &[b'x'; 5_000]],
+        &[b"SET", b"a", &[b'x'; 6_000]],
     ];
     for words in words {
         let answer = directory.answer(&said(words), &at(0));

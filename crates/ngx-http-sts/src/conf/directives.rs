@@ -315,7 +315,8 @@ pub(crate) static DIRECTIVES: [Directive; 87] = [
         if b.settings.cache.is_some() {
             return Err(Refusal::Duplicate);
         }
-        let name = b.main.caches.define(b.conf, first(a), a.get(1).copied())?;
+        let counters = b.main.names.counters.clone();
+        let name = b.main.caches.define(b.conf, &counters, first(a), a.get(1).copied())?;
         once(&mut b.settings.cache, Ok(name))
     }),
     Directive {

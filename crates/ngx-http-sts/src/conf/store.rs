@@ -182,6 +182,11 @@ impl StoreDefinition {
         })
     }
 
+    /// The word for its kind.
+    pub(super) fn kind(&self) -> &'static str {
+        self.kind.name()
+    }
+
     /// What the workers use.
     pub(super) fn configure(
         &self,
@@ -247,6 +252,7 @@ impl StoreDefinition {
             timeout: *timeout,
             pool: *pool,
             shown: format!("the {} of the cache \"{name}\" at {shown}", kind.name()),
+            at: shown,
         })
     }
 }

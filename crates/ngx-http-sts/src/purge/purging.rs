@@ -39,7 +39,7 @@ impl Purging {
         let mut remembered = None;
         if let Some((store, names)) = &self.store {
             // Boxed, because most purges are of a zone alone.
-            match Box::pin(store.purge(names)).await {
+            match Box::pin(store.counted_purge(store.purge(names))).await {
                 Ok(remember) => remembered = remember.map(|changes| (store, changes)),
                 Err(why) => {
                     self.untold.replace(Some(why));

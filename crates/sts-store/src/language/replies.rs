@@ -9,7 +9,7 @@ use crate::memcached;
 use crate::resp::{self, ReadError};
 
 /// Bytes that a value has more in a store than its token.
-const AROUND: usize = 1024;
+const AROUND: usize = 4096;
 
 /// Replies, in the order of the commands.
 pub enum Answer {
