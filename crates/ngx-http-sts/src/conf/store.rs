@@ -156,10 +156,19 @@ impl StoreDefinition {
                 far.host_and_port()
             ));
         }
-        let db = number(options, "db", 0, 65_535)?.unwrap_or(0);
+        let db = match kind {
+            Kind::Redis => number(options, "db", 0, 65_535)?.unwrap_or(0),
+            Kind::Memcached | Kind::Files => 0,
+        };
         let timeout = option(options, "timeout", |text| argument::time(text, 1, 10_000))?;
-        let pool = number(options, "pool", 1, 1_024)?.unwrap_or(POOL);
-        let prefix = text(options, "prefix")?.unwrap_or_else(|| PREFIX.to_owned());
+        let (pool, prefix) = match kind {
+            Kind::Redis | Kind::Memcached => (
+                number(options, "pool", 1, 1_024)?.unwrap_or(POOL),
+                text(options, "prefix")?.unwrap_or_else(|| PREFIX.to_owned()),
+            ),
+            // A directory is nothing else's.
+            Kind::Files => (POOL, String::new()),
+        };
         if prefix.len() > LONGEST_PREFIX || !prefix.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(format!(
                 "option \"prefix\": at most {LONGEST_PREFIX} printable ASCII characters without blanks are \
