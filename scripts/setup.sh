@@ -60,7 +60,7 @@ packages() {
     dist) echo git util-linux xz-utils ;;
     lint) echo shellcheck ;;
     # The alternatives that the module is measured beside; setpriv ends NGINX with the benchmark.
-    bench) echo libnginx-mod-http-js libnginx-mod-http-lua lua-cjson util-linux ;;
+    bench) echo libnginx-mod-http-js libnginx-mod-http-lua lua-cjson redis-tools util-linux ;;
     valgrind) echo valgrind ;;
     mutants) ;; # a crate: cargo_mutants
     tools) tools_are_current || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv ;;

@@ -1,7 +1,7 @@
 //! The five ways to get a token to the backend, as configurations of NGINX.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use openssl::ec::{EcGroup, EcKey};
 use openssl::nid::Nid;
@@ -34,6 +34,36 @@ pub(crate) struct Setup<'s> {
     pub(crate) token: usize,
     /// Size of the cache, as NGINX writes it.
     pub(crate) cache: &'s str,
+    /// What several nodes share.
+    pub(crate) behind: Option<&'s Behind>,
+}
+
+/// A store behind the cache of a node.
+pub(crate) enum Behind {
+    /// A directory.
+    Files(PathBuf),
+    /// A Redis at this port.
+    Redis(u16),
+}
+
+impl Behind {
+    /// As this module has it. Nothing of the time-out is to be measured.
+    fn directive(&self) -> String {
+        let common = "timeout=1s&pool=64&passphrase=of-the-benchmark&size=@CACHE@";
+        match self {
+            Self::Files(path) => {
+                format!("file \"dir={}&{}\"", path.display(), common.replace("pool=64&", ""))
+            }
+            Self::Redis(port) => format!("redis \"host=127.0.0.1&port={port}&{common}\""),
+        }
+    }
+
+    fn port(&self) -> String {
+        match self {
+            Self::Files(_) => String::new(),
+            Self::Redis(port) => port.to_string(),
+        }
+    }
 }
 
 /// The names of the locations; how each ends is what the STS does.
@@ -90,11 +120,14 @@ impl Contestant {
         };
         let others = LOCATIONS.iter().map(location);
         let locations: String = others.chain(MINTING.iter().map(minting)).collect();
+        let store = setup.behind.map_or_else(|| "shm size=@CACHE@".to_owned(), Behind::directive);
         let text = COMMON
             .replace("@LOAD@", &self.modules(setup.module))
             .replace("@HTTP@", self.http())
+            .replace("@STORE@", &store)
             .replace("@LOCATIONS@", &locations)
             .replace("@BUFFERS@", &buffers(setup.token))
+            .replace("@STORE_PORT@", &setup.behind.map(Behind::port).unwrap_or_default())
             .replace("@USER@", if nix::unistd::geteuid().is_root() { "user root;" } else { "" })
             .replace("@WORKERS@", &setup.workers.to_string())
             .replace("@PROCESSES@", setup.processes)

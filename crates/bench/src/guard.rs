@@ -156,6 +156,7 @@ fn requests(
         timeout: 60,
         token: 250,
         cache: "16m",
+        behind: None,
     };
     contestant.write(directory.path(), &setup)?;
     let log = directory.path().join("valgrind.log");

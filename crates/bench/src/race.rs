@@ -3,6 +3,7 @@
 mod herd;
 mod scale;
 mod stall;
+mod store;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use crate::{Options, Result, chart, report};
 pub(crate) use herd::{HERD_SIZE, Herd};
 pub(crate) use scale::Scale;
 pub(crate) use stall::Stall;
+pub(crate) use store::StoreRow;
 
 /// All that was measured.
 pub(crate) struct Results {
@@ -28,6 +30,7 @@ pub(crate) struct Results {
     pub(crate) stalls: Vec<Stall>,
     pub(crate) herds: Vec<Herd>,
     pub(crate) scale: Vec<Scale>,
+    pub(crate) stores: Vec<StoreRow>,
     pub(crate) took: Duration,
 }
 
@@ -81,6 +84,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         stalls: Vec::new(),
         herds: Vec::new(),
         scale: Vec::new(),
+        stores: Vec::new(),
         took: Duration::ZERO,
     };
     let is_wanted = |name: &str| name.contains(&options.only);
@@ -118,6 +122,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if is_wanted("scale") {
         results.scale = scale::run(options)?;
+    }
+    if is_wanted("store") {
+        results.stores = store::run(options)?;
     }
     results.took = start.elapsed();
     std::fs::write(options.place.join("ratios.svg"), chart::draw(&results.races))?;

@@ -42,6 +42,7 @@ impl Stage {
                 timeout: 2,
                 token,
                 cache,
+                behind: None,
             };
             stage.gateways.push(Gateway::start(&options.nginx, *contestant, setup)?);
         }

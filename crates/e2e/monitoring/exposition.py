@@ -62,7 +62,7 @@ def exposition(seconds):
         metric("nginx_sts_cache_expirations_total", "counter", "Tokens that were over.", [(cache, 2 * n)]),
         metric("nginx_sts_cache_purges_total", "counter", "Tokens purged.", [(cache, 4)]),
         metric("nginx_sts_store_operations_total", "counter", "Operations of stores.",
-               [({**store, "result": "hit"}, 5 * n), ({**store, "result": "error"}, n)]),
+               [({**store, "result": "hit"}, 5 * n), ({**store, "result": "failed"}, n)]),
         metric("nginx_sts_store_duration_seconds", "histogram", "Time of stores.", histogram({"store": "redis"}, 6 * n)),
         metric("nginx_sts_breaker_open", "gauge", "Whether no calls are made.", [(endpoint, 1)]),
         metric("nginx_sts_credential_reloads_total", "counter", "Credentials read again.",

@@ -58,6 +58,26 @@ export const zone = (name, given = {}) => ({
   name, size_bytes: 16_777_216, used_bytes: 0, entries: 0, evictions: 0, expirations: 0, purges: 0, ...given,
 });
 
+const fine = (each) => {
+  const bounds = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, '+Inf'];
+  let below = 0;
+  const buckets = bounds.map((bound, i) => [bound, below += each[i] ?? 0]);
+  return { buckets, sum: 0.05, count: below };
+};
+
+/** A store behind a cache. */
+export function store(name, { operations = {}, ...others } = {}) {
+  const ends = { ok: 0, failed: 0, timeout: 0 };
+  const none = {
+    get: { hit: 0, miss: 0, elsewhere: 0, failed: 0, timeout: 0, skipped: 0 },
+    put: ends, lease: ends, forget: ends, purge: { ok: 0, failed: 0 },
+  };
+  return {
+    name, type: 'redis', place: 'redis.example.com:6379', operations: { ...none, ...operations },
+    seconds: fine([]), breaker: { state: 'closed', workers: 0 }, ...others,
+  };
+}
+
 export const empty = answer([], { zones: [zone('default')] });
 
 /** One of each outcome and word, for numbers that a test knows. */
@@ -88,6 +108,15 @@ export const busy = answer([
     zone('partners', { size_bytes: 1_048_576, used_bytes: 1_040_000, entries: 990, evictions: 44 }),
   ],
   connections: { active: 3, idle: 4 },
+  stores: [
+    store('default', {
+      operations: { get: { hit: 75, miss: 20, elsewhere: 5, failed: 3, timeout: 2, skipped: 40 }, put: { ok: 19, failed: 1, timeout: 0 } },
+      // 100 questions: half of them within 0.25 ms, all within 1 ms.
+      seconds: fine([50, 0, 50]),
+      breaker: { state: 'open', workers: 1 },
+    }),
+    store('partners', { type: 'file', place: '/var/cache/sts' }),
+  ],
   credential_reloads: { ok: 2, failed: 1 },
 });
 
@@ -107,7 +136,7 @@ export const ODD_NAMES = [
 /** Names that are markup, no words, or there twice. */
 export const odd = answer(
   ODD_NAMES.map((name, i) => exchange(name, { type: name, endpoint: name, requests: { hit: i + 1 } })),
-  { module: '<i>0.1.0</i>', nginx: '<i>1.22.1</i>', zones: ODD_NAMES.map((name) => zone(name)) },
+  { module: '<i>0.1.0</i>', nginx: '<i>1.22.1</i>', zones: ODD_NAMES.map((name) => zone(name)), stores: ODD_NAMES.map((name) => store(name, { type: name, place: name })) },
 );
 
 /** A number from 0 to 1 that only the seed decides. */

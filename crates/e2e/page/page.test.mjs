@@ -80,6 +80,10 @@ test('each number is where it belongs', () => visit(fixtures.busy, async (page) 
 
   assert.deepEqual(await texts(page.locator('#zones tbody tr').first().locator('th, td')),
     ['default', '4.0 MiB of 16.0 MiB, 25.0 %', '1,234', '67', '5', '8']);
+  assert.deepEqual(await texts(page.locator('#stores tbody tr').first().locator('th, td')),
+    ['default', 'redis redis.example.com:6379 left alone', '75.0 %', '19', '1.0 ms', '6', '40']);
+  assert.deepEqual(await texts(page.locator('#stores tbody tr').nth(1).locator('th, td')),
+    ['partners', 'file /var/cache/sts', '–', '0', '–', '0', '0']);
   assert.equal(await page.locator('#credentials').innerText(), 'Credentials read again: 2, in vain 1');
 
   await page.getByRole('button', { name: 'orders' }).click();
@@ -176,6 +180,7 @@ test('a name is text, whatever it is', () => visit(fixtures.odd, async (page) =>
   const written = (selector) => page.locator(selector).evaluateAll((nodes) => nodes.map((node) => node.textContent));
   assert.deepEqual(await written('#exchanges .name b'), shown);
   assert.deepEqual(await written('#zones tbody th'), shown);
+  assert.deepEqual(await written('#stores tbody th'), shown);
   assert.equal(await page.locator('#build').textContent(), '<i>0.1.0</i> on NGINX <i>1.22.1</i>, 2 workers');
   for (const button of await page.locator('.name').all()) await button.click();
   assert.equal(await page.locator('main img, main script, main i:not(.mark), main b b').count(), 0);

@@ -1,5 +1,7 @@
 //! What is counted of exchanges, calls, connections and credentials, in memory that all workers share.
 
+mod of_store;
+
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
@@ -14,6 +16,7 @@ use crate::nginx::process;
 use crate::nginx::value::Reported;
 use crate::nginx::zone::SharedMemory;
 use crate::sts::Sts;
+pub(crate) use of_store::StoreTally;
 
 /// The counters of a configuration.
 #[derive(Default)]
@@ -50,9 +53,9 @@ thread_local! {
 }
 
 impl Counters {
-    /// Declares the memory, when it is known how many exchanges there are.
-    pub(crate) fn declare(&self, conf: &Conf<'_>, exchanges: usize) -> Result<(), Reported> {
-        let shape = Shape::of(exchanges, conf.workers());
+    /// Declares the memory, when it is known how many exchanges and stores there are.
+    pub(crate) fn declare(&self, conf: &Conf<'_>, rows: usize) -> Result<(), Reported> {
+        let shape = Shape::of(rows, conf.workers());
         // NGINX has its own part in front, which grows with the size.
         let bytes = shape.words() * size_of::<u64>();
         let size = bytes + bytes / 64 + 16 * 4096;
@@ -64,7 +67,7 @@ impl Counters {
     }
 
     /// The configuration comes into force: its exchanges get their rows, by their names.
-    pub(crate) fn take_effect(self: &Rc<Self>, tallies: &[Rc<Tally>]) {
+    pub(crate) fn take_effect(self: &Rc<Self>, tallies: &[Rc<Tally>], stores: &[Rc<StoreTally>]) {
         IN_FORCE.set(Some(self.clone()));
         let Some(memory) = self.memory.get() else { return };
         memory.with(|words| {
@@ -77,6 +80,7 @@ impl Counters {
                 let name = Name::of(&openssl::sha::sha256(tally.name.as_bytes()));
                 tally.row.set(region.claim(name));
             }
+            stores.iter().for_each(|store| store.claim(&region));
             if let Some(before) = memory.before(&zone_name()) {
                 before.without_lock(|words| {
                     Region::of_other(words).iter().for_each(|before| region.take_over(before));

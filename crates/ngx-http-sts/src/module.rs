@@ -143,7 +143,7 @@ impl Module for Sts {
     }
 
     fn take_effect(main: &MainConf, worker: Option<&WorkerUser>) {
-        main.names.counters.take_effect(&main.names.all().borrow());
+        main.names.counters.take_effect(&main.names.all().borrow(), &main.caches.stores().borrow());
         // What the master can read the workers may not.
         if let Some(worker) = worker {
             main.credentials.warn_of_unreadable(worker);

@@ -11,9 +11,9 @@ use std::rc::Rc;
 
 use sts_counters::prometheus;
 
-use crate::conf::cache::NamedZone;
+use crate::conf::cache::{Caches, NamedZone};
 use crate::conf::name::Names;
-use crate::counters::{Counters, Tally};
+use crate::counters::{Counters, StoreTally, Tally};
 use crate::nginx::content::{Answer, Content, Made};
 use crate::nginx::request::{OutOfMemory, Request};
 use crate::nginx::suspend::suspend;
@@ -29,12 +29,14 @@ pub(crate) struct Overview {
     counters: Rc<Counters>,
     tallies: Rc<RefCell<Vec<Rc<Tally>>>>,
     zones: Rc<RefCell<Vec<NamedZone>>>,
+    stores: Rc<RefCell<Vec<Rc<StoreTally>>>>,
 }
 
 impl Overview {
-    pub(crate) fn new(names: &Names, zones: &Rc<RefCell<Vec<NamedZone>>>) -> Self {
+    pub(crate) fn new(names: &Names, caches: &Caches) -> Self {
         let (counters, tallies) = (names.counters.clone(), names.all().clone());
-        Self { counters, tallies, zones: zones.clone() }
+        let (zones, stores) = (caches.zones().clone(), caches.stores().clone());
+        Self { counters, tallies, zones, stores }
     }
 }
 

@@ -1,10 +1,12 @@
-//! The store behind a zone, which several nodes share: Redis, Valkey or memcached.
+//! The store behind a zone, which several nodes share: Redis, Valkey,
+//! memcached, or files.
 //!
 //! It costs a request what its time-out says at most, and no request fails by it. What is asked and how
 //! the answer is read is in [`sts_store`]; when it is asked, in [`sts_flight::store`].
 
 pub(crate) mod cluster;
 pub(crate) mod epochs;
+pub(crate) mod files;
 mod health;
 pub(crate) mod place;
 mod talk;
@@ -14,7 +16,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use sts_core::cache_key::CacheKey;
-use sts_flight::store::{Seen, Store as Behind, Work};
+use sts_counters::stores::{Ended, Op};
+use sts_flight::store::{DETACHED, Seen, Store as Behind, Work};
 use sts_flight::token::Token;
 use sts_store::HEARTBEAT;
 use sts_store::epoch::{Epoch, Epochs, Scope};
@@ -23,6 +26,7 @@ use sts_store::seal::{Keys, Place as Names, Prefix};
 use sts_store::value::Value;
 
 use crate::ask::Ask;
+use crate::counters::StoreTally;
 use crate::nginx::clock;
 use crate::shared_zone::SharedZone;
 use crate::store::health::Health;
@@ -42,6 +46,7 @@ pub(crate) struct Store {
     pub(crate) pool: usize,
     pub(crate) zone: Rc<SharedZone>,
     health: Health,
+    tally: Rc<StoreTally>,
     /// A task looks for purges of other nodes.
     watches: Cell<bool>,
     /// This worker knows of the purges of other nodes.
@@ -79,12 +84,18 @@ pub(crate) struct Configured {
     pub(crate) pool: usize,
     /// How it is called in the log.
     pub(crate) shown: String,
+    /// Where it is.
+    pub(crate) at: String,
 }
 
 impl Store {
     /// The store behind a zone.
-    pub(crate) fn new(configured: Configured, zone: Rc<SharedZone>) -> Rc<Self> {
-        let Configured { place, language, greeting, keys, prefix, timeout, pool, shown } =
+    pub(crate) fn new(
+        configured: Configured,
+        zone: Rc<SharedZone>,
+        tally: Rc<StoreTally>,
+    ) -> Rc<Self> {
+        let Configured { place, language, greeting, keys, prefix, timeout, pool, shown, at: _ } =
             configured;
         Rc::new(Self {
             place,
@@ -95,7 +106,8 @@ impl Store {
             timeout,
             pool,
             zone,
-            health: Health::new(shown),
+            health: Health::new(shown, tally.clone()),
+            tally,
             watches: Cell::new(false),
             has_looked: Cell::new(false),
         })
@@ -215,6 +227,41 @@ impl Store {
         self.language.there(answer).map_err(said)
     }
 
+    /// Counts something that nothing waits for.
+    async fn detached(
+        &self,
+        op: Op,
+        work: impl Future<Output = Result<(), String>>,
+    ) -> Result<(), String> {
+        self.tally.counted(op, DETACHED, work, |()| Ended::Ok).await
+    }
+
+    /// Counts a purge of all nodes.
+    pub(crate) async fn counted_purge<T>(
+        &self,
+        purge: impl Future<Output = Result<T, String>>,
+    ) -> Result<T, String> {
+        self.tally.counted(Op::Purge, u64::MAX, purge, |_| Ended::Ok).await
+    }
+
+    async fn keep_up(&self, name: &str, lease: &Lease) -> Result<(), String> {
+        if self.there(name).await?.is(lease) {
+            self.talk(self.language.renew(name)).await?;
+        }
+        Ok(())
+    }
+
+    async fn drop_value(&self, claim: &Claim) -> Result<(), String> {
+        // Where the lease is in its place there is no value.
+        if !matches!(claim.lease, Some(Held::InPlace(_))) {
+            self.talk(self.language.forget(&claim.name)).await?;
+        }
+        match claim.held() {
+            Some((name, lease)) => self.give_up(name, lease).await,
+            None => Ok(()),
+        }
+    }
+
     async fn give_up(&self, name: &str, lease: &Lease) -> Result<(), String> {
         if self.there(name).await?.is(lease) {
             self.talk(self.language.release(name, lease)).await?;
@@ -235,7 +282,11 @@ impl Behind for Store {
     }
 
     fn admits(&self) -> bool {
-        self.is_admitted()
+        let is_admitted = self.is_admitted();
+        if !is_admitted {
+            self.tally.count(Op::Get, Ended::Skipped);
+        }
+        is_admitted
     }
 
     fn succeeded(&self) {
@@ -248,16 +299,27 @@ impl Behind for Store {
 
     fn look(self: Rc<Self>, key: &CacheKey, ask: &Ask) -> Work<Seen<Claim>, String> {
         let places = self.places(key, ask);
-        Box::pin(self.seen(places))
+        Box::pin(async move {
+            let (tally, bound) = (self.tally.clone(), self.timeout);
+            let ended = |seen: &Seen<Claim>| match seen {
+                Seen::Token(..) => Ended::Hit,
+                Seen::Lead(_) | Seen::Stale(_) => Ended::Miss,
+                Seen::Elsewhere(_) => Ended::Elsewhere,
+            };
+            tally.counted(Op::Get, bound, self.seen(places), ended).await
+        })
     }
 
     fn elect(self: Rc<Self>, claim: &Claim) -> Work<Option<Claim>, String> {
         let Claim { name, renewal, epochs, .. } = claim;
         let (name, renewal, epochs) = (name.clone(), renewal.clone(), *epochs);
         Box::pin(async move {
-            let text = lease()?;
-            let answer = self.talk(self.language.elect(&renewal, &text)).await?;
-            let lease = self.language.elected(answer, &text).map_err(said)?;
+            let elected = async {
+                let text = lease()?;
+                let answer = self.talk(self.language.elect(&renewal, &text)).await?;
+                self.language.elected(answer, &text).map_err(said)
+            };
+            let lease = self.tally.counted(Op::Lease, DETACHED, elected, |_| Ended::Ok).await?;
             Ok(lease.map(|lease| Claim { name, renewal, epochs, lease: Some(Held::Beside(lease)) }))
         })
     }
@@ -265,7 +327,7 @@ impl Behind for Store {
     fn put(self: Rc<Self>, claim: &Claim, token: &Token, ask: &Ask) -> Option<Work<(), String>> {
         let (value, life) = self.value_of(claim, token, &ask.callee.key)?;
         let claim = claim.clone();
-        Some(Box::pin(async move { self.place(&claim, value, life).await }))
+        Some(Box::pin(async move { self.detached(Op::Put, self.place(&claim, value, life)).await }))
     }
 
     fn is_lease(claim: &Claim) -> bool {
@@ -276,32 +338,20 @@ impl Behind for Store {
         let claim = claim.clone();
         Box::pin(async move {
             let Some((name, lease)) = claim.held() else { return Ok(()) };
-            if self.there(name).await?.is(lease) {
-                self.talk(self.language.renew(name)).await?;
-            }
-            Ok(())
+            self.detached(Op::Lease, self.keep_up(name, lease)).await
         })
     }
 
     fn forget(self: Rc<Self>, claim: &Claim) -> Work<(), String> {
         let claim = claim.clone();
-        Box::pin(async move {
-            // Where the lease is in its place there is no value.
-            if !matches!(claim.lease, Some(Held::InPlace(_))) {
-                self.talk(self.language.forget(&claim.name)).await?;
-            }
-            match claim.held() {
-                Some((name, lease)) => self.give_up(name, lease).await,
-                None => Ok(()),
-            }
-        })
+        Box::pin(async move { self.detached(Op::Forget, self.drop_value(&claim)).await })
     }
 
     fn release(self: Rc<Self>, claim: &Claim) -> Work<(), String> {
         let claim = claim.clone();
         Box::pin(async move {
             let Some((name, lease)) = claim.held() else { return Ok(()) };
-            self.give_up(name, lease).await
+            self.detached(Op::Lease, self.give_up(name, lease)).await
         })
     }
 }

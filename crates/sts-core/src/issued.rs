@@ -170,7 +170,7 @@ impl Said {
     }
 
     /// Control characters are in no type and in no scope (RFC 6749, section 3.3).
-    fn can_be(text: &str) -> bool {
+    pub fn can_be(text: &str) -> bool {
         (1..=Self::LONGEST).contains(&text.len()) && !text.chars().any(char::is_control)
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use sts_core::error::FailureKind;
 
 use crate::prometheus::Seconds;
+use crate::stores::{self, Op, Store};
 use crate::totals::Histogram;
 use crate::view::{Exchange, Gateway, Zone};
 use crate::words::{BUCKETS, CallResult, Duration, Gauge, Outcome, Reload};
@@ -19,7 +20,7 @@ pub fn exchange(text: &mut String, exchange: &Exchange, is_first: bool) {
 
 /// What stands in front of the exchanges.
 pub fn begin(text: &mut String, gateway: &Gateway) {
-    let Gateway { module, nginx, time, process, workers, totals: _, zones: _ } = gateway;
+    let Gateway { module, nginx, time, process, workers, totals: _, zones: _, stores: _ } = gateway;
     let _ = write!(
         text,
         "{{\"version\":{VERSION},\"module\":{},\"nginx\":{},\"time\":{},\"pid\":{process},\
@@ -84,9 +85,34 @@ fn try_end(text: &mut String, gateway: &Gateway) -> fmt::Result {
     let totals = &gateway.totals;
     let gauge = |gauge| totals.gauge(gauge);
     let (active, idle) = (gauge(Gauge::ConnectionsActive), gauge(Gauge::ConnectionsIdle));
-    write!(text, "],\"connections\":{{\"active\":{active},\"idle\":{idle}}},\"stores\":[]")?;
+    write!(text, "],\"connections\":{{\"active\":{active},\"idle\":{idle}}},\"stores\":[")?;
+    for (number, store) in gateway.stores.iter().enumerate() {
+        try_store(text, store, number == 0)?;
+    }
     let reloads = Reload::ALL.map(|one| (one.name(), totals.reload(one)));
-    writeln!(text, ",\"credential_reloads\":{}}}", Numbers(&reloads))
+    writeln!(text, "],\"credential_reloads\":{}}}", Numbers(&reloads))
+}
+
+fn try_store(text: &mut String, store: &Store, is_first: bool) -> fmt::Result {
+    let Store { name, kind, place, totals } = store;
+    let comma = if is_first { "" } else { "," };
+    let (name, kind, place) = (Text(name), Text(kind), Text(place));
+    write!(text, "{comma}{{\"name\":{name},\"type\":{kind},\"place\":{place},\"operations\":{{")?;
+    for (number, op) in Op::ALL.into_iter().enumerate() {
+        let comma = if number == 0 { "" } else { "," };
+        let ends = op.ends().iter().map(|ended| (ended.name(), totals.store(op, *ended)));
+        write!(text, "{comma}\"{}\":{}", op.name(), Numbers(&ends.collect::<Vec<_>>()))?;
+    }
+    let Histogram { at_most, count, sum } = totals.histogram(Duration::Call);
+    text.write_str("},\"seconds\":{\"buckets\":[")?;
+    for ((_, bound), count) in stores::BUCKETS.iter().zip(at_most) {
+        write!(text, "[{bound},{count}],")?;
+    }
+    let sum = stores::Seconds(sum);
+    write!(text, "[\"+Inf\",{count}]],\"sum\":{sum},\"count\":{count}}}")?;
+    let open = totals.gauge(Gauge::BreakerOpen);
+    let state = if open > 0 { "open" } else { "closed" };
+    write!(text, ",\"breaker\":{{\"state\":\"{state}\",\"workers\":{open}}}}}")
 }
 
 /// An object of numbers, whose keys need no escapes.
@@ -122,6 +148,7 @@ impl fmt::Display for Text<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stores::Ended;
     use crate::totals::Totals;
     use crate::words::Word;
 
@@ -137,7 +164,8 @@ mod tests {
 
     fn about(zones: Vec<Zone>) -> Gateway {
         let (module, nginx, totals) = ("0.1.0", "1.22.1", Totals::default());
-        Gateway { module, nginx, time: 1_790_000_000_123, process: 17, workers: 2, totals, zones }
+        let (time, stores) = (1_790_000_000_123, Vec::new());
+        Gateway { module, nginx, time, process: 17, workers: 2, totals, zones, stores }
     }
 
     #[test]
@@ -168,6 +196,26 @@ mod tests {
             (&json["pid"], &json["workers"], &json["version"]),
             (&17.into(), &2.into(), &1.into())
         );
+    }
+
+    #[test]
+    fn stores_are_listed() {
+        let mut totals = Totals::default();
+        totals.0[stores::word(Op::Put, Ended::Timeout).unwrap().at()] = 4;
+        totals.0[stores::bucket(2_000_000).at()] = 4;
+        totals.0[Word::gauge(Gauge::BreakerOpen).at()] = 2;
+        let (name, place) = ("a\"b".to_owned(), "/var/cache/sts".to_owned());
+        let store = Store { name, kind: "file", place, totals };
+        let stores = vec![store.clone(), store];
+        let json = written(&[], &Gateway { stores, ..about(Vec::new()) });
+        assert_eq!(json["stores"].as_array().unwrap().len(), 2);
+        let first = &json["stores"][0];
+        assert_eq!((&first["name"], &first["type"]), (&"a\"b".into(), &"file".into()));
+        let put = serde_json::json!({"ok": 0, "failed": 0, "timeout": 4});
+        assert_eq!(first["operations"]["put"], put);
+        assert_eq!(first["operations"].as_object().unwrap().len(), Op::ALL.len());
+        assert_eq!(first["seconds"]["buckets"][12], serde_json::json!(["+Inf", 4]));
+        assert_eq!(first["breaker"], serde_json::json!({"state": "open", "workers": 2}));
     }
 
     #[test]

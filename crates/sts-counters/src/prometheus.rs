@@ -8,7 +8,8 @@ use std::fmt::{self, Write};
 
 use sts_core::error::FailureKind;
 
-use crate::totals::Totals;
+use crate::stores::{self, Op, Store};
+use crate::totals::{Histogram, Totals};
 use crate::view::{Exchange, Gateway, Zone};
 use crate::words::{BUCKETS, CallResult, Duration, Gauge, Outcome, Reload};
 
@@ -180,7 +181,7 @@ const OF_ZONES: [OfZone; 6] = [
 ];
 
 fn try_gateway(text: &mut String, gateway: &Gateway) -> fmt::Result {
-    let Gateway { module, nginx, time: _, process: _, workers: _, totals, zones } = gateway;
+    let Gateway { module, nginx, time: _, process: _, workers: _, totals, zones, stores } = gateway;
     let connections = "nginx_sts_connections";
     begin(text, connections, "gauge", "Connections to STSs, by what they are at.");
     for (state, gauge) in [("active", Gauge::ConnectionsActive), ("idle", Gauge::ConnectionsIdle)] {
@@ -195,6 +196,9 @@ fn try_gateway(text: &mut String, gateway: &Gateway) -> fmt::Result {
             writeln!(text, "{name}{{cache=\"{}\"}} {}", Label(&zone.name), number(zone))?;
         }
     }
+    if !stores.is_empty() {
+        of_stores(text, stores)?;
+    }
     let reloads = "nginx_sts_credential_reloads_total";
     begin(text, reloads, "counter", "Credentials in files that have changed and were read again.");
     for reload in Reload::ALL {
@@ -204,6 +208,40 @@ fn try_gateway(text: &mut String, gateway: &Gateway) -> fmt::Result {
     let info = "nginx_sts_build_info";
     begin(text, info, "gauge", "The versions of the module and of the NGINX that it is for.");
     writeln!(text, "{info}{{version=\"{}\",nginx=\"{}\"}} 1", Label(module), Label(nginx))
+}
+
+fn of_stores(text: &mut String, stores: &[Store]) -> fmt::Result {
+    let operations = "nginx_sts_store_operations_total";
+    begin(text, operations, "counter", "Questions to the store behind a cache, by how they ended.");
+    for Store { name, totals, .. } in stores {
+        let store = Label(name);
+        for (op, ended) in Op::ALL.iter().flat_map(|op| op.ends().iter().map(move |it| (op, it))) {
+            let (number, op, result) = (totals.store(*op, *ended), op.name(), ended.name());
+            writeln!(
+                text,
+                "{operations}{{store=\"{store}\",op=\"{op}\",result=\"{result}\"}} {number}"
+            )?;
+        }
+    }
+    let duration = "nginx_sts_store_duration_seconds";
+    begin(text, duration, "histogram", "Time that the store took for a question.");
+    for Store { name, totals, .. } in stores {
+        let store = Label(name);
+        let Histogram { at_most, count, sum } = totals.histogram(Duration::Call);
+        for ((_, bound), count) in stores::BUCKETS.iter().zip(at_most) {
+            writeln!(text, "{duration}_bucket{{store=\"{store}\",le=\"{bound}\"}} {count}")?;
+        }
+        writeln!(text, "{duration}_bucket{{store=\"{store}\",le=\"+Inf\"}} {count}")?;
+        writeln!(text, "{duration}_sum{{store=\"{store}\"}} {}", stores::Seconds(sum))?;
+        writeln!(text, "{duration}_count{{store=\"{store}\"}} {count}")?;
+    }
+    let breaker = "nginx_sts_store_breaker_open";
+    begin(text, breaker, "gauge", "Whether a worker leaves the store alone because it has failed.");
+    for Store { name, totals, .. } in stores {
+        let is_open = u8::from(totals.gauge(Gauge::BreakerOpen) > 0);
+        writeln!(text, "{breaker}{{store=\"{}\"}} {is_open}", Label(name))?;
+    }
+    Ok(())
 }
 
 fn begin(text: &mut String, name: &str, kind: &str, help: &str) {
@@ -243,6 +281,7 @@ impl fmt::Display for Seconds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stores::Ended;
     use crate::words::Word;
 
     fn exchange(name: &str) -> Exchange {
@@ -309,12 +348,26 @@ mod tests {
         totals.0[Word::gauge(Gauge::ConnectionsIdle).at()] = 2;
         let zones = vec![zone];
         let (module, nginx) = ("0.1.0", "1.22.1");
-        let about = Gateway { module, nginx, time: 0, process: 1, workers: 1, totals, zones };
+        let mut of_store = Totals::default();
+        of_store.0[stores::word(Op::Get, Ended::Hit).unwrap().at()] = 6;
+        of_store.0[stores::bucket(300).at()] = 6;
+        of_store.0[stores::SUM.at()] = 1_800;
+        of_store.0[Word::gauge(Gauge::BreakerOpen).at()] = 1;
+        let (name, place) = ("shared".to_owned(), "redis.example:6379".to_owned());
+        let stores = vec![Store { name, kind: "redis", place, totals: of_store }];
+        let about =
+            Gateway { module, nginx, time: 0, process: 1, workers: 1, totals, zones, stores };
         let mut text = String::new();
         gateway(&mut text, &about);
         for line in [
             "nginx_sts_connections{state=\"idle\"} 2",
             "nginx_sts_cache_size_bytes{cache=\"default\"} 5",
+            "nginx_sts_store_operations_total{store=\"shared\",op=\"get\",result=\"hit\"} 6",
+            "nginx_sts_store_operations_total{store=\"shared\",op=\"purge\",result=\"failed\"} 0",
+            "nginx_sts_store_duration_seconds_bucket{store=\"shared\",le=\"0.00025\"} 0",
+            "nginx_sts_store_duration_seconds_bucket{store=\"shared\",le=\"0.0005\"} 6",
+            "nginx_sts_store_duration_seconds_sum{store=\"shared\"} 0.001800",
+            "nginx_sts_store_breaker_open{store=\"shared\"} 1",
             "nginx_sts_credential_reloads_total{result=\"failed\"} 0",
             "nginx_sts_build_info{version=\"0.1.0\",nginx=\"1.22.1\"} 1",
         ] {
@@ -322,7 +375,7 @@ mod tests {
         }
         // A metric without samples is left out.
         text.clear();
-        gateway(&mut text, &Gateway { zones: Vec::new(), ..about });
-        assert!(!text.contains("cache"));
+        gateway(&mut text, &Gateway { zones: Vec::new(), stores: Vec::new(), ..about });
+        assert!(!text.contains("cache") && !text.contains("store"));
     }
 }

@@ -236,8 +236,14 @@ impl<'a> Region<'a> {
 
     /// Counts how long something took, in milliseconds.
     pub fn observe(&self, lane: Lane, row: Row, duration: Duration, milliseconds: u64) {
-        self.count(lane, row, Word::bucket(duration, milliseconds));
-        self.add_to(self.counter(lane.number, row, Word::sum(duration).at()), milliseconds);
+        let (bucket, sum) = (Word::bucket(duration, milliseconds), Word::sum(duration));
+        self.observe_as(lane, row, bucket, sum, milliseconds);
+    }
+
+    /// Counts how long something took, in the unit of its sum.
+    pub fn observe_as(&self, lane: Lane, row: Row, bucket: Word, sum: Word, took: u64) {
+        self.count(lane, row, bucket);
+        self.add_to(self.counter(lane.number, row, sum.at()), took);
     }
 
     /// There is one more of something now, or one less.

@@ -26,7 +26,7 @@ pub struct Histogram {
 }
 
 impl Totals {
-    fn at(&self, word: Word) -> u64 {
+    pub(crate) fn at(&self, word: Word) -> u64 {
         self.0.get(word.at()).copied().unwrap_or_default()
     }
 

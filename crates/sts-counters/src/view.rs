@@ -1,5 +1,6 @@
 //! What a page of the counters shows besides.
 
+use crate::stores::Store;
 use crate::totals::Totals;
 
 /// An exchange, and what happened to it.
@@ -53,4 +54,6 @@ pub struct Gateway {
     pub totals: Totals,
     /// The caches.
     pub zones: Vec<Zone>,
+    /// The stores behind them.
+    pub stores: Vec<Store>,
 }

@@ -2,6 +2,8 @@
 
 use sts_core::error::FailureKind;
 
+use crate::stores::{self, Op};
+
 /// How a request came to its token, or went on or ended without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -202,6 +204,12 @@ impl Word {
         Self(RELOADS + reload as usize)
     }
 
+    /// What happened at a store: the words of a row that are neither there at a time nor a time; an exchange
+    /// has its own there.
+    pub(crate) const fn of_store(number: usize) -> Option<Self> {
+        if number < GAUGES { Some(Self(number)) } else { None }
+    }
+
     /// What there is now.
     pub const fn gauge(gauge: Gauge) -> Self {
         Self(GAUGES + gauge as usize)
@@ -255,6 +263,18 @@ pub const LAYOUT: u64 = {
     number = 0;
     while number < BUCKETS.len() {
         hash = mix(hash, BUCKETS[number].0);
+        hash = mix(hash, stores::BUCKETS[number].0);
+        number += 1;
+    }
+    number = 0;
+    while number < Op::ALL.len() {
+        hash = mix_text(hash, Op::ALL[number].name());
+        let ends = Op::ALL[number].ends();
+        let mut end = 0;
+        while end < ends.len() {
+            hash = mix_text(hash, ends[end].name());
+            end += 1;
+        }
         number += 1;
     }
     hash

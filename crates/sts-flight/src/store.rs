@@ -116,7 +116,7 @@ const LONGER: u64 = 5;
 const PART: u64 = 2;
 
 /// Milliseconds for which a question waits that nothing else waits for, at most.
-pub(crate) const DETACHED: u64 = 1_000;
+pub const DETACHED: u64 = 1_000;
 
 /// Looks into the store for a token that `suits`, and waits for another node's call.
 pub(crate) async fn seek<H: Host>(

@@ -1,6 +1,7 @@
 //! What a directive sees of the configuration that is being read.
 
 mod access;
+mod directory;
 pub mod place;
 mod report;
 mod upstream;

@@ -25,6 +25,7 @@ pub mod request;
 pub mod resolve;
 pub mod suspend;
 pub mod task;
+pub mod threads;
 pub mod timer;
 pub mod tls;
 pub mod value;

@@ -187,6 +187,7 @@ pub const fn descriptor<M: Module>(
         commands,
         type_: NGX_HTTP_MODULE as ngx_uint_t,
         init_module: Some(callbacks::init_module::<M>),
+        init_process: Some(callbacks::init_process),
         exit_process: Some(callbacks::exit_process::<M>),
         ..ngx_module_t::default()
     }

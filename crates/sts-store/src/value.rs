@@ -1,7 +1,7 @@
 //! What is kept of a token in a store, and what is left of its life when it comes back.
 
 use sts_core::expect::{AsAsked, Findings};
-use sts_core::issued::TokenType;
+use sts_core::issued::{Said, TokenType};
 use sts_core::life::LifePolicy;
 use sts_core::secret::Secret;
 
@@ -9,7 +9,7 @@ use crate::Millis;
 use crate::epoch::{Epoch, Epochs, LENGTH as EPOCH};
 
 /// The first byte. What another version has written is a miss.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Flags: the type of the token, and what is known of it.
 const NOT_APPLICABLE: u8 = 1;
@@ -26,8 +26,11 @@ const FINAL: u8 = 128;
 /// Seconds, where nothing is said of how long a token is good.
 const SAYS_NOTHING: u64 = u64::MAX;
 
-/// Bytes before the word for the type.
-const HEAD: usize = 2 + 4 * 8 + 3 * EPOCH + 1;
+/// Bytes before the token, without the words.
+const HEAD: usize = 2 + 4 * 8 + 3 * EPOCH + 1 + 2 * 2;
+
+/// The length of a word that was not said.
+const UNSAID: u16 = u16::MAX;
 
 /// Milliseconds by which a value may seem to come from the future: the clocks of two nodes differ.
 const AHEAD: Millis = 10_000;
@@ -52,6 +55,8 @@ pub struct Value {
     pub unbound: bool,
     /// What is known of it besides. What its first user did not expect is not kept.
     pub findings: Findings,
+    /// What the STS said with it.
+    pub said: Said,
     /// The epochs that it was asked for under.
     pub epochs: Epochs,
 }
@@ -69,7 +74,7 @@ impl Value {
     /// As it lies in the store, before it is sealed.
     pub fn write(&self) -> Secret {
         let Self { token, token_type, sent, put, life, good_for, .. } = self;
-        let Self { is_final, unbound, findings, epochs, .. } = self;
+        let Self { is_final, unbound, findings, said, epochs, .. } = self;
         let (kind, word) = match token_type {
             TokenType::Bearer => (0, ""),
             TokenType::NotApplicable => (NOT_APPLICABLE, ""),
@@ -87,13 +92,20 @@ impl Value {
             (*scope, OF_SCOPE),
         ];
         let flags = flags.iter().filter(|(is_set, _)| *is_set).fold(kind, |all, (_, it)| all | it);
-        let mut out = Secret::with_capacity(HEAD + word.len() + token.len());
+        let said = [said.issued_token_type.as_deref(), said.scope.as_deref()];
+        let words = word.len() + said.iter().flatten().map(|word| word.len()).sum::<usize>();
+        let mut out = Secret::with_capacity(HEAD + words + token.len());
         out.append(&[VERSION, flags]);
         let good_for = good_for.map_or(SAYS_NOTHING, |seconds| seconds.min(SAYS_NOTHING - 1));
         [*sent, *put, *life, good_for].iter().for_each(|it| out.append(&it.to_be_bytes()));
         epochs.iter().for_each(|epoch| out.append(epoch.bytes()));
         out.append(&[u8::try_from(word.len()).unwrap_or(u8::MAX)]);
         out.append(word.as_bytes());
+        for said in said {
+            let length = said.map_or(UNSAID, |said| u16::try_from(said.len()).unwrap_or(UNSAID));
+            out.append(&length.to_be_bytes());
+            out.append(said.unwrap_or_default().as_bytes());
+        }
         out.append(token.expose());
         out
     }
@@ -118,7 +130,7 @@ impl Value {
         };
         let epochs = [epoch()?, epoch()?, epoch()?];
         let (length, rest) = rest.split_first()?;
-        let (word, token) = rest.split_at_checked(usize::from(*length))?;
+        let (word, mut rest) = rest.split_at_checked(usize::from(*length))?;
         let token_type = match flags & TYPES {
             0 if word.is_empty() => TokenType::Bearer,
             NOT_APPLICABLE if word.is_empty() => TokenType::NotApplicable,
@@ -128,6 +140,21 @@ impl Value {
             }
             _ => return None,
         };
+        let mut said = || {
+            let (length, after) = rest.split_first_chunk()?;
+            rest = after;
+            let length = u16::from_be_bytes(*length);
+            if length == UNSAID {
+                return Some(None);
+            }
+            let (said, after) = rest.split_at_checked(usize::from(length))?;
+            rest = after;
+            let said = str::from_utf8(said).ok().filter(|said| Said::can_be(said))?;
+            Some(Some(Box::<str>::from(said)))
+        };
+        let [issued_token_type, scope] = [said()?, said()?];
+        let issued_token_type = issued_token_type.map(Said::token_type);
+        let token = rest;
         if put < sent || life == 0 || token.is_empty() {
             return None;
         }
@@ -149,6 +176,7 @@ impl Value {
                 },
                 names_another: is_set(NAMES_ANOTHER),
             },
+            said: Said { issued_token_type, scope },
             epochs,
         })
     }
@@ -207,6 +235,7 @@ mod tests {
             is_final: false,
             unbound: true,
             findings: Findings::default(),
+            said: Said::default(),
             epochs: [epoch(1), epoch(2), epoch(3)],
         }
     }
@@ -220,8 +249,11 @@ mod tests {
         ];
         let times = (0_u64..1 << 50, 0_u64..1 << 20, 1_u64..1 << 40, any::<Option<u32>>());
         let known = any::<[bool; 6]>();
-        (prop::collection::vec(any::<u8>(), 1..200), types, times, known, any::<[[u8; 16]; 3]>())
-            .prop_map(|(token, token_type, (sent, took, life, good_for), known, epochs)| {
+        let said = prop::option::of("[!-~]{1,64}");
+        let said = (said, prop::option::of("[ -~é]{1,512}"));
+        let rest = (known, said, any::<[[u8; 16]; 3]>());
+        (prop::collection::vec(any::<u8>(), 1..200), types, times, rest).prop_map(
+            |(token, token_type, (sent, took, life, good_for), (known, said, epochs))| {
                 let [is_final, unbound, names_another, issued_token_type, audience, scope] = known;
                 Value {
                     token: Secret::new(token),
@@ -236,9 +268,14 @@ mod tests {
                         as_asked: AsAsked { issued_token_type, audience, scope },
                         names_another,
                     },
+                    said: Said {
+                        issued_token_type: said.0.map(|it| Said::token_type(it.into())),
+                        scope: said.1.map(Into::into),
+                    },
                     epochs: epochs.map(|bytes| Epoch::read(&bytes).unwrap()),
                 }
-            })
+            },
+        )
     }
 
     proptest! {
@@ -251,7 +288,7 @@ mod tests {
             prop_assert_eq!((back.sent, back.put, back.life), (value.sent, value.put, value.life));
             prop_assert_eq!((back.good_for, back.epochs), (value.good_for, value.epochs));
             prop_assert_eq!((back.findings, back.unbound), (value.findings, value.unbound));
-            prop_assert_eq!(back.is_final, value.is_final);
+            prop_assert_eq!((back.is_final, back.said), (value.is_final, value.said));
         }
 
         #[test]
@@ -293,6 +330,14 @@ mod tests {
                 prop_assert!(arrived.sent + arrived.good_for * 1_000 <= NOW + 60_000);
             }
         }
+    }
+
+    #[test]
+    fn what_is_said_with_a_token_ends_no_line() {
+        let said = |scope: &str| Said { scope: Some(scope.into()), ..Said::default() };
+        let read = |scope| Value::read(Value { said: said(scope), ..value() }.write().expose());
+        assert_eq!(read("a b").unwrap().said, said("a b"));
+        assert!(read("a\r\nb").is_none() && read("").is_none());
     }
 
     #[test]

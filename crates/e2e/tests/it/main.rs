@@ -38,6 +38,8 @@ mod expect;
 mod failing;
 mod fair_queue;
 mod fault;
+mod files;
+mod files_failing;
 mod forms;
 mod grants;
 mod harness;

@@ -6,12 +6,12 @@ use std::rc::Rc;
 use openssl::hash::MessageDigest;
 use sts_core::options::Options;
 use sts_core::secret::Secret;
-use sts_store::language::Language;
 use sts_zone::zone::Capacity;
 
 use crate::cache::{Cache, Encryption, Seal, Secrets};
 use crate::conf::argument::{self, Problem};
-use crate::conf::store::{Derived, OF_MEMCACHE, OF_REDIS, StoreDefinition};
+use crate::conf::store::{Derived, Kind, OF_FILE, OF_MEMCACHE, OF_REDIS, StoreDefinition};
+use crate::counters::{Counters, StoreTally};
 use crate::nginx::conf::Conf;
 use crate::nginx::zone::SharedMemory;
 use crate::origin::Origins;
@@ -53,6 +53,8 @@ pub(crate) struct Caches {
     origins: Origins,
     derived: Derived,
     zones: Rc<RefCell<Vec<NamedZone>>>,
+    stores: Rc<RefCell<Vec<Rc<StoreTally>>>>,
+    counters: Rc<Counters>,
 }
 
 /// A zone with what it is called, and its size in bytes.
@@ -87,9 +89,11 @@ impl Caches {
     pub(crate) fn define(
         &mut self,
         conf: &Conf<'_>,
+        counters: &Rc<Counters>,
         kind: &str,
         options: Option<&str>,
     ) -> Result<String, Problem> {
+        self.counters = counters.clone();
         let definition = Definition::parse(conf, self::kind(kind)?, options.unwrap_or_default())?;
         let name = definition.name.clone();
         if let Some(known) = self.defined.iter().find(|known| known.definition.name == name) {
@@ -129,6 +133,11 @@ impl Caches {
         &self.zones
     }
 
+    /// What is counted of the stores, also of those that are still to come.
+    pub(crate) fn stores(&self) -> &Rc<RefCell<Vec<Rc<StoreTally>>>> {
+        &self.stores
+    }
+
     fn add(&mut self, conf: &Conf<'_>, definition: Definition) -> Result<usize, Problem> {
         let to_usize = |number: u64| usize::try_from(number).map_err(|error| error.to_string());
         let name = format!("sts:{}", definition.name);
@@ -142,7 +151,11 @@ impl Caches {
         let store = definition.store.as_ref().map(|store| {
             let (origins, derived) = (&mut self.origins, &mut self.derived);
             let configured = store.configure(conf, &definition.name, origins, derived)?;
-            Ok::<_, Problem>(Store::new(configured, zone.clone()))
+            let (name, kind) = (definition.name.clone(), store.kind());
+            let place = configured.at.clone();
+            let tally = Rc::new(StoreTally::new(&self.counters, name, kind, place));
+            self.stores.borrow_mut().push(tally.clone());
+            Ok::<_, Problem>(Store::new(configured, zone.clone(), tally))
         });
         let store = store.transpose()?;
         let (name, size) = (definition.name.clone(), definition.size);
@@ -175,26 +188,26 @@ impl Defined {
 }
 
 /// What is behind the zone.
-fn kind(word: &str) -> Result<Option<Language>, Problem> {
-    if word == "file" {
-        return Err(
-            "\"file\" is not supported yet: allowed are \"shm\", \"redis\", \"memcache\"".into()
-        );
-    }
-    let words =
-        [("shm", None), ("redis", Some(Language::Redis)), ("memcache", Some(Language::Memcached))];
+fn kind(word: &str) -> Result<Option<Kind>, Problem> {
+    let words = [
+        ("shm", None),
+        ("redis", Some(Kind::Redis)),
+        ("memcache", Some(Kind::Memcached)),
+        ("file", Some(Kind::Files)),
+    ];
     argument::word(word, &words)
 }
 
 impl Definition {
-    fn parse(conf: &Conf<'_>, kind: Option<Language>, options: &str) -> Result<Self, Problem> {
+    fn parse(conf: &Conf<'_>, kind: Option<Kind>, options: &str) -> Result<Self, Problem> {
         let mut options = Options::parse(options).map_err(|error| error.to_string())?;
-        let store = kind.map(|language| StoreDefinition::parse(conf, language, &mut options));
+        let store = kind.map(|kind| StoreDefinition::parse(conf, kind, &mut options));
         let store = store.transpose()?;
         let of_kind = match kind {
             None => &[],
-            Some(Language::Redis) => OF_REDIS,
-            Some(Language::Memcached) => OF_MEMCACHE,
+            Some(Kind::Redis) => OF_REDIS,
+            Some(Kind::Memcached) => OF_MEMCACHE,
+            Some(Kind::Files) => OF_FILE,
         };
         let mut text = |key| options.take_text(key).map_err(|error| error.to_string());
         let in_option = |key: &str, problem: Problem| format!("option \"{key}\": {problem}");

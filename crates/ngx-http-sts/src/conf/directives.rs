@@ -324,7 +324,8 @@ pub(crate) static DIRECTIVES: [Directive; 88] = [
         }
         let options = argument::options(a)?;
         warn_of_blanks(b.conf, b.directive, options);
-        let name = b.main.caches.define(b.conf, first(a), options)?;
+        let counters = b.main.names.counters.clone();
+        let name = b.main.caches.define(b.conf, &counters, first(a), options)?;
         once(&mut b.settings.cache, Ok(name))
     }),
     Directive {

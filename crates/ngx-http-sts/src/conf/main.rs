@@ -88,7 +88,7 @@ impl MainConf {
     /// What there is to be seen of all exchanges.
     pub(crate) fn overview(&mut self) -> Rc<Overview> {
         let Self { overview, names, caches, .. } = self;
-        overview.get_or_insert_with(|| Rc::new(Overview::new(names, caches.zones()))).clone()
+        overview.get_or_insert_with(|| Rc::new(Overview::new(names, caches))).clone()
     }
 
     /// Declares the memory of the counters, where there is something to count.
@@ -97,10 +97,11 @@ impl MainConf {
     /// NGINX has no such zone, and has said why.
     pub(crate) fn declare_counters(&self, conf: &Conf<'_>) -> Result<(), Reported> {
         let exchanges = self.names.all().borrow().len();
+        let stores = self.caches.stores().borrow().len();
         if exchanges == 0 && self.overview.is_none() {
             return Ok(());
         }
-        self.names.counters.declare(conf, exchanges)
+        self.names.counters.declare(conf, exchanges + stores)
     }
 
     pub(crate) fn phases(&self) -> &[Phase] {

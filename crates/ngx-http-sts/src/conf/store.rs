@@ -1,5 +1,6 @@
-//! `STSCache redis` and `STSCache memcache`: what is behind a zone.
+//! `STSCache redis`, `STSCache memcache` and `STSCache file`: what is behind a zone.
 
+mod directory;
 mod place;
 mod secrets;
 
@@ -13,6 +14,7 @@ use sts_store::memcached;
 use sts_store::seal::{Keys, Prefix};
 
 use crate::conf::argument::{self, Problem};
+use crate::conf::store::directory::Written;
 use crate::conf::store::place::{At, memcached_server, redis, untouched};
 use crate::conf::store::secrets::{credentials, passphrases};
 use crate::nginx::conf::Conf;
@@ -48,6 +50,36 @@ pub(super) const OF_REDIS: &[&str] = &[
 pub(super) const OF_MEMCACHE: &[&str] =
     &["config_string", "prefix", "timeout", "pool", "passphrase_file", "passphrase_old"];
 
+pub(super) const OF_FILE: &[&str] =
+    &["dir", "clean_interval", "timeout", "passphrase_file", "passphrase_old"];
+
+/// What is behind a zone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Redis,
+    Memcached,
+    Files,
+}
+
+impl Kind {
+    /// The word for it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Memcached => "memcache",
+            Self::Files => "file",
+        }
+    }
+
+    /// What is said to it. A directory knows some commands of Redis.
+    fn language(self) -> Language {
+        match self {
+            Self::Redis | Self::Files => Language::Redis,
+            Self::Memcached => Language::Memcached,
+        }
+    }
+}
+
 const PREFIX: &str = "sts:";
 /// Bytes of a prefix: with a name behind it, it is still a key of memcached.
 const LONGEST_PREFIX: usize = memcached::KEY - 64;
@@ -57,7 +89,7 @@ const POOL: u64 = 8;
 /// What is written of a store.
 #[derive(PartialEq, Eq)]
 pub(super) struct StoreDefinition {
-    language: Language,
+    kind: Kind,
     at: At,
     tls: Option<TlsSettings>,
     username: Option<String>,
@@ -90,23 +122,24 @@ impl StoreDefinition {
     /// Takes the options of a store.
     pub(super) fn parse(
         conf: &Conf<'_>,
-        language: Language,
+        kind: Kind,
         options: &mut Options,
     ) -> Result<Self, Problem> {
         let passphrases = passphrases(conf, options)?;
-        let (at, tls) = match language {
-            Language::Redis => redis(conf, options)?,
-            Language::Memcached => (At::Server(memcached_server(options)?), None),
+        let (at, tls) = match kind {
+            Kind::Redis => redis(conf, options)?,
+            Kind::Memcached => (At::Server(memcached_server(options)?), None),
+            Kind::Files => (At::Directory(Written::take(conf, options)?), None),
         };
-        let (username, password) = match language {
-            Language::Redis => credentials(conf, options)?,
-            Language::Memcached => (None, None),
+        let (username, password) = match kind {
+            Kind::Redis => credentials(conf, options)?,
+            Kind::Memcached | Kind::Files => (None, None),
         };
         let far = at.endpoints().iter().find(|endpoint| !is_of_this_machine(endpoint));
         if let (Some(_), None, Some(far)) = (&password, &tls, far) {
             let far = far.host_and_port();
             let to = match &at {
-                At::Server(_) | At::Cluster(_) => format!("to \"{far}\""),
+                At::Server(_) | At::Cluster(_) | At::Directory(_) => format!("to \"{far}\""),
                 // They themselves are told none.
                 At::Sentinels(..) => format!("to the master that \"{far}\" tells"),
             };
@@ -114,13 +147,22 @@ impl StoreDefinition {
                 "\"STSCache\": the password goes {to} unencrypted: use tls=true"
             ));
         }
-        let db = number(options, "db", 0, 65_535)?.unwrap_or(0);
+        let db = match kind {
+            Kind::Redis => number(options, "db", 0, 65_535)?.unwrap_or(0),
+            Kind::Memcached | Kind::Files => 0,
+        };
         if db != 0 && matches!(at, At::Cluster(_)) {
             return Err("option \"db\": a Cluster has one database: leave it out".into());
         }
         let timeout = option(options, "timeout", |text| argument::time(text, 1, 10_000))?;
-        let pool = number(options, "pool", 1, 1_024)?.unwrap_or(POOL);
-        let prefix = text(options, "prefix")?.unwrap_or_else(|| PREFIX.to_owned());
+        let (pool, prefix) = match kind {
+            Kind::Redis | Kind::Memcached => (
+                number(options, "pool", 1, 1_024)?.unwrap_or(POOL),
+                text(options, "prefix")?.unwrap_or_else(|| PREFIX.to_owned()),
+            ),
+            // A directory is nothing else's.
+            Kind::Files => (POOL, String::new()),
+        };
         if prefix.len() > LONGEST_PREFIX || !prefix.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(format!(
                 "option \"prefix\": at most {LONGEST_PREFIX} printable ASCII characters without blanks are \
@@ -128,7 +170,7 @@ impl StoreDefinition {
             ));
         }
         Ok(Self {
-            language,
+            kind,
             at,
             tls,
             username,
@@ -141,6 +183,11 @@ impl StoreDefinition {
         })
     }
 
+    /// The word for its kind.
+    pub(super) fn kind(&self) -> &'static str {
+        self.kind.name()
+    }
+
     /// What the workers use.
     pub(super) fn configure(
         &self,
@@ -149,7 +196,7 @@ impl StoreDefinition {
         origins: &mut Origins,
         derived: &mut Derived,
     ) -> Result<Configured, Problem> {
-        let Self { language, at, tls, username, password, db, prefix, timeout, pool, passphrases } =
+        let Self { kind, at, tls, username, password, db, prefix, timeout, pool, passphrases } =
             self;
         let contact = |endpoint| Contact {
             host: Endpoint::host(endpoint),
@@ -182,15 +229,17 @@ impl StoreDefinition {
                 let nodes = endpoints.iter().zip(made).map(node).collect();
                 Place::Spread(Box::new(Cluster::new(nodes, servers()?)))
             }
+            At::Directory(directory) => Place::Files(directory.make(conf)?),
         };
         let shown: Vec<_> = at.endpoints().iter().map(shown).collect();
         let shown = match at {
             At::Server(_) => shown.join(", "),
             At::Sentinels(_, master) => format!("the master \"{master}\" of {}", shown.join(", ")),
             At::Cluster(_) => format!("the Cluster of {}", shown.join(", ")),
+            At::Directory(directory) => directory.shown(),
         };
         let prefix = match at {
-            At::Server(_) | At::Sentinels(..) => Prefix::new(prefix),
+            At::Server(_) | At::Sentinels(..) | At::Directory(_) => Prefix::new(prefix),
             At::Cluster(_) => Prefix::of_cluster(prefix),
         };
         let keys = match passphrases {
@@ -199,19 +248,16 @@ impl StoreDefinition {
             }
             None => vec![Rc::new(Keys::Insecure)],
         };
-        let kind = match language {
-            Language::Redis => "redis",
-            Language::Memcached => "memcache",
-        };
         Ok(Configured {
             place,
-            language: *language,
+            language: kind.language(),
             greeting: Greeting { username: username.clone(), password: password.clone(), db: *db },
             keys,
             prefix,
             timeout: *timeout,
             pool: *pool,
-            shown: format!("the {kind} of the cache \"{name}\" at {shown}"),
+            shown: format!("the {} of the cache \"{name}\" at {shown}", kind.name()),
+            at: shown,
         })
     }
 }

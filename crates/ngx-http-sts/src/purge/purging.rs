@@ -40,7 +40,7 @@ impl Purging {
         let mut told = None;
         if let Some((store, names)) = &self.store {
             // Boxed, because most purges are of a zone alone.
-            match Box::pin(store.purge(names)).await {
+            match Box::pin(store.counted_purge(store.purge(names))).await {
                 Ok(purged) => told = Some((store, purged)),
                 Err(why) => {
                     self.untold.replace(Some(why));

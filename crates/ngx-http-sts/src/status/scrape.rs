@@ -5,10 +5,12 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use sts_counters::prometheus::METRICS;
+use sts_counters::stores::Store;
 use sts_counters::view::{Exchange, Gateway, Zone};
 use sts_counters::{json, prometheus};
 
 use crate::conf::cache::NamedZone;
+use crate::counters::StoreTally;
 use crate::nginx::suspend::Resumer;
 use crate::nginx::timer::{Hold, Timer};
 use crate::nginx::{clock, process, worker};
@@ -89,8 +91,14 @@ impl Scrape {
             workers: worker::number(),
             totals: self.overview.counters.totals(),
             zones: self.overview.zones.borrow().iter().map(zone).collect(),
+            stores: self.overview.stores.borrow().iter().map(|it| store(it)).collect(),
         }
     }
+}
+
+fn store(tally: &StoreTally) -> Store {
+    let StoreTally { name, kind, place, .. } = tally;
+    Store { name: name.clone(), kind, place: place.clone(), totals: tally.totals() }
 }
 
 fn zone(named: &NamedZone) -> Zone {

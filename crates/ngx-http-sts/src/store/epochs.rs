@@ -173,6 +173,7 @@ impl Store {
         if self.watches.replace(true) {
             return;
         }
+        self.keep_clean();
         // The task ends with the configuration.
         let store = Rc::downgrade(self);
         task::spawn(async move {
@@ -353,7 +354,7 @@ fn joined(epochs: &[Epoch]) -> Vec<u8> {
 }
 
 /// A worker that ends does not wait for it.
-fn released() -> Hold {
+pub(super) fn released() -> Hold {
     let hold = Hold::default();
     hold.release();
     hold

@@ -1,9 +1,11 @@
 //! How a store does: when it is left alone, and what the log says of it.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use sts_store::breaker::Breaker;
 
+use crate::counters::StoreTally;
 use crate::nginx::clock;
 use crate::nginx::log::{self, Level};
 use crate::nginx::timer;
@@ -19,6 +21,7 @@ pub(super) struct Health {
     failures: Spoken,
     unreadable: Spoken,
     has_failed: Cell<bool>,
+    tally: Rc<StoreTally>,
 }
 
 /// What is said once in a while, with a count.
@@ -44,13 +47,14 @@ impl Spoken {
 }
 
 impl Health {
-    pub(super) fn new(shown: String) -> Self {
+    pub(super) fn new(shown: String, tally: Rc<StoreTally>) -> Self {
         Self {
             shown,
             breaker: RefCell::default(),
             failures: Spoken::default(),
             unreadable: Spoken::default(),
             has_failed: Cell::new(false),
+            tally,
         }
     }
 
@@ -61,6 +65,7 @@ impl Health {
     pub(super) fn succeed(&self) {
         let was_open = self.breaker.borrow().is_open();
         self.breaker.borrow_mut().succeed();
+        self.tally.sees_breaker(false);
         if was_open {
             log::cycle(Level::Notice, format_args!("sts: {} answers again", self.shown));
         }
@@ -70,12 +75,14 @@ impl Health {
     pub(super) fn start_anew(&self) {
         log::cycle(Level::Notice, format_args!("sts: {} has another master now", self.shown));
         self.breaker.borrow_mut().succeed();
+        self.tally.sees_breaker(false);
     }
 
     pub(super) fn fail(&self, why: Option<&str>, timeout: u64) {
         self.has_failed.set(true);
         let random = clock::entropy().map_or(0, |random| random.first().copied().unwrap_or(0));
         self.breaker.borrow_mut().fail(timer::now(), random);
+        self.tally.sees_breaker(self.breaker.borrow().is_open());
         let Some(count) = self.failures.is_due() else { return };
         let times = if count > 1 { format!(" ({count} times)") } else { String::new() };
         let late = format!("it did not answer in time (option \"timeout\" is {timeout} ms)");

@@ -12,6 +12,7 @@ use crate::nginx::log::{self, Level};
 use crate::nginx::tls::TlsSettings;
 use crate::origin::{Contact, Kin, Origin};
 use crate::store::cluster::Cluster;
+use crate::store::files::Files;
 use crate::store::talk::converse;
 use crate::store::{Store, said};
 
@@ -29,6 +30,8 @@ pub(crate) enum Place {
     Watched(Box<Sentinels>),
     /// On several nodes.
     Spread(Box<Cluster>),
+    /// In this directory, which is no server.
+    Files(Files),
 }
 
 /// What servers have in common that are known at run time only.
@@ -84,6 +87,7 @@ impl Place {
     ) -> Result<(Rc<Origin>, Doubt<'_>), String> {
         match self {
             Self::Fixed(origin) => Ok((origin.clone(), Doubt(None))),
+            Self::Files(_) => Err("it is no server".into()),
             Self::Watched(sentinels) => {
                 let current = sentinels.current.borrow().clone();
                 let origin = match current {
@@ -106,7 +110,7 @@ impl Place {
         let sentinels = match self {
             Self::Watched(sentinels) => sentinels,
             Self::Spread(cluster) => return cluster.has_moved(store).await,
-            Self::Fixed(_) => return Ok(false),
+            Self::Fixed(_) | Self::Files(_) => return Ok(false),
         };
         let before = sentinels.last.borrow().clone();
         let now = sentinels.ask(pool, timeout).await?;

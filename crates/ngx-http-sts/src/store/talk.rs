@@ -27,9 +27,11 @@ impl Store {
     /// Says something, and collects the answer. What calls this bounds the time; when it is dropped, so
     /// is the connection.
     pub(super) async fn talk(&self, commands: Commands) -> Result<Answer, String> {
-        if let Place::Spread(cluster) = &self.place {
+        match &self.place {
             // Boxed: most stores are one server.
-            return Box::pin(cluster.talk(self, commands)).await;
+            Place::Spread(cluster) => return Box::pin(cluster.talk(self, commands)).await,
+            Place::Files(files) => return files.ask(commands, self.zone.capacity.value).await,
+            Place::Fixed(_) | Place::Watched(_) => {}
         }
         let (origin, doubt) = self.place.origin(self.pool, self.timeout).await?;
         let largest = self.zone.capacity.value;

@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use sts_core::cache_key::ExchangeKey;
 use sts_core::expect::Look;
-use sts_core::issued::Said;
 use sts_core::secret::Secret;
 use sts_core::target::Target;
 use sts_flight::token::{Token, Validity};
@@ -52,8 +51,7 @@ impl Store {
             unbound: value.unbound,
             kept: false,
             look: Look { findings: value.findings, is_expected: true },
-            // It is for the log alone, and does not lie in a store.
-            said: Said::default(),
+            said: value.said.clone(),
             call_time: None,
         };
         Some((token, value))
@@ -83,6 +81,7 @@ impl Store {
             is_final,
             unbound: token.unbound,
             findings: token.look.findings,
+            said: token.said.clone(),
             epochs: claim.epochs,
         };
         Some((value, life))

@@ -203,6 +203,15 @@ unsafe fn take_effect<M: Module>(cycle: *mut ngx_cycle_t) {
     M::take_effect(unsafe { main.as_ref() }, worker.as_ref());
 }
 
+/// A worker begins.
+pub(super) extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
+    #[cfg(ngx_feature = "threads")]
+    guard((), || crate::threads::started(cycle));
+    #[cfg(not(ngx_feature = "threads"))]
+    let _ = cycle;
+    NGX_OK as ngx_int_t
+}
+
 /// The worker ends: nothing that is queued will run, and no socket may be left open.
 pub(super) extern "C" fn exit_process<M: Module>(_cycle: *mut ngx_cycle_t) {
     end_all::<M>();

@@ -10,7 +10,7 @@ use crate::memcached;
 use crate::resp::{self, ReadError};
 
 /// Bytes that a value has more in a store than its token.
-const AROUND: usize = 1024;
+const AROUND: usize = 4096;
 
 /// Replies within a reply: a Cluster has some for each of its nodes. How large all of them are together has
 /// a limit of its own.

@@ -7,6 +7,7 @@ use sts_core::options::Options;
 
 use crate::conf::argument::{self, Problem};
 use crate::conf::directives::protocols;
+use crate::conf::store::directory::Written;
 use crate::conf::store::{number, option, text};
 use crate::nginx::conf::Conf;
 use crate::nginx::tls::{Protocols, TlsSettings};
@@ -26,6 +27,8 @@ pub(super) enum At {
     Sentinels(Vec<Endpoint>, String),
     /// On all nodes of a Cluster, of which these are some.
     Cluster(Vec<Endpoint>),
+    /// In a directory of this machine.
+    Directory(Written),
 }
 
 impl At {
@@ -34,6 +37,7 @@ impl At {
         match self {
             Self::Server(endpoint) => std::slice::from_ref(endpoint),
             Self::Sentinels(endpoints, _) | Self::Cluster(endpoints) => endpoints,
+            Self::Directory(_) => &[],
         }
     }
 }
