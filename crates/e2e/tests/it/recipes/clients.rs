@@ -137,7 +137,7 @@ fn a_health_check_names_what_is_wrong_with_the_sts() {
     for (script, status, error) in [
         (Script::new().reset(), 502, "unreachable"),
         (Script::new().hang(), 504, "timeout"),
-        (Script::new().answer(devsts::Answer::new(503)), 503, "busy"),
+        (Script::new().answer(Answer::new(503)), 503, "busy"),
     ] {
         let scene = Scene::new();
         scene.sts.script(When::any(), script);
