@@ -423,6 +423,8 @@ unsafe fn names_in_certificate(ssl: *const SSL) -> String {
     // SAFETY: the caller's contract; NGINX and the crate use the same OpenSSL.
     let ssl = unsafe { SslRef::from_ptr(ssl.cast_mut().cast()) };
     let names = ssl.peer_certificate().and_then(|certificate| certificate.subject_alt_names());
+    // What cannot be read of it must not wait in the queue for NGINX's next look.
+    drop(ErrorStack::get());
     let names =
         names.iter().flatten().filter_map(|name| match (name.dnsname(), name.ipaddress()) {
             (Some(name), _) => Some(name.to_owned()),
