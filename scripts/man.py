@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Makes the manual page ngx_http_sts_module(5) of the documents on the directives.
 
-usage: man.py VERSION DATE DOCUMENT... > ngx_http_sts_module.5
+usage: man.py VERSION DATE DIRECTORY > ngx_http_sts_module.5
 
-The first document has the title and what stands before the directives; a heading of the first level
-becomes a section, those below it subsections. It knows what these documents use of Markdown, and fails
-for all else.
+README.md of the directory has the title, what holds for all directives, and the order of the pages. The
+title of a page becomes a section, headings below it subsections. It knows what these documents use of
+Markdown.
 """
 
+import os
 import re
 import sys
 
@@ -144,9 +145,12 @@ def document(text, out, depth):
 
 
 def main():
-    version, date, *names = sys.argv[1:]
+    version, date, directory = sys.argv[1:]
+    with open(os.path.join(directory, "README.md"), encoding="utf-8") as file:
+        index = file.read()
+    pages = dict.fromkeys(re.findall(r"\]\((\w[\w-]*\.md)\)", index))
     out = [
-        ".\\\" Made by scripts/man.py of " + " ".join(names),
+        ".\\\" Made by scripts/man.py of " + directory,
         f'.TH NGX_HTTP_STS_MODULE 5 "{date}" "nginx\\-sts {escaped(version)}" "NGINX"',
         # Names are not to be divided, and lines may be of any length.
         ".ad l",
@@ -154,18 +158,18 @@ def main():
         ".SH NAME",
         "ngx_http_sts_module \\- exchanges security tokens in NGINX",
     ]
-    for number, name in enumerate(names):
-        with open(name, encoding="utf-8") as file:
+    title, text = index.split("\n", 1)
+    assert title.startswith("# "), f"{directory}/README.md has no title"
+    # Pages, and where a directive stands, are of the web.
+    text = text.split("\n## All directives\n")[0]
+    text = re.sub(r"(?m)^\|.*\n", "", text)
+    out.append(".SH DESCRIPTION")
+    document(text, out, 0)
+    for page in pages:
+        with open(os.path.join(directory, page), encoding="utf-8") as file:
             text = file.read()
-        if number == 0:
-            title, text = text.split("\n", 1)
-            assert title.startswith("# "), f"{name} has no title"
-            # Its list of contents leads to places in a page of the web.
-            text = re.sub(r"(?m)^ *- .*\]\(#.*\n|^ *- Directives\n", "", text)
-            out.append(".SH DESCRIPTION")
-            document(text, out, -1)
-        else:
-            document(text, out, 0)
+        # So is the list of contents.
+        document(re.sub(r"(?m)^- \[[^]]*\]\(#[^)]*\)\n", "", text), out, 0)
     out += [
         ".SH SEE ALSO",
         ".BR nginx (8)",

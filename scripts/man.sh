@@ -13,7 +13,7 @@ date=${date:-$(git log -1 --format=%cs -- docs 2>/dev/null || true)}
 page=build/man/ngx_http_sts_module.5
 
 mkdir -p build/man
-python3 scripts/man.py "$version" "${date:-$(date --utc +%F)}" docs/directives.md >"$page"
+python3 scripts/man.py "$version" "${date:-$(date --utc +%F)}" docs/directives >"$page"
 said=$(groff -ww -z -man -Tutf8 -K utf8 "$page" 2>&1)
 [[ -z $said ]] || die "$page: $said"
 say "$page: man -l $page"

@@ -65,7 +65,7 @@ live() {
         ${apt[*]} install /srv/$package
         readlink -e /etc/nginx/modules-enabled/50-mod-http-sts.conf
         test -s /usr/share/man/man5/ngx_http_sts_module.5.gz
-        test -s /usr/share/doc/libnginx-mod-http-sts/directives.md.gz || test -s /usr/share/doc/libnginx-mod-http-sts/directives.md"
+        test -s /usr/share/doc/libnginx-mod-http-sts/docs/directives/README.md || test -s /usr/share/doc/libnginx-mod-http-sts/docs/directives/README.md.gz"
     say "$suite: an exchange"
     inside "$directory" bash -ec "$exchange" | tail -n 1 | grep --quiet '^exchanged$' || die "$suite: no exchange"
     say "$suite: upgrade"

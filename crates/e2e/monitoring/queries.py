@@ -163,7 +163,7 @@ def look_at_manual(known, alerts):
     manual = (ROOT / "docs/monitoring.md").read_text()
     told = set(re.findall(r"^\| `(Sts\w+)`", manual, re.MULTILINE))
     check(told == alerts, f"alerts of the manual: {sorted(told ^ alerts)}")
-    told = set(re.findall(r"`(nginx_sts_\w+)`", (ROOT / "docs/directives.md").read_text()))
+    told = set(re.findall(r"`(nginx_sts_\w+)`", (ROOT / "docs/directives/status.md").read_text()))
     check(told <= known, f"metrics that exposition.py lacks: {sorted(told - known)}")
 
 

@@ -1,6 +1,7 @@
 //! Every block of configuration in the documents is one that NGINX accepts.
 #![expect(clippy::expect_used, reason = "what fails here is a test")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -50,12 +51,65 @@ fn the_manual_has_every_directive_and_no_other() {
     let source = fs::read_to_string(source).expect("the table of directives");
     let names = source.split("c\"STS").skip(1).filter_map(|rest| rest.split('"').next());
     let mut known: Vec<String> = names.map(|name| format!("STS{name}")).collect();
-    let manual = fs::read_to_string(workspace().join("docs/directives.md")).expect("the manual");
-    let headings = manual.lines().filter_map(|line| line.strip_prefix("### "));
-    let mut described: Vec<String> = headings.map(str::to_owned).collect();
+    let mut described: Vec<String> = reference().into_keys().collect();
     known.sort();
     described.sort();
     assert_eq!(described, known);
+}
+
+/// The page and the section of each directive.
+fn reference() -> BTreeMap<String, (String, String)> {
+    let mut sections = BTreeMap::new();
+    for entry in fs::read_dir(workspace().join("docs/directives")).expect("the reference") {
+        let entry = entry.expect("a page of the reference");
+        let page = entry.file_name().into_string().expect("a name");
+        let text = fs::read_to_string(entry.path()).expect("a page of the reference");
+        for section in text.split("\n## STS").skip(1) {
+            let section = section.split("\n## ").next().unwrap_or_default();
+            let (name, section) = section.split_once('\n').expect("a section");
+            let told = (page.clone(), section.to_owned());
+            let known = sections.insert(format!("STS{name}"), told);
+            assert!(known.is_none(), "STS{name} is described twice");
+        }
+    }
+    sections
+}
+
+/// What stands behind one of the four words at the start of a section.
+fn fact<'s>(section: &'s str, word: &str) -> &'s str {
+    let start = format!("**{word}:** ");
+    let line = section.lines().find_map(|line| line.strip_prefix(&start));
+    line.unwrap_or_default().trim_end_matches("<br>")
+}
+
+#[test]
+fn each_directive_has_the_form_of_nginx_and_stands_in_the_index_as_in_its_section() {
+    let index =
+        fs::read_to_string(workspace().join("docs/directives/README.md")).expect("an index");
+    let rows: Vec<&str> = index.lines().filter(|line| line.starts_with("| [STS")).collect();
+    let reference = reference();
+    assert_eq!(rows.len(), reference.len(), "rows of the index");
+    for (name, (page, section)) in &reference {
+        let words = section.lines().filter_map(|line| line.strip_prefix("**")?.split(":**").next());
+        let words: Vec<&str> = words.take(4).collect();
+        assert_eq!(words, ["Syntax", "Default", "Context", "Since"], "{name}");
+        assert!(fact(section, "Syntax").starts_with(&format!("`{name}")), "{name}");
+        let link = format!("| [{name}]({page}#{}) | ", anchor(name));
+        let row = rows.iter().find_map(|row| row.strip_prefix(link.as_str()));
+        let row = row.unwrap_or_else(|| panic!("no row begins with {link}"));
+        let default =
+            fact(section, "Default").replace(&format!("`{name} "), "`").replace(";`", "`");
+        let context = fact(section, "Context");
+        let context = if context.starts_with("http,") { "any" } else { context };
+        let default = default.replace('|', "\\|");
+        let text = |text: &str| {
+            text.split("](")
+                .map(|part| part.split_once(')').map_or(part, |it| it.1))
+                .collect::<String>()
+        };
+        let expected = format!("{default} | {context} | {} |", fact(section, "Since"));
+        assert_eq!(text(row), text(&expected), "{name}");
+    }
 }
 
 /// What a client sets as it likes.
@@ -226,7 +280,7 @@ fn each_line_of_the_log_is_in_the_manual_and_no_other() {
         others.iter().filter(|text| !lines.iter().any(|line| has(line, text))).collect();
     assert!(gone.is_empty(), "no line says so any more: {gone:#?}");
 
-    let reference = fs::read_to_string(workspace().join("docs/directives.md")).expect("a manual");
+    let reference = document("docs/directives/failure.md");
     let words = reference.split("\n## Failures").nth(1).expect("the failures");
     let words = told(words.split("\n## ").next().expect("its end"));
     let words: Vec<_> = words.iter().filter(|word| !word.contains('$')).collect();

@@ -11,7 +11,7 @@ use e2e::nginx::workspace;
 fn page() -> String {
     let script = workspace().join("scripts/man.py");
     let mut command = Command::new("python3");
-    command.arg(script).args(["0.0.0", "2026-01-01", "docs/directives.md"]);
+    command.arg(script).args(["0.0.0", "2026-01-01", "docs/directives"]);
     let output = command.current_dir(workspace()).output().expect("python3 (scripts/setup.sh man)");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
