@@ -88,7 +88,9 @@ pub fn with_files(builder: Builder) -> Builder {
     .into_iter()
     .fold(builder, |builder, (path, content)| builder.file(path, content))
     .file("sts-ca.pem", identity.certificate_pem())
+    .file("clients-ca.pem", identity.certificate_pem())
     .file("secrets/gateway.key", identity.key_pem())
+    .file("secrets/gateway.pem", identity.certificate_pem())
     .file("secrets/jwt.pem", identity.key_pem())
 }
 

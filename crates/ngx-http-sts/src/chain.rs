@@ -84,12 +84,14 @@ impl<'r> Needed<'r> {
     /// A value as it stands in the key: a token that is renewed makes no other key, and one that is encoded
     /// another one than itself.
     pub(crate) fn in_key<'v>(&self, value: &'v [u8]) -> Cow<'v, [u8]> {
-        let form = |one: &&StepResult| Some((one.key, one.values().position(|it| it == value)?));
-        match self.results.iter().find_map(form) {
-            Some((key, 0)) => Cow::Owned(key.in_place_of_token()),
-            Some((key, _)) => Cow::Owned([&*key.in_place_of_token(), b" encoded"].concat()),
-            None => Cow::Borrowed(value),
+        let is_it = |one: &&&StepResult| one.values().any(|it| it == value);
+        let Some(result) = self.results.iter().find(is_it) else { return Cow::Borrowed(value) };
+        let mut in_key = result.key.in_place_of_token();
+        if result.granted.token.issued().expose() != value {
+            let encoding = result.exchange.carrier.target_encoding;
+            in_key.extend(encoding.map(|encoding| encoding as u8));
         }
+        Cow::Owned(in_key)
     }
 
     pub(crate) fn keys(&self) -> Vec<CacheKey> {

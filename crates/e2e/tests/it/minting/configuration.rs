@@ -20,6 +20,11 @@ fn refused(key: &str, directives: &str, parts: &[&str]) {
         assert!(checked.output.contains(part), "{part:?} is not in: {}", checked.output);
     }
     assert!(!checked.output.contains("s3cr3t"), "{}", checked.output);
+    // Each says in which line of which file.
+    let fault = checked.output.lines().find(|line| line.contains("[emerg]")).unwrap();
+    let place = fault.split_once("nginx.conf:").map(|(_, line)| line.trim());
+    let is_placed = place.is_some_and(|line| line.starts_with(|c: char| c.is_ascii_digit()));
+    assert!(is_placed, "{fault}");
 }
 
 #[track_caller]
@@ -228,6 +233,61 @@ fn what_has_no_meaning_or_is_missing_is_refused() {
         (format!("STSType jwt; STSJWTKeyFile key.jwk key.jwk; {target}"), "another file"),
     ] {
         refused(&key, &directives, &[part]);
+    }
+}
+
+#[test]
+fn each_directive_is_named_with_what_is_wrong_and_what_to_write() {
+    let key = named("a");
+    let other = "STSType jwt; STSVariables $target;";
+    for (directives, parts) in [
+        // The key.
+        (other, &["\"jwt\"", "needs a key", "\"STSJWTKeyFile\""][..]),
+        (
+            "STSType jwt; STSJWTKeyFile ''; STSVariables $t;",
+            &["STSJWTKeyFile", "must not be empty"],
+        ),
+        ("STSType jwt; STSJWTKeyFile none.jwk; STSVariables $t;", &["STSJWTKeyFile", "none.jwk"]),
+        // A directory is no file.
+        ("STSType jwt; STSJWTKeyFile .; STSVariables $t;", &["STSJWTKeyFile"]),
+        ("STSType jwt; STSJWTKeyFile bad.jwk; STSVariables $t;", &["STSJWTKeyFile", "bad.jwk"]),
+        (
+            "STSType jwt; STSJWTKeyFile key.jwk bad.jwk; STSVariables $t;",
+            &["STSJWTKeyFile", "bad.jwk"],
+        ),
+        ("STSType jwt; STSJWTKeyFile a b c; STSVariables $t;", &["STSJWTKeyFile", "arguments"]),
+        ("STSType jwt; STSJWTKeyFile a; STSJWTKeyFile b;", &["STSJWTKeyFile", "duplicate"]),
+        // The others.
+        ("STSJWTAlgorithm RS1;", &["STSJWTAlgorithm", "\"RS1\"", "\"RS256\"", "\"EdDSA\""]),
+        ("STSJWTAlgorithm es256;", &["STSJWTAlgorithm", "\"ES256\""]),
+        ("STSJWTIssuer '';", &["STSJWTIssuer", "must not be empty"]),
+        ("STSJWTIssuer a; STSJWTIssuer b;", &["STSJWTIssuer", "duplicate"]),
+        ("STSJWTSubject '';", &["STSJWTSubject", "must not be empty"]),
+        ("STSJWTAudience '';", &["STSJWTAudience", "must not be empty"]),
+        ("STSJWTLifetime never;", &["STSJWTLifetime"]),
+        ("STSJWTLifetime 25h;", &["STSJWTLifetime", "86400000ms"]),
+        ("STSJWTClaim a b text;", &["STSJWTClaim", "\"text\"", "\"json\""]),
+        ("STSJWTClaim '' b;", &["STSJWTClaim", "name of a claim"]),
+        ("STSJWTClaim a;", &["STSJWTClaim", "arguments"]),
+        ("STSJWTType at;", &["STSJWTType", "\"at\"", "\"at+jwt\""]),
+        ("STSJWTFilter '.a |';", &["STSJWTFilter"]),
+        ("STSJWTFilter 'range(9)';", &["STSJWTFilter", "range"]),
+        ("STSJWTFilter 'def f: f; f';", &["STSJWTFilter", "f"]),
+        ("STSJWTFilter 'input';", &["STSJWTFilter", "input"]),
+    ] {
+        let directives = match directives.contains("STSType") {
+            true => directives.to_owned(),
+            false => format!("STSType jwt; STSJWTKeyFile key.jwk; {directives} STSVariables $t;"),
+        };
+        let scene = Scene::new();
+        let server = format!("location / {{ {directives} proxy_pass %%BACKEND%%; }}");
+        let checked = nginx(&scene, &key).file("bad.jwk", "s3cr3t").server(&server).check();
+        assert!(!checked.ok, "{directives}");
+        let fault = checked.output.lines().find(|line| line.contains("[emerg]")).unwrap();
+        for part in parts.iter().chain(&["nginx.conf:"]) {
+            assert!(fault.contains(part), "{part:?} is not in: {fault}");
+        }
+        assert!(!checked.output.contains("s3cr3t"), "{fault}");
     }
 }
 
