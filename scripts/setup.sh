@@ -32,7 +32,10 @@ packages() {
         ;;
     # Redis' server is in the package of its tools, which starts no service; memcached's is not installed
     # (scripts/stores.sh).
-    stores) echo libevent-2.1-7 redis-tools ;;
+    stores)
+        echo libevent-2.1-7 redis-tools
+        [[ ${WITH_REDIS:-redis} == redis ]] || command -v pip3 >/dev/null || echo python3-pip
+        ;;
     # Libraries that verify minted tokens (scripts/verifiers.sh).
     verifiers)
         command -v npm >/dev/null || echo nodejs npm

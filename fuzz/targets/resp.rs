@@ -4,8 +4,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use redis_protocol::resp2::decode::decode;
-use redis_protocol::resp2::types::OwnedFrame;
+use redis_protocol::resp2::types::{OwnedFrame, Resp2Frame};
 use sts_net::message::ReadMessage;
+use sts_store::cluster::{Redirection, shares};
 use sts_store::language::{Language, Replies};
 use sts_store::resp::{Limits, ReadError, Reader, Reply};
 
@@ -21,13 +22,26 @@ fuzz_target!(|data: &[u8]| {
     for reply in &replies {
         let Ok(Some((frame, length))) = decode(rest) else { panic!("the oracle reads none") };
         assert!(is_same(reply, &frame), "the oracle reads another");
+        if let Reply::Error(text) = reply
+            && let Some(Redirection { asks, slot, host, port }) = Redirection::read(text)
+        {
+            assert!(frame.is_redirection(), "the oracle reads no redirection");
+            let word = if asks { "ASK" } else { "MOVED" };
+            let host = host.unwrap_or_default();
+            let numbers = |text: &str| text.replace(" 0", " ").replace(":0", ":").replace("0", "");
+            let written = format!("{word} {slot} {host}:{port}");
+            assert_eq!(numbers(&written), numbers(text), "something is left out");
+        }
         rest = &rest[length..];
     }
     // As a question has it: so many replies, and no more.
     for wanted in 1..4 {
         let mut reader = Replies::new(Language::Redis, wanted, 4096 - 1024);
-        if let Ok(Some(_)) = reader.take(data) {
+        if let Ok(Some(answer)) = reader.take(data) {
             assert_eq!(replies.len(), wanted);
+            for share in shares(answer).unwrap_or_default() {
+                assert!(share.first <= share.last && share.port > 0);
+            }
         }
     }
 });

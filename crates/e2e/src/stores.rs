@@ -1,5 +1,7 @@
 //! Real stores: Redis and memcached as Debian has them. `make test-stores` puts them into place.
 
+pub mod cluster;
+
 use std::env;
 use std::fs::File;
 use std::io::{Read, Write};

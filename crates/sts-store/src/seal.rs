@@ -265,7 +265,7 @@ mod tests {
             let mut changed = sealed.to_vec();
             changed[at] ^= change;
             prop_assert!(keys.open("sts:a", &changed).is_none(), "changed");
-            let longer = [&sealed[..], &[change]].concat();
+            let longer = [sealed, &[change]].concat();
             prop_assert!(keys.open("sts:a", &longer).is_none(), "longer");
             prop_assert!(keys.close("sts:a", &value, entropy).unwrap().expose() != sealed);
         }

@@ -1,6 +1,7 @@
 //! Configures NGINX and starts it.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ const ATTEMPTS: usize = 5;
 pub struct Builder {
     configuration: Configuration,
     files: Vec<(PathBuf, Vec<u8>)>,
+    environment: Vec<(String, OsString)>,
     directories: Vec<PathBuf>,
     expectations: Expectations,
 }
@@ -47,6 +49,7 @@ impl Default for Builder {
         Self {
             configuration: Configuration::new(),
             files: vec![(html, b"index\n".to_vec())],
+            environment: Vec::new(),
             directories: vec![PathBuf::from("tmp")],
             expectations: Expectations::default(),
         }
@@ -88,6 +91,13 @@ impl Builder {
     /// Writes a file under the prefix, such as `html/page.html`.
     pub fn file(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
         self.files.push((path.into(), content.into()));
+        self
+    }
+
+    /// Sets a variable of NGINX's environment. Its workers have those alone that the directive `env` names.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
         self
     }
 
@@ -172,6 +182,7 @@ impl Builder {
         fs::write(prefix.path().join("nginx.conf"), &text).expect("the prefix can be written to");
 
         let mut command = command(prefix.path());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let stderr = fs::File::create(prefix.path().join("stderr.log"));
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(stderr.expect("the prefix can be written to"));

@@ -522,6 +522,50 @@ fn a_life_in_the_store_is_what_is_left_of_it() {
     assert_ne!(get(&here, "alice").1, token);
 }
 
+/// How late each of two nodes gives another token than the one that lives for eight seconds.
+fn ends_with_clocks(offsets: [&str; 2], installed: &std::path::Path) -> [Duration; 2] {
+    let scene = Scene::with(Sts::builder().expires_in(8));
+    let store = Server::redis(installed, &[]);
+    let written = redis(&store, "");
+    let clock = installed.join("libfaketime.so.1");
+    let nodes = offsets.map(|offset| {
+        node(&scene, &written)
+            .main("env FAKETIME;\n")
+            .environment("LD_PRELOAD", &clock)
+            .environment("FAKETIME", offset)
+            .environment("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .start()
+    });
+    let asked = std::time::Instant::now();
+    let (status, token) = get(&nodes[0], "alice");
+    assert_eq!(status, "MISS");
+    wait_for("the token in the store", || values(&store) == 1);
+    assert_eq!(get(&nodes[1], "alice"), ("HIT".into(), token.clone()));
+    nodes.map(|nginx| {
+        wait_for("the token to end", || get(&nginx, "alice").1 != token);
+        asked.elapsed()
+    })
+}
+
+#[test]
+#[ignore = "make test-stores has the servers"]
+fn no_token_lives_longer_where_two_clocks_are_five_seconds_apart() {
+    let installed = stores::installed();
+    let offsets = [["+5s", "+0s"], ["+0s", "+5s"]];
+    let ends = std::thread::scope(|scope| {
+        let runs = offsets.map(|of| {
+            scope.spawn({
+                let installed = &installed;
+                move || ends_with_clocks(of, installed)
+            })
+        });
+        runs.map(|run| run.join().unwrap())
+    });
+    for end in ends.iter().flatten() {
+        assert!(*end < Duration::from_millis(8_300), "{ends:?}");
+    }
+}
+
 #[test]
 #[ignore = "make test-stores has the servers"]
 fn tokens_of_any_size_up_to_the_limit_are_shared() {
@@ -536,6 +580,10 @@ fn tokens_of_any_size_up_to_the_limit_are_shared() {
             let user = format!("size-{size}.alice");
             let token = share(&here, &there, &user);
             assert!(token.len() >= size, "{}", token.len());
+        }
+        if matches!(kind, Kind::Redis) {
+            // What is sealed has all bytes, and came through.
+            assert!(store.values().iter().any(|(_, value)| value.contains(&0)));
         }
         let large = "size-140000.alice";
         get(&here, large);

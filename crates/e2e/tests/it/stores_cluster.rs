@@ -1,123 +1,20 @@
 //! A Redis Cluster of three masters: `make test-stores`.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use e2e::nginx::{Builder, Nginx};
+use e2e::nginx::Nginx;
 use e2e::scene::Scene;
+use e2e::stores::cluster::{Cluster, text};
 use e2e::stores::{self, Server};
 use e2e::wait::{wait_for, wait_for_some};
-use sts_store::cluster::{SLOTS, slot};
+use sts_store::cluster::slot;
 use sts_store::resp::Reply;
 
-use crate::stores::{LOCATION, PASSPHRASE, get, node_with};
+use crate::stores::{PASSPHRASE, get, node};
 
-/// Three masters, and the replica of the first one where it has one.
-struct Cluster {
-    nodes: Vec<Server>,
-}
-
-fn text(reply: Reply) -> String {
-    let Reply::Bulk(Some(text)) = reply else { panic!("no text") };
-    String::from_utf8_lossy(text.expose()).into_owned()
-}
-
-fn number(number: impl ToString) -> Vec<u8> {
-    number.to_string().into_bytes()
-}
-
-impl Cluster {
-    fn start(installed: &Path, has_replica: bool) -> Self {
-        let count = 3 + usize::from(has_replica);
-        let nodes: Vec<_> = (0..count).map(|_| Server::cluster_node(installed)).collect();
-        for (index, node) in nodes.iter().enumerate() {
-            if let Some(range) = Self::shares().get(index) {
-                let [first, last] = [range.start(), range.end()].map(number);
-                node.ask(&[b"CLUSTER", b"ADDSLOTSRANGE", &first, &last]);
-                node.ask(&[b"CLUSTER", b"SET-CONFIG-EPOCH", &number(index + 1)]);
-            }
-        }
-        for node in &nodes[1..] {
-            let [port, bus] = [nodes[0].port(), nodes[0].bus().unwrap()].map(number);
-            node.ask(&[b"CLUSTER", b"MEET", b"127.0.0.1", &port, &bus]);
-        }
-        let cluster = Self { nodes };
-        for node in &cluster.nodes {
-            wait_for("all nodes to know each other", || {
-                let known = text(node.ask(&[b"CLUSTER", b"NODES"]));
-                known.lines().count() == count && known.lines().all(|it| !it.contains("handshake"))
-            });
-        }
-        if has_replica {
-            let id = cluster.id(0);
-            cluster.nodes[3].ask(&[b"CLUSTER", b"REPLICATE", id.as_bytes()]);
-            wait_for("the replica to be up to date", || {
-                text(cluster.nodes[3].ask(&[b"INFO", b"replication"]))
-                    .contains("master_link_status:up")
-            });
-        }
-        for node in &cluster.nodes {
-            wait_for("the Cluster to be whole", || {
-                text(node.ask(&[b"CLUSTER", b"INFO"])).contains("cluster_state:ok")
-            });
-        }
-        cluster
-    }
-
-    fn shares() -> [std::ops::RangeInclusive<u16>; 3] {
-        [0..=5_460, 5_461..=10_922, 10_923..=SLOTS - 1]
-    }
-
-    fn id(&self, index: usize) -> String {
-        text(self.nodes[index].ask(&[b"CLUSTER", b"MYID"]))
-    }
-
-    /// What NGINX is told: these nodes, and no others.
-    fn written(&self, told: &[usize], options: &str) -> String {
-        let told = told.iter().map(|index| format!("127.0.0.1:{}", self.nodes[*index].port()));
-        let told: Vec<_> = told.collect();
-        let told = told.join(",");
-        format!("redis host={told}&cluster=true&passphrase={PASSPHRASE}{options}")
-    }
-
-    /// All values on all masters: the number of the node, name and value.
-    fn values(&self) -> Vec<(usize, Vec<u8>, Vec<u8>)> {
-        let of = |(index, node): (usize, &Server)| {
-            let values = node.values().into_iter();
-            values.map(|(name, value)| (index, name, value)).collect::<Vec<_>>()
-        };
-        self.nodes.iter().take(3).enumerate().flat_map(of).collect()
-    }
-
-    /// Gives one slot to another node: whole, or only begun.
-    fn move_slot(&self, slot: u16, from: usize, to: usize, is_whole: bool) {
-        let slot = number(slot);
-        let (source, target) = (self.id(from), self.id(to));
-        self.nodes[to].ask(&[b"CLUSTER", b"SETSLOT", &slot, b"IMPORTING", source.as_bytes()]);
-        self.nodes[from].ask(&[b"CLUSTER", b"SETSLOT", &slot, b"MIGRATING", target.as_bytes()]);
-        let Reply::Array(Some(names)) =
-            self.nodes[from].ask(&[b"CLUSTER", b"GETKEYSINSLOT", &slot, b"1000"])
-        else {
-            panic!("no names")
-        };
-        for name in names {
-            let name = match name {
-                Reply::Bulk(Some(name)) => name,
-                _ => panic!("no name"),
-            };
-            let port = number(self.nodes[to].port());
-            self.nodes[from].ask(&[b"MIGRATE", b"127.0.0.1", &port, name.expose(), b"0", b"5000"]);
-        }
-        if is_whole {
-            for node in [to, from, 3 - from - to] {
-                self.nodes[node].ask(&[b"CLUSTER", b"SETSLOT", &slot, b"NODE", target.as_bytes()]);
-            }
-        }
-    }
-}
-
-fn node(scene: &Scene, written: &str) -> Builder {
-    node_with(scene, written, LOCATION)
+fn written(cluster: &Cluster, told: &[usize], options: &str) -> String {
+    let told = cluster.written(told);
+    format!("redis host={told}&cluster=true&passphrase={PASSPHRASE}{options}")
 }
 
 /// Waits until tokens are shared; says how long that took.
@@ -143,8 +40,8 @@ fn tokens_are_shared_over_all_nodes_of_which_one_is_told() {
     let installed = stores::installed();
     let scene = Scene::new();
     let cluster = Cluster::start(&installed, false);
-    let here = node(&scene, &cluster.written(&[1], "&timeout=2s")).start();
-    let there = node(&scene, &cluster.written(&[0, 2], "&timeout=2s")).start();
+    let here = node(&scene, &written(&cluster, &[1], "&timeout=2s")).start();
+    let there = node(&scene, &written(&cluster, &[0, 2], "&timeout=2s")).start();
     for number in 0..60 {
         let user = format!("user-{number}");
         let (status, token) = get(&here, &user);
@@ -176,7 +73,7 @@ fn a_herd_over_two_nodes_makes_one_call_with_a_cluster() {
         devsts::Script::new().wait(Duration::from_millis(300)).usual(),
     );
     let cluster = Cluster::start(&installed, false);
-    let written = cluster.written(&[0, 1, 2], "&timeout=2s");
+    let written = written(&cluster, &[0, 1, 2], "&timeout=2s");
     let nodes = [0, 1].map(|_| node(&scene, &written).workers(2).start());
     let tokens = e2e::parallel::in_parallel(200, 200, |number| get(&nodes[number % 2], "alice").1);
     assert!(tokens.iter().all(|token| *token == devsts::target_for("alice", 1)));
@@ -190,7 +87,7 @@ fn a_slot_that_has_moved_and_one_that_moves_are_followed() {
     for is_whole in [true, false] {
         let scene = Scene::new();
         let cluster = Cluster::start(&installed, false);
-        let written = cluster.written(&[0, 1, 2], "&timeout=2s");
+        let written = written(&cluster, &[0, 1, 2], "&timeout=2s");
         let here = node(&scene, &written).start();
         // Both know where all is.
         let there = node(&scene, &written).start();
@@ -231,7 +128,7 @@ fn the_slot_of_all_epochs_may_move_as_well() {
     let installed = stores::installed();
     let scene = Scene::new();
     let cluster = Cluster::start(&installed, false);
-    let written = cluster.written(&[0, 1, 2], "&timeout=2s");
+    let written = written(&cluster, &[0, 1, 2], "&timeout=2s");
     let here = node(&scene, &written).start();
     let there = node(&scene, &written).start();
     shared_after(&here, &there, "before");
@@ -258,7 +155,7 @@ fn a_purge_reaches_tokens_on_all_nodes() {
     for purge in ["everything", "exchange", "source"] {
         let scene = Scene::new();
         let cluster = Cluster::start(&installed, false);
-        let written = cluster.written(&[0, 1, 2], "&timeout=2s");
+        let written = written(&cluster, &[0, 1, 2], "&timeout=2s");
         let here = node(&scene, &written).start();
         let there = node(&scene, &written).start();
         let users: Vec<_> = match purge {
@@ -293,7 +190,7 @@ fn a_master_that_dies_is_left_for_its_replica() {
     let installed = stores::installed();
     let scene = Scene::new();
     let mut cluster = Cluster::start(&installed, true);
-    let written = cluster.written(&[0, 1, 2], "&timeout=100ms");
+    let written = written(&cluster, &[0, 1, 2], "&timeout=100ms");
     let here = node(&scene, &written).start();
     let there = node(&scene, &written).start();
     shared_after(&here, &there, "before");
@@ -306,7 +203,7 @@ fn a_master_that_dies_is_left_for_its_replica() {
         // Requests go on meanwhile.
         get(&here, &format!("meanwhile-{number}"));
         get(&there, &format!("meanwhile-{number}"));
-        text(replica.ask(&[b"ROLE"]).first()).starts_with("master")
+        text(replica.ask(&[b"INFO", b"replication"])).contains("role:master")
             && text(replica.ask(&[b"CLUSTER", b"INFO"])).contains("cluster_state:ok")
     });
     let took = shared_after(&here, &there, "after");
@@ -317,27 +214,13 @@ fn a_master_that_dies_is_left_for_its_replica() {
     wait_for("the other node to forget", || get(&there, "alice").1 != token);
 }
 
-trait First {
-    fn first(self) -> Reply;
-}
-
-impl First for Reply {
-    /// The first of several replies.
-    fn first(self) -> Reply {
-        match self {
-            Self::Array(Some(replies)) => replies.into_iter().next().unwrap(),
-            _ => panic!("no array"),
-        }
-    }
-}
-
 #[test]
 #[ignore = "make test-stores has the servers"]
 fn a_cluster_costs_next_to_nothing_when_a_node_hangs() {
     let installed = stores::installed();
     let scene = Scene::new();
     let cluster = Cluster::start(&installed, false);
-    let nginx = node(&scene, &cluster.written(&[0, 1, 2], "")).start();
+    let nginx = node(&scene, &written(&cluster, &[0, 1, 2], "")).start();
     get(&nginx, "warm");
     for node in &cluster.nodes {
         node.freeze();
@@ -373,7 +256,7 @@ fn an_acl_without_the_list_of_slots_suffices() {
         ];
         node.ask(&rules);
     }
-    let written = cluster.written(&[0, 1, 2], "&timeout=2s&username=nginx&password=s3cret");
+    let written = written(&cluster, &[0, 1, 2], "&timeout=2s&username=nginx&password=s3cret");
     let here = node(&scene, &written).start();
     let there = node(&scene, &written).start();
     shared_after(&here, &there, "user");

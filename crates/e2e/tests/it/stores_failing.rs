@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use e2e::nginx::{Builder, Nginx};
 use e2e::parallel::in_parallel;
-use e2e::ports::FullPort;
+use e2e::ports::{FullPort, free_port};
 use e2e::scene::Scene;
 use e2e::stores::{self, Server};
 use e2e::wait::wait_for;
@@ -21,13 +21,20 @@ const TIMEOUT: u64 = 20;
 const SLACK: Duration = Duration::from_millis(150);
 
 fn node(scene: &Scene, port: u16, options: &str) -> Builder {
-    let store = format!("host=127.0.0.1&port={port}&passphrase={PASSPHRASE}{options}");
+    node_with(scene, &format!("redis \"host=127.0.0.1&port={port}"), options)
+}
+
+fn with_memcached(scene: &Scene, port: u16) -> Builder {
+    node_with(scene, &format!("memcache \"config_string=--SERVER%3D127.0.0.1:{port}"), "")
+}
+
+fn node_with(scene: &Scene, store: &str, options: &str) -> Builder {
     scene
         .nginx()
-        .set("STORE", store)
+        .set("STORE", format!("{store}&passphrase={PASSPHRASE}{options}\""))
         .server(
             r#"
-            STSCache redis "%%STORE%%";
+            STSCache %%STORE%%;
             location / {
                 %%OTX%%
                 STSPhase rewrite;
@@ -79,7 +86,7 @@ fn server(treat: impl Fn(std::net::TcpStream) + Send + Sync + 'static) -> u16 {
 #[ignore = "make test-stores has the servers"]
 fn a_store_that_is_dead_costs_next_to_nothing() {
     let scene = Scene::new();
-    let nginx = node(&scene, e2e::ports::free_port(), "").start();
+    let nginx = node(&scene, free_port(), "").start();
     assert_costs_little(&nginx, "dead");
 }
 
@@ -150,18 +157,98 @@ fn a_store_that_talks_nonsense_costs_its_timeout_at_most() {
 
 #[test]
 #[ignore = "make test-stores has the servers"]
+fn a_memcached_that_is_dead_hung_or_black_holed_costs_its_timeout() {
+    let installed = stores::installed();
+    let (hung, hole) = (Server::memcached(&installed, &[]), FullPort::new());
+    hung.freeze();
+    let ports = [("dead", free_port()), ("hung", hung.port()), ("black-holed", hole.number())];
+    for (what, port) in ports {
+        let scene = Scene::new();
+        assert_costs_little(&with_memcached(&scene, port).start(), what);
+    }
+    hung.thaw();
+}
+
+#[test]
+#[ignore = "make test-stores has the servers"]
+fn a_memcached_that_talks_nonsense_or_drips_costs_its_timeout_at_most() {
+    let answers: [(&str, &'static [u8]); 7] = [
+        ("http", b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"),
+        ("redis", b"-ERR unknown command\r\n"),
+        ("an error", b"SERVER_ERROR out of memory storing object\r\n"),
+        ("no meta commands", b"ERROR\r\n"),
+        ("too long", b"VA 99999999 t-1 c1\r\n"),
+        ("random", b"\x00\xff\x16\x03\x01\r\n\r\n"),
+        ("too much", b"EN\r\nEN\r\nEN\r\nEN\r\nEN\r\nEN\r\nEN\r\n"),
+    ];
+    for (what, answer) in answers {
+        let scene = Scene::new();
+        let port = server(move |mut stream| {
+            let mut room = [0; 4096];
+            while matches!(stream.read(&mut room), Ok(1..)) {
+                if stream.write_all(answer).is_err() {
+                    return;
+                }
+            }
+        });
+        assert_costs_little(&with_memcached(&scene, port).start(), what);
+    }
+    let scene = Scene::new();
+    let port = server(|stream| drip(stream, b"V"));
+    assert_costs_little(&with_memcached(&scene, port).start(), "dripping");
+}
+
+/// Answers a byte now and then, and never a whole reply.
+fn drip(mut stream: std::net::TcpStream, byte: &[u8]) {
+    let mut room = [0; 4096];
+    let _ = stream.read(&mut room);
+    for _ in 0..1_000 {
+        if stream.write_all(byte).is_err() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+#[ignore = "make test-stores has the servers"]
+fn a_redis_for_memcached_costs_next_to_nothing() {
+    let installed = stores::installed();
+    let scene = Scene::new();
+    let redis = Server::redis(&installed, &[]);
+    assert_costs_little(&with_memcached(&scene, redis.port()).start(), "Redis for memcached");
+}
+
+#[test]
+#[ignore = "make test-stores has the servers"]
+fn tokens_that_redis_pushes_out_are_asked_for_again() {
+    let installed = stores::installed();
+    let scene = Scene::new();
+    let store =
+        Server::redis(&installed, &["--maxmemory", "3mb", "--maxmemory-policy", "allkeys-lru"]);
+    let nodes = [0, 1].map(|_| node(&scene, store.port(), "&timeout=2s&size=1m").start());
+    for number in 0..200 {
+        let user = format!("size-20000.user-{}", number % 80);
+        for nginx in &nodes {
+            let response = nginx.get("/").bearer(&user).send().expect_status(200);
+            assert!(devsts::is_for(&response.text(), &user));
+        }
+    }
+    let sts_store::resp::Reply::Bulk(Some(stats)) = store.ask(&[b"INFO", b"stats"]) else {
+        panic!("no statistics")
+    };
+    let stats = String::from_utf8_lossy(stats.expose()).into_owned();
+    assert!(stats.contains("evicted_keys:") && !stats.contains("evicted_keys:0\r"), "{stats}");
+    for nginx in &nodes {
+        assert!(!nginx.error_log().contains("of no use"), "{}", nginx.error_log());
+    }
+}
+
+#[test]
+#[ignore = "make test-stores has the servers"]
 fn a_store_that_drips_costs_its_timeout() {
     let scene = Scene::new();
-    let port = server(|mut stream| {
-        let mut room = [0; 4096];
-        let _ = stream.read(&mut room);
-        for _ in 0..1_000 {
-            if stream.write_all(b"$").is_err() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    });
+    let port = server(|stream| drip(stream, b"$"));
     let nginx = node(&scene, port, "").start();
     assert_costs_little(&nginx, "dripping");
 }
