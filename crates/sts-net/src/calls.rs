@@ -282,7 +282,10 @@ impl Turn {
             return Err(Full::Queue);
         }
         if !has_turn {
-            return self.share.map_or(Ok(()), |share| state.has_place(share)).map(|()| Asked::Waits);
+            return self
+                .share
+                .map_or(Ok(()), |share| state.has_place(share))
+                .map(|()| Asked::Waits);
         }
         let held = state.hold(number, self.share)?;
         if let Some(line) = state.line_mut(number) {
