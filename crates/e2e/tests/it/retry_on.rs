@@ -199,7 +199,9 @@ fn what_cannot_be_sent_again_is_passed_on_as_it_is() {
         location /checked { auth_request /auth; return 204; }
         location = /auth { %%PASS%% }
         location /guarded { STSType disabled; auth_request /auth; %%PASS%% }
-        location /kept { proxy_cache kept; proxy_cache_valid any 1m; %%PASS%% }
+        location /kept {
+            proxy_cache kept; proxy_cache_valid any 1m; proxy_ignore_headers Set-Cookie; %%PASS%%
+        }
         location /page { proxy_intercept_errors on; error_page 401 /sorry; %%PASS%% }
         location = /sorry { STSType disabled; return 200 sorry; }";
     let cache = "proxy_cache_path %%PREFIX%%/kept keys_zone=kept:1m;";
