@@ -1,14 +1,18 @@
 //! One call to an STS, as it is counted: what it is at, how it ends, and how long it takes.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use sts_core::error::{Failure, FailureKind};
 use sts_counters::words::{CallResult, Duration, Gauge, Word};
-use sts_net::breaker::State;
+use sts_net::breaker::{Policy, State};
 
 use crate::callee::Callee;
+use crate::counters::Tally;
 use crate::http::Watch;
-use crate::nginx::timer;
+use crate::nginx::task;
+use crate::nginx::timer::{self, Hold, Timer};
+use crate::origin::Origin;
 use crate::report;
 
 /// A call. One that is dropped before it has ended was abandoned; one that never had its turn was none.
@@ -75,9 +79,37 @@ impl Watch for Call<'_> {
         self.sent.set(is_sent);
     }
 
-    fn sees_breaker(&self, state: State) {
-        self.callee.tally.sees_breaker(state);
+    fn sees_breaker(&self, state: State, origin: &Rc<Origin>) {
+        let tally = &self.callee.tally;
+        tally.sees_breaker(state);
+        if state == State::Open
+            && let Some(policy) = self.callee.limit.breaker
+        {
+            watch_breaker(tally, origin, policy);
+        }
     }
+}
+
+/// Sees to it that the counters show when the pause of a breaker is over, although no call comes.
+fn watch_breaker(tally: &Rc<Tally>, origin: &Rc<Origin>, policy: Policy) {
+    let Some(watched) = tally.watch_breaker() else { return };
+    let (tally, origin) = (tally.clone(), origin.clone());
+    task::spawn(Box::pin(async move {
+        loop {
+            let now = timer::now();
+            let (state, pause) = {
+                let breaker = origin.breaker().borrow();
+                (breaker.state(policy, now), breaker.pause(policy, now))
+            };
+            tally.sees_breaker(state);
+            let Some(pause) = pause else { break };
+            let hold = Hold::default();
+            // A worker that ends does not wait for it.
+            hold.release();
+            Timer::new(pause, hold).await;
+        }
+        drop(watched);
+    }));
 }
 
 impl Drop for Call<'_> {

@@ -3,7 +3,7 @@
 mod of_store;
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use sts_counters::region::{Lane, Name, Region, Row, Shape};
 use sts_counters::totals::Totals;
@@ -42,9 +42,11 @@ pub(crate) struct Tally {
     pub(crate) kind: &'static str,
     /// Where their calls go, without a query; nothing where none is made.
     pub(crate) endpoint: String,
-    /// Whether one of them has a breaker, and how it stands in this worker, as its last call has seen it.
+    /// Whether one of them has a breaker, and how it stands in this worker.
     has_breaker: Cell<bool>,
     breaker: Cell<State>,
+    /// A task waits for the end of its pause, and holds this.
+    breaker_watch: Cell<Weak<()>>,
 }
 
 thread_local! {
@@ -151,8 +153,8 @@ impl Tally {
         endpoint: String,
     ) -> Self {
         let counters = counters.clone();
-        let (row, has_breaker, breaker) = Default::default();
-        Self { counters, row, name, is_named, kind, endpoint, has_breaker, breaker }
+        let (row, has_breaker, breaker, breaker_watch) = Default::default();
+        Self { counters, row, name, is_named, kind, endpoint, has_breaker, breaker, breaker_watch }
     }
 
     /// A location of theirs has a breaker.
@@ -172,6 +174,18 @@ impl Tally {
             gauge_of(before).into_iter().for_each(|gauge| self.change(gauge, -1));
             gauge_of(state).into_iter().for_each(|gauge| self.change(gauge, 1));
         }
+    }
+
+    /// The turn to wait for the end of its pause; `None` while another task has it.
+    pub(crate) fn watch_breaker(&self) -> Option<Rc<()>> {
+        let known = self.breaker_watch.take();
+        if known.strong_count() > 0 {
+            self.breaker_watch.set(known);
+            return None;
+        }
+        let turn = Rc::new(());
+        self.breaker_watch.set(Rc::downgrade(&turn));
+        Some(turn)
     }
 
     /// What the operator calls it, if that is more than its type and host.

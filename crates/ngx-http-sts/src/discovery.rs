@@ -173,7 +173,7 @@ impl Discovery {
             Some(Ok(())) => self.place_at_hand(limit).ok_or_else(|| {
                 self.question.failure(FailureKind::BadAnswer, "they are too old").into()
             }),
-            Some(Err(failure)) => Err(failure.into()),
+            Some(Err(failed)) => Err(failed),
             None => Err(impatient.map_or_else(|| self.out_of_time(time), Failed::from)),
         }
     }
@@ -232,17 +232,19 @@ impl Discovery {
             let discovery = &turn.0;
             let found = match lookup {
                 Ok(lookup) => discovery.end(lookup).await,
-                Err(failure) => Err(failure),
+                Err(failure) => Err(failure.into()),
             };
             discovery.note(found);
         }));
     }
 
-    fn note(&self, found: Result<(), Failure>) {
+    fn note(&self, found: Result<(), Failed>) {
         let mut backoff = self.backoff.get();
         match found {
             Ok(()) => backoff.succeed(),
-            Err(failure) => {
+            // The issuer was not asked, of which it says nothing.
+            Err(failed) if failed.is_of_worker() => backoff.give_up(),
+            Err(Failed { failure, .. }) => {
                 backoff.fail(timer::now());
                 let now = clock::milliseconds();
                 let serves = |told: &Told| !is_over(told.asked, LAST, now);
@@ -272,16 +274,16 @@ impl Discovery {
     }
 
     /// Uses what was looked for, when it is there.
-    async fn end(&self, lookup: Lookup<Finding>) -> Result<(), Failure> {
+    async fn end(&self, lookup: Lookup<Finding>) -> Result<(), Failed> {
         let granted = match lookup {
             Lookup::Hit(granted) => granted,
-            Lookup::Refused(failure) => return Err(failure),
+            Lookup::Refused(failure) => return Err(failure.into()),
             Lookup::Waits(waiting) => Wait(waiting).await?,
         };
         self.take(granted.token.issued().expose()).map_err(|problem| {
             // The next request asks anew.
             self.cache.forget(&self.key);
-            self.question.failure(FailureKind::BadAnswer, &problem)
+            self.question.failure(FailureKind::BadAnswer, &problem).into()
         })
     }
 

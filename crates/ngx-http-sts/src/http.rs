@@ -43,8 +43,8 @@ pub(crate) trait Watch {
     /// Whether the STS may have seen any of it.
     fn is_sent(&self, is_sent: bool);
 
-    /// How the breaker of the STS stands, where the location has one.
-    fn sees_breaker(&self, state: breaker::State);
+    /// How the breaker of the STS stands, which is that of the origin, where the location has one.
+    fn sees_breaker(&self, state: breaker::State, origin: &Rc<Origin>);
 }
 
 /// Only whether it was sent.
@@ -57,7 +57,7 @@ impl Watch for Cell<bool> {
         self.set(is_sent);
     }
 
-    fn sees_breaker(&self, _: breaker::State) {}
+    fn sees_breaker(&self, _: breaker::State, _: &Rc<Origin>) {}
 }
 
 /// A request as it goes to a destination.
@@ -119,7 +119,9 @@ impl<'c, M, W> Call<'c, M, W> {
 
 impl<M, W: Watch> Call<'_, M, W> {
     fn tell_of_breaker(&self) {
-        self.attempt.breaker().into_iter().for_each(|state| self.watch.sees_breaker(state));
+        if let Some(state) = self.attempt.breaker() {
+            self.watch.sees_breaker(state, self.origin());
+        }
     }
 }
 

@@ -218,7 +218,7 @@ impl Visit<'_> {
         waiting.ask().callee.tally.observe(Duration::Wait, waiting.took());
         let outcome = match outcome {
             Ok(granted) => Outcome::Granted(granted),
-            Err(failure) => Outcome::Failed(failure),
+            Err(failed) => Outcome::Failed(failed.failure),
         };
         let steps = self.exchange.chain.steps();
         if let Some(step) = step.and_then(|number| steps.get(number)) {

@@ -324,6 +324,8 @@ type Figure = fn(&Second) -> u64;
 const WIDTH: usize = 760;
 const HEIGHT: usize = 150;
 const LEFT: usize = 60;
+/// Room for the half of the last time.
+const RIGHT: usize = 30;
 
 fn picture(runs: &[(Setup, Vec<Second>)]) -> String {
     let panels: [(&str, Figure); 3] = [
@@ -352,27 +354,31 @@ fn picture(runs: &[(Setup, Vec<Second>)]) -> String {
         );
     }
     let count = END / 1_000;
-    let x = |second: u64| LEFT as f64 + second as f64 * (WIDTH - LEFT - 10) as f64 / count as f64;
+    let x =
+        |second: u64| LEFT as f64 + second as f64 * (WIDTH - LEFT - RIGHT) as f64 / count as f64;
     for (at, (title, of)) in panels.iter().enumerate() {
         let top = 50 + at * (HEIGHT + 50);
         let bottom = top + HEIGHT;
         let values = runs.iter().flat_map(|(_, seconds)| seconds.iter().skip(70).map(of));
-        let most = values.max().unwrap_or(1).max(1);
+        let most = values.max().unwrap_or(1).max(1).next_multiple_of(500);
         let y = |value: u64| bottom as f64 - value.min(most) as f64 * HEIGHT as f64 / most as f64;
         let (from, to) = (x(OUTAGE.0 / 1_000), x(OUTAGE.1 / 1_000));
         let _ = writeln!(
             svg,
             "<rect x=\"{from:.1}\" y=\"{top}\" width=\"{:.1}\" height=\"{HEIGHT}\" fill=\"#f3e9d8\"/>\
+             <text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\" fill=\"#7a6a4a\">no answers</text>\
              <text x=\"{LEFT}\" y=\"{}\">{title}</text>\
              <text x=\"{}\" y=\"{}\" text-anchor=\"end\">{most}</text>\
              <text x=\"{}\" y=\"{bottom}\" text-anchor=\"end\">0</text>\
              <path d=\"M{LEFT} {top}V{bottom}H{}\" fill=\"none\" stroke=\"#555555\"/>",
             to - from,
+            f64::midpoint(from, to),
+            top + 12,
             top - 8,
             LEFT - 6,
             top + 10,
             LEFT - 6,
-            WIDTH - 10,
+            WIDTH - RIGHT,
         );
         for second in (0..=count).step_by(60) {
             let _ = writeln!(

@@ -171,7 +171,7 @@ impl<H: Host> Flight<H> {
     /// Lets a failure be that of all requests whose own limits are no wider.
     fn fail(&self, failed: &Failed) {
         for waiting in self.take_those(|waiting| is_ended_by(waiting, failed.exceeded.as_ref())) {
-            waiting.finish(Err(failed.failure.clone()));
+            waiting.finish(Err(failed.clone()));
         }
     }
 
@@ -260,7 +260,7 @@ impl<H: Host> Flight<H> {
                     lease.fail(&failed);
                 }
                 self.sent.set(false);
-                caller.finish(Err(failed.failure.clone()));
+                caller.finish(Err(failed.clone()));
                 self.fail(&failed);
                 self.give_up_without_time(&failed);
             }
@@ -318,7 +318,7 @@ impl<H: Host> Drop for EndOfFlight<H> {
         // The duty to call goes to another worker.
         self.0.lease.take();
         for waiting in self.0.close() {
-            waiting.finish(Err(lost()));
+            waiting.finish(Err(lost().into()));
         }
     }
 }

@@ -5,6 +5,7 @@ use std::rc::{Rc, Weak};
 
 use sts_core::error::{Failure, FailureKind};
 
+use crate::failed::{Exceeded, Failed};
 use crate::flight::Flight;
 use crate::granted::{CacheStatus, Granted};
 use crate::host::{Ask, Host};
@@ -18,7 +19,7 @@ pub struct Waiting<H: Host> {
     started: u64,
     /// Milliseconds that it may take.
     time: u64,
-    outcome: RefCell<Option<Result<Granted, Failure>>>,
+    outcome: RefCell<Option<Result<Granted, Failed>>>,
     request: RefCell<Option<H::Request>>,
     /// The request has gone.
     has_left: Cell<bool>,
@@ -119,7 +120,7 @@ impl<H: Host> Waiting<H> {
             let outcome = waiting.ask.call(waiting.time_left(), &sent, hold).await;
             let granted =
                 outcome.map(|token| token.granted(waiting.ask.policy(), CacheStatus::Miss));
-            waiting.finish(granted.map_err(|failed| failed.failure));
+            waiting.finish(granted);
         });
         self.call.replace(Some(Call::Alone(Alone { task, sent: was_sent, hold: held })));
     }
@@ -138,7 +139,8 @@ impl<H: Host> Waiting<H> {
             if let Some(waiting) = waiting.upgrade() {
                 let reason = format!("no answer within {} ms", waiting.time);
                 let call = waiting.call.take();
-                waiting.finish(Err(Failure::new(FailureKind::Timeout, reason)));
+                let failure = Failure::new(FailureKind::Timeout, reason);
+                waiting.finish(Err(Failed { failure, exceeded: Some(Exceeded::Time) }));
                 // As for what it waited for, it has left.
                 if let Some(call) = call {
                     call.leave(&waiting);
@@ -154,11 +156,11 @@ impl<H: Host> Waiting<H> {
     }
 
     /// Ends the wait; the first end counts.
-    pub(crate) fn finish(&self, outcome: Result<Granted, Failure>) {
+    pub(crate) fn finish(&self, outcome: Result<Granted, Failed>) {
         if self.has_left.get() {
             // The flight says how a refresh has failed.
-            if let (Err(failure), false) = (outcome, self.is_refresh) {
-                self.ask.failed_after_leaving(&failure, self.took());
+            if let (Err(failed), false) = (outcome, self.is_refresh) {
+                self.ask.failed_after_leaving(&failed.failure, self.took());
             }
             return;
         }
@@ -179,7 +181,7 @@ impl<H: Host> Waiting<H> {
     }
 
     /// How it ended, once it has.
-    pub fn take_outcome(&self) -> Option<Result<Granted, Failure>> {
+    pub fn take_outcome(&self) -> Option<Result<Granted, Failed>> {
         self.outcome.take()
     }
 
@@ -226,7 +228,7 @@ struct EndOfCall<H: Host>(Rc<Waiting<H>>);
 impl<H: Host> Drop for EndOfCall<H> {
     fn drop(&mut self) {
         if !self.0.is_over() {
-            self.0.finish(Err(lost()));
+            self.0.finish(Err(lost().into()));
         }
     }
 }

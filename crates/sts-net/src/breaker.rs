@@ -59,7 +59,7 @@ pub enum State {
     Closed,
     /// None is made.
     Open,
-    /// One is made, to find out whether the STS is there again.
+    /// One is made, or the next one that comes, to find out whether the STS is there again.
     Probing,
 }
 
@@ -166,12 +166,20 @@ impl Breaker {
 
     /// How it stands for a location with this policy.
     pub fn state(&self, policy: Policy, now: Millis) -> State {
-        match self.is_open(policy) {
-            true if self.is_probed => State::Probing,
-            true => State::Open,
-            false if now < self.paused => State::Open,
-            false => State::Closed,
+        let is_open = self.is_open(policy);
+        match self.pause(policy, now) {
+            _ if is_open && self.is_probed => State::Probing,
+            Some(_) => State::Open,
+            None if is_open => State::Probing,
+            None => State::Closed,
         }
+    }
+
+    /// Milliseconds for which no call is made; `None` where one may be made now.
+    pub fn pause(&self, policy: Policy, now: Millis) -> Option<Millis> {
+        let failed = if self.is_open(policy) { self.failed.saturating_add(policy.time) } else { 0 };
+        let end = self.paused.max(failed);
+        end.checked_sub(now).filter(|left| *left > 0)
     }
 
     /// Whether no calls but a probe are made.
@@ -245,7 +253,13 @@ mod tests {
         let mut breaker = Breaker::default();
         assert_eq!(breaker.state(policy, 0), State::Closed);
         breaker = open(0);
-        assert_eq!(breaker.state(policy, 20_000), State::Open);
+        assert_eq!(breaker.state(policy, 9_999), State::Open);
+        assert_eq!(breaker.pause(policy, 9_999), Some(1));
+        // The next call finds out.
+        assert_eq!(
+            (breaker.state(policy, 10_000), breaker.pause(policy, 10_000)),
+            (State::Probing, None)
+        );
         let probe = breaker.begin(POLICY, 20_000).unwrap();
         assert_eq!(breaker.state(policy, 20_000), State::Probing);
         let _ = breaker.end(probe, POLICY, Outcome::Paused(5_000), 20_000);

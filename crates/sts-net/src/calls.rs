@@ -5,7 +5,7 @@
 //! address of a client, can be bounded to a number of places.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::num::NonZeroU32;
 use std::pin::Pin;
@@ -67,8 +67,11 @@ struct State {
 struct Line {
     limits: CallLimits,
     running: usize,
-    /// In the order of arrival. None stands here that may run: it gets a turn when a call ends.
-    waiting: VecDeque<Rc<RefCell<Waiter>>>,
+    /// By their numbers, which are in the order of arrival: one that leaves is found among many. None stands
+    /// here that may run: it gets a turn when a call ends.
+    waiting: BTreeMap<u64, Rc<RefCell<Waiter>>>,
+    /// The number of the next one.
+    next: u64,
 }
 
 #[derive(Default)]
@@ -101,8 +104,17 @@ pub struct Turn {
     waits: Option<Waits>,
 }
 
+/// What a call is told that asks for a turn.
+enum Asked {
+    Runs(Permit),
+    /// There is a place in the line.
+    Waits,
+}
+
 struct Waits {
     held: Held,
+    /// In its line.
+    number: u64,
     waiter: Rc<RefCell<Waiter>>,
 }
 
@@ -121,9 +133,10 @@ impl Calls {
         limits: CallLimits,
         share: Option<Share>,
     ) -> Result<Option<Permit>, Full> {
-        let mut turn = self.turn(limits).of(share);
-        // A place in the line is given back with it.
-        turn.begin(Waker::noop())
+        match self.turn(limits).of(share).ask()? {
+            Asked::Runs(permit) => Ok(Some(permit)),
+            Asked::Waits => Ok(None),
+        }
     }
 
     /// Calls that run now.
@@ -176,7 +189,7 @@ impl State {
     fn line(&mut self, limits: CallLimits) -> u32 {
         let known = self.lines.iter().position(|line| line.limits == limits);
         let number = known.unwrap_or_else(|| {
-            self.lines.push(Line { limits, running: 0, waiting: VecDeque::new() });
+            self.lines.push(Line { limits, running: 0, waiting: BTreeMap::new(), next: 0 });
             self.lines.len() - 1
         });
         u32::try_from(number).unwrap_or_default()
@@ -186,13 +199,19 @@ impl State {
         self.lines.get_mut(usize::try_from(number).ok()?)
     }
 
-    fn take_place(&mut self, share: Share) -> Result<(), Full> {
-        let taken = self.places.entry(share.value).or_default();
-        if *taken >= share.places {
-            return Err(Full::Value(share.value));
+    /// Whether there is one more place for a value.
+    fn has_place(&self, share: Share) -> Result<(), Full> {
+        let taken = self.places.get(&share.value).copied().unwrap_or_default();
+        if taken < share.places { Ok(()) } else { Err(Full::Value(share.value)) }
+    }
+
+    /// A place in a line, and one of the value.
+    fn hold(&mut self, line: u32, share: Option<Share>) -> Result<Held, Full> {
+        if let Some(share) = share {
+            self.has_place(share)?;
+            *self.places.entry(share.value).or_default() += 1;
         }
-        *taken += 1;
-        Ok(())
+        Ok(Held { line, value: share.map(|share| share.value) })
     }
 
     fn give_place_back(&mut self, value: Option<NonZeroU32>) {
@@ -223,7 +242,7 @@ impl State {
         let is_free = |line: &Line| line.running < line.limits.running && !line.waiting.is_empty();
         let at = lines.into_iter().find(|at| self.lines.get(*at).is_some_and(is_free))?;
         let line = self.lines.get_mut(at)?;
-        let waiter = line.waiting.pop_front()?;
+        let (_, waiter) = line.waiting.pop_first()?;
         line.running += 1;
         self.running += 1;
         self.next = (at + 1) % count;
@@ -247,9 +266,9 @@ impl Turn {
         self
     }
 
-    /// The permit, or a place in the line.
-    fn begin(&mut self, waker: &Waker) -> Result<Option<Permit>, Full> {
-        let calls = self.calls.clone();
+    /// The permit, or whether there is a place in the line, which is not taken.
+    fn ask(&self) -> Result<Asked, Full> {
+        let calls = &self.calls;
         let mut state = calls.0.borrow_mut();
         let number = state.line(self.limits);
         let may_run = {
@@ -262,22 +281,38 @@ impl Turn {
         if !has_turn && line.waiting.len() >= line.limits.queued {
             return Err(Full::Queue);
         }
-        if let Some(share) = self.share {
-            state.take_place(share)?;
+        if !has_turn {
+            return self
+                .share
+                .map_or(Ok(()), |share| state.has_place(share))
+                .map(|()| Asked::Waits);
         }
-        let held = Held { line: number, value: self.share.map(|share| share.value) };
-        let Some(line) = state.line_mut(number) else { return Err(Full::Queue) };
-        if has_turn {
+        let held = state.hold(number, self.share)?;
+        if let Some(line) = state.line_mut(number) {
             line.running += 1;
             state.running += 1;
-            drop(state);
-            // A wider limit than those before may make room for others, too.
-            calls.grant();
-            return Ok(Some(Permit { calls, held }));
         }
+        drop(state);
+        // A wider limit than those before may make room for others, too.
+        calls.grant();
+        Ok(Asked::Runs(Permit { calls: calls.clone(), held }))
+    }
+
+    /// The permit, or a place in the line.
+    fn begin(&mut self, waker: &Waker) -> Result<Option<Permit>, Full> {
+        if let Asked::Runs(permit) = self.ask()? {
+            return Ok(Some(permit));
+        }
+        let mut state = self.calls.0.borrow_mut();
+        let line = state.line(self.limits);
+        let held = state.hold(line, self.share)?;
+        let Some(line) = state.line_mut(line) else { return Err(Full::Queue) };
         let waiter = Rc::new(RefCell::new(Waiter { waker: Some(waker.clone()), granted: false }));
-        line.waiting.push_back(waiter.clone());
-        self.waits = Some(Waits { held, waiter });
+        let number = line.next;
+        line.next += 1;
+        line.waiting.insert(number, waiter.clone());
+        drop(state);
+        self.waits = Some(Waits { held, number, waiter });
         Ok(None)
     }
 }
@@ -304,7 +339,7 @@ impl Future for Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let Some(Waits { held, waiter }) = self.waits.take() else { return };
+        let Some(Waits { held, number, waiter }) = self.waits.take() else { return };
         if waiter.borrow().granted {
             // The turn came, and is not used.
             self.calls.release(held);
@@ -312,7 +347,7 @@ impl Drop for Turn {
         }
         let mut state = self.calls.0.borrow_mut();
         if let Some(line) = state.line_mut(held.line) {
-            line.waiting.retain(|one| !Rc::ptr_eq(one, &waiter));
+            line.waiting.remove(&number);
         }
         state.give_place_back(held.value);
     }

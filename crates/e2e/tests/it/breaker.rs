@@ -83,6 +83,9 @@ fn the_status_says_how_the_breaker_stands() {
     broken(&scene, &nginx, 2);
     assert_eq!(state(0)["state"], "open");
     assert_eq!(metric(), line(1));
+    // No call comes meanwhile: it is the pause that ends.
+    wait_for("the end of the pause", || state(0)["state"] == "probing");
+    assert_eq!(metric(), line(1));
     wait_for("the probe", || get(&nginx, "alice").status == 200);
     assert_eq!(state(0)["state"], "closed");
     assert_eq!(metric(), line(0));

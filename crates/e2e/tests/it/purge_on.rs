@@ -78,3 +78,29 @@ fn a_status_that_is_not_named_makes_no_token_suspect() {
     });
     assert_eq!(scene.sts.call_count(), 1);
 }
+
+#[test]
+fn an_answer_to_a_subrequest_or_out_of_the_cache_of_nginx_makes_no_token_suspect() {
+    let scene = Scene::new();
+    let server = "
+        STSPurgeOn 401;
+        location / { %%OTX%% STSPurgeOn off; %%TAKES%% }
+        location /kept { %%OTX%% proxy_cache kept; proxy_cache_valid any 1m; %%TAKES%% }
+        location /checked { STSType disabled; auth_request /auth; %%TAKES%% }
+        location = /auth { %%OTX%% %%TAKES%% }
+        location /direct { %%OTX%% %%TAKES%% }";
+    let nginx = scene.nginx().http(BACKEND).set("TAKES", PASS).set("CODE", 401);
+    let nginx = nginx.http("proxy_cache_path %%PREFIX%%/kept keys_zone=kept:1m;");
+    let nginx = nginx.set("FIRST", devsts::target_for("alice", 1)).server(server).start();
+    let start = Instant::now();
+    assert_eq!(get(&nginx, "/kept", "alice"), ("MISS".into(), 401));
+    wait_for("the token to be old enough", || start.elapsed() > Duration::from_millis(10_500));
+    // Each of them meets a 401, and the token stays.
+    assert_eq!(get(&nginx, "/kept", "alice"), ("HIT".into(), 401));
+    assert_eq!(nginx.get("/checked").bearer("alice").send().status, 401);
+    assert_eq!(get(&nginx, "/", "alice"), ("HIT".into(), 401));
+    assert_eq!(scene.sts.call_count(), 1);
+    // It is old enough, as one that asks the backend itself shows.
+    assert_eq!(get(&nginx, "/direct", "alice"), ("HIT".into(), 401));
+    assert_eq!(get(&nginx, "/direct", "alice"), ("MISS".into(), 200));
+}

@@ -43,7 +43,7 @@ impl Scenery {
                 || NEVER.iter().any(|user| devsts::is_for(token, user))
         };
         let answer = Answer::new(401).header("Set-Cookie", "first=1").header("X-First", "yes");
-        let answer = answer.header("X-Accel-Limit-Rate", "1").body("not this one");
+        let answer = answer.header("X-Accel-Limit-Rate", "4096").body("not this one");
         scene.backend.script(When::matching(is_refused), Script::new().answer(answer));
         Self { scene, revoked, last: Instant::now() }
     }
@@ -199,7 +199,9 @@ fn what_cannot_be_sent_again_is_passed_on_as_it_is() {
         location /checked { auth_request /auth; return 204; }
         location = /auth { %%PASS%% }
         location /guarded { STSType disabled; auth_request /auth; %%PASS%% }
-        location /kept { proxy_cache kept; proxy_cache_valid any 1m; %%PASS%% }
+        location /kept {
+            proxy_cache kept; proxy_cache_valid any 1m; proxy_ignore_headers Set-Cookie; %%PASS%%
+        }
         location /page { proxy_intercept_errors on; error_page 401 /sorry; %%PASS%% }
         location = /sorry { STSType disabled; return 200 sorry; }";
     let cache = "proxy_cache_path %%PREFIX%%/kept keys_zone=kept:1m;";
@@ -215,7 +217,8 @@ fn what_cannot_be_sent_again_is_passed_on_as_it_is() {
     scenery.revoke_all();
     let calls = scenery.scene.sts.call_count();
 
-    let stream = nginx.post("/stream", "a body that is gone").bearer("stream").send();
+    // More than comes with the header.
+    let stream = nginx.post("/stream", "gone ".repeat(20_000)).bearer("stream").send();
     assert_passed_on(&stream);
     assert_passed_on(&nginx.get("/off").bearer("off").send());
     let upgrade = nginx.get("/").bearer("upgrade");

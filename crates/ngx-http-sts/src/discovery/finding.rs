@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use sts_core::error::Failure;
+use sts_flight::failed::Failed;
 use sts_flight::flights::Flights;
 use sts_flight::granted::Granted;
 use sts_flight::host::Host;
@@ -86,7 +86,7 @@ impl Host for Finding {
 pub(super) struct Wait(pub(super) Rc<Waiting<Finding>>);
 
 impl Future for Wait {
-    type Output = Result<Granted, Failure>;
+    type Output = Result<Granted, Failed>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.0.take_outcome() {

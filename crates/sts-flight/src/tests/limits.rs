@@ -81,6 +81,11 @@ fn a_worker_without_connections_fails_its_own_requests_only() {
     fail(0, exceeded(FailureKind::Busy, Exceeded::Worker));
     advance(15);
     assert_eq!((first.sees(), second.sees()), ("busy".into(), "busy".into()));
+    // What waits for it in turn has to know that another worker may do better.
+    assert_eq!(
+        (first.ended_at(), second.ended_at()),
+        (Some(Exceeded::Worker), Some(Exceeded::Worker))
+    );
     assert_eq!((other.sees(), calls()), ("waits".into(), 2));
 }
 

@@ -37,6 +37,7 @@ pub(super) const EPOCH: u64 = 1_700_000_000_000;
 pub(super) struct Client {
     waiting: Option<Rc<Waiting<Virtual>>>,
     outcome: Option<Result<Granted, Failure>>,
+    exceeded: Option<Exceeded>,
     resumed: Rc<Cell<u32>>,
 }
 
@@ -44,7 +45,13 @@ impl Client {
     /// How its exchange stands: "waits", "MISS t1", "refused".
     pub(super) fn sees(&mut self) -> String {
         if self.outcome.is_none() {
-            self.outcome = self.waiting.as_ref().and_then(|waiting| waiting.take_outcome());
+            let outcome = self.waiting.as_ref().and_then(|waiting| waiting.take_outcome());
+            self.outcome = outcome.map(|outcome| {
+                outcome.map_err(|failed| {
+                    self.exceeded = failed.exceeded;
+                    failed.failure
+                })
+            });
         }
         match &self.outcome {
             None => "waits".into(),
@@ -60,6 +67,12 @@ impl Client {
             Some(Ok(granted)) => granted.until,
             _ => 0,
         }
+    }
+
+    /// The limit that ended its exchange.
+    pub(super) fn ended_at(&mut self) -> Option<Exceeded> {
+        self.sees();
+        self.exceeded.clone()
     }
 
     /// How often it was resumed.
@@ -85,6 +98,7 @@ pub(super) fn request(cache: &Rc<ModelCache>, wants: &Wants) -> Client {
     request_checked(cache, wants, |_| Ok(())).unwrap_or_else(|failure| Client {
         waiting: None,
         outcome: Some(Err(failure)),
+        exceeded: None,
         resumed: Rc::default(),
     })
 }
@@ -104,16 +118,16 @@ pub(super) fn request_checked(
     Ok(match found {
         Lookup::Hit(granted) => {
             settle();
-            Client { waiting: None, outcome: Some(Ok(granted)), resumed }
+            Client { waiting: None, outcome: Some(Ok(granted)), exceeded: None, resumed }
         }
         Lookup::Refused(failure) => {
             let outcome = Some(Err(failure));
-            Client { waiting: None, outcome, resumed }
+            Client { waiting: None, outcome, exceeded: None, resumed }
         }
         Lookup::Waits(waiting) => {
             waiting.set_request(resumed.clone());
             settle();
-            Client { waiting: Some(waiting), outcome: None, resumed }
+            Client { waiting: Some(waiting), outcome: None, exceeded: None, resumed }
         }
     })
 }
@@ -124,7 +138,7 @@ pub(super) fn request_alone(worker: usize, wants: &Wants) -> Client {
     let waiting = in_worker(worker, || Waiting::alone(wants.clone()));
     waiting.set_request(resumed.clone());
     settle();
-    Client { waiting: Some(waiting), outcome: None, resumed }
+    Client { waiting: Some(waiting), outcome: None, exceeded: None, resumed }
 }
 
 pub(super) fn key(number: u8) -> CacheKey {

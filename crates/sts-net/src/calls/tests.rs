@@ -1,5 +1,6 @@
 //! Which call has its turn.
 
+use std::collections::VecDeque;
 use std::pin::pin;
 
 use super::*;
@@ -326,4 +327,30 @@ mod model {
             prop_assert!(calls.0.borrow().places.is_empty());
         }
     }
+}
+
+#[test]
+fn a_long_line_costs_those_that_come_and_leave_no_more_than_a_short_one() {
+    const MANY: usize = 1_000_000;
+    let calls = Calls::default();
+    let limits = CallLimits { running: 1, queued: 2 * MANY };
+    let running = calls.turn_now(limits, None).unwrap().unwrap();
+    let mut line: Vec<Turn> = (0..MANY)
+        .map(|_| {
+            let mut turn = calls.turn(limits);
+            assert!(turn.begin(Waker::noop()).unwrap().is_none());
+            turn
+        })
+        .collect();
+    assert_eq!(calls.waiting(), MANY);
+    let started = std::time::Instant::now();
+    for step in 0..10_000 {
+        // It only asks, and one in the middle leaves.
+        assert!(calls.turn_now(limits, None).unwrap().is_none());
+        drop(line.swap_remove(MANY / 2 - step));
+    }
+    assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
+    assert_eq!(calls.waiting(), MANY - 10_000);
+    drop(running);
+    assert_eq!((calls.running(), calls.waiting()), (1, MANY - 10_001));
 }

@@ -77,7 +77,8 @@ impl Zone<'_> {
 
     /// Ends a call that was refused: those that wait for it can read `payload` for a while, and a value
     /// that is there is forgotten. Those that come later are told what is to be `remembered`, unless a
-    /// purge came in between.
+    /// purge came in between. Where the note of the call had to go for others, the value goes all the same;
+    /// where another call has taken over, that one says what holds.
     pub fn refuse(
         &mut self,
         key: &Digest,
@@ -86,14 +87,23 @@ impl Zone<'_> {
         remembered: Option<Refusal<'_>>,
     ) {
         let (now, words) = (self.now, words_of(key));
-        self.update(key, call, |region, at| {
-            region.end_call(at, State::Failed, now, payload)?;
-            node::note_failure(region.unit(at)?, 0, 0);
+        let refused = self.change(|region| {
+            let noted = region.find(&words, Kind::Node)?;
+            match noted {
+                Some(at) if node::sequence(region.unit(at)?) == call => {
+                    region.end_call(at, State::Failed, now, payload)?;
+                    node::note_failure(region.unit(at)?, 0, 0);
+                }
+                Some(_) => return Ok(()),
+                None => {}
+            }
             if let Some(at) = region.find(&words, Kind::Entry)? {
                 region.remove_entry(at)?;
             }
             region.forget_refusal(&words)?;
+            // Without the note it is not known whether another call was answered since.
             if let Some(Refusal { tags, life, bytes }) = remembered
+                && noted.is_some()
                 && call > region.at(header::PURGED)
             {
                 let (tags, expires) = (raw(tags), now.saturating_add(life));
@@ -102,6 +112,7 @@ impl Zone<'_> {
             }
             Ok(())
         });
+        self.or_empty(refused);
     }
 
     /// Forgets a value of which the test is true. Says whether it did.

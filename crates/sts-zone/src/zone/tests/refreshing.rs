@@ -105,6 +105,33 @@ fn those_that_wait_for_a_call_that_ended_without_a_word_make_it_themselves() {
 }
 
 #[test]
+fn a_refusal_drops_the_value_also_where_the_note_of_its_call_had_to_go() {
+    let memory = Memory::new(64 * 1024);
+    put(&mut memory.open(1000), 1, b"t1", 100_000);
+    let call = elected(&mut memory.open(9000), 1);
+    // So many other calls that the note is forgotten.
+    for other in 0..10_000_u32 {
+        let mut digest = [2; 32];
+        digest[..4].copy_from_slice(&other.to_le_bytes());
+        let claim = Claim { process: 1, awaits: None };
+        memory.open(9001).find(&digest, claim, |_| true, |_| true);
+    }
+    memory.open(9002).refuse(&key(1), call, b"refused", None);
+    assert!(memory.open(9003).look(&key(1), |_| true).is_none());
+}
+
+#[test]
+fn a_refusal_leaves_the_value_to_the_call_that_has_taken_over() {
+    let memory = Memory::new(MEBIBYTE);
+    put(&mut memory.open(1000), 1, b"t1", 100_000);
+    let call = elected(&mut memory.open(9000), 1);
+    let (_, refresh) = due(&mut memory.open(9000 + LEASE + 1), 2, ON);
+    assert!(refresh.is_some_and(|it| it.call.is_some()));
+    memory.open(9000 + LEASE + 2).refuse(&key(1), call, b"refused", None);
+    assert!(memory.open(9000 + LEASE + 3).look(&key(1), |_| true).is_some());
+}
+
+#[test]
 fn those_that_wait_for_the_call_read_its_failure() {
     let memory = Memory::new(MEBIBYTE);
     put(&mut memory.open(1000), 1, b"t1", 100_000);
