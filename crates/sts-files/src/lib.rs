@@ -67,8 +67,8 @@ pub enum Problem {
 }
 
 impl Directory {
-    /// The directory of this path. `waits`: for the lock of another process, some milliseconds. No token
-    /// has more than `token` bytes.
+    /// The directory of this path. `waits`: for the lock of another process, half a second at most. No
+    /// token has more than `token` bytes.
     pub fn new(path: PathBuf, waits: bool, token: usize) -> Self {
         Self { path, waits, largest: token.saturating_add(AROUND) }
     }
@@ -132,7 +132,9 @@ impl Directory {
                 }
                 let lock = lock.filter(|_| may(&state));
                 if let Some(lock) = &lock {
-                    lock.write(name, &Entry::new(*life, now, value), life.is_none())?;
+                    // What is made where there was nothing may be lost: it is made anew.
+                    let stays = life.is_none() && *condition != Condition::Missing;
+                    lock.write(name, &Entry::new(*life, now, value), stays)?;
                 }
                 Ok((reply(&state, lock.is_some()), state))
             }
