@@ -7,13 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use devsts::{Script, Sts, When};
-use e2e::nginx::{Builder, Nginx, is_running};
+use e2e::nginx::{Builder, Nginx};
 use e2e::parallel::in_parallel;
 use e2e::scene::Scene;
 use e2e::wait::wait_for;
 use tempfile::TempDir;
-
-use crate::lifecycle::reload_single;
 
 const PASSPHRASE: &str = "a-passphrase-of-the-test";
 
@@ -321,17 +319,12 @@ fn a_token_that_is_larger_than_max_val_size_is_in_no_file() {
 }
 
 #[test]
-fn without_a_master_process_files_are_used_and_a_reload_is_survived() {
+fn without_a_master_process_files_are_used_as_well() {
     let scene = Scene::new();
     let place = Place::new();
-    let nginx = node(&scene, &place).main("master_process off;").start();
-    get(&nginx, "alice");
-    wait_for_tokens(&place, 1);
-    reload_single(&nginx);
-    // NGINX by itself answers nothing after such a reload, so only that it is alive counts.
-    assert!(is_running(nginx.master()));
-    let later = node(&scene, &place).start();
-    assert_eq!(get(&later, "alice").0, "HIT");
+    let here = node(&scene, &place).main("master_process off;").start();
+    let there = node(&scene, &place).main("master_process off;").start();
+    share(&here, &there, "alice");
 }
 
 #[test]

@@ -399,7 +399,7 @@ fn without_a_master_a_stop_ends_exchanges_at_once() {
 }
 
 /// Reloads where there is only one process, which says in its log that it has begun to.
-pub(crate) fn reload_single(nginx: &Nginx) {
+fn reload_single(nginx: &Nginx) {
     let mark = nginx.mark_log();
     nginx.kill_by(nginx.master(), 1);
     wait_for("the reload", || {
