@@ -109,13 +109,15 @@ impl Directory {
             Command::Get { .. } => Ok((Reply::Bulk(state.value(false)), state)),
             Command::Left { .. } => Ok((Reply::Integer(state.left()), state)),
             Command::Set { name, value, life, condition, tells } => {
+                // What asks for a token learns that there is one that it cannot read; what puts one replaces it.
+                let is_look = life.is_some() && *tells;
                 let may = |state: &State| match condition {
                     Condition::None => true,
-                    Condition::Missing => !state.is_there(life.is_some()),
-                    Condition::There => state.is_there(life.is_some()),
+                    Condition::Missing => !state.is_there(is_look),
+                    Condition::There => state.is_there(is_look),
                 };
                 let reply = |state: &State, done| match (tells, done) {
-                    (true, _) => Reply::Bulk(state.value(life.is_some())),
+                    (true, _) => Reply::Bulk(state.value(is_look)),
                     (false, true) => Reply::Simple("OK".into()),
                     (false, false) => Reply::Bulk(None),
                 };

@@ -41,6 +41,7 @@ fn node(scene: &Scene, directory: &Path, options: &str) -> Builder {
                 return 200 "$target_token";
             }
             location = /purge { STSCachePurge; allow all; }
+            location = /sts { allow 127.0.0.1; deny all; STSStatus; }
             location = /static { return 200 "static"; }"#,
         )
         .forbid_in_log(PASSPHRASE)
@@ -197,6 +198,15 @@ fn a_directory_that_hangs_holds_up_no_worker_and_costs_its_timeout() {
     let line = nginx.wait_for_log("is of no use");
     assert!(line.contains("did not answer in time (option \"timeout\" is 20 ms)"), "{line}");
     nginx.post("/purge", "").send().expect_status(503);
+    let text = nginx.get("/sts").send().expect_status(200).text();
+    let has = |text: &str, line: &str| text.lines().any(|one| one == line);
+    assert!(has(&text, "nginx_sts_store_breaker_open{store=\"default\"} 1"), "{text}");
+    for result in ["timeout", "skipped"] {
+        let none = format!(
+            "nginx_sts_store_operations_total{{store=\"default\",op=\"get\",result=\"{result}\"}} 0"
+        );
+        assert!(!has(&text, &none), "{text}");
+    }
     drop(hung);
     wait_until_used(&nginx, || place.tokens().len());
     drop(nginx);
