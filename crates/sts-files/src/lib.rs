@@ -67,8 +67,8 @@ pub enum Problem {
 }
 
 impl Directory {
-    /// The directory of this path. `waits`: for the lock of another process, some milliseconds. No token
-    /// has more than `token` bytes.
+    /// The directory of this path. `waits`: for the lock of another process, half a second at most. No
+    /// token has more than `token` bytes.
     pub fn new(path: PathBuf, waits: bool, token: usize) -> Self {
         Self { path, waits, largest: token.saturating_add(AROUND) }
     }
@@ -109,13 +109,15 @@ impl Directory {
             Command::Get { .. } => Ok((Reply::Bulk(state.value(false)), state)),
             Command::Left { .. } => Ok((Reply::Integer(state.left()), state)),
             Command::Set { name, value, life, condition, tells } => {
+                // What asks for a token learns that there is one that it cannot read; what puts one replaces it.
+                let is_look = life.is_some() && *tells;
                 let may = |state: &State| match condition {
                     Condition::None => true,
-                    Condition::Missing => !state.is_there(life.is_some()),
-                    Condition::There => state.is_there(life.is_some()),
+                    Condition::Missing => !state.is_there(is_look),
+                    Condition::There => state.is_there(is_look),
                 };
                 let reply = |state: &State, done| match (tells, done) {
-                    (true, _) => Reply::Bulk(state.value(life.is_some())),
+                    (true, _) => Reply::Bulk(state.value(is_look)),
                     (false, true) => Reply::Simple("OK".into()),
                     (false, false) => Reply::Bulk(None),
                 };
@@ -132,7 +134,9 @@ impl Directory {
                 }
                 let lock = lock.filter(|_| may(&state));
                 if let Some(lock) = &lock {
-                    lock.write(name, &Entry::new(*life, now, value), life.is_none())?;
+                    // What is made where there was nothing may be lost: it is made anew.
+                    let stays = life.is_none() && *condition != Condition::Missing;
+                    lock.write(name, &Entry::new(*life, now, value), stays)?;
                 }
                 Ok((reply(&state, lock.is_some()), state))
             }

@@ -31,9 +31,14 @@ const NEW: &str = ".new";
 const MODE: u32 = 0o600;
 const DIRECTORY_MODE: u32 = 0o700;
 
-/// Attempts to get the lock, and the pause between two of them where a pause is allowed.
-const ATTEMPTS: u32 = 15;
-const PAUSE: Duration = Duration::from_millis(1);
+/// Attempts to get the lock where it is waited for, and the pauses between them, which become longer; its
+/// owner may wait for a disk. What asks may have given up before that.
+const ATTEMPTS: u32 = 100;
+const PAUSE: Duration = Duration::from_micros(500);
+const LONGEST_PAUSE: Duration = Duration::from_millis(5);
+
+/// Attempts where it is not: its owner does not wait for anything then either.
+const YIELDS: u32 = 15;
 
 /// A part of the directory.
 pub(crate) struct Shard {
@@ -127,7 +132,7 @@ impl Shard {
             opened => opened,
         }
         .map_err(Problem::Write)?;
-        for _ in 0..ATTEMPTS {
+        for attempt in 1..=if waits { ATTEMPTS } else { YIELDS } {
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(file) => return Ok(Some(Lock { shard: self, _file: file })),
                 Err((back, Errno::EWOULDBLOCK | Errno::EINTR)) => file = back,
@@ -137,7 +142,11 @@ impl Shard {
             if is_settled()? {
                 return Ok(None);
             }
-            if waits { thread::sleep(PAUSE) } else { thread::yield_now() }
+            if waits {
+                thread::sleep(LONGEST_PAUSE.min(PAUSE * attempt));
+            } else {
+                thread::yield_now();
+            }
         }
         Err(Problem::Locked)
     }

@@ -4,7 +4,7 @@ use std::thread;
 
 use sts_store::epoch::{Epoch, Scope};
 use sts_store::language::{Answer, Commands, Entry as Found, Language, Lease};
-use sts_store::seal::Keys;
+use sts_store::seal::{Keys, Prefix};
 use tempfile::TempDir;
 
 use super::*;
@@ -28,7 +28,7 @@ fn ask(directory: &Directory, commands: Commands, now: u64) -> Answer {
 
 fn place() -> sts_store::seal::Place {
     let scopes = [Scope::All, Scope::Exchange([1; 32]), Scope::Sources(2)];
-    Keys::Insecure.place("", &[7; 32], &scopes)
+    Keys::Insecure.place(&Prefix::new(""), &[7; 32], &scopes)
 }
 
 fn epoch(number: u8) -> Epoch {
@@ -42,9 +42,9 @@ fn look(directory: &Directory, text: &str, now: u64) -> Found {
 }
 
 fn said(words: &[&[u8]]) -> Secret {
-    let mut bytes = Vec::new();
+    let mut bytes = Secret::default();
     sts_store::resp::command(&mut bytes, words);
-    Secret::new(bytes)
+    bytes
 }
 
 fn files(root: &Path) -> Vec<(String, u32)> {
@@ -143,21 +143,31 @@ fn an_epoch_that_is_there_is_told_and_one_that_is_lost_or_cut_is_made_anew() {
 }
 
 #[test]
-fn a_token_that_is_cut_is_one_that_does_not_open() {
+fn a_token_that_is_cut_is_one_that_does_not_open_and_is_replaced() {
     let (root, directory) = directory();
     let name = place().value;
-    let put = said(&[b"SET", name.as_bytes(), b"sealed", b"PX", b"60000"]);
+    let token = [b'x'; 200];
+    let put = said(&[b"SET", name.as_bytes(), &token, b"PX", b"60000", b"NX"]);
     let path = root.path().join(&name[..1]).join(&name);
-    for length in [0, 5, entry::HEAD, entry::HEAD + 5] {
-        directory.answer(&put, &at(0)).unwrap();
-        let whole = fs::read(&path).unwrap();
-        fs::write(&path, &whole[..length]).unwrap();
-        let Found::Value { sealed, left } = look(&directory, "one", 5) else { panic!("{length}") };
+    directory.answer(&put, &at(0)).unwrap();
+    let whole = fs::read(&path).unwrap();
+    // And one that is larger than any.
+    let large = vec![b'x'; 1 << 20];
+    for content in [&whole[..whole.len() - 1], &whole[..entry::HEAD + 64], &large] {
+        fs::write(&path, content).unwrap();
+        let Found::Value { sealed, left } = look(&directory, "one", 5) else { panic!("nothing") };
         assert!(sealed.is_empty() && left == 0);
+        let get = said(&[b"GET", name.as_bytes()]);
+        assert!(directory.answer(&get, &at(5)).unwrap().remove(0) == Reply::Bulk(None));
+        directory.answer(&put, &at(5)).unwrap();
+        let Found::Value { sealed, .. } = look(&directory, "one", 5) else { panic!("nothing") };
+        assert!(sealed.expose() == token);
     }
-    // Neither does one that is larger than any.
-    fs::write(&path, vec![b'x'; 1 << 20]).unwrap();
-    assert!(matches!(look(&directory, "one", 5), Found::Value { left: 0, .. }));
+    // What is too short for a token is nothing.
+    for length in [0, 5, entry::HEAD, entry::HEAD + 63] {
+        fs::write(&path, &whole[..length]).unwrap();
+        assert!(matches!(look(&directory, "one", 5), Found::Lead(_)), "{length}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use devsts::{Script, Sts, When};
+use devsts::{Answer, Script, Sts, When};
 use e2e::nginx::{Builder, Nginx};
 use e2e::parallel::in_parallel;
 use e2e::scene::Scene;
@@ -23,10 +23,12 @@ const LOCATION: &str = r#"
         STSPhase rewrite;
         add_header Status "$sts_status" always;
         add_header Expires-In "$sts_expires_in" always;
+        add_header Said "$sts_issued_token_type $sts_scope" always;
         return 200 "$target_token";
     }
     location = /purge { STSCachePurge; allow all; }
     location = /status { stub_status; }
+    location = /sts { allow 127.0.0.1; deny all; STSStatus; }
 "#;
 
 /// A place for files, which NGINX makes.
@@ -137,6 +139,63 @@ fn files_are_the_workers_own_and_nothing_can_be_read_in_them() {
 }
 
 #[test]
+fn what_the_sts_said_with_a_token_is_known_to_the_other_nginx() {
+    let scene = Scene::new();
+    let place = Place::new();
+    let answer = serde_json::json!({
+        "access_token": "target", "token_type": "Bearer", "expires_in": 300, "scope": "read write",
+        "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+    });
+    scene.sts.script(When::any(), Script::new().answer(Answer::json(200, &answer)));
+    let here = node(&scene, &place).start();
+    let there = node(&scene, &place).start();
+    share(&here, &there, "alice");
+    for nginx in [&here, &there] {
+        let said = nginx.get("/").bearer("alice").send().header("Said").map(str::to_owned);
+        let expected = "urn:ietf:params:oauth:token-type:access_token read write";
+        assert_eq!(said.as_deref(), Some(expected));
+    }
+}
+
+#[test]
+fn what_is_asked_of_files_is_counted() {
+    let scene = Scene::new();
+    let place = Place::new();
+    let here = node(&scene, &place).start();
+    let there = node(&scene, &place).start();
+    share(&here, &there, "alice");
+    get(&here, "alice");
+    wait_for_tokens(&place, 1);
+    here.post("/purge", "").send().expect_status(200);
+    let has = |nginx: &Nginx, lines: &[&str]| {
+        let text = nginx.get("/sts").send().expect_status(200).text();
+        lines.iter().all(|line| text.lines().any(|one| one == format!("nginx_sts_store_{line}")))
+    };
+    let total = |op, result| {
+        format!("operations_total{{store=\"default\",op=\"{op}\",result=\"{result}\"}}")
+    };
+    let mine = [
+        format!("{} 1", total("get", "miss")),
+        format!("{} 0", total("get", "hit")),
+        format!("{} 1", total("put", "ok")),
+        format!("{} 1", total("purge", "ok")),
+        "duration_seconds_count{store=\"default\"} 3".to_owned(),
+        "breaker_open{store=\"default\"} 0".to_owned(),
+    ];
+    let mine: Vec<_> = mine.iter().map(String::as_str).collect();
+    wait_for("the numbers of the one", || has(&here, &mine));
+    let theirs = [format!("{} 0", total("get", "miss")), format!("{} 1", total("get", "hit"))];
+    let theirs: Vec<_> = theirs.iter().map(String::as_str).collect();
+    wait_for("the numbers of the other", || has(&there, &theirs));
+    let json = here.get("/sts?format=json").send().expect_status(200).json();
+    let store = &json["stores"][0];
+    assert_eq!((&store["type"], &store["name"]), (&"file".into(), &"default".into()));
+    assert_eq!(store["place"], place.path().display().to_string());
+    assert_eq!(store["operations"]["put"]["ok"], 1);
+    assert_eq!(store["breaker"]["state"], "closed");
+}
+
+#[test]
 fn a_herd_over_two_nginxs_makes_one_call() {
     let scene = Scene::new();
     let place = Place::new();
@@ -231,7 +290,7 @@ type Attack = fn(&Path, &Path);
 
 #[test]
 fn a_token_that_was_moved_cut_changed_or_made_up_is_a_miss_and_a_line() {
-    let attacks: [(&str, Attack); 5] = [
+    let attacks: [(&str, Attack); 4] = [
         ("moved", |bob, alice| {
             fs::copy(alice, bob).expect("it is ours");
         }),
@@ -239,7 +298,6 @@ fn a_token_that_was_moved_cut_changed_or_made_up_is_a_miss_and_a_line() {
             let content = fs::read(bob).expect("it is ours");
             fs::write(bob, &content[..content.len() - 1]).expect("it is ours");
         }),
-        ("empty", |bob, _| fs::write(bob, "").expect("it is ours")),
         ("changed", |bob, _| {
             let mut content = fs::read(bob).expect("it is ours");
             *content.last_mut().expect("it has bytes") ^= 1;
@@ -268,6 +326,20 @@ fn a_token_that_was_moved_cut_changed_or_made_up_is_a_miss_and_a_line() {
         let later = node(&scene, &place).start();
         wait_for("the new token", || get(&later, "bob").1 == devsts::target_for("bob", 3));
     }
+}
+
+#[test]
+fn a_file_that_a_loss_of_power_has_left_empty_is_nothing() {
+    let scene = Scene::new();
+    let place = Place::new();
+    let here = node(&scene, &place).start();
+    get(&here, "alice");
+    wait_for_tokens(&place, 1);
+    place.files().iter().for_each(|file| fs::write(file, "").expect("it is ours"));
+    let there = node(&scene, &place).start();
+    assert_eq!(get(&there, "alice"), ("MISS".into(), devsts::target_for("alice", 2)));
+    wait_for_tokens(&place, 1);
+    assert!(!there.error_log().contains("does not open"));
 }
 
 #[test]
@@ -319,18 +391,25 @@ fn a_token_that_is_larger_than_max_val_size_is_in_no_file() {
 }
 
 #[test]
-fn without_a_master_process_files_are_used_until_the_next_reload_and_requests_go_on_then() {
+fn without_a_master_process_files_are_used_as_well() {
     let scene = Scene::new();
     let place = Place::new();
-    let main = "master_process off;";
-    let nginx = node(&scene, &place).main(main).start();
-    get(&nginx, "alice");
+    let here = node(&scene, &place).main("master_process off;").start();
+    let there = node(&scene, &place).main("master_process off;").start();
+    share(&here, &there, "alice");
+}
+
+#[test]
+fn workers_of_a_reload_go_on_with_the_files() {
+    let scene = Scene::new();
+    let place = Place::new();
+    let nginx = node(&scene, &place).workers(2).start();
+    let (_, token) = get(&nginx, "alice");
     wait_for_tokens(&place, 1);
     nginx.reload();
-    wait_for("the new configuration, which says what is wrong", || {
-        let user = format!("user-{}", scene.sts.call_count());
-        get(&nginx, &user);
-        nginx.error_log().contains("starts no threads when it is reloaded without a master process")
-    });
-    assert_eq!(get(&nginx, "alice").1, devsts::target_for("alice", 1), "the zone has it");
+    assert_eq!(get(&nginx, "alice").1, token);
+    get(&nginx, "bob");
+    wait_for_tokens(&place, 2);
+    assert_eq!(scene.sts.call_count(), 2);
+    assert!(!nginx.error_log().contains("is of no use"), "{}", nginx.error_log());
 }

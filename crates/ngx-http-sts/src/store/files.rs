@@ -107,8 +107,11 @@ impl Store {
         let store = Rc::downgrade(self);
         task::spawn(async move {
             while let Some(store) = store.upgrade() {
-                // Boxed: most of the time it waits.
-                Box::pin(store.clean_when_due()).await;
+                // What the zone holds before the first look would count as tokens that nothing is known of.
+                if store.has_looked.get() {
+                    // Boxed: most of the time it waits.
+                    Box::pin(store.clean_when_due()).await;
+                }
                 drop(store);
                 Timer::new(PERIOD, released()).await;
             }
