@@ -67,7 +67,7 @@ apt=(apt-get -q -y --no-install-recommends -o Acquire::Retries=3)
 dist_is_current() { [[ $(cat build/dist/commit 2>/dev/null) == "$(git rev-parse --verify HEAD)" ]]; }
 
 # Builds the Debian packages of the last commit with Debian's own Rust, into build/deb-<suite>; makes the
-# tarballs of `make dist` when they are not there yet.
+# tarballs of `make dist` when they are not there yet. PROFILE=dev is for a quick look at the rest.
 # usage: build_packages <suite>
 build_packages() {
     local suite=$1 directory=$place/build-$1 archive commit
@@ -84,7 +84,7 @@ build_packages() {
         ${apt[*]} install dpkg-dev lintian
         ${apt[*]} build-dep /srv"
     say "$suite: building the packages, without a network (some minutes)"
-    quietly "build/deb-$suite.log" unshare --net bash -c "$(declare -f inside); root=$root; inside '$directory' /srv/scripts/deb.sh --unpacked"
+    quietly "build/deb-$suite.log" unshare --net bash -c "$(declare -f inside); root=$root; inside '$directory' env PROFILE=${PROFILE:-dist} /srv/scripts/deb.sh --unpacked"
     say "$suite: lintian"
     inside "$directory" bash -ec 'lintian --fail-on error --allow-root /*.changes'
     rm -rf "build/deb-$suite"

@@ -1,5 +1,5 @@
 //! Tells the crate what the build of NGINX can do, as `cfg(ngx_feature = "…")`, and what its
-//! version has.
+//! version has; and compiles what only the compiler of NGINX can know.
 
 fn main() {
     println!("cargo::rerun-if-env-changed=DEP_NGINX_FEATURES_CHECK");
@@ -23,4 +23,16 @@ fn main() {
             println!("cargo::rustc-cfg={name}");
         }
     }
+
+    println!("cargo::rerun-if-changed=src/flags.c");
+    println!("cargo::rerun-if-env-changed=DEP_NGINX_INCLUDE");
+    let include = std::env::var_os("DEP_NGINX_INCLUDE").unwrap_or_default();
+    cc::Build::new()
+        .file("src/flags.c")
+        .includes(std::env::split_paths(&include))
+        // A header of NGINX is its own matter; and the names of places are kept out of the module.
+        .warnings(false)
+        .debug(false)
+        .flag("-fvisibility=hidden")
+        .compile("ngx_sts_flags");
 }

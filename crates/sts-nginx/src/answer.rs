@@ -13,6 +13,7 @@ use nginx_sys::{
     ngx_http_request_t, ngx_http_top_header_filter, ngx_http_upstream_t, ngx_int_t, ngx_str_t,
 };
 
+use crate::flags;
 use crate::guard::guard;
 use crate::module::Module;
 use crate::request::Request;
@@ -75,12 +76,12 @@ unsafe fn send_again(request: *mut ngx_http_request_t, name: &str) -> bool {
     // SAFETY: as above: fields that the answer has set, and nothing has been sent of it.
     unsafe {
         ngx_http_clean_header(request);
-        (*request).set_allow_ranges(0);
-        (*request).set_single_range(0);
-        (*request).set_disable_not_modified(0);
+        flags::set_allow_ranges(request, 0);
+        flags::set_single_range(request, 0);
+        flags::set_disable_not_modified(request, 0);
         if !(*upstream.as_ptr()).headers_in.x_accel_limit_rate.is_null() {
             (*request).limit_rate = 0;
-            (*request).set_limit_rate_set(0);
+            flags::set_limit_rate_set(request, 0);
         }
     }
     let mut name = ngx_str_t { len: name.len(), data: name.as_ptr().cast_mut() };
@@ -103,9 +104,8 @@ unsafe fn end_upstream(
     let Some(end) = *cleanup else { return false };
     // SAFETY: as above; the request of a client is its own main request.
     unsafe {
-        let count = (*request).count();
         // The end of the upstream gives it back.
-        (*request).set_count(count + 1);
+        flags::set_count(request, flags::count(&*request) + 1);
         end(request.cast());
     }
     true
@@ -118,11 +118,11 @@ impl<'r> Request<'r> {
     fn status_of_backend(self) -> Option<usize> {
         let raw = self.raw();
         let upstream = self.open_upstream()?;
-        let is_other = raw.header_sent() != 0
+        let is_other = flags::header_sent(raw) != 0
             || raw.err_status != 0
-            || raw.filter_finalize() != 0
-            || raw.post_action() != 0
-            || raw.cached() != 0
+            || flags::filter_finalize(raw) != 0
+            || flags::post_action(raw) != 0
+            || flags::cached(raw) != 0
             || upstream.upgrade() != 0
             || upstream.header_sent() != 0;
         let status = upstream.headers_in.status_n;
@@ -136,11 +136,11 @@ impl<'r> Request<'r> {
         let (Some(upstream), true) = (self.open_upstream(), self.is_main()) else { return false };
         // Each handler of a backend that has a body asks NGINX to read it, also where there is none.
         let has_whole_body = !raw.request_body.is_null()
-            && raw.request_body_no_buffering() == 0
-            && raw.reading_body() == 0
-            && raw.discard_body() == 0;
+            && flags::request_body_no_buffering(raw) == 0
+            && flags::reading_body(raw) == 0
+            && flags::discard_body(raw) == 0;
         // One redirect more has to be left: at none NGINX answers with 500.
-        let has_redirects_left = raw.uri_changes() > 1;
+        let has_redirects_left = flags::uri_changes(raw) > 1;
         // SAFETY: a request has a connection.
         let is_alive = unsafe { (*raw.connection).error() } == 0;
         has_whole_body

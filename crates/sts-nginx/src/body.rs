@@ -11,6 +11,7 @@ use nginx_sys::{
 use sts_core::secret::Secret;
 
 use crate::fields::Change;
+use crate::flags;
 use crate::guard::guard;
 use crate::module::Module;
 use crate::request::{OutOfMemory, Request};
@@ -39,7 +40,7 @@ impl Request<'_> {
         let raw = self.raw();
         // HTTP/2 and HTTP/3 mark a body without a length as chunked, too.
         let has_body = raw.headers_in.content_length_n > 0 || raw.headers_in.chunked() != 0;
-        self.is_main() && has_body && !self.has_read_body() && raw.discard_body() == 0
+        self.is_main() && has_body && !self.has_read_body() && flags::discard_body(raw) == 0
     }
 
     /// The length that the client has announced.
@@ -76,7 +77,7 @@ impl Request<'_> {
         if status == NGX_OK as ngx_int_t {
             // Others may want it after us, when the answer of a backend leads elsewhere.
             // SAFETY: a plain field of a valid request.
-            unsafe { (*request).set_preserve_body(1) };
+            unsafe { flags::set_preserve_body(request, 1) };
             return Reading::Done;
         }
         match u16::try_from(status) {
@@ -189,7 +190,7 @@ unsafe extern "C" fn body_is_there<M: Module>(request: *mut ngx_http_request_t) 
         return;
     }
     // SAFETY: NGINX gives a request that is valid for the call.
-    unsafe { (*request).set_preserve_body(1) };
+    unsafe { flags::set_preserve_body(request, 1) };
     // While the body was read, NGINX entered no phase.
     // SAFETY: as above.
     unsafe { (*request).write_event_handler = Some(ngx_http_core_run_phases) };
@@ -204,8 +205,10 @@ unsafe extern "C" fn body_is_there<M: Module>(request: *mut ngx_http_request_t) 
 /// `request` is valid, and `ngx_http_read_client_request_body` has counted it.
 unsafe fn release(request: *mut ngx_http_request_t) {
     // SAFETY: the caller's contract; `main` is valid as long as its subrequests are.
-    let main = unsafe { &mut *(*request).main };
-    main.set_count(main.count() - 1);
+    unsafe {
+        let main = (*request).main;
+        flags::set_count(main, flags::count(&*main) - 1);
+    }
 }
 
 fn is_in_memory(buffer: &ngx_buf_t) -> bool {

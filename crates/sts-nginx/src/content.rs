@@ -9,6 +9,7 @@ use nginx_sys::{
 };
 
 use crate::conf::Conf;
+use crate::flags;
 use crate::guard::guard;
 use crate::request::{OutOfMemory, Request};
 
@@ -73,8 +74,9 @@ unsafe extern "C" fn handle<C: Content>(request: *mut ngx_http_request_t) -> ngx
 /// Keeps the request when its handler returns without an answer: the phase of the content finalises
 /// it then, which takes one count away (`ngx_http_core_content_phase`).
 fn hold(request: Request<'_>) {
-    // SAFETY: a request has a main request, of which this is a plain field.
-    unsafe { (*request.raw().main).set_count((*request.raw().main).count() + 1) };
+    let main = request.raw().main;
+    // SAFETY: a request has a main request, which is valid as long as it is.
+    unsafe { flags::set_count(main, flags::count(&*main) + 1) };
 }
 
 fn send(request: Request<'_>, answer: &Answer) -> ngx_int_t {

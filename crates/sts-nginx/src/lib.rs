@@ -12,6 +12,7 @@ pub mod clock;
 pub mod conf;
 pub mod content;
 pub mod fields;
+mod flags;
 pub mod framing;
 pub mod guard;
 pub mod log;

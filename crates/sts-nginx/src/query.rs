@@ -3,6 +3,7 @@
 //! NGINX has it twice: in `args`, which is what it works with, and in the URI as the client sent it
 //! (`$request_uri`), which `proxy_pass` without a URI and the usual FastCGI parameters send on.
 
+use crate::flags;
 use crate::request::{OutOfMemory, Request};
 
 impl<'r> Request<'r> {
@@ -38,8 +39,8 @@ impl<'r> Request<'r> {
 
     /// Lets `proxy_pass` and `grpc_pass` put the URI together from path and query, as `set $args` does.
     pub fn pass_own_query(self) {
-        // SAFETY: a plain field of a valid request.
-        unsafe { (*self.as_ptr()).set_valid_unparsed_uri(0) };
+        // SAFETY: the request is valid.
+        unsafe { flags::set_valid_unparsed_uri(self.as_ptr(), 0) };
     }
 
     /// Lets variables be evaluated again that were evaluated before something changed.

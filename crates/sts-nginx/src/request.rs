@@ -13,6 +13,7 @@ use nginx_sys::{
 };
 use ngx::http::{HttpModuleConfExt, HttpModuleMainConf, HttpModuleServerConf, NgxHttpCoreModule};
 
+use crate::flags;
 use crate::guard::guard;
 use crate::log::{self, Level};
 use crate::module::Module;
@@ -129,7 +130,7 @@ impl<'r> Request<'r> {
     /// Internal redirects empty the contexts of all modules; the cleanup of the pool still has ours.
     fn hidden_context<M: Module>(self) -> *mut M::Context {
         let raw = self.raw();
-        if raw.internal() == 0 && raw.filter_finalize() == 0 {
+        if flags::internal(raw) == 0 && flags::filter_finalize(raw) == 0 {
             return ptr::null_mut();
         }
         // SAFETY: the pool is valid as long as the request.
@@ -147,7 +148,7 @@ impl<'r> Request<'r> {
 
     /// Tells the visits of a request to its locations apart: NGINX counts its internal redirects down.
     pub fn visit(self) -> u32 {
-        self.raw().uri_changes()
+        flags::uri_changes(self.raw())
     }
 
     /// Whether the location has a handler of its own for the content, as a proxied one has. NGINX's
@@ -185,14 +186,14 @@ impl<'r> Request<'r> {
 
     /// An answer with an error status is NGINX's own page, whatever `error_page` says.
     pub fn leave_out_error_pages(self) {
-        // SAFETY: a plain field of a valid request.
-        unsafe { (*self.as_ptr()).set_error_page(1) };
+        // SAFETY: the request is valid.
+        unsafe { flags::set_error_page(self.as_ptr(), 1) };
     }
 
     /// The status line is made, or an error page is under way: the request is past every exchange.
     pub fn is_answered(self) -> bool {
         let raw = self.raw();
-        raw.header_sent() != 0 || raw.headers_out.status != 0 || raw.err_status != 0
+        flags::header_sent(raw) != 0 || raw.headers_out.status != 0 || raw.err_status != 0
     }
 
     /// Whether a request to a backend was made of it, of whatever kind.
@@ -219,7 +220,7 @@ impl<'r> Request<'r> {
 
     /// Whether the answer comes out of NGINX's cache.
     pub fn is_answered_from_cache(self) -> bool {
-        self.raw().cached() != 0
+        flags::cached(self.raw()) != 0
     }
 
     /// Whether the answer is no error.

@@ -13,6 +13,7 @@ use nginx_sys::{
     ngx_posted_events,
 };
 
+use crate::flags;
 use crate::guard::guard;
 use crate::request::{OutOfMemory, Request};
 
@@ -67,7 +68,7 @@ pub fn suspend(
     waiter: Option<Rc<dyn Waits>>,
 ) -> Result<Resumer, OutOfMemory> {
     // NGINX discards the body, and sees by that when the client goes.
-    let watches = watch_client && request.raw().discard_body() == 0;
+    let watches = watch_client && flags::discard_body(request.raw()) == 0;
     const { assert!(align_of::<Suspension>() <= align_of::<usize>(), "as NGINX's pools align") };
     // SAFETY: the request is valid.
     let cleanup = unsafe { ngx_http_cleanup_add(request.as_ptr(), size_of::<Suspension>()) };
@@ -154,7 +155,7 @@ extern "C" fn resumed(event: *mut ngx_event_t) {
         let (read_before, visit) = (suspension.read_before, suspension.visit);
         drop(suspension);
         // SAFETY: the request's cleanup did not run, so the request is valid.
-        let now = unsafe { (*request).uri_changes() };
+        let now = flags::uri_changes(unsafe { &*request });
         // A client that left while the request waited may have sent it to `post_action`: what it
         // does there is not ours to disturb.
         if now == visit {

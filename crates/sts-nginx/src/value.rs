@@ -10,6 +10,7 @@ use nginx_sys::{
 };
 
 use crate::conf::Conf;
+use crate::flags;
 use crate::request::Request;
 
 /// A text in which `$name` stands for a variable.
@@ -116,15 +117,17 @@ impl Request<'_> {
     fn keep_captures<R>(self, evaluate: impl FnOnce() -> R) -> R {
         let request = self.as_ptr();
         let raw = self.raw();
-        let kept = (raw.ncaptures, raw.captures, raw.captures_data, raw.realloc_captures());
+        let kept = (raw.ncaptures, raw.captures, raw.captures_data, flags::realloc_captures(raw));
         // What matches takes fresh memory then (ngx_http_regex_exec).
-        // SAFETY: a plain field of a valid request.
-        unsafe { (*request).set_realloc_captures(1) };
+        // SAFETY: the request is valid.
+        unsafe { flags::set_realloc_captures(request, 1) };
         let value = evaluate();
         // SAFETY: plain fields of a valid request. What is put back lives as long as the request.
-        let request = unsafe { &mut *request };
-        (request.ncaptures, request.captures, request.captures_data) = (kept.0, kept.1, kept.2);
-        request.set_realloc_captures(kept.3);
+        unsafe {
+            ((*request).ncaptures, (*request).captures) = (kept.0, kept.1);
+            (*request).captures_data = kept.2;
+            flags::set_realloc_captures(request, kept.3);
+        }
         value
     }
 
