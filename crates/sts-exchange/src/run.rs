@@ -2,6 +2,7 @@
 
 mod located;
 mod one;
+mod others;
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -49,6 +50,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<
     let asked = matches.subcommand().map_or(&matches, |(_, matches)| matches);
     let is_json = flag(asked, "json");
     let done = match matches.subcommand() {
+        Some(("decode", matches)) => others::decode(matches, streams),
+        Some(("discover", matches)) => others::discover(matches, streams),
+        Some(("generate", matches)) => others::generate(matches, streams),
         Some((kind, matches)) => one::shown(kind, matches, streams),
         None => located::shown(&matches, streams),
     };

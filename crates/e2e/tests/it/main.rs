@@ -100,6 +100,7 @@ mod subrequests;
 mod tls_contexts;
 mod tls_verify;
 mod token_types;
+mod tool;
 mod transport;
 mod upstreams;
 mod verifiers;

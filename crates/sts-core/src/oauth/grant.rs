@@ -36,6 +36,11 @@ pub(super) struct Given<'a> {
 }
 
 impl Grant {
+    /// Its `grant_type`, as metadata name it (RFC 8414, section 2).
+    pub fn grant_type(&self) -> String {
+        self.grant_type.replace("%3A", ":")
+    }
+
     /// Writes a request.
     ///
     /// # Errors

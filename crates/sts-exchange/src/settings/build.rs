@@ -291,7 +291,11 @@ fn headers(items: &Items) -> Result<Vec<(http::HeaderName, Template)>, Problem> 
     items.all("STSRequestHeader").map(|item| said(item, header)).collect()
 }
 
-fn contact(items: &Items, endpoint: &Endpoint, base: &Path) -> Result<Contact, Problem> {
+/// How an STS is reached, and what a call may cost.
+///
+/// # Errors
+/// The module would refuse it.
+pub fn contact(items: &Items, endpoint: &Endpoint, base: &Path) -> Result<Contact, Problem> {
     let switch = |item: &Item| argument::switch(item.argument(0));
     let seconds = |item: &Item| argument::timeout(item.argument(0));
     let text = |item: &Item| Ok::<_, Text>(item.argument(0).to_owned());

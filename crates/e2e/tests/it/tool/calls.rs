@@ -1,0 +1,81 @@
+//! Compares two calls, but for what has to be another each time.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use devsts::Call;
+use serde_json::Value;
+
+/// Fails unless both are the same: the first line, each header in its place, the body.
+#[track_caller]
+pub(super) fn assert_same(one: &Call, other: &Call, about: &str) {
+    let head = |call: &Call| {
+        let mut lines =
+            vec![format!("{} {} HTTP/1.{}", call.method, call.target, call.minor_version)];
+        for (name, value) in &call.headers {
+            lines.push(format!("{name}: {}", String::from_utf8_lossy(value)));
+        }
+        lines
+    };
+    assert_eq!(head(one), head(other), "{about}");
+    assert_eq!(one.body.len(), other.body.len(), "{about}");
+    let body = |call: &Call| normalised(&String::from_utf8_lossy(&call.body));
+    assert_eq!(body(one), body(other), "{about}");
+}
+
+/// A body without what is fresh in it.
+fn normalised(body: &str) -> String {
+    if body.starts_with('<') {
+        return fresh_in_xml(body);
+    }
+    let pairs = body.split('&').map(|pair| match pair.split_once('=') {
+        Some((name @ ("client_assertion" | "assertion"), jwt)) => {
+            format!("{name}={}", claims(jwt).unwrap_or_else(|| jwt.to_owned()))
+        }
+        _ => pair.to_owned(),
+    });
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+/// Header and claims of a JWT, less those that are fresh; its signature is, too.
+fn claims(jwt: &str) -> Option<String> {
+    let mut parts = jwt.split('.');
+    let mut object = || -> Option<Value> {
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts.next()?).ok()?).ok()
+    };
+    let (header, mut claims) = (object()?, object()?);
+    for fresh in ["jti", "iat", "exp", "nbf"] {
+        claims.as_object_mut()?.remove(fresh);
+    }
+    Some(format!("{header}.{claims}"))
+}
+
+/// Ids, nonces and times are of one message.
+fn fresh_in_xml(body: &str) -> String {
+    let mut text = body.to_owned();
+    for (start, end) in [
+        ("<wsa:MessageID>", "<"),
+        ("<wsu:Created>", "<"),
+        ("<wsu:Expires>", "<"),
+        ("wsu:Id=\"TS-", "\""),
+        ("wsu:Id=\"UT-", "\""),
+        ("wsu:Id=\"BST-", "\""),
+        ("wsu:Id=\"", "\""),
+        ("#Base64Binary\">", "<"),
+    ] {
+        let mut rest = text.as_str();
+        let mut cleaned = String::new();
+        while let Some((before, after)) = rest.split_once(start) {
+            cleaned.push_str(before);
+            cleaned.push_str(start);
+            let is_nonce = start != "#Base64Binary\">"
+                || before.ends_with("1.0") && before.contains("<wsse:Nonce");
+            let at = after.find(end).unwrap_or(after.len());
+            let (value, behind) = after.split_at(at);
+            cleaned.push_str(if is_nonce { "fresh" } else { value });
+            rest = behind;
+        }
+        cleaned.push_str(rest);
+        text = cleaned;
+    }
+    text
+}
