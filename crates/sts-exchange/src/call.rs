@@ -304,7 +304,11 @@ impl Call {
             status: answer.status,
             headers: &answer.headers,
             body: answer.body.expose(),
-            known: &|| self.profile.known(subject),
+            known: &|| {
+                let mut known = self.profile.known(subject);
+                names.assertion.into_iter().for_each(|assertion| known.add(assertion));
+                known
+            },
         };
         let issued = self.profile.response(&incoming, &now())?;
         self.token_types.check(&issued.token_type)?;
