@@ -164,6 +164,34 @@ fn the_shown_directives_make_the_same_call() {
     assert_eq!(calls[0].parameter("q"), Some("1 2"));
 }
 
+#[test]
+fn what_a_client_would_get_is_what_the_location_says() {
+    let sts = sts();
+    let directory = tempfile::tempdir().expect("a directory");
+    file(directory.path(), "secret", "s3cret");
+    let conf = format!(
+        "http {{ STSType otx; STSEndpoint {}; STSEndpointAuth client_secret_basic \
+         client_id=gateway&client_secret_file=secret; STSAcceptSourceTokenIn header; server {{ \
+         location /own/ {{ STSErrorStatus invalid_grant 403; }} location /on/ {{ STSOnError pass; }} \
+         location /missing/ {{ STSOnMissing pass; }} }} }}",
+        sts.endpoint()
+    );
+    let conf = file(directory.path(), "nginx.conf", &conf);
+    for (path, token, result, status, code) in [
+        ("/other", "refuse.alice", "refused", Some(401), 12),
+        ("/own/", "refuse.alice", "refused", Some(403), 12),
+        ("/on/", "refuse.alice", "refused", None, 12),
+        ("/on/", "", "missing_token", None, 10),
+        ("/missing/", "", "missing_token", None, 10),
+        ("/missing/", "refuse.alice", "refused", Some(401), 12),
+    ] {
+        let object = object(&["-c", &conf, path], token);
+        assert_eq!(object["result"], result, "{path}");
+        assert_eq!(object["status"].as_u64(), status, "{path}");
+        assert_eq!(object["exit_code"], code, "{path}");
+    }
+}
+
 /// What the command says is the cause of a failure at an endpoint.
 fn cause(endpoint: &str, more: &str) -> (String, Option<i64>) {
     let options = format!("http_timeout=1&http_retries=0{more}");
