@@ -358,7 +358,7 @@ pub fn discover(
                 .body
                 .expose()
                 .get(..metadata::MAX_BYTES + 1)
-                .unwrap_or(answer.body.expose()),
+                .unwrap_or_else(|| answer.body.expose()),
             known: &Known::nothing,
         };
         let found = Metadata::answered(&incoming, issuer).map_err(|failure| Failure {
