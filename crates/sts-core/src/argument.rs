@@ -3,6 +3,22 @@
 /// What is wrong with an argument, as a fragment that says what is allowed.
 pub type Problem = String;
 
+/// How options are written, where several words are found in their place.
+pub const ONE_WORD: &str = "the options are one word: join them by \"&\", without spaces, as in \
+                            key=value&key=value; in a value \"+\" stands for a space";
+
+/// The option string that may stand behind the first argument.
+///
+/// # Errors
+/// There are several words.
+pub fn options<'a>(arguments: &[&'a str]) -> Result<Option<&'a str>, Problem> {
+    match arguments {
+        [] | [_] => Ok(None),
+        [_, options] => Ok(Some(options)),
+        _ => Err(ONE_WORD.into()),
+    }
+}
+
 /// `on`, `off`, `true`, `false`, in any case.
 ///
 /// # Errors

@@ -304,7 +304,11 @@ impl Call {
             status: answer.status,
             headers: &answer.headers,
             body: answer.body.expose(),
-            known: &|| self.profile.known(subject),
+            known: &|| {
+                let mut known = self.profile.known(subject);
+                names.assertion.into_iter().for_each(|assertion| known.add(assertion));
+                known
+            },
         };
         let issued = self.profile.response(&incoming, &now())?;
         self.token_types.check(&issued.token_type)?;
@@ -354,7 +358,7 @@ pub fn discover(
                 .body
                 .expose()
                 .get(..metadata::MAX_BYTES + 1)
-                .unwrap_or(answer.body.expose()),
+                .unwrap_or_else(|| answer.body.expose()),
             known: &Known::nothing,
         };
         let found = Metadata::answered(&incoming, issuer).map_err(|failure| Failure {

@@ -141,6 +141,9 @@ mod tests {
         let auth =
             ClientAuth::parse("client_secret_basic", Some("client_id=a&client_secret_file=no"));
         let problem = load(&auth.unwrap(), Path::new("/nowhere")).unwrap_err().to_string();
-        assert!(problem.contains("\"/nowhere/no\"") && problem.contains("not found"), "{problem}");
+        assert!(
+            problem.contains("\"/nowhere/no\"") && problem.contains("no such file"),
+            "{problem}"
+        );
     }
 }

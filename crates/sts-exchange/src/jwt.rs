@@ -13,8 +13,10 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
+type Object = Map<String, Value>;
+
 /// The header and the claims of a JWT; of an encrypted one there are no claims. `None` for what is none.
-pub(crate) fn read(token: &[u8]) -> Option<(Map<String, Value>, Option<Map<String, Value>>)> {
+pub(crate) fn read(token: &[u8]) -> Option<(Object, Option<Object>)> {
     let mut parts = token.split(|byte| *byte == b'.');
     let object = |part: &[u8]| {
         let text = Zeroizing::new(LENIENT.decode(part).ok()?);

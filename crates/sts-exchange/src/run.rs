@@ -73,7 +73,7 @@ fn flag(matches: &ArgMatches, name: &str) -> bool {
 }
 
 fn written(result: std::io::Result<()>, code: u8) -> u8 {
-    if result.is_ok() { code } else { exit::NO_OUTPUT }
+    result.map_or(exit::NO_OUTPUT, |()| code)
 }
 
 /// The values of variables that were given.

@@ -6,6 +6,8 @@ pub mod json;
 pub mod request;
 pub mod text;
 
+use sts_core::error::{Failure, FailureKind};
+
 use crate::call::Outcome;
 use crate::causes::Cause;
 use crate::exchange::Exchange;
@@ -20,4 +22,25 @@ pub struct Leg {
     pub outcome: Outcome,
     /// Why it failed, where that is known.
     pub cause: Option<&'static Cause>,
+}
+
+/// The status that a client of NGINX gets for a failure (`STSErrorStatus`); `None` where its request goes
+/// on without a token (`STSOnError`, `STSOnMissing`).
+pub fn status(exchange: &Exchange, failure: &Failure) -> Option<u16> {
+    let word = |name| exchange.items.one(name).map(|item| item.argument(0));
+    let on_error = word("STSOnError").unwrap_or("return");
+    let policy = match failure.kind {
+        kind if kind.is_of_request() => "return",
+        FailureKind::MissingActor => "return",
+        FailureKind::MissingToken => word("STSOnMissing").unwrap_or(on_error),
+        _ => on_error,
+    };
+    if policy == "pass" {
+        return None;
+    }
+    let own = failure.codes.iter().find_map(|code| {
+        let item = exchange.items.all("STSErrorStatus").find(|item| item.argument(0) == code)?;
+        item.argument(1).parse().ok()
+    });
+    Some(own.unwrap_or_else(|| failure.kind.status()))
 }

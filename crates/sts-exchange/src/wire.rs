@@ -11,11 +11,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use http::HeaderName;
+use http::header::{
+    CONTENT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER, SERVER, WWW_AUTHENTICATE,
+};
 use openssl::ssl::SslStream;
 use sts_core::client_auth::KeyPair;
 use sts_core::endpoint::{Endpoint, Host, Scheme};
 use sts_core::error::{Failure, FailureKind};
-use sts_core::profile::ANSWER_HEADERS;
 use sts_core::secret::Secret;
 use sts_net::http1::answer::{Answer, AnswerError, Asked, Limits, Reader};
 use sts_net::http1::request::{self, AGENT};
@@ -189,23 +191,9 @@ impl Destination<'_> {
     }
 }
 
-/// What is looked at, and what helps to know the server.
-static WANTED: [HeaderName; 6] = {
-    let [a, b, c, d] = ANSWER_HEADERS_COPY;
-    [a, b, c, d, http::header::SERVER, http::header::WWW_AUTHENTICATE]
-};
-
-const ANSWER_HEADERS_COPY: [HeaderName; 4] = [
-    http::header::CONTENT_TYPE,
-    http::header::CONTENT_ENCODING,
-    http::header::LOCATION,
-    http::header::RETRY_AFTER,
-];
-
-/// Whether all headers are wanted that protocols look at.
-pub fn wants_all() -> bool {
-    ANSWER_HEADERS.iter().all(|name| WANTED.contains(name))
-}
+/// What protocols look at, and what helps to know the server.
+static WANTED: [HeaderName; 6] =
+    [CONTENT_TYPE, CONTENT_ENCODING, LOCATION, RETRY_AFTER, SERVER, WWW_AUTHENTICATE];
 
 /// When all has to be over.
 pub struct Deadline {
@@ -338,10 +326,12 @@ fn of_answer(error: AnswerError) -> WireError {
 
 #[cfg(test)]
 mod tests {
+    use sts_core::profile::ANSWER_HEADERS;
+
     use super::*;
 
     #[test]
     fn the_headers_that_protocols_look_at_are_wanted() {
-        assert!(wants_all());
+        assert!(ANSWER_HEADERS.iter().all(|name| WANTED.contains(name)));
     }
 }

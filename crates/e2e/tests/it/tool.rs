@@ -1,5 +1,12 @@
 //! `sts-exchange` makes byte for byte the calls that the module makes.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod calls;
 
 use std::path::Path;
@@ -21,11 +28,14 @@ use calls::assert_same;
 /// A source token that any recipe takes: nothing but its looks is checked.
 const SOURCE: &str = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSIsImV4cCI6OTk5OTk5OTk5OX0.c2ln";
 
+/// What the STS issues: a later exchange may take it for a client assertion.
+const TARGET: &str = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZ2VudCIsImV4cCI6OTk5OTk5OTk5OX0.c2ln";
+
 /// A source token of SAML, as it stands in a header.
 fn assertion() -> String {
     let xml = "<saml2:Assertion xmlns:saml2=\"urn:oasis:names:tc:SAML:2.0:assertion\" Version=\"2.0\" \
                ID=\"_a\"><saml2:Issuer>idp</saml2:Issuer></saml2:Assertion>";
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(xml)
+    STANDARD.encode(xml)
 }
 
 /// The result of the command.
@@ -136,14 +146,21 @@ fn text_of(example: &Example) -> String {
 #[track_caller]
 fn compare(example: &Example) -> usize {
     let scene = Scene::new();
-    let issued = json!({ "access_token": "target", "token_type": "Bearer", "expires_in": 60 });
+    let issued = json!({ "access_token": TARGET, "token_type": "Bearer", "expires_in": 60 });
     scene.sts.script(When::any(), Script::new().answer(Answer::json(200, &issued)));
-    let is_saml = example.text.contains("saml_bearer");
-    let source = if is_saml { assertion() } else { SOURCE.to_owned() };
+    let has = |words: &str| example.text.contains(words);
+    let credentials = STANDARD.encode("alice:wonderland");
+    let is_encoded =
+        ["saml_bearer", "ncoding base64", "&encoding=base64", "source_encoding=base64"];
+    let source = match is_encoded.into_iter().any(has) {
+        _ if has("type=Basic") => credentials.clone(),
+        true => assertion(),
+        false => SOURCE.to_owned(),
+    };
     let text = text_of(example);
     let is_http = example.context.starts_with("http");
     let mut builder = with_files(scene.nginx());
-    for harmless in ["[warn]", "[error]", "[notice]"] {
+    for harmless in ["[warn]", "[error]", "[notice]", "[crit]"] {
         builder = builder.allow_in_log(harmless);
     }
     let nginx = if is_http { builder.http(&text) } else { builder.server(&text) }.start();
@@ -152,18 +169,23 @@ fn compare(example: &Example) -> usize {
     for path in paths(&nginx.prefix().join("nginx.conf")) {
         let before = scene.sts.calls().len();
         let target = format!("{path}?token={source}&source_token={source}");
-        let has_form = example.text.contains("STSAcceptSourceTokenIn post");
+        let has_form = has("STSAcceptSourceTokenIn post");
         let mut request = Request::new(address, if has_form { "POST" } else { "GET" }, &target);
-        let authorization = match example.text.contains("auth_basic ") {
-            true => format!("Basic {}", STANDARD.encode("alice:wonderland")),
+        let authorization = match has("auth_basic ") || has("type=Basic") {
+            true => format!("Basic {credentials}"),
             false => format!("Bearer {source}"),
         };
         request = request
             .header("Authorization", &authorization)
-            .header("Cookie", &format!("source_token={source}; sts_source_token={source}"))
+            .header(
+                "Cookie",
+                &format!("source_token={source}; MyCookieName={source}; assertion={source}"),
+            )
             .header("X-Token", &source)
+            .header("X-Assertion", &source)
+            .header("X-Forwarded-Access-Token", &source)
             .header("Mcp-Name", "search")
-            .header("MCP-Protocol-Version", "2025-11-25");
+            .header("MCP-Protocol-Version", "2026-07-28");
         if has_form {
             request = request
                 .header("Content-Type", "application/x-www-form-urlencoded")
@@ -174,6 +196,7 @@ fn compare(example: &Example) -> usize {
         let object = located(&nginx, &target, &source);
         let by_tool: Vec<Arc<Call>> = scene.sts.calls().split_off(before + by_nginx.len());
         let about = format!("{} {path}: {status}, {object:#}", example.place);
+        assert!(example.text.contains("STSType jwt;") || !by_nginx.is_empty(), "{about}");
         assert_eq!(by_nginx.len(), by_tool.len(), "{about}");
         for (nginx, tool) in by_nginx.iter().zip(&by_tool) {
             assert_same(nginx, tool, &about);
@@ -260,6 +283,84 @@ fn the_call_of_the_demo_is_the_same() {
         text,
     };
     assert_eq!(compare(&example), 1);
+}
+
+/// What is inherited, included, mapped and captured.
+const NESTED: &str = r#"
+    STSSSLValidateServer Off;
+    STSHTTPTimeOut 5;
+    STSRequestHeader X-Outer outer;
+    map $arg_kind $audience { default "aud of others"; "~^o(.*)$" "o-$1"; stock stock; }
+    server {
+        listen 127.0.0.1:%%PORT_RECIPE%%;
+        STSType otx;
+        STSOTXEndpoint %%STS%%;
+        STSOTXEndpointAuth client_secret_post client_id=otxclient&client_secret_file=secrets/sts;
+        STSRequestParameter audience "$audience";
+        STSRequestParameter scope "read write%24";
+        STSVariables $source_token $target_token;
+        include shared/*.conf;
+        location /a/ {
+            set $tenant "t-$arg_kind";
+            location ~ ^/a/(?<area>\w+)/\d+$ {
+                STSRequestParameter audience $area;
+                STSRequestParameter audience two;
+                STSRequestHeader X-Tenant "$tenant";
+                proxy_pass %%BACKEND%%;
+            }
+            location /a/whole/ {
+                STSExchange otx %%STS%%?x=y 'auth=basic&username=u%26&password=p%20w&params=a%3D%2524%26b%3D$arg_kind&resource=urn:x&resource=urn:y&subject_token_type=jwt&host=other.example:8';
+                proxy_pass %%BACKEND%%;
+            }
+            proxy_pass %%BACKEND%%;
+        }
+        location = /client { STSClientID "c-$arg_kind"; STSOTXEndpointAuth none; proxy_pass %%BACKEND%%; }
+        location /ropc/ {
+            STSROPC url=%%STS%%&auth=client_secret_basic&client_id=otxclient&client_secret=2Federate&username=u-$arg_kind;
+            STSType ropc;
+            proxy_pass %%BACKEND%%;
+        }
+        location /actor/ { STSActorToken $arg_token jwt; proxy_pass %%BACKEND%%; }
+    }
+"#;
+
+#[test]
+fn the_calls_of_nested_blocks_are_the_same() {
+    let scene = Scene::new();
+    let issued = json!({ "access_token": TARGET, "token_type": "Bearer", "expires_in": 60 });
+    scene.sts.script(When::any(), Script::new().answer(Answer::json(200, &issued)));
+    let nginx = with_files(scene.nginx()).http(NESTED).allow_in_log("[warn]");
+    let endpoint = scene.sts.endpoint();
+    let own = format!(
+        "location ^~ /b/ {{ STSType cc; STSCCEndpoint {endpoint}; STSCCEndpointAuth private_key_jwt \
+         client_id=otxclient&jwk_file=secrets/jwt.pem&aud=urn:as; proxy_pass {}; }}",
+        scene.backend.url("")
+    );
+    let nginx = nginx.file("shared/b.conf", own).start();
+    let address = nginx.address_of("PORT_RECIPE");
+    for target in [
+        "/a/orders/17?kind=oil",
+        "/a/whole/x?kind=a%20b",
+        "/a/x?kind=stock",
+        "/a/x?kind=OTHER",
+        "/client?kind=1",
+        "/ropc/?kind=2",
+        &format!("/actor/?token={SOURCE}"),
+        "/b/17.gif",
+    ] {
+        let before = scene.sts.calls().len();
+        let status = Request::new(address, "GET", target)
+            .header("Authorization", &format!("Bearer {SOURCE}"))
+            .send()
+            .status;
+        let by_nginx = scene.sts.calls().split_off(before);
+        assert_eq!(by_nginx.len(), 1, "{target}: {status}");
+        let object = located(&nginx, target, SOURCE);
+        let by_tool = scene.sts.calls().split_off(before + 1);
+        let about = format!("{target}: {object:#}");
+        assert_eq!(by_tool.len(), 1, "{about}");
+        assert_same(&by_nginx[0], &by_tool[0], &about);
+    }
 }
 
 #[test]

@@ -294,10 +294,10 @@ fn longest<'n>(nodes: &'n [Node], path: &str) -> Result<Option<(&'n Node, bool)>
     for node in Node::named(nodes, "location") {
         match Matching::of(node)? {
             Matching::Exact(name) if name == path => return Ok(Some((node, true))),
-            Matching::Prefix { name, .. } if path.starts_with(name) => {
-                if best.is_none_or(|(_, length)| name.len() > length) {
-                    best = Some((node, name.len()));
-                }
+            Matching::Prefix { name, .. }
+                if path.starts_with(name) && best.is_none_or(|(_, length)| name.len() > length) =>
+            {
+                best = Some((node, name.len()));
             }
             _ => {}
         }

@@ -60,6 +60,9 @@ impl Scope<'_> {
             let value = values::expand(node.argument(1), self)?;
             return Ok(Some(Cow::Owned(value.expose().to_vec())));
         }
+        if self.is_set_around(&lower) {
+            return Ok(Some(Cow::Borrowed(b"")));
+        }
         for http in Node::named(&self.configuration.nodes, "http") {
             let named = |node: &&Node| {
                 node.argument(1)
@@ -73,13 +76,18 @@ impl Scope<'_> {
         Ok(self.of_request(&lower))
     }
 
-    /// The last `set` of a variable on the way to the location; those in `if` are not looked at.
+    /// The last `set` of a variable that is run: those of the server, then those of the location itself.
+    /// Those in `if` are not looked at.
     fn set(&self, name: &str) -> Option<&Node> {
-        let sets = self.location.way.iter().flat_map(|node| Node::named(node.inside(), "set"));
-        let is_it = |node: &&Node| {
-            node.argument(0).strip_prefix('$').is_some_and(|known| known.eq_ignore_ascii_case(name))
-        };
-        sets.filter(is_it).last()
+        let way = &self.location.way;
+        let last = way.last().filter(|_| way.len() > 1);
+        let run = way.first().into_iter().chain(last);
+        run.flat_map(|node| sets(node, name)).last()
+    }
+
+    /// Only blocks around the location set it: it has no value then, as NGINX warns.
+    fn is_set_around(&self, name: &str) -> bool {
+        self.location.way.iter().any(|node| sets(node, name).next().is_some())
     }
 
     fn map(&self, map: &Node, name: &str) -> Result<Option<Vec<u8>>, Problem> {
@@ -153,6 +161,13 @@ impl Scope<'_> {
     }
 }
 
+/// The directives in a block that set a variable.
+fn sets<'n>(node: &'n Node, name: &str) -> impl Iterator<Item = &'n Node> {
+    Node::named(node.inside(), "set").filter(move |node| {
+        node.argument(0).strip_prefix('$').is_some_and(|known| known.eq_ignore_ascii_case(name))
+    })
+}
+
 /// What an expression captured, before all else.
 struct Captured<'c> {
     found: &'c Found,
@@ -182,7 +197,8 @@ mod tests {
         map $loop $loop { default $loop; }
         map $pcre $pcre_only { "~(?=a)" b; }
         server { server_name a; set $tenant acme; set $full "$tenant-$arg_id";
-            location ~ ^/(?<area>[a-z]+)/(\d+) { set $tenant inner; } } }"#;
+            location ~ ^/(?<area>[a-z]+)/(\d+) { set $tenant inner; }
+            location /B/ { set $outer o; location /B/c { } } } }"#;
 
     fn value(path: &str, name: &str) -> Result<Option<String>, String> {
         let configuration = Configuration::of_text(TEXT, Path::new("/")).unwrap();
@@ -218,6 +234,8 @@ mod tests {
             ("/a/17", "2", "17"),
             ("/a/1?id=7", "full", "inner-7"),
             ("/A/1?id=7", "full", "acme-7"),
+            ("/B/x", "outer", "o"),
+            ("/B/c", "outer", ""),
             ("/a/1?id=7", "request_uri", "/a/1?id=7"),
             ("/a//1?x", "uri", "/a/1"),
             ("/a/1?x", "is_args", "?"),

@@ -23,7 +23,7 @@ pub struct Node {
     /// Where it stands.
     pub place: Place,
     /// What stands in its block.
-    pub block: Option<Vec<Node>>,
+    pub block: Option<Vec<Self>>,
 }
 
 /// A configuration.

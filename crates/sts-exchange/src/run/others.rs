@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use clap::ArgMatches;
@@ -90,13 +91,11 @@ fn contact(issuer: &Endpoint, trusted: &str) -> Result<Contact, Problem> {
 pub(super) fn generate(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<u8, Problem> {
     let directory = matches.get_one::<String>("directory").map_or("", String::as_str);
     let directory = Path::new(directory);
-    let failed = |error: std::io::Error| {
+    let failed = |error: io::Error| {
         Problem::new(format!("\"{}\" cannot be written: {error}", directory.display()))
     };
     fs::create_dir_all(directory).map_err(failed)?;
-    let mut page = Vec::new();
-    clap_mangen::Man::new(cli::command()).render(&mut page).map_err(failed)?;
-    fs::write(directory.join(format!("{}.1", cli::NAME)), page).map_err(failed)?;
+    clap_mangen::generate_to(cli::command(), directory).map_err(failed)?;
     for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
         generate_to(shell, &mut cli::command(), cli::NAME, directory).map_err(failed)?;
     }

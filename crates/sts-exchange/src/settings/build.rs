@@ -118,14 +118,16 @@ fn carrier(items: &Items) -> Result<(SourceRule, Vec<String>), Problem> {
     let mut source = SourceRule::default();
     let mut targets = Vec::new();
     for item in items.all("STSAcceptSourceTokenIn") {
-        let options = item.arguments.get(1).map(|word| word.as_str());
-        source
-            .accept
-            .push(said(item, |item| Accept::parse(item.argument(0), options).map_err(words))?);
+        source.accept.push(said(item, |item| {
+            let options = argument::options(&item.words())?;
+            Accept::parse(item.argument(0), options).map_err(words)
+        })?);
     }
     for item in items.all("STSPassTargetTokenIn") {
-        let options = item.arguments.get(1).map(|word| word.as_str());
-        let pass = said(item, |item| Pass::parse(item.argument(0), options).map_err(words))?;
+        let pass = said(item, |item| {
+            let options = argument::options(&item.words())?;
+            Pass::parse(item.argument(0), options).map_err(words)
+        })?;
         if pass.place.kind == PlaceKind::Environment {
             targets.push(pass.place.name);
         }
@@ -187,7 +189,7 @@ fn call(kind: &'static str, items: &Items, base: &Path) -> Result<Call, Problem>
     let is_wstrust = kind == wstrust::NAME;
     let auth = of_type(items, kind, "EndpointAuth").map(|item| {
         said(item, |item| {
-            let options = item.arguments.get(1).map(|word| word.as_str());
+            let options = argument::options(&item.words())?;
             let auth = if is_wstrust {
                 endpoint_auth::parse(item.argument(0), options).map_err(Problem::from)?
             } else {
@@ -254,7 +256,10 @@ fn request_parameters(items: &Items) -> Result<Vec<(String, Template)>, Problem>
     let mut list: Vec<(String, Template)> = Vec::new();
     for item in items.all("STSRequestParameter") {
         let name = item.argument(0);
-        said(item, |_| parameters::check_name(name).map_err(words))?;
+        said(item, |_| match item.arguments.len() {
+            1 | 2 => parameters::check_name(name).map_err(words),
+            _ => Err(Problem::new("the value is one word: one with spaces stands in quotes")),
+        })?;
         let value = Template::of_argument(item.argument(1));
         let literal = value.literal();
         let identifier = literal.and_then(|value| parameters::token_type(name, value.as_bytes()));
@@ -356,11 +361,9 @@ pub fn contact(items: &Items, endpoint: &Endpoint, base: &Path) -> Result<Contac
 /// `host[:port] [username=name&password_file=file]`, or `off`.
 fn proxy(item: &Item, base: &Path) -> Result<Option<Proxy>, Problem> {
     let words = item.words();
-    let (text, credentials) = match words.as_slice() {
-        ["off"] => return Ok(None),
-        [text] => (*text, None),
-        [text, credentials] => (*text, Some(*credentials)),
-        _ => return Err(Problem::new("the arguments are: host[:port] [credentials]")),
+    let (text, credentials) = match (words.as_slice(), argument::options(&words)?) {
+        (["off"], None) => return Ok(None),
+        (words, credentials) => (words.first().copied().unwrap_or_default(), credentials),
     };
     let url = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let endpoint = Endpoint::parse(&url)?;

@@ -18,7 +18,7 @@ pub fn object(legs: &[Leg], now: u64) -> Value {
         "version": 1,
         "result": failure.map_or("ok", |failure| failure.kind.name()),
         "exit_code": failure.map_or(exit::OK, |failure| exit::of(failure.kind)),
-        "status": failure.map(|failure| failure.kind.status()),
+        "status": last.zip(failure).and_then(|(leg, failure)| super::status(&leg.exchange, failure)),
         "exchanges": legs.iter().map(|one| leg(one, now)).collect::<Vec<_>>(),
     })
 }
@@ -63,7 +63,7 @@ fn leg(leg: &Leg, now: u64) -> Value {
     let failure = outcome.result.as_ref().err().map(|failure| {
         json!({
             "error": failure.kind.name(),
-            "status": failure.kind.status(),
+            "status": super::status(exchange, failure),
             "reason": failure.reason,
             "codes": failure.codes.iter().collect::<Vec<_>>(),
         })

@@ -87,7 +87,10 @@ fn end(text: &mut String, leg: &Leg, now: u64) {
         Err(failure) => {
             let kind = failure.kind;
             line(text, &format!("Failed: {} ({})", kind.name(), failure.reason));
-            line(text, &format!("A client of NGINX would get {}.", kind.status()));
+            match super::status(&leg.exchange, failure) {
+                Some(status) => line(text, &format!("A client of NGINX would get {status}.")),
+                None => line(text, "NGINX would let the request go on without a token."),
+            }
             if let Some(cause) = leg.cause {
                 line(text, &format!("Cause: {}.", cause.cause));
                 line(text, &format!("Remedy: {}.", cause.remedy));

@@ -49,32 +49,32 @@ fn claims(jwt: &str) -> Option<String> {
     Some(format!("{header}.{claims}"))
 }
 
-/// Ids, nonces and times are of one message.
+/// How what is fresh in a message begins, and what ends it.
+const FRESH: [(&str, &str); 6] = [
+    ("<wsa:MessageID>", "<"),
+    ("<wsu:Created>", "<"),
+    ("<wsu:Expires>", "<"),
+    ("wsu:Id=\"", "\""),
+    // That of a nonce; a binary token has its ValueType before its encoding.
+    (
+        "<wsse:Nonce EncodingType=\"http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary\">",
+        "<",
+    ),
+    ("#PasswordDigest\">", "<"),
+];
+
+/// Ids, nonces, times and what is made of them are of one message.
 fn fresh_in_xml(body: &str) -> String {
     let mut text = body.to_owned();
-    for (start, end) in [
-        ("<wsa:MessageID>", "<"),
-        ("<wsu:Created>", "<"),
-        ("<wsu:Expires>", "<"),
-        ("wsu:Id=\"TS-", "\""),
-        ("wsu:Id=\"UT-", "\""),
-        ("wsu:Id=\"BST-", "\""),
-        ("wsu:Id=\"", "\""),
-        ("#Base64Binary\">", "<"),
-    ] {
-        let mut rest = text.as_str();
-        let mut cleaned = String::new();
-        while let Some((before, after)) = rest.split_once(start) {
-            cleaned.push_str(before);
+    for (start, end) in FRESH {
+        let mut pieces = text.split(start);
+        let mut cleaned = pieces.next().unwrap_or_default().to_owned();
+        for piece in pieces {
+            let at = piece.find(end).unwrap_or(piece.len());
             cleaned.push_str(start);
-            let is_nonce = start != "#Base64Binary\">"
-                || before.ends_with("1.0") && before.contains("<wsse:Nonce");
-            let at = after.find(end).unwrap_or(after.len());
-            let (value, behind) = after.split_at(at);
-            cleaned.push_str(if is_nonce { "fresh" } else { value });
-            rest = behind;
+            cleaned.push_str("fresh");
+            cleaned.push_str(&piece[at..]);
         }
-        cleaned.push_str(rest);
         text = cleaned;
     }
     text
