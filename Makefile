@@ -65,6 +65,11 @@ test-stores: ## two NGINXs and a Redis or memcached that they share, which fails
 test-verifiers: ## whether PyJWT, jose (Node) and jose4j verify the tokens that NGINX mints
 	@scripts/verifiers.sh
 
+.PHONY: test-clients
+test-clients: ## gRPC, HTTP/3, streams, uploads of 1 GiB, Debian's modules (STS_UPLOAD=bytes)
+	@env -u NGINX_BUILD_DIR WITH_NGINX=debian scripts/clients.sh
+	@env -u NGINX_BUILD_DIR WITH_NGINX=vendored scripts/clients.sh
+
 .PHONY: test-page
 test-page: ## the status page in Chromium: values, keyboard, axe-core (UPDATE=1: its pictures anew)
 	@scripts/page.sh
@@ -93,6 +98,10 @@ test-promtool: ## what Prometheus's own tool says of the metrics (installs Debia
 .PHONY: test-memcheck
 test-memcheck: ## a shorter soak and a set of tests under valgrind
 	@scripts/memcheck.sh
+
+.PHONY: test-asan
+test-asan: ## the end-to-end tests and a short soak under AddressSanitizer
+	@scripts/asan.sh
 
 .PHONY: zone-costs
 zone-costs: ## what the shared cache costs: memory, time and instructions (some minutes)

@@ -77,10 +77,11 @@ put() {
 #   debian    Debian's package (default)
 #   vendored  the newest in the nginx-src crate (WITH_NGINX=vendored)
 #   memcheck  the newest, only by scripts/memcheck.sh
+#   asan      the newest, only by scripts/asan.sh
 #   custom    a configured and built objs directory (NGINX_BUILD_DIR=...)
 flavour=${WITH_NGINX:-debian}
 [[ -z ${NGINX_BUILD_DIR:-} ]] || flavour=custom
-case $flavour in debian | vendored | memcheck | custom) ;; *)
+case $flavour in debian | vendored | memcheck | asan | custom) ;; *)
     die "WITH_NGINX=$flavour: expected 'debian' or 'vendored' (or set NGINX_BUILD_DIR)"
     ;;
 esac
@@ -94,7 +95,7 @@ cargo_for_nginx() {
         unset NGINX_BUILD_DIR NGINX_SOURCE_DIR
         return
         ;;
-    vendored | memcheck)
+    vendored | memcheck | asan)
         NGINX_BUILD_DIR=$root/$out/src/objs
         NGINX_SOURCE_DIR=$root/$out/src
         ;;

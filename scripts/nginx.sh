@@ -50,13 +50,19 @@ memcheck() {
     newest '-O1 -g -DNGX_DEBUG_PALLOC=1'
 }
 
+# The same for AddressSanitizer (asan.sh).
+asan() {
+    newest '-O1 -g -fno-omit-frame-pointer -fsanitize=address -DNGX_DEBUG_PALLOC=1' \
+        --with-ld-opt="-fsanitize=address $root/$out/options.o"
+}
+
 # The newest NGINX that a crate carries, with all that the tests use. Its paths are relative to the
 # prefix (-p), so that it runs anywhere, as any user.
-# usage: newest <options of the compiler>
+# usage: newest <options of the compiler> [flag of configure]...
 newest() {
     local source inputs flags=(
         --prefix=. --error-log-path=stderr --pid-path=nginx.pid --lock-path=nginx.lock
-        --with-cc-opt="$1"
+        --with-cc-opt="$1" "${@:2}"
         --with-compat --with-debug --with-threads --with-pcre-jit
         --with-http_ssl_module --with-http_v2_module --with-http_v3_module
         --with-http_realip_module --with-http_auth_request_module --with-http_slice_module

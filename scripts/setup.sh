@@ -43,6 +43,15 @@ packages() {
         command -v mvn >/dev/null || echo maven
         python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv
         ;;
+    # Clients of gRPC and HTTP/3 (scripts/clients.sh).
+    clients) python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv ;;
+    # All that Debian has for its NGINX.
+    debian-modules)
+        printf 'libnginx-mod-http-%s\n' auth-pam brotli-filter brotli-static cache-purge dav-ext echo \
+            fancyindex geoip geoip2 headers-more-filter image-filter js lua memc modsecurity ndk perl \
+            set-misc srcache-filter subs-filter uploadprogress upstream-fair xslt-filter
+        echo libnginx-mod-nchan
+        ;;
     # A browser without a window, and what drives it (scripts/page.sh).
     page)
         command -v chromium >/dev/null || echo chromium-headless-shell

@@ -12,6 +12,7 @@
 //! | [`http2`] | an HTTP/2 client, by prior knowledge over plain TCP |
 //! | [`scene`] | NGINX between a development STS and a backend, as most tests want it |
 //! | [`response`] | what a client got |
+//! | [`clients`] | gRPC and HTTP/3 by libraries of Python |
 //! | [`dns`] | a name server that knows a few names |
 //! | [`documents`] | the examples of the documents |
 //! | [`faults`] | each row of the table of failures |
@@ -35,6 +36,7 @@
 )]
 #![warn(missing_docs)]
 
+pub mod clients;
 pub mod dns;
 pub mod documents;
 pub mod faults;

@@ -21,7 +21,8 @@ use crate::http2;
 use crate::wait::{holds_within, patience, wait_for};
 
 pub use binary::{
-    About, Version, about, debian_modules, module, nginx as binary_path, under_valgrind, workspace,
+    About, Version, about, debian_modules, memory_is_watched, module, nginx as binary_path,
+    under_valgrind, workspace,
 };
 pub use builder::{Builder, Checked};
 pub(crate) use process::{Group, in_own_group};
@@ -253,7 +254,7 @@ impl Nginx {
                 Ending::Discarded => self.group.kill_all(),
             }
         }
-        let quit = if under_valgrind() { patience() } else { QUIT };
+        let quit = if memory_is_watched() { patience() } else { QUIT };
         if !holds_within(quit, || self.group.is_empty()) {
             self.kill();
             return vec![format!("NGINX was asked to end and still ran after {quit:?}")];

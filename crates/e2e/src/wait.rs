@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::nginx::under_valgrind;
+use crate::nginx::memory_is_watched;
 
 /// How long anything may take before a test fails. Generous, because machines are noisy; a test that
 /// is about time states a bound of its own.
@@ -10,7 +10,7 @@ pub const DEADLINE: Duration = Duration::from_secs(15);
 
 /// [`DEADLINE`], or a multiple where NGINX is slow.
 pub(crate) fn patience() -> Duration {
-    if under_valgrind() { DEADLINE * 8 } else { DEADLINE }
+    if memory_is_watched() { DEADLINE * 8 } else { DEADLINE }
 }
 
 /// Between two looks at a condition.

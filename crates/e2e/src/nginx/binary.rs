@@ -43,6 +43,14 @@ pub fn under_valgrind() -> bool {
     env::var_os(VALGRIND).is_some()
 }
 
+/// Set when NGINX and the module are those that AddressSanitizer watches.
+const ASAN: &str = "STS_TEST_ASAN";
+
+/// Whether something looks at each use of memory: NGINX is slower, and what was freed is kept for a while.
+pub fn memory_is_watched() -> bool {
+    under_valgrind() || env::var_os(ASAN).is_some()
+}
+
 fn existing(variable: &str, default: &str) -> PathBuf {
     let path = env::var_os(variable).map_or_else(|| workspace().join(default), PathBuf::from);
     assert!(

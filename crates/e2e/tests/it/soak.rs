@@ -18,7 +18,7 @@ use devsts::pki::{Identity, Leaf};
 use devsts::server::Server;
 use devsts::{Answer, Script, Sts, Tls, When};
 use e2e::http1::Connection;
-use e2e::nginx::{Nginx, anonymous_memory, open_files, under_valgrind};
+use e2e::nginx::{Nginx, anonymous_memory, memory_is_watched, open_files, under_valgrind};
 use e2e::parallel::in_parallel;
 use e2e::response::Response;
 use e2e::scene::Scene;
@@ -267,8 +267,8 @@ fn many_exchanges_with_faults_and_reloads_leave_nothing_behind() {
     );
     assert_eq!(nginx.read("alarms.log"), "");
     assert!(!leaked, "files are left open: {fresh:?} -> {files_now:?}");
-    if under_valgrind() {
-        // It keeps what is freed, and says itself what is not.
+    if memory_is_watched() {
+        // What watches it keeps what is freed.
         return;
     }
     // The STS closes connections on which a request has arrived that it has not read yet.
