@@ -10,7 +10,7 @@ help: ## say what can be made
 	@echo "  TEST=name                    only the tests with this in their name"
 
 .PHONY: build
-build: ## build/ngx_http_sts_module.so and build/nginx, the NGINX it is for
+build: ## build/ngx_http_sts_module.so and build/nginx, the NGINX it is for (QUICK=1: in less time, slower)
 	@scripts/build.sh
 
 .PHONY: install

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the module for one NGINX, and leaves both in build/<flavour>/ and in build/.
-# usage: build.sh [--only-flavour]   (leaves build/ itself as it is)
+# usage: build.sh [--only-flavour]   (for the tests: the quick build, and build/ itself stays as it is)
+#        (QUICK=1: the quick build; PROFILE=name: that profile of Cargo)
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -12,7 +13,10 @@ scripts/nginx.sh
 
 cargo_for_nginx
 
-profile=${PROFILE:-release}
+# What users run is what is packaged and measured. The quick build is optimised a little less.
+profile=dist
+[[ ${1:-} != --only-flavour && -z ${QUICK:-} ]] || profile=release
+profile=${PROFILE:-$profile}
 say "building the module for NGINX ($flavour, $profile)"
 build_crate ngx-http-sts "$profile"
 
