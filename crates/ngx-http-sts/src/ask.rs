@@ -117,22 +117,20 @@ impl Ask {
     }
 
     /// Waits until a token may be made anew for the call; what is then left of its time.
-    fn turn(&self, time: u64) -> impl Future<Output = Result<u64, Failed>> {
-        async move {
-            if !self.minted.iter().any(|minted| minted.once.takes_long()) {
-                return Ok(time);
+    async fn turn(&self, time: u64) -> Result<u64, Failed> {
+        if !self.minted.iter().any(|minted| minted.once.takes_long()) {
+            return Ok(time);
+        }
+        let started = timer::now();
+        // Boxed: few calls need it.
+        Box::pin(Turn::wait()).await;
+        match time.saturating_sub(timer::now().saturating_sub(started)) {
+            0 => {
+                let reason = format!("no signature within {time} ms");
+                let failure = Failure::new(FailureKind::Timeout, reason);
+                Err(Failed { failure, exceeded: Some(Exceeded::Time) })
             }
-            let started = timer::now();
-            // Boxed: few calls need it.
-            Box::pin(Turn::wait()).await;
-            match time.saturating_sub(timer::now().saturating_sub(started)) {
-                0 => {
-                    let reason = format!("no signature within {time} ms");
-                    let failure = Failure::new(FailureKind::Timeout, reason);
-                    Err(Failed { failure, exceeded: Some(Exceeded::Time) })
-                }
-                left => Ok(left),
-            }
+            left => Ok(left),
         }
     }
 
