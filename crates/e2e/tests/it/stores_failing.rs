@@ -228,7 +228,7 @@ fn tokens_that_redis_pushes_out_are_asked_for_again() {
         Server::redis(&installed, &["--maxmemory", "3mb", "--maxmemory-policy", "allkeys-lru"]);
     let nodes = [0, 1].map(|_| node(&scene, store.port(), "&timeout=2s&size=1m").start());
     for number in 0..200 {
-        let user = format!("size-20000.user-{}", number % 80);
+        let user = format!("size-40000.user-{}", number % 80);
         for nginx in &nodes {
             let response = nginx.get("/").bearer(&user).send().expect_status(200);
             assert!(devsts::is_for(&response.text(), &user));

@@ -131,6 +131,35 @@ fn a_purge_of_another_node_empties_the_zone_once_for_all_workers() {
     assert_eq!(there.error_log().matches(line).count(), 1, "{}", there.error_log());
 }
 
+#[test]
+#[ignore = "make test-stores has the servers"]
+fn the_token_of_an_older_call_replaces_no_newer_one() {
+    let installed = stores::installed();
+    for kind in BOTH {
+        let scene = Scene::new();
+        scene.sts.script(When::call(1), Script::new().wait(Duration::from_secs(4)).usual());
+        let store = kind.start(&installed);
+        let written = kind.written(&store);
+        let of = |seconds: u32| {
+            let server = LOCATION.replace("%%OTX%%", &format!("%%OTX%% STSHTTPTimeOut {seconds};"));
+            node_with(&scene, &written, &server).start()
+        };
+        let (here, there) = (of(20), of(2));
+        std::thread::scope(|scope| {
+            let first = scope.spawn(|| get(&here, "alice").1);
+            assert!(scene.sts.wait_for_calls(1, e2e::wait::DEADLINE));
+            // It waits for the other node for half its time.
+            assert_eq!(get(&there, "alice").1, devsts::target_for("alice", 2));
+            assert_eq!(first.join().unwrap(), devsts::target_for("alice", 1));
+        });
+        // What the first call has brought is put now, or not.
+        get(&here, "bob");
+        let third = of(20);
+        wait_for("bob's token in the store", || get(&third, "bob").0 == "HIT");
+        assert_eq!(get(&third, "alice"), ("HIT".into(), devsts::target_for("alice", 2)));
+    }
+}
+
 /// As long as a few lives of a token of ten seconds.
 const RUN: Duration = Duration::from_secs(26);
 

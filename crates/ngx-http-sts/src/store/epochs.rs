@@ -69,8 +69,8 @@ impl Store {
         self.keys.iter().flat_map(|keys| of(keys)).collect()
     }
 
-    /// Lets all nodes forget what these epochs are of. `None` where this node did not know all purges
-    /// before: its zone has to forget everything then.
+    /// Lets all nodes forget what these epochs are of. Where this node did not know all purges before, its
+    /// zone has to forget everything.
     ///
     /// # Errors
     /// The store cannot be told.
