@@ -1,4 +1,5 @@
 use std::os::unix::fs::PermissionsExt as _;
+use std::slice;
 use std::sync::Barrier;
 use std::thread;
 
@@ -129,14 +130,14 @@ fn an_epoch_that_is_there_is_told_and_one_that_is_lost_or_cut_is_made_anew() {
         REDIS.made_epochs(answer, &epoch(number)).unwrap()
     };
     assert_eq!((make(1), make(2)), (vec![epoch(1)], vec![epoch(1)]));
-    ask(&directory, REDIS.set_epochs(&[name.clone()], &epoch(3)), 0);
+    ask(&directory, REDIS.set_epochs(slice::from_ref(&name), &epoch(3)), 0);
     assert_eq!(make(4), [epoch(3)]);
     let path = root.path().join(&name[..1]).join(&name);
     for length in [0, 20, entry::HEAD + 15] {
         let whole = fs::read(&path).unwrap();
         fs::write(&path, &whole[..length]).unwrap();
         assert_eq!(make(5), [epoch(5)]);
-        ask(&directory, REDIS.set_epochs(&[name.clone()], &epoch(3)), 0);
+        ask(&directory, REDIS.set_epochs(slice::from_ref(&name), &epoch(3)), 0);
     }
     fs::remove_file(&path).unwrap();
     assert_eq!(make(6), [epoch(6)]);
