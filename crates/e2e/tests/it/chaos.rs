@@ -5,6 +5,7 @@
 //! `make chaos`; `STS_CHAOS=number` for another number of requests, `STS_CHAOS_SEED=number` for an earlier run.
 #![expect(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "it fails loudly, and says what it did"
 )]
