@@ -78,6 +78,10 @@ test-page: ## the status page in Chromium: values, keyboard, axe-core (UPDATE=1:
 test-monitoring: ## alerts by promtool, and each query of the dashboard on a Prometheus
 	@scripts/monitoring.sh
 
+.PHONY: chaos
+chaos: ## 1,000,000 requests over two nodes while everything fails (STS_CHAOS=number, STS_CHAOS_SEED=...)
+	@scripts/stores.sh chaos
+
 .PHONY: soak
 soak: ## 200,000 exchanges with faults, leaving clients and reloads (STS_SOAK=number: so many)
 	@scripts/test.sh soak
@@ -98,6 +102,10 @@ test-promtool: ## what Prometheus's own tool says of the metrics (installs Debia
 .PHONY: test-memcheck
 test-memcheck: ## a shorter soak and a set of tests under valgrind
 	@scripts/memcheck.sh
+
+.PHONY: test-nginx-tests
+test-nginx-tests: ## NGINX's own tests with and without this module (NGINX_TESTS=/path of nginx-tests)
+	@scripts/nginx-tests.sh "$(NGINX_TESTS)"
 
 .PHONY: test-asan
 test-asan: ## the end-to-end tests and a short soak under AddressSanitizer

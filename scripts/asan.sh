@@ -7,9 +7,15 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# Tests that measure memory, which the sanitizer keeps back when it is freed.
+# Tests that measure time, or memory, which the sanitizer keeps back when it is freed; and one that crashes
+# a worker to see whether the harness notices, which the sanitizer reports.
 left_out='
     test(=aborts::connections_and_memory_do_not_pile_up)
+    | test(=harness::a_worker_that_dies_fails_the_test)
+    | test(=memory::a_worker_gives_back_what_a_rush_of_large_tokens_took)
+    | test(=nonblocking::three_hundred_exchanges_overlap_and_a_static_location_answers_meanwhile)
+    | test(=refresh_ahead::with_two_workers_each_life_costs_one_call_and_no_request_waits)
+    | test(=status::a_scrape_of_many_exchanges_is_quick_and_lets_others_in)
 '
 
 scripts/setup.sh build test tools

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # The module with a store that two nodes share. Puts a Redis and a memcached into build/stores: nothing of
 # them is started by the system.
-# usage: stores.sh        (TEST=name: only the tests with this in their name;
+# usage: stores.sh [chaos]   (TEST=name: only the tests with this in their name;
 #                          WITH_REDIS=valkey: Valkey in the place of Redis;
-#                          STS_STORES_SOAK: how many requests go over a store that fails at random, 30000)
+#                          STS_STORES_SOAK: how many requests go over a store that fails at random, 30000;
+#                          chaos: two nodes while everything fails, STS_CHAOS: how many requests, 1000000,
+#                          STS_CHAOS_SEED: those of an earlier run)
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -48,8 +50,13 @@ if [[ ! -e $installed/libfaketime.so.1 ]]; then
 fi
 
 scripts/build.sh --only-flavour
-say "stores that nodes share"
+what='stores that nodes share' profile=stores tests='test(/^(stores|recipes)/)'
+if [[ ${1:-} == chaos ]]; then
+    export STS_CHAOS=${STS_CHAOS:-1000000}
+    what="$STS_CHAOS requests while everything fails" profile=chaos tests='test(/^chaos::/)'
+fi
+say "$what"
 STS_TEST_STORES=$root/$installed STS_TEST_NGINX=$root/$out/nginx \
     STS_TEST_MODULE=$root/$out/ngx_http_sts_module.so \
-    build/tools/bin/cargo-nextest nextest run ${locked[@]+"${locked[@]}"} --profile stores \
-    --package e2e --filterset "test(/^(stores|recipes)/)$but" --run-ignored all ${TEST:+"$TEST"} </dev/null
+    build/tools/bin/cargo-nextest nextest run ${locked[@]+"${locked[@]}"} --profile "$profile" \
+    --package e2e --filterset "$tests$but" --run-ignored all ${TEST:+"$TEST"} </dev/null

@@ -124,20 +124,77 @@ impl Stream {
     #[track_caller]
     pub fn response(self) -> Response {
         let response = self.response;
-        run(async move {
-            let (head, mut stream) = response.await.expect("a response").into_parts();
-            let mut body = Vec::new();
-            while let Some(chunk) = stream.data().await {
-                let chunk = chunk.expect("the rest of the response");
-                body.extend_from_slice(&chunk);
-                // The window is for the whole connection: unless it is given back it runs out.
-                let _ = stream.flow_control().release_capacity(chunk.len());
-            }
-            let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into();
-            let headers = head.headers.iter().map(|(name, value)| (name.to_string(), text(value)));
-            Response { status: head.status.as_u16(), headers: headers.collect(), body }
-        })
+        run(async move { read(response).await.expect("a response") })
     }
+}
+
+/// Sends GET requests on a connection of their own, one for each of three places, takes the one of
+/// `taken_back` back at once, and reads the answers to the others, each with its place.
+///
+/// # Errors
+/// The connection or a stream ended, or it is no HTTP/2: for tests in which NGINX may go away.
+///
+/// # Panics
+/// When that takes too long, or when a header field is none.
+pub fn try_get_all(
+    address: SocketAddr,
+    target: &str,
+    taken_back: usize,
+    headers: &dyn Fn(usize) -> Vec<(&'static str, String)>,
+) -> std::io::Result<Vec<(usize, Response)>> {
+    let uri = format!("http://localhost{target}");
+    let requests: Vec<_> = (0..3)
+        .map(|place| {
+            let mut request = http::Request::builder().method("GET").uri(&uri);
+            for (name, value) in headers(place) {
+                request = request.header(name, value);
+            }
+            request.body(()).expect("the test's header fields are valid")
+        })
+        .collect();
+    run(async move {
+        let tcp = TcpStream::connect(address).await?;
+        // The answers are read one after the other: those behind must not fill the window meanwhile.
+        let mut builder = h2::client::Builder::new();
+        builder.initial_window_size(1 << 20).initial_connection_window_size(1 << 22);
+        let (sender, connection) =
+            builder.handshake::<_, Bytes>(tcp).await.map_err(std::io::Error::other)?;
+        tokio::spawn(async move {
+            // The streams tell how it ended.
+            let _ = connection.await;
+        });
+        let mut waiting = Vec::new();
+        for (place, request) in requests.into_iter().enumerate() {
+            let mut sender = sender.clone().ready().await.map_err(std::io::Error::other)?;
+            let sent = sender.send_request(request, true).map_err(std::io::Error::other)?;
+            let (response, mut stream) = sent;
+            if place == taken_back {
+                stream.send_reset(Reason::CANCEL);
+            } else {
+                waiting.push((place, response));
+            }
+        }
+        let mut responses = Vec::new();
+        for (place, response) in waiting {
+            responses.push((place, read(response).await.map_err(std::io::Error::other)?));
+        }
+        Ok(responses)
+    })
+}
+
+/// A whole response.
+async fn read(response: ResponseFuture) -> Result<Response, h2::Error> {
+    let (head, mut stream) = response.await?.into_parts();
+    let mut body = Vec::new();
+    while let Some(chunk) = stream.data().await {
+        let chunk = chunk?;
+        body.extend_from_slice(&chunk);
+        // The window is for the whole connection: unless it is given back it runs out.
+        let _ = stream.flow_control().release_capacity(chunk.len());
+    }
+    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into();
+    let headers = head.headers.iter().map(|(name, value)| (name.to_string(), text(value)));
+    Ok(Response { status: head.status.as_u16(), headers: headers.collect(), body })
 }
 
 #[track_caller]

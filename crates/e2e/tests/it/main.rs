@@ -19,6 +19,7 @@ mod chain_failing;
 mod chain_visits;
 mod chains;
 mod challenge;
+mod chaos;
 mod client_assertions;
 mod client_auth;
 mod clients;

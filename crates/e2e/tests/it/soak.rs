@@ -72,12 +72,12 @@ const KINDS: [(&str, usize, u16); 13] = [
 ];
 
 /// One of a thousand numbers, as good as by chance, and the same in each run.
-fn lot(number: usize, salt: usize) -> usize {
+pub(super) fn lot(number: usize, salt: usize) -> usize {
     let mixed = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15 ^ (salt as u64) << 17);
     (mixed ^ mixed >> 31) as usize % 1000
 }
 
-fn kind(number: usize) -> (&'static str, u16) {
+pub(super) fn kind(number: usize) -> (&'static str, u16) {
     let mut left = lot(number, 1);
     for (name, share, status) in KINDS {
         match left.checked_sub(share) {
@@ -88,7 +88,8 @@ fn kind(number: usize) -> (&'static str, u16) {
     ("user", 200)
 }
 
-fn sts(ca: &Identity) -> Scene {
+/// An STS that fails as the source tokens ask for.
+pub(super) fn sts(ca: &Identity) -> Scene {
     let tls = Tls::new(ca.issue(&Leaf::server().ip(std::net::Ipv4Addr::LOCALHOST)));
     let scene = Scene::with(Sts::builder().tls(tls).remember(0));
     let on = |word: &str, script: Script| {

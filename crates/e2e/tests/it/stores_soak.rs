@@ -26,10 +26,11 @@ const USERS: u64 = 400;
 const CLIENTS: usize = 8;
 
 /// A generator of numbers that need not be good, only the same for a seed (xorshift).
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, end: u64) -> u64 {
+    /// A number below `end`.
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -130,7 +131,7 @@ fn requests_of(node: &Nginx, seed: u64) -> u64 {
 }
 
 /// Something happens to the store.
-fn spoil(
+pub(super) fn spoil(
     store: &Mutex<Option<Server>>,
     installed: &std::path::Path,
     port: u16,
@@ -183,7 +184,7 @@ fn spoil(
 }
 
 /// KiB of memory and open files of a worker.
-fn size(node: &Nginx) -> (usize, usize) {
+pub(super) fn size(node: &Nginx) -> (usize, usize) {
     let worker = node.worker();
     (anonymous_memory(worker), open_files(worker))
 }
