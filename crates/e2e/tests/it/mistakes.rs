@@ -446,6 +446,7 @@ fn builder(text: &str) -> Builder {
         .file("case.conf", text)
         .file("empty", "")
         .file("key.txt", "no key\n")
+        .file("key.pem", Identity::authority("the gateway").key_pem())
         .server("include %%PREFIX%%/case.conf;")
 }
 
