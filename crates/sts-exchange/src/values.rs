@@ -1,6 +1,5 @@
 //! The values of variables, and texts in which they stand.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use sts_core::options::Template;
@@ -14,7 +13,7 @@ pub trait Variables {
     ///
     /// # Errors
     /// It cannot be made.
-    fn value(&self, name: &str) -> Result<Option<Cow<'_, [u8]>>, Problem>;
+    fn value(&self, name: &str) -> Result<Option<Secret>, Problem>;
 }
 
 /// Values that were given by name. NGINX compares the names without case.
@@ -33,14 +32,14 @@ impl Given {
     }
 
     /// The value.
-    pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.0.get(&name.to_ascii_lowercase()).map(Secret::expose)
+    pub fn get(&self, name: &str) -> Option<&Secret> {
+        self.0.get(&name.to_ascii_lowercase())
     }
 }
 
 impl Variables for Given {
-    fn value(&self, name: &str) -> Result<Option<Cow<'_, [u8]>>, Problem> {
-        Ok(self.get(name).map(Cow::Borrowed))
+    fn value(&self, name: &str) -> Result<Option<Secret>, Problem> {
+        Ok(self.get(name).cloned())
     }
 }
 
@@ -93,10 +92,10 @@ pub fn parts(text: &str) -> Result<Vec<Part<'_>>, Problem> {
 /// # Errors
 /// A variable has none; the problem names it.
 pub fn expand(text: &str, variables: &dyn Variables) -> Result<Secret, Problem> {
-    let mut pieces: Vec<Cow<'_, [u8]>> = Vec::new();
+    let mut pieces = Vec::new();
     for part in parts(text)? {
         pieces.push(match part {
-            Part::Text(text) => Cow::Borrowed(text.as_bytes()),
+            Part::Text(text) => Secret::new(text),
             Part::Variable(name) => variables.value(name)?.ok_or_else(|| missing(name))?,
         });
     }
@@ -115,13 +114,12 @@ pub fn evaluate(template: &Template, variables: &dyn Variables) -> Result<Secret
         }
         pieces.push(expand(piece, variables)?);
     }
-    let pieces: Vec<_> = pieces.iter().map(|piece| Cow::Borrowed(piece.expose())).collect();
     Ok(joined(&pieces))
 }
 
-fn joined(pieces: &[Cow<'_, [u8]>]) -> Secret {
-    let mut text = Secret::with_capacity(pieces.iter().map(|piece| piece.len()).sum());
-    pieces.iter().for_each(|piece| text.append(piece));
+fn joined(pieces: &[Secret]) -> Secret {
+    let mut text = Secret::with_capacity(pieces.iter().map(Secret::len).sum());
+    pieces.iter().for_each(|piece| text.append(piece.expose()));
     text
 }
 

@@ -266,23 +266,26 @@ fn the_calls_of_the_examples_for_servers_are_the_same() {
 }
 
 #[test]
-fn the_call_of_the_demo_is_the_same() {
-    let demo = std::fs::read_to_string(workspace().join("demo/nginx.conf")).expect("the demo");
-    let start = demo.find("    map $http_authorization").expect("its map");
-    let text = demo[start..].trim_end().strip_suffix('}').expect("the end of http");
-    let text = text
-        .replace("@PORT@", "%%PORT_RECIPE%%")
-        .replace("@STS@/auth/realms/master/protocol/openid-connect/token", "%%STS%%")
-        .replace("@BACKEND@", "%%BACKEND%%")
-        .replace("map $http_authorization $source_token", "map $http_authorization $demo_source")
-        .replace("STSVariables $source_token", "STSVariables $demo_source");
-    let example = Example {
-        place: "demo/nginx.conf".into(),
-        heading: String::new(),
-        context: "http".into(),
-        text,
-    };
-    assert_eq!(compare(&example), 1);
+fn the_calls_of_the_scenes_of_the_demo_are_the_same() {
+    for scene in ["mcp", "obo", "otx", "wstrust"] {
+        let place = format!("demo/{scene}/nginx.conf");
+        let text = std::fs::read_to_string(workspace().join(&place)).expect("a scene");
+        let lines = text.lines().map(|line| match line.split_once("@STS@") {
+            Some((start, _)) => format!("{start}%%STS%%;"),
+            None => line.to_owned(),
+        });
+        let text = lines
+            .collect::<Vec<_>>()
+            .join("\n")
+            .replace("@PORT@", "%%PORT_RECIPE%%")
+            .replace("@BACKEND@", "%%BACKEND%%")
+            .replace("@PLACE@/pki/ca.crt", "sts-ca.pem")
+            .replace("@PLACE@/", "")
+            // The frame of these tests has one of this name.
+            .replace("$source_token", "$demo_source");
+        let example = Example { place, heading: String::new(), context: "http".into(), text };
+        assert_eq!(compare(&example), 1, "{scene}");
+    }
 }
 
 /// What is inherited, included, mapped and captured.

@@ -1,6 +1,5 @@
 //! The values that a configuration gives to variables: `map`, `set`, captures, and what a request is.
 
-use std::borrow::Cow;
 use std::cell::Cell;
 
 use sts_core::secret::Secret;
@@ -14,6 +13,9 @@ use crate::values::{self, Given, Variables};
 
 /// How deep values may be made of others.
 const DEPTH: usize = 16;
+
+/// How a client sends its token, where nothing else is said.
+const SCHEME: &[u8] = b"Bearer ";
 
 /// What a request brings to the variables of a configuration.
 pub struct Scope<'s> {
@@ -34,9 +36,9 @@ pub struct Scope<'s> {
 }
 
 impl Variables for Scope<'_> {
-    fn value(&self, name: &str) -> Result<Option<Cow<'_, [u8]>>, Problem> {
+    fn value(&self, name: &str) -> Result<Option<Secret>, Problem> {
         if let Some(value) = self.given.get(name) {
-            return Ok(Some(Cow::Borrowed(value)));
+            return Ok(Some(value.clone()));
         }
         if self.depth.get() >= DEPTH {
             return Err(Problem::new(format!("the value of \"${name}\" is made of itself")));
@@ -49,19 +51,18 @@ impl Variables for Scope<'_> {
 }
 
 impl Scope<'_> {
-    fn made(&self, name: &str) -> Result<Option<Cow<'_, [u8]>>, Problem> {
+    fn made(&self, name: &str) -> Result<Option<Secret>, Problem> {
         let lower = name.to_ascii_lowercase();
         let found =
             self.location.found.iter().rev().find(|(known, _)| known.eq_ignore_ascii_case(name));
         if let Some((_, value)) = found {
-            return Ok(Some(Cow::Borrowed(value.as_bytes())));
+            return Ok(Some(Secret::new(value.as_str())));
         }
         if let Some(node) = self.set(&lower) {
-            let value = values::expand(node.argument(1), self)?;
-            return Ok(Some(Cow::Owned(value.expose().to_vec())));
+            return values::expand(node.argument(1), self).map(Some);
         }
         if self.is_set_around(&lower) {
-            return Ok(Some(Cow::Borrowed(b"")));
+            return Ok(Some(Secret::default()));
         }
         for http in Node::named(&self.configuration.nodes, "http") {
             let named = |node: &&Node| {
@@ -70,7 +71,7 @@ impl Scope<'_> {
                     .is_some_and(|known| known.eq_ignore_ascii_case(name))
             };
             if let Some(map) = Node::named(http.inside(), "map").find(named) {
-                return self.map(map, name).map(|value| value.map(Cow::Owned));
+                return self.map(map, name).map(Some);
             }
         }
         Ok(self.of_request(&lower))
@@ -90,7 +91,7 @@ impl Scope<'_> {
         self.location.way.iter().any(|node| sets(node, name).next().is_some())
     }
 
-    fn map(&self, map: &Node, name: &str) -> Result<Option<Vec<u8>>, Problem> {
+    fn map(&self, map: &Node, name: &str) -> Result<Secret, Problem> {
         let source = values::expand(map.argument(0), self)?;
         let text = String::from_utf8_lossy(source.expose()).into_owned();
         let lower = text.to_lowercase();
@@ -131,16 +132,17 @@ impl Scope<'_> {
             (None, None) => (default, Found::new()),
         };
         let captured = Captured { found: &found, outer: self };
-        values::expand(value, &captured).map(|value| Some(value.expose().to_vec()))
+        values::expand(value, &captured)
     }
 
     /// What NGINX knows of a request.
-    fn of_request(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        let text = |text: &str| Some(Cow::Owned(text.as_bytes().to_vec()));
+    fn of_request(&self, name: &str) -> Option<Secret> {
+        let text = |text: &str| Some(Secret::new(text));
         if name == "http_authorization" && !self.token.is_empty() {
-            let mut value = b"Bearer ".to_vec();
-            value.extend_from_slice(self.token.expose());
-            return Some(Cow::Owned(value));
+            let mut value = Secret::with_capacity(SCHEME.len() + self.token.len());
+            value.append(SCHEME);
+            value.append(self.token.expose());
+            return Some(value);
         }
         if matches!(name, "host" | "http_host" | "server_name") {
             return self.host.and_then(text);
@@ -175,9 +177,9 @@ struct Captured<'c> {
 }
 
 impl Variables for Captured<'_> {
-    fn value(&self, name: &str) -> Result<Option<Cow<'_, [u8]>>, Problem> {
+    fn value(&self, name: &str) -> Result<Option<Secret>, Problem> {
         match self.found.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
-            Some((_, value)) => Ok(Some(Cow::Borrowed(value.as_bytes()))),
+            Some((_, value)) => Ok(Some(Secret::new(value.as_str()))),
             None => self.outer.value(name),
         }
     }
@@ -217,7 +219,7 @@ mod tests {
             depth: Cell::new(0),
         };
         let value = scope.value(name).map_err(|problem| problem.to_string())?;
-        Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
+        Ok(value.map(|value| String::from_utf8_lossy(value.expose()).into_owned()))
     }
 
     #[test]
