@@ -179,7 +179,7 @@ fn compare(example: &Example) -> usize {
             .header("Authorization", &authorization)
             .header(
                 "Cookie",
-                &format!("source_token={source}; MyCookieName={source}; assertion={source}"),
+                format!("source_token={source}; MyCookieName={source}; assertion={source}"),
             )
             .header("X-Token", &source)
             .header("X-Assertion", &source)
@@ -353,7 +353,7 @@ fn the_calls_of_nested_blocks_are_the_same() {
     ] {
         let before = scene.sts.calls().len();
         let status = Request::new(address, "GET", target)
-            .header("Authorization", &format!("Bearer {SOURCE}"))
+            .header("Authorization", format!("Bearer {SOURCE}"))
             .send()
             .status;
         let by_nginx = scene.sts.calls().split_off(before);
