@@ -55,9 +55,11 @@ build() {
     (
         cd "$directory/nginx"
         unset NGINX_BUILD_DIR NGINX_SOURCE_DIR CARGO_TARGET_DIR
-        quietly "$directory/configure.log" "$script" "$@" \
+        # The crates of this machine are no help: those beside the source have to do.
+        without_crates=(env "RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}" "CARGO_HOME=$directory/cargo")
+        quietly "$directory/configure.log" "${without_crates[@]}" "$script" "$@" \
             --add-dynamic-module="$(echo "$directory"/nginx-sts-*)"
-        quietly "$directory/make.log" "${without_network[@]}" make modules
+        quietly "$directory/make.log" "${without_network[@]}" "${without_crates[@]}" make modules
     )
 }
 
