@@ -64,7 +64,7 @@ build() {
 }
 
 build "$place/one" "${arguments[@]}"
-quietly "$place/install.log" make -C "$place/one/nginx" -j "$(nproc)" install DESTDIR="$place/one/root"
+quietly "$place/install.log" env "RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}" "CARGO_HOME=$place/one/cargo" make -C "$place/one/nginx" -j "$(nproc)" install DESTDIR="$place/one/root"
 build "$place/another/place" "${arguments[@]}"
 module=$place/one/nginx/objs/ngx_http_sts_module.so
 cmp "$module" "$place/another/place/nginx/objs/ngx_http_sts_module.so" || die "two builds of one commit differ"
