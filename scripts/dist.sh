@@ -19,8 +19,11 @@ say "packing $name of ${commit:0:12}"
 git archive --prefix="$name/" "$commit" >"$place/$name.tar"
 tar --extract --file "$place/$name.tar" --directory "$place"
 
-# Two directories: cargo writes into its standard output what is to stand in the configuration.
-(cd "$place/$name" && in_view cargo vendor --locked --quiet vendor >"$place/config.toml")
+# Cargo writes into its standard output what is to stand in the configuration, and with --quiet nothing.
+# shellcheck disable=SC2016
+(cd "$place/$name" && in_view bash -c 'cargo vendor --locked vendor >"$1" 2>"$2"' vendor \
+    "$place/config.toml" "$place/vendor.log") || { tail -n 20 "$place/vendor.log" >&2 && die "cargo vendor failed"; }
+grep --quiet '^replace-with' "$place/config.toml" || die "cargo vendor does not say how its crates are used"
 sed 's|^directory = .*|directory = "vendor"|' "$place/config.toml" >"$place/$name/vendor/config.toml"
 tar --create --directory "$place" --sort=name --owner=0 --group=0 --numeric-owner --mode=go=rX,u+rw,a-s \
     --mtime="@$(git log -1 --format=%ct "$commit")" --file "$place/$name-vendor.tar" "$name/vendor"

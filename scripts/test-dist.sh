@@ -55,14 +55,16 @@ build() {
     (
         cd "$directory/nginx"
         unset NGINX_BUILD_DIR NGINX_SOURCE_DIR CARGO_TARGET_DIR
-        quietly "$directory/configure.log" "$script" "$@" \
+        # The crates of this machine are no help: those beside the source have to do.
+        without_crates=(env "RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}" "CARGO_HOME=$directory/cargo")
+        quietly "$directory/configure.log" "${without_crates[@]}" "$script" "$@" \
             --add-dynamic-module="$(echo "$directory"/nginx-sts-*)"
-        quietly "$directory/make.log" "${without_network[@]}" make modules
+        quietly "$directory/make.log" "${without_network[@]}" "${without_crates[@]}" make modules
     )
 }
 
 build "$place/one" "${arguments[@]}"
-quietly "$place/install.log" make -C "$place/one/nginx" -j "$(nproc)" install DESTDIR="$place/one/root"
+quietly "$place/install.log" env "RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}" "CARGO_HOME=$place/one/cargo" make -C "$place/one/nginx" -j "$(nproc)" install DESTDIR="$place/one/root"
 build "$place/another/place" "${arguments[@]}"
 module=$place/one/nginx/objs/ngx_http_sts_module.so
 cmp "$module" "$place/another/place/nginx/objs/ngx_http_sts_module.so" || die "two builds of one commit differ"
