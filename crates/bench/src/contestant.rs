@@ -137,10 +137,8 @@ impl Contestant {
             .replace("@BACKEND@", &setup.backend.to_string());
         fs::write(directory.join("nginx.conf"), text)?;
         let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
-        let keys = [
-            PKey::from_ec_key(EcKey::generate(&curve)?)?,
-            PKey::from_rsa(Rsa::generate(2048)?)?,
-        ];
+        let keys =
+            [PKey::from_ec_key(EcKey::generate(&curve)?)?, PKey::from_rsa(Rsa::generate(2048)?)?];
         for ((_, name), key) in MINTING.iter().zip(keys) {
             fs::write(directory.join(name), key.private_key_to_pem_pkcs8()?)?;
         }
