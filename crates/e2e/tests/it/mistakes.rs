@@ -206,7 +206,7 @@ const WHOLE: [Mistake; 27] = [
     row(
         "STSJWTSubject",
         "STSType jwt; STSJWTKeyFile key.pem; STSJWTSubject $http_user; STSVariables $t;",
-        "a client sets \"$http_user\" as it likes",
+        "\"$http_user\" may be what a client sends",
         "STSJWTClaim device $http_user",
     ),
     row(
