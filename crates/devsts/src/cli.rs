@@ -57,7 +57,7 @@ pub(crate) enum Command {
     Backend(BackendOptions),
     Help,
     Pki(PkiOptions),
-    Sts(StsOptions),
+    Sts(Box<StsOptions>),
 }
 
 #[derive(Debug)]
@@ -150,7 +150,7 @@ fn parse_sts(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
         }
     }
     options.common = common.finish()?;
-    Ok(Command::Sts(options))
+    Ok(Command::Sts(Box::new(options)))
 }
 
 fn parse_backend(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {

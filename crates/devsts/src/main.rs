@@ -41,7 +41,7 @@ fn run(command: Command) -> io::Result<()> {
         Command::Backend(options) => run_backend(options),
         Command::Help => Ok(()),
         Command::Pki(options) => write_pki(&options),
-        Command::Sts(options) => run_sts(options),
+        Command::Sts(options) => run_sts(*options),
     }
 }
 
