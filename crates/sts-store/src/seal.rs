@@ -237,7 +237,7 @@ mod tests {
         let clear = Keys::Insecure.close("n", b"token", entropy).unwrap();
         assert_eq!(clear.expose(), b"\x02token");
         assert!(Keys::Insecure.open("n", clear.expose()).is_some());
-        assert!(derived(1).open("n", clear.expose()).is_none(), "what anybody may have written");
+        assert!(derived(1).open("n", clear.expose()).is_none(), "what any writer may put");
         let sealed = derived(1).close("n", b"token", entropy).unwrap();
         assert!(Keys::Insecure.open("n", sealed.expose()).is_none());
     }

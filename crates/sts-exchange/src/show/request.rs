@@ -23,7 +23,7 @@ pub fn shown(sent: &Sent, known: &Known) -> Shown {
     let head = head.get(..head.len().saturating_sub(sent.body.len())).unwrap_or_default();
     let head = String::from_utf8_lossy(head);
     let mut lines = head.split("\r\n").filter(|line| !line.is_empty());
-    // A query may hold what is nobody's business.
+    // A query may hold secrets.
     let line = redact::text(lines.next().unwrap_or_default(), known);
     let headers: Vec<_> = lines
         .filter_map(|line| line.split_once(": "))
