@@ -64,7 +64,7 @@ build() {
 }
 
 build "$place/one" "${arguments[@]}"
-quietly "$place/install.log" env "RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}" "CARGO_HOME=$place/one/cargo" make -C "$place/one/nginx" -j "$(nproc)" install DESTDIR="$place/one/root"
+quietly "$place/install.log" env "RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}" "CARGO_HOME=$place/one/cargo" make -C "$place/one/nginx" -j "$(nproc)" install DESTDIR="$place/one/system"
 build "$place/another/place" "${arguments[@]}"
 module=$place/one/nginx/objs/ngx_http_sts_module.so
 cmp "$module" "$place/another/place/nginx/objs/ngx_http_sts_module.so" || die "two builds of one commit differ"
@@ -74,7 +74,7 @@ for where in "$place" "${CARGO_HOME:-${HOME:-/root}/.cargo}" "$root"; do
 done
 
 mkdir -p "$place/prefix/logs"
-installed=$place/one/root/usr/lib/nginx/modules/ngx_http_sts_module.so
+installed=$place/one/system/usr/lib/nginx/modules/ngx_http_sts_module.so
 cmp "$module" "$installed" || die "make install installs something else"
 user=
 ((EUID != 0)) || user="user root;"
@@ -102,7 +102,7 @@ http {
     }
 }
 CONF
-for nginx in "$place/one/root/usr/sbin/nginx" build/vendored/nginx; do
+for nginx in "$place/one/system/usr/sbin/nginx" build/vendored/nginx; do
     "$nginx" -t -p "$place/prefix" -c "$place/nginx.conf" -e stderr 2>&1 | tee "$place/nginx.log" >&2
     grep --quiet "test is successful" "$place/nginx.log"
 done

@@ -28,7 +28,7 @@ const WORKERS: usize = 4;
 const USERS: u64 = 1_000;
 /// Between two requests of one user, on average.
 const PAUSE: u64 = 2_000;
-/// Users whose tokens are refused, and who come more often by this factor.
+/// Users whose tokens are refused, and by which factor their requests come more often.
 const REFUSED: u64 = 20;
 const EAGER: u64 = 20;
 

@@ -20,7 +20,7 @@ const SHOW: &str = r#"
 
 const LOG: &str = "log_format seen '$status|$upstream_status|$sts_status|$uri';";
 
-/// Users of whom the backend takes no token at all.
+/// The backend refuses each token that these users get.
 const NEVER: [&str; 3] = ["never", "never-kept", "never-page"];
 
 /// A backend that does not take some tokens, and an STS.

@@ -19,7 +19,7 @@ pub struct Grant {
     /// What the token of the client becomes.
     pub source: Source,
     /// The same request may be made again while its token is good, so that a token is renewed before its
-    /// end unless the operator says otherwise. Some servers lock a user out who comes too often, or refuse
+    /// end unless the operator says otherwise. Some servers lock an account after too many calls, or refuse
     /// an assertion that they have seen.
     pub is_repeatable: bool,
     /// Its `grant_type`, as it stands in a form.

@@ -271,7 +271,7 @@ pub static TABLE: &[Cause] = &[
     row(
         "keycloak_consent",
         &[Says("missing consents")],
-        "the gateway's client needs the consent of the user, who has given none",
+        "the gateway's client needs a consent of the user that was not given",
         "switch \"Consent required\" off at the gateway's client",
     ),
     row(
@@ -391,7 +391,7 @@ pub static TABLE: &[Cause] = &[
         "wstrust_credentials",
         &[SaysAny(&["id3242", "failedauthentication", "authentication failed"]), Type("wstrust")],
         "the STS does not take the credentials in the message, or the token that stands for them",
-        "compare user name and password (\"STSWSTrustEndpointAuth\"), and who issued the source token; look at \
+        "compare user name and password (\"STSWSTrustEndpointAuth\"), and the issuer of the source token; look at \
          the clock: a Timestamp is good for five minutes",
     ),
     row(

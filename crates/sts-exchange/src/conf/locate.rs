@@ -326,7 +326,7 @@ mod tests {
     const TEXT: &str = "http {
         server { listen 80; server_name a.example *.b.example; location / { } }
         server { listen 8080 default_server; server_name www.c.*; location / { } }
-        server { listen 80; server_name ~^(?<who>[a-z]+)\\.d\\.example$ .e.example;
+        server { listen 80; server_name ~^(?<name>[a-z]+)\\.d\\.example$ .e.example;
             location / { location /x/ { location ~ y$ { } } }
             location = /exact { }
             location /images/ { }
@@ -397,7 +397,7 @@ mod tests {
         assert!(of("b.example").unwrap_err().contains("no server has the name"));
         assert!(of("a.example:443").unwrap_err().contains("no server listens"));
         let captures = of("bob.d.example").unwrap().1;
-        assert!(captures.contains(&("who".to_owned(), "bob".to_owned())));
+        assert!(captures.contains(&("name".to_owned(), "bob".to_owned())));
     }
 
     #[test]
