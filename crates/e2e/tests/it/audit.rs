@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use devsts::{Answer, Script, When};
 use e2e::nginx::Nginx;
+use e2e::response::Response;
 use e2e::scene::{Scene, Seen};
 use e2e::wait::wait_for;
 use serde_json::{Value, json};
@@ -26,15 +27,16 @@ fn audit(nginx: &Nginx) -> Vec<Value> {
 
 /// The line of one more request.
 fn line_of(nginx: &Nginx, target: &str, token: &str) -> Value {
+    answer_and_line_of(nginx, target, token).1
+}
+
+/// NGINX writes a request's line after its answer: the next request starts when the line is there.
+fn answer_and_line_of(nginx: &Nginx, target: &str, token: &str) -> (Response, Value) {
     let before = audit(nginx).len();
     let request = nginx.get(target);
-    if token.is_empty() {
-        request.send()
-    } else {
-        request.bearer(token).send()
-    };
+    let response = if token.is_empty() { request.send() } else { request.bearer(token).send() };
     wait_for("a line in the access log", || audit(nginx).len() > before);
-    audit(nginx).remove(before)
+    (response, audit(nginx).remove(before))
 }
 
 fn start(scene: &Scene, server: &str) -> Nginx {
@@ -132,7 +134,7 @@ fn a_claim_of_the_token_that_was_issued_is_a_variable() {
             })
         );
     }
-    let seen = Seen::by_backend(nginx.get("/").bearer("user").send());
+    let seen = Seen::by_backend(answer_and_line_of(&nginx, "/", "user").0);
     assert_eq!((seen.header("X-User").as_deref(), seen.header("X-Evil")), (Some("alice"), None));
     // The backend's development STS issues tokens that are no JWTs; and those without an exchange.
     for (target, token) in [("/", "other"), ("/", "refuse"), ("/plain", "user")] {
