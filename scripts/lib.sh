@@ -22,7 +22,9 @@ tick() {
     local log=${1:-} since=$SECONDS line='' empty
     exec {empty}<> <(:)
     while kill -0 "$$" 2>/dev/null && ! read -r -t 10 -u "$empty"; do
-        [[ -z $log ]] || line=$(tail -n 1 "$log" | tr -cd '[:print:]')
+        # A command in view inside says such lines itself.
+        [[ -z $log ]] || line=$(tail -n 20 "$log" |
+            sed -n 's/^ *[0-9][0-9]* s  *//; /./h; $ { x; p; }' | tr -cd '[:print:]')
         printf '    %4d s  %.80s\n' "$((SECONDS - since))" "$line" >&2
     done
 }
