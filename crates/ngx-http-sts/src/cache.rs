@@ -364,6 +364,10 @@ impl Election for Cache {
         self.with(|zone| zone.renew(&key.0, call));
     }
 
+    fn is_void(&self, call: u64) -> bool {
+        self.with(|zone| zone.is_void(call)).unwrap_or(false)
+    }
+
     /// What cannot be found again by its source is not kept, nor what cannot be sealed. Those that wait
     /// for it call for themselves if it is too old already for the one that called.
     fn complete(&self, key: &CacheKey, call: u64, token: &Token, ask: &Ask) -> bool {

@@ -24,6 +24,7 @@ use sts_store::epoch::{Epoch, Epochs, Scope};
 use sts_store::language::{Commands, Entry, Found, Greeting, Language, Lease, There};
 use sts_store::seal::{Keys, Place as Names, Prefix};
 use sts_store::value::Value;
+use sts_zone::zone::Digest;
 
 use crate::ask::Ask;
 use crate::counters::StoreTally;
@@ -45,6 +46,8 @@ pub(crate) struct Store {
     /// Connections.
     pub(crate) pool: usize,
     pub(crate) zone: Rc<SharedZone>,
+    /// Where the zone keeps which purges of this store it knows of.
+    notes: Vec<Digest>,
     health: Health,
     tally: Rc<StoreTally>,
     /// A task looks for purges of other nodes.
@@ -60,6 +63,8 @@ pub(crate) struct Claim {
     name: String,
     /// Of the lease by which it is replaced where it lies there.
     renewal: String,
+    /// Of what may lie under older passphrases.
+    older: Rc<[String]>,
     epochs: Epochs,
     lease: Option<Held>,
 }
@@ -95,8 +100,9 @@ impl Store {
         zone: Rc<SharedZone>,
         tally: Rc<StoreTally>,
     ) -> Rc<Self> {
-        let Configured { place, language, greeting, keys, prefix, timeout, pool, shown, at: _ } =
+        let Configured { place, language, greeting, keys, prefix, timeout, pool, shown, at } =
             configured;
+        let notes = epochs::notes_of(&keys, &prefix, &at, greeting.db);
         Rc::new(Self {
             place,
             language,
@@ -106,6 +112,7 @@ impl Store {
             timeout,
             pool,
             zone,
+            notes,
             health: Health::new(shown, tally.clone()),
             tally,
             watches: Cell::new(false),
@@ -147,10 +154,13 @@ impl Store {
         let answer = self.talk(commands).await?;
         let found = self.language.found(answer, older.len(), &text, &fresh).map_err(said)?;
         let Found { entry, epochs, older: olds } = found;
+        let is_whole = epochs.iter().all(Option::is_some);
         let epochs = self.complete(place, epochs, &fresh).await?;
+        let older_names: Rc<[String]> = older.iter().map(|place| place.value.clone()).collect();
         let claim = |lease| Claim {
             name: place.value.clone(),
             renewal: place.renewal.clone(),
+            older: older_names.clone(),
             epochs,
             lease,
         };
@@ -170,8 +180,10 @@ impl Store {
             let Some(of_old) = old.epochs else { continue };
             let opened = self.open(index + 1, place, &old.sealed, old.left, &of_old);
             if let Some((token, value)) = opened {
-                // It lies under the new passphrase from now on, in the place of the lease.
-                self.move_over(claim(Some(Held::InPlace(lease))), value, old.left);
+                // It lies under the new passphrase from now on, in the place of the lease. Not where epochs were
+                // missing: a purge may have come between the look and those that were made.
+                let left = if is_whole { old.left } else { 0 };
+                self.move_over(claim(Some(Held::InPlace(lease))), value, left);
                 return Ok(Seen::Token(token, claim(None)));
             }
         }
@@ -256,6 +268,9 @@ impl Store {
         if !matches!(claim.lease, Some(Held::InPlace(_))) {
             self.talk(self.language.forget(&claim.name)).await?;
         }
+        for name in claim.older.iter() {
+            self.talk(self.language.forget(name)).await?;
+        }
         match claim.held() {
             Some((name, lease)) => self.give_up(name, lease).await,
             None => Ok(()),
@@ -311,8 +326,8 @@ impl Behind for Store {
     }
 
     fn elect(self: Rc<Self>, claim: &Claim) -> Work<Option<Claim>, String> {
-        let Claim { name, renewal, epochs, .. } = claim;
-        let (name, renewal, epochs) = (name.clone(), renewal.clone(), *epochs);
+        let renewal = claim.renewal.clone();
+        let claim = claim.clone();
         Box::pin(async move {
             let elected = async {
                 let text = lease()?;
@@ -320,7 +335,7 @@ impl Behind for Store {
                 self.language.elected(answer, &text).map_err(said)
             };
             let lease = self.tally.counted(Op::Lease, DETACHED, elected, |_| Ended::Ok).await?;
-            Ok(lease.map(|lease| Claim { name, renewal, epochs, lease: Some(Held::Beside(lease)) }))
+            Ok(lease.map(|lease| Claim { lease: Some(Held::Beside(lease)), ..claim }))
         })
     }
 

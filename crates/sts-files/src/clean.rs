@@ -21,16 +21,22 @@ pub struct Cleaner {
     directory: Directory,
     shards: Chars<'static>,
     current: Option<(Shard, ReadDir)>,
+    skipped: Option<String>,
 }
 
 impl Directory {
     /// A walk through it.
     pub fn cleaner(&self) -> Cleaner {
-        Cleaner { directory: self.clone(), shards: ALPHABET.chars(), current: None }
+        Cleaner { directory: self.clone(), shards: ALPHABET.chars(), current: None, skipped: None }
     }
 }
 
 impl Cleaner {
+    /// What could not be read or removed, if anything, and why: it stays.
+    pub fn skipped(&self) -> Option<&str> {
+        self.skipped.as_deref()
+    }
+
     /// Looks at so many files, and removes those that are over. Returns whether there are more.
     ///
     /// # Errors
@@ -48,7 +54,14 @@ impl Cleaner {
                 continue;
             };
             match listing.next() {
-                Some(Ok(file)) => consider(shard, file.file_name(), self.directory.waits, now)?,
+                Some(Ok(file)) => {
+                    // Something else may lie there under such a name: that is no reason to clean no more.
+                    let considered = consider(shard, file.file_name(), self.directory.waits, now);
+                    if let Err(problem) = considered {
+                        let skipped = || format!("{}: {problem}", file.path().display());
+                        self.skipped.get_or_insert_with(skipped);
+                    }
+                }
                 Some(Err(error)) => return Err(Problem::Read(error)),
                 None => self.current = None,
             }

@@ -280,6 +280,39 @@ fn what_is_over_is_removed_some_at_a_time_and_nothing_else() {
 }
 
 #[test]
+fn what_lies_there_under_a_name_and_is_no_file_does_not_end_the_cleaning() {
+    let (root, directory) = directory();
+    for first in ["a", "b", "c"] {
+        let put = said(&[b"SET", first.as_bytes(), b"1", b"PX", b"1000"]);
+        directory.answer(&put, &at(0)).unwrap();
+    }
+    fs::create_dir(root.path().join("a/aa-directory")).unwrap();
+    std::os::unix::fs::symlink("/nowhere", root.path().join("b/ba-link")).unwrap();
+    let mut cleaner = directory.cleaner();
+    while cleaner.step(1, &at(5_000)).unwrap() {}
+    assert!(cleaner.skipped().is_some_and(|text| text.contains("a/aa-directory")));
+    for gone in ["a/a", "b/b", "c/c"] {
+        assert!(!root.path().join(gone).exists(), "{gone}");
+    }
+    assert!(root.path().join("a/aa-directory").exists());
+    assert!(root.path().join("b/ba-link").is_symlink());
+}
+
+#[test]
+fn what_is_written_after_the_clock_was_read_is_there() {
+    let (root, directory) = directory();
+    let put = said(&[b"SET", b"name", b"1", b"PX", b"1000"]);
+    directory.answer(&put, &at(103_000)).unwrap();
+    let reply = directory.answer(&said(&[b"GET", b"name"]), &at(102_997)).unwrap();
+    assert!(matches!(&reply[..], [Reply::Bulk(Some(_))]));
+    assert!(matches!(look(&directory, "slow", 102_997), Found::Lead(_)));
+    assert!(matches!(look(&directory, "slower", 102_990), Found::Elsewhere));
+    let mut cleaner = directory.cleaner();
+    while cleaner.step(10, &at(102_000)).unwrap() {}
+    assert!(root.path().join("n/name").exists());
+}
+
+#[test]
 fn memory_is_told_from_a_disk() {
     assert!(is_memory(Path::new("/dev/shm/not/there")).unwrap());
     assert!(!is_memory(Path::new("/proc")).unwrap());

@@ -79,6 +79,12 @@ pub trait Election: 'static {
     /// is good and some location would use it. Returns whether it is kept.
     fn complete(&self, key: &CacheKey, call: u64, token: &Token, ask: &Self::Ask) -> bool;
 
+    /// Whether a purge came since the call of this number began: what it brings is for the requests that
+    /// came before.
+    fn is_void(&self, _call: u64) -> bool {
+        false
+    }
+
     /// Ends a call with an answer that is for its caller only.
     fn share_nothing(&self, key: &CacheKey, call: u64);
 

@@ -119,6 +119,12 @@ impl<H: Host> Flight<H> {
         self.lease.borrow().iter().for_each(Lease::renew);
     }
 
+    /// Whether a request that comes now needs a newer answer: what it asks for was purged since the call
+    /// began.
+    pub(crate) fn is_void(&self) -> bool {
+        self.lease.borrow().as_ref().is_some_and(Lease::is_void)
+    }
+
     /// A request needs no answer any more.
     pub(crate) fn leave(&self, waiting: &Waiting<H>) {
         self.waiting.borrow_mut().retain(|one| !ptr::eq(&**one, waiting));
@@ -148,7 +154,12 @@ impl<H: Host> Flight<H> {
     /// No request joins any more: one that comes now asks the cache.
     fn close(&self) -> Vec<Rc<Waiting<H>>> {
         let name = Name::new(&self.cache, self.key);
-        let flight = H::flights(|flights| flights.table.borrow_mut().remove(&name));
+        let flight = H::flights(|flights| {
+            let mut table = flights.table.borrow_mut();
+            // Another one may have its place since a purge.
+            let is_own = table.get(&name).is_some_and(|there| ptr::eq(&**there, self));
+            if is_own { table.remove(&name) } else { None }
+        });
         drop(flight);
         mem::take(&mut *self.waiting.borrow_mut())
     }

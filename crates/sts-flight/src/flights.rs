@@ -89,7 +89,7 @@ pub fn lookup<H: Host>(
     let now = H::wall();
     let name = Name::new(cache, key);
     let flight = H::flights(|flights| flights.table.borrow().get(&name).cloned());
-    if let Some(flight) = flight {
+    if let Some(flight) = flight.filter(|flight| !flight.is_void()) {
         // The flight may be for requests that want a fresher token than this one.
         if let Some(token) = cache.look(&key, |validity| validity.suits(policy, now)) {
             check(token.unbound)?;

@@ -29,6 +29,11 @@ impl<C: Election> Lease<C> {
         }
     }
 
+    /// See [`Election::is_void`].
+    pub fn is_void(&self) -> bool {
+        self.call.is_some_and(|call| self.cache.is_void(call))
+    }
+
     /// See [`Election::complete`].
     pub fn complete(mut self, token: &Token, ask: &C::Ask) -> bool {
         self.call.take().is_some_and(|call| self.cache.complete(&self.key, call, token, ask))

@@ -165,6 +165,11 @@ impl<'a> Zone<'a> {
         self.end_with(key, number, value, capacity, None)
     }
 
+    /// Whether a purge came after a call, which keeps nothing then.
+    pub fn is_void(&self, call: u64) -> bool {
+        call <= self.region.at(header::PURGED)
+    }
+
     /// Whether a value of this many bytes is not too large to be kept.
     pub fn can_keep(&self, length: usize, capacity: Capacity) -> bool {
         length <= capacity.value.min(entry::LONGEST)

@@ -4,8 +4,10 @@ use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 
-use sts_store::epoch::{Epoch, LENGTH, Scope};
+use openssl::sha::sha256;
+use sts_store::epoch::{Epoch, Scope};
 use sts_store::language::{Before, Swapped};
+use sts_store::seal::{Keys, Prefix};
 use sts_zone::zone::{self, Claim, Digest, Found, Tags, Value, Zone};
 
 use crate::nginx::clock;
@@ -18,11 +20,10 @@ use crate::store::{Store, fresh, said};
 /// Milliseconds between two looks for purges of other nodes.
 const PERIOD: u64 = 900;
 
-/// Milliseconds that a purge waits for the store.
+/// Milliseconds that a purge waits for the store, and for each epoch that it changes there: a directory may
+/// have to wait for its disk.
 const PATIENCE: u64 = 1_000;
-
-/// Where the zone keeps which purge it knows of.
-const SEEN: Digest = *b"nginx-sts: last purge by a store";
+const PATIENCE_EACH: u64 = 100;
 
 /// Where the zone keeps which worker empties it.
 const SWEEP: Digest = *b"nginx-sts: the sweep for a purge";
@@ -40,7 +41,7 @@ const REMEMBERED: u64 = 365 * 24 * 60 * 60 * 1_000;
 /// A purge that the store was told of.
 pub(crate) struct Purged {
     /// What the zone of this node has to remember when it has forgotten it, too.
-    pub(crate) changes: Vec<u8>,
+    pub(crate) changes: Vec<Epoch>,
     /// The zone knew all purges before.
     pub(crate) knew_all: bool,
 }
@@ -61,12 +62,14 @@ impl Store {
         self.names(|keys| vec![Scope::of_source(&keys.tag_key().tag(source))])
     }
 
-    fn names(&self, scopes: impl Fn(&sts_store::seal::Keys) -> Vec<Scope>) -> Vec<String> {
-        let of = |keys: &sts_store::seal::Keys| {
+    fn names(&self, scopes: impl Fn(&Keys) -> Vec<Scope>) -> Vec<String> {
+        let of = |keys: &Keys| {
             let scopes = scopes(keys).into_iter();
             scopes.map(|scope| keys.epoch(&self.prefix, &scope)).collect::<Vec<_>>()
         };
-        self.keys.iter().flat_map(|keys| of(keys)).collect()
+        // Older passphrases first: a look reads the epochs of the newest one before theirs, so that no value
+        // is moved from under an old epoch to under a new one.
+        self.keys.iter().rev().flat_map(|keys| of(keys)).collect()
     }
 
     /// Lets all nodes forget what these epochs are of. Where this node did not know all purges before, its
@@ -75,8 +78,10 @@ impl Store {
     /// # Errors
     /// The store cannot be told.
     pub(crate) async fn purge(&self, scopes: &[String]) -> Result<Purged, String> {
-        let done = self.within_patience(self.tell(scopes), Hold::default()).await;
-        done.unwrap_or_else(|| Err(format!("it did not answer within {PATIENCE} ms")))
+        let names = u64::try_from(scopes.len()).unwrap_or(u64::MAX);
+        let patience = PATIENCE.saturating_add(names.saturating_mul(PATIENCE_EACH));
+        let done = self.within(patience, self.tell(scopes), Hold::default()).await;
+        done.unwrap_or_else(|| Err(format!("it did not answer within {patience} ms")))
     }
 
     async fn tell(&self, scopes: &[String]) -> Result<Purged, String> {
@@ -87,7 +92,8 @@ impl Store {
         }
         // After the last purge, whatever the clocks of the nodes say.
         let mut epoch = fresh()?;
-        for last in changes.iter().filter_map(|before| before.epoch) {
+        let there = changes.iter().filter_map(|before| before.epoch);
+        for last in there.chain(self.seen_changes().into_iter().flatten()) {
             epoch = after(&epoch, &last)?;
         }
         // First what is old from now on: a node that sees the change reads what is so then.
@@ -99,8 +105,8 @@ impl Store {
             found.extend(others.into_iter().flatten());
             made.push(own);
         }
-        let knew_all = is_one && self.seen_changes().is_some_and(|seen| seen == joined(&found));
-        Ok(Purged { changes: joined(&made), knew_all })
+        let knew_all = is_one && self.seen_changes().into_iter().eq(found.into_iter().map(Some));
+        Ok(Purged { changes: made, knew_all })
     }
 
     /// Changes the epoch that all nodes look at. That is one step, so of two purges at once one finds the
@@ -146,7 +152,16 @@ impl Store {
         work: impl Future<Output = Result<T, String>>,
         hold: Hold,
     ) -> Option<Result<T, String>> {
-        let timer = pin!(Timer::new(PATIENCE, hold));
+        self.within(PATIENCE, work, hold).await
+    }
+
+    async fn within<T>(
+        &self,
+        patience: u64,
+        work: impl Future<Output = Result<T, String>>,
+        hold: Hold,
+    ) -> Option<Result<T, String>> {
+        let timer = pin!(Timer::new(patience, hold));
         let done = timer::before(timer, pin!(work)).await;
         self.note(match &done {
             Some(Ok(_)) => Ok(()),
@@ -157,7 +172,7 @@ impl Store {
     }
 
     fn names_of_changes(&self) -> Vec<String> {
-        self.keys.iter().map(|keys| keys.epoch(&self.prefix, &Scope::Change)).collect()
+        names_of_changes(&self.keys, &self.prefix)
     }
 
     /// The epochs that change with every purge, one for each passphrase.
@@ -219,24 +234,25 @@ impl Store {
     }
 
     /// What is to be remembered when the zone has forgotten all that it holds; `None` where it has not to.
-    async fn look_for_purges(&self) -> Result<Option<Vec<u8>>, String> {
+    async fn look_for_purges(&self) -> Result<Option<Vec<Epoch>>, String> {
         let mut is_confirmed = false;
         loop {
-            let changes = self.changes(&fresh()?).await?;
-            let found = joined(&changes);
+            let found = self.changes(&fresh()?).await?;
             // After the answer, since another worker may fill the zone meanwhile, and knows of more then.
             let seen = self.seen_changes();
-            let is_known = match &seen {
-                Some(seen) => *seen == found,
+            let mut both = seen.iter().zip(&found);
+            let is_known = both.clone().all(|(seen, found)| match seen {
+                Some(seen) => seen == found,
                 // Nothing lies there that could be older, and no call was made without the store.
                 None => self.zone.is_empty() && !self.health.has_failed(),
-            };
+            });
             if is_known {
                 self.remember(&found);
                 self.has_looked.set(true);
                 return Ok(None);
             }
-            if !seen.is_some_and(|seen| is_before(&found, &seen)) {
+            let is_back = both.any(|(seen, found)| seen.is_some_and(|seen| found.is_before(&seen)));
+            if !is_back {
                 return Ok(Some(found));
             }
             if is_confirmed {
@@ -258,7 +274,7 @@ impl Store {
     }
 
     /// Lets the zone forget all that it holds, unless another worker does that, and remembers why.
-    async fn sweep(&self, found: &[u8]) {
+    async fn sweep(&self, found: &[Epoch]) {
         let claim = Claim { process: process::id(), awaits: None };
         let elect = |zone: &mut Zone<'_>| zone.find(&SWEEP, claim, |_| false, process::is_alive);
         let call = match self.zone.with(elect) {
@@ -269,7 +285,7 @@ impl Store {
             Some(_) | None => 0,
         };
         // It may be over just now.
-        if self.seen_changes().as_deref() != Some(found) {
+        if !self.seen_changes().into_iter().eq(found.iter().copied().map(Some)) {
             let removed = self.empty_zone(call).await;
             self.remember(found);
             log::cycle(
@@ -301,30 +317,39 @@ impl Store {
         removed
     }
 
-    /// The purges that the zone of this node knows of.
-    fn seen_changes(&self) -> Option<Vec<u8>> {
-        let hit = self.zone.with(|zone| zone.look(&SEEN, |_| true)).flatten()?;
-        Some(hit.value.to_vec())
+    /// The last purge that the zone of this node knows of, for each passphrase.
+    fn seen_changes(&self) -> Vec<Option<Epoch>> {
+        self.notes.iter().map(|note| self.seen_change(note)).collect()
+    }
+
+    fn seen_change(&self, note: &Digest) -> Option<Epoch> {
+        let hit = self.zone.with(|zone| zone.look(note, |_| true)).flatten()?;
+        Epoch::read(&hit.value)
     }
 
     /// The zone of this node has forgotten all that these purges were of.
-    pub(crate) fn remember(&self, found: &[u8]) {
+    pub(crate) fn remember(&self, found: &[Epoch]) {
+        self.notes.iter().zip(found).for_each(|(note, found)| self.remember_one(note, found));
+    }
+
+    fn remember_one(&self, note: &Digest, found: &Epoch) {
         // Another worker may have remembered a later one meanwhile.
-        if self.seen_changes().is_some_and(|seen| seen == found || is_before(found, &seen)) {
+        let seen = self.seen_change(note);
+        if seen.is_some_and(|seen| seen == *found || found.is_before(&seen)) {
             return;
         }
         let claim = Claim { process: process::id(), awaits: None };
         let value = Value {
             tags: Tags::NO_TOKEN,
             note: 0,
-            bytes: found,
+            bytes: found.bytes(),
             sent: clock::milliseconds(),
             life: REMEMBERED,
         };
         let remember = |zone: &mut Zone<'_>| {
-            zone.forget(&SEEN);
-            if let Found::Lead(call) = zone.find(&SEEN, claim, |_| true, process::is_alive) {
-                zone.complete(&SEEN, call, &value, self.zone.capacity);
+            zone.forget(note);
+            if let Found::Lead(call) = zone.find(note, claim, |_| true, process::is_alive) {
+                zone.complete(note, call, &value, self.zone.capacity);
             }
         };
         self.zone.with(remember);
@@ -340,17 +365,17 @@ fn after(epoch: &Epoch, last: &Epoch) -> Result<Epoch, String> {
     Ok(last.next(clock::milliseconds(), &random))
 }
 
-/// Whether one of these epochs is before its counterpart.
-fn is_before(found: &[u8], seen: &[u8]) -> bool {
-    let epochs = |bytes| <[u8]>::chunks(bytes, LENGTH).map(Epoch::read);
-    epochs(found).zip(epochs(seen)).any(|both| match both {
-        (Some(found), Some(seen)) => found.is_before(&seen),
-        _ => false,
-    })
+/// The names of the epochs that change with every purge, one for each passphrase.
+fn names_of_changes(keys: &[Rc<Keys>], prefix: &Prefix) -> Vec<String> {
+    keys.iter().map(|keys| keys.epoch(prefix, &Scope::Change)).collect()
 }
 
-fn joined(epochs: &[Epoch]) -> Vec<u8> {
-    epochs.iter().flat_map(|epoch| *epoch.bytes()).collect()
+/// Where the zone keeps which purge it knows of, for each passphrase. It is that of one store: while workers of
+/// an earlier configuration go on, the zone may be in front of another one as well.
+pub(super) fn notes_of(keys: &[Rc<Keys>], prefix: &Prefix, at: &str, db: u32) -> Vec<Digest> {
+    let note =
+        |name: String| sha256(format!("nginx-sts: last purge\n{at}\n{db}\n{name}").as_bytes());
+    names_of_changes(keys, prefix).into_iter().map(note).collect()
 }
 
 /// A worker that ends does not wait for it.

@@ -1,5 +1,6 @@
 //! Files as a store: what is asked of a directory, and that it is cleaned.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -10,6 +11,7 @@ use sts_store::language::{Answer, Commands};
 use sts_zone::zone::{Claim, Digest, Found, Tags, Value};
 
 use crate::nginx::clock;
+use crate::nginx::log::{self, Level};
 use crate::nginx::process;
 use crate::nginx::task;
 use crate::nginx::threads::Threads;
@@ -43,11 +45,20 @@ pub(crate) struct Files {
     interval: u64,
     boot: Boot,
     running: Calls,
+    /// It was told that something cannot be removed.
+    has_skipped: Cell<bool>,
 }
 
 impl Files {
     pub(crate) fn new(path: PathBuf, threads: Option<Threads>, interval: u64) -> Self {
-        Self { path, threads, interval, boot: Boot::read(), running: Calls::default() }
+        Self {
+            path,
+            threads,
+            interval,
+            boot: Boot::read(),
+            running: Calls::default(),
+            has_skipped: Cell::new(false),
+        }
     }
 
     /// Does commands, and collects the replies. When this is dropped a thread goes on with it.
@@ -76,19 +87,21 @@ impl Files {
     }
 
     /// Removes the files that are over. `goes_on` is asked between two looks.
-    async fn clean(&self, mut goes_on: impl FnMut()) -> Result<(), String> {
+    /// Returns the first file that could not be removed, and why.
+    async fn clean(&self, mut goes_on: impl FnMut()) -> Result<Option<String>, String> {
         let mut cleaner = self.directory(0).cleaner();
         let boot = self.boot;
         let files = if self.threads.is_some() { ON_THREAD } else { ON_LOOP };
         loop {
             let step = self.run(move || {
                 let more = cleaner.step(files, &Now::read(boot));
-                more.map(|more| more.then_some(cleaner))
+                more.map(|more| (cleaner, more))
             });
-            match step.await?.map_err(|problem: Problem| said(problem))? {
-                Some(next) => cleaner = next,
-                None => return Ok(()),
+            let (next, more) = step.await?.map_err(|problem: Problem| said(problem))?;
+            if !more {
+                return Ok(next.skipped().map(str::to_owned));
             }
+            cleaner = next;
             goes_on();
             if self.threads.is_none() {
                 Timer::new(0, released()).await;
@@ -128,8 +141,19 @@ impl Store {
                 self.zone.with(|zone| zone.renew(&CLEANED, call));
             })
             .await;
-        if let Err(why) = &cleaned {
-            self.note(Err(Some(why)));
+        match cleaned {
+            Ok(None) => {}
+            Ok(Some(skipped)) => {
+                if !files.has_skipped.replace(true) {
+                    log::cycle(
+                        Level::Warn,
+                        format_args!(
+                            "sts: what is over stays in the directory of a cache: {skipped}"
+                        ),
+                    );
+                }
+            }
+            Err(why) => self.note(Err(Some(&why))),
         }
         let value = Value {
             tags: Tags::NO_TOKEN,

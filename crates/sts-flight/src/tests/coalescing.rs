@@ -167,3 +167,22 @@ fn a_token_of_an_unexpected_subject_is_shared_with_those_that_wait_but_not_kept(
     assert_eq!(second.sees(), "COALESCED the gateway's");
     assert!(!cache.has(1));
 }
+
+#[test]
+fn a_request_that_comes_after_a_purge_does_not_join_a_call_from_before() {
+    let cache = ModelCache::of_one();
+    let mut before = request(&cache, &wants());
+    cache.purge();
+    let (mut after, mut another) = (request(&cache, &wants()), request(&cache, &wants()));
+    assert_eq!(calls(), 2, "those after the purge share one call of their own");
+    answer(0, token("of-before", 60));
+    assert_eq!(before.sees(), "MISS of-before");
+    assert_eq!((after.sees(), another.sees()), ("waits".into(), "waits".into()));
+    // The end of the first flight has not taken the second one's place.
+    let mut last = request(&cache, &wants());
+    assert_eq!(calls(), 2);
+    answer(1, token("of-after", 60));
+    let seen = [after.sees(), another.sees(), last.sees()];
+    assert_eq!(seen, ["MISS of-after", "COALESCED of-after", "COALESCED of-after"]);
+    assert_eq!(request(&cache, &wants()).sees(), "HIT of-after");
+}

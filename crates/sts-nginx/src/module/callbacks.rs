@@ -56,11 +56,13 @@ pub(super) extern "C" fn postconfiguration<M: Module>(cf: *mut ngx_conf_t) -> ng
         // SAFETY: NGINX gives the configuration that it reads, and nothing else refers to ours.
         let (conf, main) = unsafe { (conf_of(cf), main_conf::<M>(cf)) };
         let (Some(conf), Some(main)) = (conf, main) else { return status(false) };
+        // First, since what fails below leaves the configuration in force that was there before, and NGINX
+        // has made its chain of filters anew already.
+        // SAFETY: NGINX reads its configuration, and runs nothing else meanwhile.
+        unsafe { answer::register::<M>() };
         let Ok(phases) = M::finish(&conf, main) else { return status(false) };
         // SAFETY: NGINX gives the configuration that it reads.
         let are_registered = phases.iter().all(|phase| unsafe { register::<M>(cf, *phase) });
-        // SAFETY: as above, and it runs nothing else meanwhile.
-        unsafe { answer::register::<M>() };
         // SAFETY: as above.
         let is_logged = phases.is_empty() || unsafe { register_log::<M>(cf) };
         status(are_registered && is_logged)

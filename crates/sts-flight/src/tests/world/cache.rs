@@ -40,6 +40,8 @@ struct Shared {
     failures: HashMap<[u8; 32], (u32, u64)>,
     refusals: HashMap<[u8; 32], (u64, Failed)>,
     last: u64,
+    /// The last call before a purge.
+    purged: u64,
     /// Nothing can be kept.
     is_full: bool,
 }
@@ -93,8 +95,10 @@ impl ModelCache {
 
     /// Forgets everything.
     pub(in crate::tests) fn purge(&self) {
-        self.shared.borrow_mut().tokens.clear();
-        self.shared.borrow_mut().refusals.clear();
+        let mut shared = self.shared.borrow_mut();
+        shared.tokens.clear();
+        shared.refusals.clear();
+        shared.purged = shared.last;
     }
 
     /// Nothing is kept from now on.
@@ -251,12 +255,17 @@ impl Election for ModelCache {
         }
     }
 
+    fn is_void(&self, call: u64) -> bool {
+        call <= self.shared.borrow().purged
+    }
+
     fn complete(&self, key: &CacheKey, call: u64, token: &Token, ask: &Wants) -> bool {
         let Validity { sent, good_for, is_final, .. } = token.validity;
         let good_for_all = good_for.unwrap_or(300).saturating_mul(1_000);
         let at_most = sent + good_for_all;
         let suits = token.validity.suits(&ask.policy, EPOCH + now());
-        if self.shared.borrow().is_full || at_most <= EPOCH + now() {
+        let is_void = self.is_void(call);
+        if is_void || self.shared.borrow().is_full || at_most <= EPOCH + now() {
             self.share_nothing(key, call);
             return false;
         }
