@@ -30,11 +30,27 @@ impl Nginx {
     /// When the next generation does not come.
     #[track_caller]
     pub fn reload_with(&self, builder: &Builder) {
+        self.write(builder);
+        self.reload();
+    }
+
+    /// Tells NGINX to reload with a configuration that it refuses with this in its log.
+    ///
+    /// # Panics
+    /// When it does not refuse it.
+    #[track_caller]
+    pub fn reload_refused(&self, builder: &Builder, why: &str) {
+        self.write(builder);
+        self.allow_in_log(why);
+        self.group.signal_master(Signal::SIGHUP);
+        self.wait_for_log(why);
+    }
+
+    fn write(&self, builder: &Builder) {
         let mut ports = self.ports.clone();
         let configuration = builder.configuration();
         let text = configuration.render(self.prefix(), &mut ports, crate::ports::free_port);
         fs::write(self.prefix().join("nginx.conf"), text).expect("the prefix is ours");
-        self.reload();
     }
 
     /// Asks NGINX to quit when it has finished what it is at.

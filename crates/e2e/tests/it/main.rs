@@ -96,6 +96,7 @@ mod stores;
 mod stores_cluster;
 mod stores_failing;
 mod stores_races;
+mod stores_reload;
 mod stores_sentinel;
 mod stores_soak;
 mod streams;

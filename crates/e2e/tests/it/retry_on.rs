@@ -364,3 +364,17 @@ fn a_location_that_cannot_be_the_one_fails_the_check() {
     let checked = scene.nginx().server(good).check();
     assert!(checked.ok, "{}", checked.output);
 }
+
+#[test]
+fn a_worker_that_starts_after_a_refused_reload_sends_requests_again() {
+    let mut scenery = Scenery::new();
+    let nginx = scenery.nginx("location / { %%PASS%% }").start();
+    // What is wrong with this shows when all has been read.
+    let refused = scenery.nginx("location / { %%PASS%% STSRetryOn 401 @nowhere; }");
+    nginx.reload_refused(&refused, "there is no location \"@nowhere\"");
+    nginx.kill_worker(nginx.worker());
+    scenery.warm(&nginx, "/", &["alice"]);
+    scenery.age();
+    scenery.revoke_all();
+    assert_sent_again(nginx.get("/").bearer("alice").send(), "alice");
+}
