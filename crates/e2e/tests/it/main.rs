@@ -49,6 +49,7 @@ mod host;
 mod inheritance;
 mod isolation;
 mod issuer;
+mod issuer_failing;
 mod key;
 mod lifecycle;
 mod limits;
