@@ -99,6 +99,7 @@ mod stores_failing;
 mod stores_races;
 mod stores_sentinel;
 mod stores_soak;
+mod stores_suspect;
 mod streams;
 mod subrequests;
 mod third_party_modules;

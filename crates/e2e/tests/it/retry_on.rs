@@ -29,15 +29,15 @@ const LOG: &str = "log_format seen '$status|$upstream_status|$sts_status|$uri';"
 const NEVER: [&str; 3] = ["never", "never-kept", "never-page"];
 
 /// A backend that does not take some tokens, and an STS.
-struct Scenery {
-    scene: Scene,
+pub(crate) struct Scenery {
+    pub(crate) scene: Scene,
     revoked: Arc<Mutex<HashSet<String>>>,
     last: Instant,
 }
 
 impl Scenery {
     /// The backend takes no token at all of some users.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let scene = Scene::new();
         let revoked = Arc::new(Mutex::new(HashSet::<String>::new()));
         let known = revoked.clone();
@@ -53,7 +53,7 @@ impl Scenery {
         Self { scene, revoked, last: Instant::now() }
     }
 
-    fn nginx(&self, locations: &str) -> Builder {
+    pub(crate) fn nginx(&self, locations: &str) -> Builder {
         let server = format!(
             "%%OTX%% STSRetryOn 401 @again; access_log %%PREFIX%%/seen.log seen; {SHOW}
              location = /sts {{ allow 127.0.0.1; deny all; STSStatus; }}
@@ -64,21 +64,21 @@ impl Scenery {
     }
 
     /// Has tokens for these users, and lets them become old enough to be forgotten.
-    fn warm(&mut self, nginx: &Nginx, path: &str, users: &[&str]) {
+    pub(crate) fn warm(&mut self, nginx: &Nginx, path: &str, users: &[&str]) {
         for user in users {
             nginx.get(path).bearer(user).send();
         }
         self.last = Instant::now();
     }
 
-    fn age(&self) {
+    pub(crate) fn age(&self) {
         wait_for("the tokens are old enough", || {
             self.last.elapsed() > Duration::from_millis(10_100)
         });
     }
 
     /// From now on the backend takes none of the tokens that were issued.
-    fn revoke_all(&self) {
+    pub(crate) fn revoke_all(&self) {
         let issued = self.scene.sts.issued().into_iter().map(|issued| issued.target);
         self.revoked.lock().expect("the revoked ones").extend(issued);
     }
@@ -103,7 +103,7 @@ fn assert_counted(nginx: &Nginx, [forgotten, replaced, kept]: [u64; 3], retries:
 
 /// The request was sent twice, and nothing of the first answer came.
 #[track_caller]
-fn assert_sent_again(response: Response, user: &str) {
+pub(crate) fn assert_sent_again(response: Response, user: &str) {
     assert_eq!(response.header("Upstream"), Some("401 : 200"), "{user}: {response:?}");
     assert_eq!(response.header("Status"), Some("MISS"), "{user}");
     assert_eq!(response.header("Set-Cookie"), None, "{user}");
