@@ -11,6 +11,8 @@ EXCHANGES = {"orders": 40, "stock \\\"b\\\"": 7}
 REQUESTS = {"hit": 40, "miss": 6, "coalesced": 3, "refreshed": 1, "stale": 1, "failed": 2, "passed": 1}
 FAILURES = {"refused": 1, "timeout": 1, "unreachable": 1}
 RESULTS = {"ok": 6, "refused": 1, "failed": 1, "abandoned": 0}
+CAUSES = {"queue": 1, "value": 1, "breaker": 2, "pause": 1}
+SUSPECTS = {"forgotten": 1, "replaced": 1, "kept": 0}
 
 
 def metric(name, kind, text, samples):
@@ -48,6 +50,10 @@ def exposition(seconds):
         metric("nginx_sts_requests_total", "counter", "Requests by outcome.", counters("outcome", OUTCOMES, REQUESTS)),
         metric("nginx_sts_failures_total", "counter", "Failures by error.", counters("error", ERRORS, FAILURES)),
         metric("nginx_sts_calls_total", "counter", "Calls by result.", counters("result", list(RESULTS), RESULTS)),
+        metric("nginx_sts_calls_not_made_total", "counter", "Calls not made.", counters("cause", list(CAUSES), CAUSES)),
+        metric("nginx_sts_suspect_tokens_total", "counter", "Suspect tokens.", counters("result", list(SUSPECTS), SUSPECTS)),
+        metric("nginx_sts_retries_total", "counter", "Requests sent again.",
+               [({"exchange": name}, n) for name, n in each]),
         metric("nginx_sts_call_duration_seconds", "histogram", "Time of calls.",
                (sample for name, n in each for sample in histogram({"exchange": name}, 6 * n))),
         metric("nginx_sts_wait_duration_seconds", "histogram", "Time that requests waited for calls.",
@@ -64,6 +70,7 @@ def exposition(seconds):
         metric("nginx_sts_store_operations_total", "counter", "Operations of stores.",
                [({**store, "result": "hit"}, 5 * n), ({**store, "result": "failed"}, n)]),
         metric("nginx_sts_store_duration_seconds", "histogram", "Time of stores.", histogram({"store": "redis"}, 6 * n)),
+        metric("nginx_sts_store_breaker_open", "gauge", "Whether it is left alone.", [({"store": "redis"}, 1)]),
         metric("nginx_sts_breaker_open", "gauge", "Whether no calls are made.", [(endpoint, 1)]),
         metric("nginx_sts_credential_reloads_total", "counter", "Credentials read again.",
                [({"result": "ok"}, 2), ({"result": "failed"}, n)]),

@@ -9,6 +9,8 @@ const ERRORS = [
   'step_up', 'denied', 'gateway_refused', 'bad_answer', 'busy', 'unreachable', 'timeout',
 ];
 const RESULTS = ['ok', 'refused', 'failed', 'abandoned'];
+const CAUSES = ['queue', 'value', 'breaker', 'pause'];
+const SUSPECTS = ['forgotten', 'replaced', 'kept'];
 
 const counters = (words, given = {}) => ({ ...Object.fromEntries(words.map((word) => [word, 0])), ...given });
 
@@ -20,7 +22,7 @@ export function histogram(counts = [], sum = 0) {
 }
 
 export function exchange(name, given = {}) {
-  const { requests, failures, calls, ...others } = given;
+  const { requests, failures, calls, notMade, suspects, ...others } = given;
   return {
     name,
     type: 'otx',
@@ -28,6 +30,9 @@ export function exchange(name, given = {}) {
     requests: counters(OUTCOMES, requests),
     failures: counters(ERRORS, failures),
     calls: counters(RESULTS, calls),
+    calls_not_made: counters(CAUSES, notMade),
+    suspect_tokens: counters(SUSPECTS, suspects),
+    retries: 0,
     calls_active: 0,
     calls_queued: 0,
     call_seconds: histogram(),
@@ -86,6 +91,9 @@ export const busy = answer([
     requests: { hit: 9000, miss: 400, coalesced: 300, refreshed: 200, stale: 100, failed: 12, passed: 3, negative: 5 },
     failures: { refused: 11, timeout: 6, missing_token: 3 },
     calls: { ok: 400, refused: 6, failed: 6, abandoned: 1 },
+    notMade: { queue: 2, value: 1, breaker: 17 },
+    suspects: { forgotten: 3, kept: 1 },
+    retries: 2,
     calls_active: 3,
     calls_queued: 2,
     // 400 calls: half of them within 50 ms, 95 % within 100 ms.

@@ -18,6 +18,7 @@ use sts_core::profile::{Incoming, Names, Subject};
 use sts_core::secret::Secret;
 use sts_core::source;
 use sts_core::target::Target;
+use sts_counters::words::Word;
 use sts_flight::failed::{Exceeded, Failed};
 use sts_flight::host;
 use sts_flight::token::{Token, Validity};
@@ -181,7 +182,13 @@ impl Ask {
                 Ok(answer) => renewed.or(&self.brought, |brought| {
                     self.read(brought, &answer, destination, started.get())
                 }),
-                Err(error) => Err(error.into_failed(&callee.limit)),
+                Err(error) => {
+                    error
+                        .unmade()
+                        .into_iter()
+                        .for_each(|why| callee.tally.count(Word::unmade(why)));
+                    Err(error.into_failed(&callee.limit))
+                }
             };
             let call_time = call.end(result.as_ref().err().map(|failed| &failed.failure));
             match result {

@@ -231,11 +231,15 @@ impl Cache {
         let mut is_new = false;
         let is_meant = |kept: &Kept| {
             let validity = note::validity(kept);
-            let is_it = validity.until(policy) == until;
+            let is_it = !note::is_suspect(kept) && validity.until(policy) == until;
             is_new = is_it && validity.sent.saturating_add(pause) > now;
             is_it && !is_new
         };
-        let is_forgotten = self.with(|zone| zone.forget_where(&key.0, is_meant))?;
+        // It would come back from a store. So it stays, and says which one is not to be used.
+        let is_forgotten = self.with(|zone| match self.store {
+            Some(_) => zone.mark_where(&key.0, note::SUSPECT, is_meant),
+            None => zone.forget_where(&key.0, is_meant),
+        })?;
         Some(match (is_forgotten, is_new) {
             (true, _) => Suspect::Forgotten,
             (false, true) => Suspect::New,
@@ -312,6 +316,11 @@ impl Cache {
     }
 }
 
+/// Whether requests may have what lies in the zone.
+fn serves(kept: &Kept, suits: impl Fn(&Validity) -> bool) -> bool {
+    !note::is_suspect(kept) && suits(&note::validity(kept))
+}
+
 impl Election for Cache {
     type Ask = Ask;
     type Store = Store;
@@ -329,9 +338,8 @@ impl Election for Cache {
         suits: impl Fn(&Validity) -> bool,
     ) -> Found {
         let claim = Claim { process: process::id(), awaits };
-        let found = self.with(|zone| {
-            zone.find(&key.0, claim, |kept| suits(&note::validity(kept)), process::is_alive)
-        });
+        let found = self
+            .with(|zone| zone.find(&key.0, claim, |kept| serves(kept, &suits), process::is_alive));
         self.found(key, found)
     }
 
@@ -343,6 +351,7 @@ impl Election for Cache {
     ) -> (Found, Option<Refresh>) {
         let claim = Claim { process: process::id(), awaits: None };
         let fits = |kept: &Kept| match judge(&note::validity(kept)) {
+            _ if note::is_suspect(kept) => Fit::No,
             Standing::Over => Fit::No,
             Standing::Good => Fit::Yes,
             Standing::Due => Fit::Due,
@@ -356,8 +365,16 @@ impl Election for Cache {
     }
 
     fn look(&self, key: &CacheKey, suits: impl Fn(&Validity) -> bool) -> Option<Token> {
-        let hit = self.with(|zone| zone.look(&key.0, |kept| suits(&note::validity(kept))))?;
+        let hit = self.with(|zone| zone.look(&key.0, |kept| serves(kept, &suits)))?;
         self.open(key, hit?)
+    }
+
+    /// The one that is marked, whatever the store says of its age, and one that was asked for before.
+    fn is_suspect(&self, key: &CacheKey, token: &Token) -> bool {
+        let marked = self.with(|zone| zone.look(&key.0, note::is_suspect)).flatten();
+        let Some(marked) = marked.and_then(|hit| self.open(key, hit)) else { return false };
+        let is_same = marked.token.issued().expose() == token.token.issued().expose();
+        is_same || token.validity.sent <= marked.validity.sent
     }
 
     fn renew(&self, key: &CacheKey, call: u64) {

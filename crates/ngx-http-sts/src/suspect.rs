@@ -1,6 +1,8 @@
 //! A token that the backend does not take, as its answer shows: it is forgotten, and the next request
 //! asks for another one (`STSPurgeOn`), or the request itself does, and is sent once more (`STSRetryOn`).
 
+use sts_counters::words::{Suspect, Word};
+
 use crate::conf::purge_on::Gone;
 use crate::context::{Context, Ended};
 use crate::nginx::log::Level;
@@ -22,7 +24,9 @@ pub(crate) fn look(request: Request<'_>) {
     let before = context.sent_again_after().unwrap_or(0);
     let mut statuses = request.backend_statuses().skip(before);
     let Some(status) = statuses.find(|status| purge_on.names(*status)) else { return };
-    if purge_on.forget(&ended.key, granted) == Gone::Now {
+    let gone = purge_on.forget(&ended.key, granted);
+    count(ended, gone);
+    if gone == Gone::Now {
         request.log(
             Level::Info,
             format_args!(
@@ -46,9 +50,13 @@ pub(crate) fn send_again(request: Request<'_>, status: usize) -> Option<&str> {
     let number = context.known_course(request)?.ended_in(request.visit())?;
     let ended = context.ended(number)?;
     let granted = context.granted(ended)?;
-    if purge_on.forget(&ended.key, granted) == Gone::Not {
+    let gone = purge_on.forget(&ended.key, granted);
+    if gone == Gone::Not {
+        // It is looked at once more when the request is over.
         return None;
     }
+    count(ended, gone);
+    ended.exchange.way.tally().count(Word::retry());
     context.send_again(request.backends_asked(), ended);
     request.log(
         Level::Info,
@@ -58,6 +66,15 @@ pub(crate) fn send_again(request: Request<'_>, status: usize) -> Option<&str> {
         ),
     );
     Some(name)
+}
+
+fn count(ended: &Ended, gone: Gone) {
+    let suspect = match gone {
+        Gone::Now => Suspect::Forgotten,
+        Gone::Before => Suspect::Replaced,
+        Gone::Not => Suspect::Kept,
+    };
+    ended.exchange.way.tally().count(Word::suspect(suspect));
 }
 
 fn last_granted<'r>(context: &'r Context, request: Request<'r>) -> Option<&'r Ended> {

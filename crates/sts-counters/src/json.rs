@@ -8,7 +8,7 @@ use crate::prometheus::Seconds;
 use crate::stores::{self, Op, Store};
 use crate::totals::Histogram;
 use crate::view::{Exchange, Gateway, Zone};
-use crate::words::{BUCKETS, CallResult, Duration, Gauge, Outcome, Reload};
+use crate::words::{BUCKETS, CallResult, Duration, Gauge, Outcome, Reload, Suspect, Unmade};
 
 /// The version of what is in it. What is only added changes it not.
 const VERSION: u32 = 1;
@@ -47,6 +47,11 @@ fn try_exchange(text: &mut String, exchange: &Exchange, is_first: bool) -> fmt::
     write!(text, ",\"failures\":{}", Numbers(&failures))?;
     let calls = CallResult::ALL.map(|one| (one.name(), totals.call(one)));
     write!(text, ",\"calls\":{}", Numbers(&calls))?;
+    let unmade = Unmade::ALL.map(|one| (one.name(), totals.unmade(one)));
+    write!(text, ",\"calls_not_made\":{}", Numbers(&unmade))?;
+    let suspects = Suspect::ALL.map(|one| (one.name(), totals.suspect(one)));
+    let (suspects, retries) = (Numbers(&suspects), totals.retries());
+    write!(text, ",\"suspect_tokens\":{suspects},\"retries\":{retries}")?;
     let (active, queued) = (totals.gauge(Gauge::CallsActive), totals.gauge(Gauge::CallsQueued));
     write!(text, ",\"calls_active\":{active},\"calls_queued\":{queued}")?;
     for (key, duration) in [("call_seconds", Duration::Call), ("wait_seconds", Duration::Wait)] {
@@ -176,6 +181,9 @@ mod tests {
         totals.0[Word::request(Outcome::Miss).at()] = 5;
         totals.0[Word::bucket(Duration::Call, 7).at()] = 4;
         totals.0[Word::sum(Duration::Call).at()] = 28;
+        totals.0[Word::suspect(Suspect::Replaced).at()] = 3;
+        totals.0[Word::retry().at()] = 2;
+        totals.0[Word::unmade(Unmade::Pause).at()] = 6;
         let has_breaker = false;
         let one = Exchange { name: name.clone(), kind: "otx", endpoint, has_breaker, totals };
         let zone = Zone { name: "default".to_owned(), size: 9, ..Zone::default() };
@@ -188,6 +196,10 @@ mod tests {
         assert_eq!(first["call_seconds"]["buckets"][1], serde_json::json!([0.01, 4]));
         assert_eq!(first["call_seconds"]["buckets"][12], serde_json::json!(["+Inf", 4]));
         assert_eq!(first["call_seconds"]["sum"], 0.028);
+        let suspects = serde_json::json!({"forgotten": 0, "replaced": 3, "kept": 0});
+        assert_eq!((&first["suspect_tokens"], &first["retries"]), (&suspects, &2.into()));
+        let unmade = serde_json::json!({"queue": 0, "value": 0, "breaker": 0, "pause": 6});
+        assert_eq!(first["calls_not_made"], unmade);
         assert!(first["breaker"].is_null());
         assert_eq!(json["exchanges"].as_array().unwrap().len(), 2);
         assert_eq!(json["zones"][1]["size_bytes"], 9);

@@ -11,7 +11,7 @@ use sts_core::error::FailureKind;
 use crate::stores::{self, Op, Store};
 use crate::totals::{Histogram, Totals};
 use crate::view::{Exchange, Gateway, Zone};
-use crate::words::{BUCKETS, CallResult, Duration, Gauge, Outcome, Reload};
+use crate::words::{BUCKETS, CallResult, Duration, Gauge, Outcome, Reload, Suspect, Unmade};
 
 /// The media type of the text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -34,7 +34,7 @@ struct Sample<'a> {
 }
 
 /// The metrics of exchanges.
-pub const METRICS: [Metric; 8] = [
+pub const METRICS: [Metric; 11] = [
     Metric {
         name: "nginx_sts_requests_total",
         kind: "counter",
@@ -58,6 +58,28 @@ pub const METRICS: [Metric; 8] = [
         samples: |text, sample| {
             sample.each(text, "result", CallResult::ALL, CallResult::name, Totals::call)
         },
+    },
+    Metric {
+        name: "nginx_sts_calls_not_made_total",
+        kind: "counter",
+        help: "Calls to the STS that were not made, by what stood in the way.",
+        samples: |text, sample| {
+            sample.each(text, "cause", Unmade::ALL, Unmade::name, Totals::unmade)
+        },
+    },
+    Metric {
+        name: "nginx_sts_suspect_tokens_total",
+        kind: "counter",
+        help: "Answers of backends that did not take a token, by what became of the token.",
+        samples: |text, sample| {
+            sample.each(text, "result", Suspect::ALL, Suspect::name, Totals::suspect)
+        },
+    },
+    Metric {
+        name: "nginx_sts_retries_total",
+        kind: "counter",
+        help: "Requests that were sent to the backend once more with another token.",
+        samples: |text, sample| sample.number(text, sample.totals.retries()),
     },
     Metric {
         name: "nginx_sts_calls_active",
@@ -123,8 +145,12 @@ impl Sample<'_> {
     }
 
     fn gauge(&self, text: &mut String, gauge: Gauge) -> fmt::Result {
-        let Self { metric, exchange, totals, .. } = self;
-        writeln!(text, "{metric}{{exchange=\"{exchange}\"}} {}", totals.gauge(gauge))
+        self.number(text, self.totals.gauge(gauge))
+    }
+
+    fn number(&self, text: &mut String, number: u64) -> fmt::Result {
+        let Self { metric, exchange, .. } = self;
+        writeln!(text, "{metric}{{exchange=\"{exchange}\"}} {number}")
     }
 
     fn breaker(&self, text: &mut String) -> fmt::Result {
@@ -291,6 +317,9 @@ mod tests {
         totals.0[Word::bucket(Duration::Wait, 30).at()] = 2;
         totals.0[Word::bucket(Duration::Wait, 30_000).at()] = 1;
         totals.0[Word::sum(Duration::Wait).at()] = 30_061;
+        totals.0[Word::retry().at()] = 4;
+        totals.0[Word::unmade(Unmade::Value).at()] = 5;
+        totals.0[Word::suspect(Suspect::Kept).at()] = 6;
         let (name, endpoint) = (name.to_owned(), "https://sts/".to_owned());
         Exchange { name, kind: "otx", endpoint, has_breaker: true, totals }
     }
@@ -314,6 +343,18 @@ mod tests {
         let text = written("nginx_sts_requests_total", &exchange("a"));
         assert!(text.contains("{exchange=\"a\",outcome=\"hit\"} 7\n"));
         assert!(text.contains("{exchange=\"a\",outcome=\"minted\"} 0\n"));
+    }
+
+    #[test]
+    fn what_was_not_made_and_what_was_made_again_has_numbers() {
+        for (metric, line) in [
+            ("nginx_sts_retries_total", "{exchange=\"a\"} 4\n"),
+            ("nginx_sts_calls_not_made_total", "{exchange=\"a\",cause=\"value\"} 5\n"),
+            ("nginx_sts_suspect_tokens_total", "{exchange=\"a\",result=\"kept\"} 6\n"),
+        ] {
+            let text = written(metric, &exchange("a"));
+            assert!(text.contains(&format!("{metric}{line}")), "{text}");
+        }
     }
 
     #[test]

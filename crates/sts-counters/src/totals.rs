@@ -2,7 +2,9 @@
 
 use sts_core::error::FailureKind;
 
-use crate::words::{BUCKETS, CallResult, Duration, Gauge, Outcome, ROW_WORDS, Reload, Word};
+use crate::words::{
+    BUCKETS, CallResult, Duration, Gauge, Outcome, ROW_WORDS, Reload, Suspect, Unmade, Word,
+};
 
 /// The sums of one row over all lanes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,21 @@ impl Totals {
     /// Files of credentials that were read again.
     pub fn reload(&self, reload: Reload) -> u64 {
         self.at(Word::reload(reload))
+    }
+
+    /// Tokens that a backend did not take.
+    pub fn suspect(&self, suspect: Suspect) -> u64 {
+        self.at(Word::suspect(suspect))
+    }
+
+    /// Requests that were sent once more.
+    pub fn retries(&self) -> u64 {
+        self.at(Word::retry())
+    }
+
+    /// Calls that were not made.
+    pub fn unmade(&self, unmade: Unmade) -> u64 {
+        self.at(Word::unmade(unmade))
     }
 
     /// What there is now. What one worker has taken away before another one added it is for a moment

@@ -122,6 +122,59 @@ impl Reload {
     }
 }
 
+/// What became of a token that a backend did not take (`STSPurgeOn`, `STSRetryOn`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suspect {
+    /// It was forgotten.
+    Forgotten,
+    /// Another one lies in its place already, or none.
+    Replaced,
+    /// It stays: another one would be no better.
+    Kept,
+}
+
+impl Suspect {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Forgotten, Self::Replaced, Self::Kept];
+
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Forgotten => "forgotten",
+            Self::Replaced => "replaced",
+            Self::Kept => "kept",
+        }
+    }
+}
+
+/// Why a call was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmade {
+    /// No place was left in the queue (`STSMaxCalls`).
+    Queue,
+    /// No place was left for its value (`STSMaxCalls … per`).
+    Value,
+    /// The STS did not answer others (`STSBreaker`).
+    Breaker,
+    /// The STS has asked for a pause (`Retry-After`, with `STSBreaker`).
+    Pause,
+}
+
+impl Unmade {
+    /// Each of them.
+    pub const ALL: [Self; 4] = [Self::Queue, Self::Value, Self::Breaker, Self::Pause];
+
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Value => "value",
+            Self::Breaker => "breaker",
+            Self::Pause => "pause",
+        }
+    }
+}
+
 /// What there is now, and is not summed up for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gauge {
@@ -170,7 +223,7 @@ pub const BUCKETS: [(u64, &str); 12] = [
 pub struct Word(usize);
 
 /// Words of a row: whole cache lines, so that two rows share none.
-pub const ROW_WORDS: usize = 64;
+pub const ROW_WORDS: usize = 72;
 
 const FAILURES: usize = Outcome::ALL.len();
 const CALLS: usize = FAILURES + FailureKind::ALL.len();
@@ -179,7 +232,10 @@ const GAUGES: usize = RELOADS + Reload::ALL.len();
 const HISTOGRAMS: usize = GAUGES + 6;
 /// The buckets with the one without a bound, and the sum.
 const HISTOGRAM: usize = BUCKETS.len() + 2;
-const END: usize = HISTOGRAMS + 2 * HISTOGRAM;
+const SUSPECTS: usize = HISTOGRAMS + 2 * HISTOGRAM;
+const RETRIES: usize = SUSPECTS + Suspect::ALL.len();
+const UNMADE: usize = RETRIES + 1;
+const END: usize = UNMADE + Unmade::ALL.len();
 const _: () = assert!(END <= ROW_WORDS, "make a row longer");
 
 impl Word {
@@ -202,6 +258,21 @@ impl Word {
     /// Files of credentials that were read again.
     pub const fn reload(reload: Reload) -> Self {
         Self(RELOADS + reload as usize)
+    }
+
+    /// Tokens that a backend did not take.
+    pub const fn suspect(suspect: Suspect) -> Self {
+        Self(SUSPECTS + suspect as usize)
+    }
+
+    /// Requests that were sent once more.
+    pub const fn retry() -> Self {
+        Self(RETRIES)
+    }
+
+    /// Calls that were not made.
+    pub const fn unmade(unmade: Unmade) -> Self {
+        Self(UNMADE + unmade as usize)
     }
 
     /// What happened at a store: the words of a row that are neither there at a time nor a time; an exchange
@@ -261,6 +332,16 @@ pub const LAYOUT: u64 = {
         number += 1;
     }
     number = 0;
+    while number < Suspect::ALL.len() {
+        hash = mix_text(hash, Suspect::ALL[number].name());
+        number += 1;
+    }
+    number = 0;
+    while number < Unmade::ALL.len() {
+        hash = mix_text(hash, Unmade::ALL[number].name());
+        number += 1;
+    }
+    number = 0;
     while number < BUCKETS.len() {
         hash = mix(hash, BUCKETS[number].0);
         hash = mix(hash, stores::BUCKETS[number].0);
@@ -281,7 +362,7 @@ pub const LAYOUT: u64 = {
 };
 
 /// Changes when the region is divided in another way.
-const FORM: u64 = 1;
+const FORM: u64 = 2;
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const fn mix_text(mut hash: u64, text: &str) -> u64 {
@@ -320,6 +401,9 @@ mod tests {
             .chain(Word::gauges())
             .chain(buckets)
             .chain(durations.map(Word::sum))
+            .chain(Suspect::ALL.map(Word::suspect))
+            .chain([Word::retry()])
+            .chain(Unmade::ALL.map(Word::unmade))
             .map(Word::at)
             .collect();
         assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());

@@ -72,6 +72,12 @@ pub trait Election: 'static {
     /// Looks for a token that suits, and for nothing else.
     fn look(&self, key: &CacheKey, suits: impl Fn(&Validity) -> bool) -> Option<Token>;
 
+    /// Whether a token that lies in the store is one that a backend does not take, as requests of this node
+    /// have shown: it serves none of them.
+    fn is_suspect(&self, _key: &CacheKey, _token: &Token) -> bool {
+        false
+    }
+
     /// The call of this number is still made.
     fn renew(&self, key: &CacheKey, call: u64);
 

@@ -286,8 +286,11 @@ impl<H: Host> Flight<H> {
         caller: Rc<Waiting<H>>,
     ) -> Boxed<'a, Option<Option<Box<Duty<H>>>>> {
         Box::pin(async move {
-            let suits = |validity: &Validity| {
-                validity.suits(caller.ask().policy(), H::wall()) && self.is_next(validity)
+            let suits = |token: &Token| {
+                let validity = &token.validity;
+                validity.suits(caller.ask().policy(), H::wall())
+                    && self.is_next(validity)
+                    && !self.cache.is_suspect(&self.key, token)
             };
             match store::seek(store, self.key, &caller, suits, self.hold.clone()).await {
                 Sought::Token(token) => {

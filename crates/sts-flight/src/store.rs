@@ -13,7 +13,7 @@ use sts_core::cache_key::CacheKey;
 
 use crate::election::Election;
 use crate::host::Host;
-use crate::token::{Token, Validity};
+use crate::token::Token;
 use crate::waiting::Waiting;
 pub(crate) use duty::Duty;
 pub use none::NoStore;
@@ -123,7 +123,7 @@ pub(crate) async fn seek<H: Host>(
     store: Rc<StoreOf<H>>,
     key: CacheKey,
     caller: &Waiting<H>,
-    suits: impl Fn(&Validity) -> bool,
+    suits: impl Fn(&Token) -> bool,
     hold: H::Hold,
 ) -> Sought<H> {
     let end = H::now() + caller.time_left() / PART;
@@ -146,7 +146,7 @@ async fn look_once<H: Host>(
     store: &Rc<StoreOf<H>>,
     key: &CacheKey,
     caller: &Waiting<H>,
-    suits: &impl Fn(&Validity) -> bool,
+    suits: &impl Fn(&Token) -> bool,
     hold: &H::Hold,
 ) -> Next<H> {
     let end = H::now() + store.timeout().min(caller.time_left());
@@ -157,7 +157,7 @@ async fn look_once<H: Host>(
         let work = || store.clone().look(key, caller.ask());
         let claim = match ask::<H, _>(store, work, time(), hold.clone()).await {
             None => return Next::Ends(Sought::Call(elected)),
-            Some(Seen::Token(token, _)) if suits(&token.validity) => {
+            Some(Seen::Token(token, _)) if suits(&token) => {
                 return Next::Ends(Sought::Token(token));
             }
             Some(Seen::Lead(claim)) => return Next::Ends(Sought::Call(Some(duty_of(claim)))),

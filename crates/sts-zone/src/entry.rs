@@ -102,6 +102,24 @@ impl Region<'_> {
         self.give_back(Share::Entries, at)
     }
 
+    /// Sets bits in the note of an entry. It is put in anew: what describes it is in its sum.
+    pub(crate) fn mark_entry(&mut self, at: At, bits: u64, now: Millis) -> Result<(), Broken> {
+        let unit = self.unit(at)?;
+        let value = self.read_entry(unit)?;
+        let (_, length) = halves(word::load(&unit[VALUE]));
+        let stored = Stored {
+            key: key_of(unit),
+            tags: tags(unit),
+            sent: sent(unit),
+            expires: expires(unit),
+            note: note(unit) | bits,
+            value: &value,
+            is_made: length & MADE != 0,
+        };
+        self.remove_entry(at)?;
+        self.insert_entry(&stored, now)
+    }
+
     /// Copies the value of an entry out.
     pub(crate) fn read_entry(&self, unit: &Unit) -> Result<Zeroizing<Vec<u8>>, Broken> {
         let (chain, length) = halves(word::load(&unit[VALUE]));

@@ -12,9 +12,18 @@ use e2e::nginx::Nginx;
 use e2e::response::Response;
 use e2e::scene::{Scene, assert_exchanged};
 use e2e::wait::{DEADLINE, wait_for};
+use serde_json::{Value, json};
 
 fn location(more: &str) -> String {
     format!("location / {{ %%OTX%% {more} %%PASS%% }}")
+}
+
+const STATUS: &str = "location = /sts { allow 127.0.0.1; deny all; STSStatus; }";
+
+/// Calls that were not made.
+fn not_made(nginx: &Nginx) -> Value {
+    let status = nginx.get("/sts?format=json").send().expect_status(200).json();
+    status["exchanges"][0]["calls_not_made"].clone()
 }
 
 fn get(nginx: &Nginx, source: &str) -> Response {
@@ -83,6 +92,10 @@ fn the_status_says_how_the_breaker_stands() {
     broken(&scene, &nginx, 2);
     assert_eq!(state(0)["state"], "open");
     assert_eq!(metric(), line(1));
+    assert_halted(get(&nginx, "bob"), 1);
+    let text = nginx.get("/sts?format=prometheus").send().expect_status(200).text();
+    let not_made = "nginx_sts_calls_not_made_total{exchange=\"orders\",cause=\"breaker\"} 1";
+    assert!(text.lines().any(|line| line == not_made), "{text}");
     // No call comes meanwhile: it is the pause that ends.
     wait_for("the end of the pause", || state(0)["state"] == "probing");
     assert_eq!(metric(), line(1));
@@ -138,13 +151,17 @@ fn a_pause_that_the_sts_asks_for_is_kept_to() {
         let scene = Scene::new();
         let busy = Answer::new(status).header("Retry-After", "2");
         scene.sts.script(When::any().times(1), Script::new().answer(busy));
-        let server =
-            format!("{} location /eager {{ %%OTX%% %%PASS%% }}", location("STSBreaker 5 1s;"));
+        let server = format!(
+            "{} location /eager {{ %%OTX%% %%PASS%% }} {STATUS}",
+            location("STSBreaker 5 1s;")
+        );
         let nginx = scene.nginx().server(&server).start();
         let start = Instant::now();
         assert_halted(get(&nginx, "alice"), 2);
         let halted = get(&nginx, "bob");
         assert_halted(halted, 2);
+        // What the STS has answered itself is a call that has failed.
+        assert_eq!(not_made(&nginx), json!({"queue": 0, "value": 0, "breaker": 0, "pause": 1}));
         assert_eq!(scene.sts.call_count(), 1);
         // A location that does not want it asks.
         assert_exchanged(nginx.get("/eager").bearer("carol").send(), "carol");

@@ -62,6 +62,7 @@ fn the_calls_of_one_value_do_not_take_all_places() {
     scene.sts.script(When::any(), Script::new().hold(&gate).usual());
     let server = "
         location / { %%OTX%% STSMaxCalls 4 queue 10 per $http_x_client 3; %%PASS%% }
+        location = /sts { allow 127.0.0.1; deny all; STSStatus; }
         location /status { stub_status; }";
     let nginx = scene.nginx().server(server).start();
     let start = |client: &str, user: String| {
@@ -75,6 +76,9 @@ fn the_calls_of_one_value_do_not_take_all_places() {
     }
     let line = nginx.wait_for_log("for one value");
     assert!(line.contains("busy") && line.contains("STSMaxCalls"), "{line}");
+    let seen = nginx.get("/sts?format=json").send().expect_status(200).text();
+    let not_made = r#""calls_not_made":{"queue":0,"value":17,"breaker":0,"pause":0}"#;
+    assert!(seen.contains(not_made), "{seen}");
     // Others have their places, and what has no value is not bounded.
     let mut others: Vec<_> = (0..2).map(|number| start("b", format!("other-{number}"))).collect();
     let without = (0..4).map(|number| nginx.get("/").bearer(format!("none-{number}")).start());

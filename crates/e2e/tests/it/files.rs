@@ -13,7 +13,7 @@ use e2e::scene::Scene;
 use e2e::wait::wait_for;
 use tempfile::TempDir;
 
-const PASSPHRASE: &str = "a-passphrase-of-the-test";
+pub(crate) const PASSPHRASE: &str = "a-passphrase-of-the-test";
 
 const LOCATION: &str = r#"
     STSCache file "dir=%%DIR%%&timeout=2s%%OPTIONS%%";

@@ -19,7 +19,7 @@ use e2e::wait::wait_for;
 use openssl::pkey::PKey;
 use serde_json::{Value, json};
 
-const OAUTH: &str = "/.well-known/oauth-authorization-server/realms/x";
+pub(crate) const OAUTH: &str = "/.well-known/oauth-authorization-server/realms/x";
 const OPENID: &str = "/realms/x/.well-known/openid-configuration";
 
 const EXCHANGE: &str = "
@@ -29,27 +29,27 @@ const EXCHANGE: &str = "
     STSVariables $source_token $target_token;
 ";
 
-const LOCATION: &str = "location / { %%ISSUED%% %%PASS%% }";
+pub(crate) const LOCATION: &str = "location / { %%ISSUED%% %%PASS%% }";
 
-fn scene() -> Scene {
+pub(crate) fn scene() -> Scene {
     Scene::with(Sts::builder().metadata(Metadata::of("/realms/x")))
 }
 
-fn nginx(scene: &Scene) -> Builder {
+pub(crate) fn nginx(scene: &Scene) -> Builder {
     scene.nginx().set("ISSUER", scene.sts.issuer()).set("ISSUED", EXCHANGE)
 }
 
 /// The calls for metadata.
-fn questions(sts: &Sts) -> Vec<Arc<Call>> {
+pub(crate) fn questions(sts: &Sts) -> Vec<Arc<Call>> {
     sts.calls().into_iter().filter(|call| call.method == "GET").collect()
 }
 
-fn targets(sts: &Sts) -> Vec<String> {
+pub(crate) fn targets(sts: &Sts) -> Vec<String> {
     sts.calls().iter().map(|call| call.target.clone()).collect()
 }
 
 #[track_caller]
-fn exchanged(nginx: &Nginx, user: &str) {
+pub(crate) fn exchanged(nginx: &Nginx, user: &str) {
     assert_exchanged(nginx.get("/").bearer(user).send(), user);
 }
 
@@ -123,40 +123,6 @@ fn without_a_cache_each_worker_asks_for_itself() {
         exchanged(&nginx, user);
     }
     assert_eq!(targets(&scene.sts), [OAUTH, "/token", "/token", "/token"]);
-}
-
-#[test]
-fn what_gets_old_is_asked_for_in_the_background_and_serves_while_the_issuer_is_away() {
-    let scene = scene();
-    let nginx = nginx(&scene).server(&format!("STSIssuerRefresh 1s; {LOCATION}")).start();
-    exchanged(&nginx, "alice");
-    // Old, and there is no answer.
-    let away = When::matching(|call| call.method == "GET").times(1);
-    scene.sts.script(away, Script::new().reset());
-    let hung = When::matching(|call| call.method == "GET").times(1);
-    scene.sts.script(hung, Script::new().hang());
-    let mut user = 0;
-    let mut next = || {
-        user += 1;
-        let start = Instant::now();
-        exchanged(&nginx, &format!("user-{user}"));
-        assert!(start.elapsed() < Duration::from_secs(2), "a request has waited");
-    };
-    wait_for("the second question", || {
-        next();
-        questions(&scene.sts).len() == 2
-    });
-    let line = nginx.wait_for_log("what was told before serves on");
-    assert!(line.contains(OAUTH) && line.contains("unreachable"), "{line}");
-    let failed = Instant::now();
-    wait_for("the third question", || {
-        next();
-        questions(&scene.sts).len() == 3
-    });
-    assert!(failed.elapsed() >= Duration::from_millis(800), "{:?}", failed.elapsed());
-    // It hangs, and requests go on.
-    (0..20).for_each(|_| next());
-    assert_eq!(questions(&scene.sts).len(), 3);
 }
 
 #[test]
@@ -258,49 +224,6 @@ fn no_metadata_open_anything_and_each_failure_has_its_row() {
         assert!(scene.backend.requests().is_empty(), "{what}");
         assert!(scene.sts.calls().iter().all(|call| call.target == OAUTH), "{what}");
     });
-}
-
-#[test]
-fn a_server_that_fails_is_not_asked_for_each_request_and_serves_when_it_is_back() {
-    let scene = scene();
-    let away = When::path(OAUTH).times(1);
-    scene.sts.script(away, Script::new().answer(Answer::new(500)));
-    let nginx = nginx(&scene).server(LOCATION).start();
-    for user in ["alice", "bob", "carol"] {
-        nginx.get("/").bearer(user).send().expect_status(502);
-    }
-    assert_eq!(targets(&scene.sts), [OAUTH], "within a second");
-    wait_for("the server to be back", || nginx.get("/").bearer("alice").send().status == 200);
-    assert_eq!(targets(&scene.sts), [OAUTH, OAUTH, "/token"]);
-}
-
-#[test]
-fn a_server_that_hangs_costs_its_time_out_once_and_serves_when_it_is_back() {
-    const TIME_OUT: Duration = Duration::from_secs(4);
-    let scene = scene();
-    let hung = When::path(OAUTH).times(2);
-    scene.sts.script(hung, Script::new().hang());
-    let nginx = nginx(&scene).server(&format!("STSHTTPTimeOut 4; {LOCATION}")).start();
-    let mut user = 0;
-    let mut ask = || {
-        user += 1;
-        let start = Instant::now();
-        let status = nginx.get("/").bearer(format!("user-{user}")).send().status;
-        (status, start.elapsed())
-    };
-    let (status, took) = ask();
-    assert!(status == 504 && took >= TIME_OUT - Duration::from_millis(200), "{status} {took:?}");
-    let mut asked = 0;
-    wait_for("the server to be back", || {
-        let (status, took) = ask();
-        asked += 1;
-        assert!(status == 504 || status == 200, "{status}");
-        assert!(took < TIME_OUT / 2, "a request has waited for {took:?}");
-        status == 200
-    });
-    assert!(asked > 20, "only {asked} requests");
-    assert_eq!(questions(&scene.sts).len(), 3);
-    assert_eq!(scene.backend.requests().len(), 1);
 }
 
 #[test]

@@ -39,17 +39,20 @@ fn a_token_that_the_backend_refuses_is_asked_for_anew_and_not_too_often() {
     let scene = Scene::new();
     let server = "
         location / { %%OTX%% STSPurgeOn 401 403; %%TAKES%% }
-        location /other { %%OTX%% STSRequestParameter scope other; STSPurgeOn 401; %%TAKES%% }";
+        location /other { %%OTX%% STSRequestParameter scope other; STSPurgeOn 401; %%TAKES%% }
+        location = /sts { allow 127.0.0.1; deny all; STSStatus; }";
     let nginx = start(&scene, 401, server);
     let start = Instant::now();
+    let mut asked = 0;
     assert_eq!(get(&nginx, "/", "alice"), ("MISS".into(), 401));
     assert_eq!(get(&nginx, "/other", "alice"), ("MISS".into(), 200));
     assert_eq!(get(&nginx, "/", "bob"), ("MISS".into(), 200));
     // It has just come: another one would be no better.
     assert_eq!(get(&nginx, "/", "alice"), ("HIT".into(), 401));
-    let mut last = get(&nginx, "/", "alice");
+    let mut last = (String::new(), 0);
     wait_for("another token", || {
         last = get(&nginx, "/", "alice");
+        asked += 1;
         last.0 != "HIT"
     });
     assert_eq!(last, ("MISS".into(), 200));
@@ -59,6 +62,20 @@ fn a_token_that_the_backend_refuses_is_asked_for_anew_and_not_too_often() {
     assert_eq!(get(&nginx, "/", "bob"), ("HIT".into(), 200));
     assert_eq!(get(&nginx, "/other", "alice"), ("HIT".into(), 200));
     assert_eq!(scene.sts.call_count(), 4);
+    // Two answers before the loop; in it all but the last one of 401, and that one's token has gone.
+    let kept = 2 + (asked - 1) - 1;
+    let seen = || nginx.get("/sts").send().expect_status(200).text();
+    for (result, number) in [("forgotten", 1), ("replaced", 0), ("kept", kept)] {
+        let line = format!(",result=\"{result}\"}} {number}\n");
+        wait_for("the count of the last answer", || {
+            let text = seen();
+            let mut lines = text.split_inclusive('\n');
+            lines.any(|it| it.starts_with("nginx_sts_suspect_tokens_total{") && it.ends_with(&line))
+        });
+    }
+    let text = seen();
+    let retries = text.lines().find(|line| line.starts_with("nginx_sts_retries_total{"));
+    assert!(retries.is_some_and(|line| line.ends_with(" 0")), "no request was sent again: {text}");
 }
 
 #[test]

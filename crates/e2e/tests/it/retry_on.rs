@@ -1,5 +1,9 @@
 //! A request whose token the backend does not take is sent once more with another one (`STSRetryOn`).
-#![allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -10,7 +14,8 @@ use e2e::nginx::{Builder, Nginx};
 use e2e::parallel::in_parallel;
 use e2e::response::Response;
 use e2e::scene::{Scene, assert_exchanged};
-use e2e::wait::{DEADLINE, wait_for};
+use e2e::wait::{DEADLINE, holds_within, wait_for};
+use serde_json::{Value, json};
 
 /// What each location shows of its requests.
 const SHOW: &str = r#"
@@ -24,15 +29,15 @@ const LOG: &str = "log_format seen '$status|$upstream_status|$sts_status|$uri';"
 const NEVER: [&str; 3] = ["never", "never-kept", "never-page"];
 
 /// A backend that does not take some tokens, and an STS.
-struct Scenery {
-    scene: Scene,
+pub(crate) struct Scenery {
+    pub(crate) scene: Scene,
     revoked: Arc<Mutex<HashSet<String>>>,
     last: Instant,
 }
 
 impl Scenery {
     /// The backend takes no token at all of some users.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let scene = Scene::new();
         let revoked = Arc::new(Mutex::new(HashSet::<String>::new()));
         let known = revoked.clone();
@@ -48,9 +53,10 @@ impl Scenery {
         Self { scene, revoked, last: Instant::now() }
     }
 
-    fn nginx(&self, locations: &str) -> Builder {
+    pub(crate) fn nginx(&self, locations: &str) -> Builder {
         let server = format!(
             "%%OTX%% STSRetryOn 401 @again; access_log %%PREFIX%%/seen.log seen; {SHOW}
+             location = /sts {{ allow 127.0.0.1; deny all; STSStatus; }}
              location @again {{ %%PASS%% }}
              {locations}"
         );
@@ -58,29 +64,46 @@ impl Scenery {
     }
 
     /// Has tokens for these users, and lets them become old enough to be forgotten.
-    fn warm(&mut self, nginx: &Nginx, path: &str, users: &[&str]) {
+    pub(crate) fn warm(&mut self, nginx: &Nginx, path: &str, users: &[&str]) {
         for user in users {
             nginx.get(path).bearer(user).send();
         }
         self.last = Instant::now();
     }
 
-    fn age(&self) {
+    pub(crate) fn age(&self) {
         wait_for("the tokens are old enough", || {
             self.last.elapsed() > Duration::from_millis(10_100)
         });
     }
 
     /// From now on the backend takes none of the tokens that were issued.
-    fn revoke_all(&self) {
+    pub(crate) fn revoke_all(&self) {
         let issued = self.scene.sts.issued().into_iter().map(|issued| issued.target);
         self.revoked.lock().expect("the revoked ones").extend(issued);
     }
 }
 
+/// What was counted of the exchange: tokens by what became of them, and requests that were sent again.
+fn counted(nginx: &Nginx) -> (Value, Value) {
+    let status: Value = nginx.get("/sts?format=json").send().expect_status(200).json();
+    let exchange = status.pointer("/exchanges/0").expect("an exchange");
+    let at = |name: &str| exchange.get(name).cloned().unwrap_or_default();
+    (at("suspect_tokens"), at("retries"))
+}
+
+/// Waits until that was counted: the last request may not be over when its answer is here.
+#[track_caller]
+fn assert_counted(nginx: &Nginx, [forgotten, replaced, kept]: [u64; 3], retries: u64) {
+    let suspects = json!({"forgotten": forgotten, "replaced": replaced, "kept": kept});
+    let expected = (suspects, json!(retries));
+    holds_within(DEADLINE, || counted(nginx) == expected);
+    assert_eq!(counted(nginx), expected);
+}
+
 /// The request was sent twice, and nothing of the first answer came.
 #[track_caller]
-fn assert_sent_again(response: Response, user: &str) {
+pub(crate) fn assert_sent_again(response: Response, user: &str) {
     assert_eq!(response.header("Upstream"), Some("401 : 200"), "{user}: {response:?}");
     assert_eq!(response.header("Status"), Some("MISS"), "{user}");
     assert_eq!(response.header("Set-Cookie"), None, "{user}");
@@ -176,6 +199,7 @@ fn a_request_whose_token_is_revoked_is_answered_with_the_second_one() {
 
     // Each of them had one call, and all of a herd one together.
     assert_eq!(scenery.scene.sts.call_count(), calls + 11);
+    assert_counted(&nginx, [11, 0, 0], 11);
     in_parallel(8, 24, |_| {
         let response = nginx.get("/").bearer("herd").send();
         assert_exchanged(response, "herd");
@@ -184,6 +208,11 @@ fn a_request_whose_token_is_revoked_is_answered_with_the_second_one() {
     // The token of another user lies where it was.
     let off = nginx.get("/").bearer("other").send();
     assert_sent_again(off, "other");
+    // In the herd one request has forgotten the token, and others have found that gone.
+    let (suspects, retries) = counted(&nginx);
+    assert_eq!((&suspects["forgotten"], &suspects["kept"]), (&json!(13), &json!(0)));
+    let replaced = suspects["replaced"].as_u64().unwrap_or_default();
+    assert_eq!(retries, json!(13 + replaced), "{suspects}");
     let log = nginx.read("seen.log");
     assert!(log.contains("200|401 : 200|MISS|/a"), "{log}");
     nginx.wait_for_log("the request is sent once more by way of \"@again\"");
@@ -249,6 +278,9 @@ fn what_cannot_be_sent_again_is_passed_on_as_it_is() {
     assert_eq!(scenery.scene.sts.call_count(), calls + 2);
     // A GET without a body is the same where bodies are streamed.
     assert_sent_again(nginx.get("/stream").bearer("late").send(), "late");
+    // Forgotten: those of the stream, the upgrade, the page, and the two that were sent again. Kept: the first
+    // answers to both that are never taken, and twice what had just come.
+    assert_counted(&nginx, [5, 0, 4], 2);
 }
 
 #[test]
@@ -273,6 +305,7 @@ fn a_call_of_grpc_is_passed_on_as_it_is() {
     assert_passed_on(&nginx.post("/read", "a call").bearer("read").send());
     assert_passed_on(&nginx.get("/grpc").bearer("empty").send());
     assert_eq!(scenery.scene.sts.call_count(), calls);
+    assert_counted(&nginx, [3, 0, 0], 0);
 }
 
 #[test]
@@ -298,7 +331,9 @@ fn an_exchange_that_fails_in_the_retry_is_answered_as_any_other() {
     let gate = Gate::new();
     sts.script(When::subject("left"), Script::new().hold(&gate).usual());
 
+    // `$sts_status` and `$sts_error` are those of the exchange that was made last.
     let refused = nginx.get("/").bearer("refused").send();
+    assert_eq!(refused.header("Status"), Some("FAILED"), "{refused:?}");
     assert_eq!((refused.status, refused.header("Set-Cookie")), (401, None), "{refused:?}");
     let challenge = refused.header("WWW-Authenticate").unwrap_or_default().to_owned();
     assert!(challenge.contains("invalid_token"), "{challenge}");
@@ -306,6 +341,7 @@ fn an_exchange_that_fails_in_the_retry_is_answered_as_any_other() {
     assert_eq!((down.status, down.header("Set-Cookie")), (502, None), "{down:?}");
     // Without a token, as its location says, and never with the first one.
     let passed = nginx.get("/pass").bearer("pass").send().expect_status(200);
+    assert_eq!(passed.header("Status"), Some("PASSED"), "{passed:?}");
     assert_eq!(e2e::scene::Seen::by_backend(passed).token(), "");
 
     let page = nginx.get("/page").bearer("never-page").send();
@@ -321,6 +357,7 @@ fn an_exchange_that_fails_in_the_retry_is_answered_as_any_other() {
     let next = nginx.get("/").bearer("left").send();
     assert_eq!(next.header("Upstream"), Some("200"), "{next:?}");
     assert_eq!(sts.call_count(), calls + 1);
+    assert_counted(&nginx, [5, 0, 2], 5);
 }
 
 #[test]

@@ -1,6 +1,12 @@
 //! `STSStatus` and `STSName`: what is counted, and how it is shown.
-#![expect(clippy::indexing_slicing, clippy::panic, reason = "a test reports by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test reports by panicking"
+)]
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use devsts::{Answer, Script, When};
@@ -81,6 +87,26 @@ fn each_outcome_is_counted_under_the_name_of_its_exchange() {
     assert_eq!(status["module"], "0.1.0");
     assert_eq!(status["workers"], 1);
     assert_eq!(status["pid"], nginx.worker());
+}
+
+#[test]
+fn the_manual_has_each_metric_and_no_other() {
+    let scene = Scene::new();
+    let cache = "STSCache file dir=%%PREFIX%%/kept&passphrase=0123456789abcdef0123456789abcdef;";
+    let server = format!("{STATUS} {cache} location / {{ %%OTX%% STSBreaker 5; %%PASS%% }}");
+    let nginx = scene.nginx().server(&server).start();
+    let text = nginx.get("/sts").send().expect_status(200).text();
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let shown: BTreeSet<_> = types.filter_map(|line| line.split(' ').next()).collect();
+    let manual = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/directives/status.md");
+    let manual = std::fs::read_to_string(manual).expect("the page of the manual");
+    let rows = manual.lines().filter(|line| line.starts_with("| `nginx_sts_"));
+    let told: BTreeSet<_> = rows
+        .filter_map(|row| row.split('|').nth(1))
+        .flat_map(|cell| cell.split(','))
+        .map(|name| name.trim().trim_matches('`'))
+        .collect();
+    assert_eq!(told, shown);
 }
 
 #[test]
@@ -305,7 +331,7 @@ fn a_worker_that_is_killed_leaves_its_counts_and_nothing_that_it_was_at() {
 fn calls_that_wait_for_their_turn_are_seen() {
     let scene = Scene::new();
     let server =
-        format!("{STATUS} location / {{ %%OTX%% STSName a; STSMaxCalls 1 queue 5; %%PASS%% }}");
+        format!("{STATUS} location / {{ %%OTX%% STSName a; STSMaxCalls 1 queue 2; %%PASS%% }}");
     let nginx = scene.nginx().server(&server).start();
     let gate = devsts::Gate::new();
     scene.sts.script(When::any(), Script::new().hold(&gate).usual());
@@ -314,6 +340,8 @@ fn calls_that_wait_for_their_turn_are_seen() {
         let now = exchange(&nginx, "a");
         now["calls_active"] == 1 && now["calls_queued"] == 2
     });
+    nginx.get("/").bearer("u3").send().expect_status(503);
+    assert_eq!(counted(&exchange(&nginx, "a")["calls_not_made"]), json!({"queue": 1}));
     gate.open();
     for (number, mut connection) in waiting.into_iter().enumerate() {
         assert_exchanged(connection.read_response(), &format!("u{number}"));

@@ -34,6 +34,10 @@ const IS_FINAL: u64 = 256;
 /// Set in the note of a token before which the scope stands that the STS has named.
 const WITH_SCOPE: u64 = 512;
 
+/// Set in the note of a token that a backend does not take: it serves no request any more, and tells it apart
+/// from what lies in a store.
+pub(super) const SUSPECT: u64 = 1 << 13;
+
 /// The `issued_token_type`: none, the number of a known one and 1, or [`OTHER_ISSUED`] where it stands
 /// before the token.
 const ISSUED_SHIFT: u32 = 10;
@@ -134,6 +138,11 @@ pub(super) fn words_and_token(note: u64, secret: Secret) -> Option<(TokenType, S
     }
     let token = Secret::new(rest);
     Some((token_type, said, token))
+}
+
+/// Whether a backend does not take the token.
+pub(super) fn is_suspect(kept: &Kept) -> bool {
+    kept.note & SUSPECT != 0
 }
 
 /// Whether the source was looked at, and is bound to no key of its client.

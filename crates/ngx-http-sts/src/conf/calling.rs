@@ -189,7 +189,7 @@ pub(super) fn build(
     let history = main.histories.of(conf, name_of(&key, parts.chain(actor).chain(headers)));
     let history =
         history.map_err(|_| Problem::from("the zone of what has succeeded cannot be made"))?;
-    let purge_on = PurgeOn::new(settings, cache.as_ref(), life, &profile.protocol)?;
+    let purge_on = PurgeOn::new(settings, cache.as_ref(), life, &profile.protocol);
     let endpoint = profile.endpoint.clone();
     let tally = main.names.tally(settings, profile.protocol.name(), Some(&endpoint))?;
     tally.has_breaker_as_well(limit.breaker.is_some());

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use sts_core::cache_key::CacheKey;
 use sts_core::life::LifePolicy;
 use sts_core::profile::Protocol;
-use sts_flight::election::Election;
 use sts_flight::granted::Granted;
 
 use crate::cache::{Cache, Suspect};
@@ -41,31 +40,20 @@ pub(crate) enum Gone {
 
 impl PurgeOn {
     /// What holds in a block; `None` where nothing is kept, or nothing is suspect.
-    ///
-    /// # Errors
-    /// The token lies somewhere else, too.
     pub(super) fn new(
         settings: &Settings,
         cache: Option<&Rc<Cache>>,
         life: LifePolicy,
         protocol: &Protocol,
-    ) -> Result<Option<Rc<Self>>, Problem> {
+    ) -> Option<Rc<Self>> {
         let statuses = settings.purge_on.clone().unwrap_or_default();
         let retry = settings.retry_on.clone().flatten();
-        let directive = match (&retry, statuses.is_empty()) {
-            (_, false) => "\"STSPurgeOn\" (option \"purge_on\")",
-            (Some(_), true) => "\"STSRetryOn\" (option \"retry_on\")",
-            (None, true) => return Ok(None),
-        };
-        let Some(cache) = cache else { return Ok(None) };
-        if cache.store().is_some() {
-            return Err(format!(
-                "{directive} does not go with a cache that several nodes share: the token would come \
-                 back from there; take a cache of type shm, or leave it out"
-            ));
+        if statuses.is_empty() && retry.is_none() {
+            return None;
         }
+        let cache = cache?.clone();
         let pause = if protocol.has_source() { PAUSE } else { PAUSE_OF_GATEWAY };
-        Ok(Some(Rc::new(Self { statuses, retry, cache: cache.clone(), life, pause })))
+        Some(Rc::new(Self { statuses, retry, cache, life, pause }))
     }
 
     /// Whether a backend has said with this status that it does not like the token.

@@ -1,6 +1,7 @@
 //! Why there is no answer.
 
 use sts_core::error::{Failure, FailureKind};
+use sts_counters::words::Unmade;
 use sts_flight::failed::{Exceeded, Failed};
 use sts_net::breaker::Halted;
 use sts_net::calls::Full as QueueFull;
@@ -53,6 +54,17 @@ impl CallError {
             _ => None,
         };
         Failed { failure: self.into(), exceeded }
+    }
+
+    /// What stood in the way of the call, where it was not made.
+    pub(crate) fn unmade(&self) -> Option<Unmade> {
+        match self {
+            Self::Halted(Halted { is_asked_for: true, .. }) => Some(Unmade::Pause),
+            Self::Halted(_) => Some(Unmade::Breaker),
+            Self::Queue(QueueFull::Queue) => Some(Unmade::Queue),
+            Self::Queue(QueueFull::Value(_)) => Some(Unmade::Value),
+            _ => None,
+        }
     }
 
     fn lost(why: String, heard: bool) -> Self {

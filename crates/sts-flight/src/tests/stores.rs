@@ -192,6 +192,25 @@ fn a_request_that_wants_a_fresher_token_gets_one_and_replaces_the_other() {
 }
 
 #[test]
+fn a_suspect_token_does_not_come_back_from_the_store_and_one_call_replaces_it_for_all_nodes() {
+    let (here, there, store) = ModelCache::of_nodes();
+    request(&here, &wants());
+    answer(0, token("t1", 60));
+    assert_eq!(request(&there, &wants()).sees(), "HIT t1");
+    here.suspect(1);
+    there.suspect(1);
+    advance(1);
+    let mut first = request(&here, &wants());
+    let mut other = request(&there, &wants());
+    advance(LOOK);
+    assert_eq!((calls(), first.sees(), other.sees()), (2, "waits".into(), "waits".into()));
+    answer(1, token("t2", 60));
+    advance(LOOK);
+    assert_eq!((first.sees(), other.sees()), ("MISS t2".into(), "HIT t2".into()));
+    assert_eq!((calls(), store.token(1)), (2, Some("t2".into())));
+}
+
+#[test]
 fn a_refusal_takes_the_token_along_that_lies_in_the_store() {
     let (here, there, store) = ModelCache::of_nodes();
     request(&here, &wants());

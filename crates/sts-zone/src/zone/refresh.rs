@@ -6,10 +6,10 @@ use crate::entry;
 use crate::layout::header;
 use crate::node::{self, State};
 use crate::refusal::{self, Refused};
-use crate::region::Broken;
+use crate::region::{Broken, Region};
 use crate::table::KeyWords;
 use crate::terms::{Claim, Digest, Fit, Found, Kept, Refresh, Refusal};
-use crate::unit::Kind;
+use crate::unit::{At, Kind};
 use crate::zone::{LEASE, REMEMBERED, Zone, raw, words_of};
 use zeroize::Zeroizing;
 
@@ -19,7 +19,7 @@ const LONGEST_PAUSE: Millis = 5 * 60_000;
 /// Milliseconds after an answer that was for its caller only in which none is asked for in advance.
 const AFTER_UNSHARED: Millis = 10_000;
 
-impl Zone<'_> {
+impl<'a> Zone<'a> {
     /// As [`find`](Self::find). Where the value that is there is due, it is also decided under the same
     /// lock which process calls for a newer one. Where there is none, a refusal of the last `remembers`
     /// milliseconds is the answer.
@@ -117,6 +117,26 @@ impl Zone<'_> {
 
     /// Forgets a value of which the test is true. Says whether it did.
     pub fn forget_where(&mut self, key: &Digest, is_meant: impl FnOnce(&Kept) -> bool) -> bool {
+        self.change_where(key, is_meant, Region::remove_entry)
+    }
+
+    /// Sets bits in the note of a value of which the test is true. Says whether it did.
+    pub fn mark_where(
+        &mut self,
+        key: &Digest,
+        bits: u64,
+        is_meant: impl FnOnce(&Kept) -> bool,
+    ) -> bool {
+        let now = self.now;
+        self.change_where(key, is_meant, |region, at| region.mark_entry(at, bits, now))
+    }
+
+    fn change_where(
+        &mut self,
+        key: &Digest,
+        is_meant: impl FnOnce(&Kept) -> bool,
+        change: impl FnOnce(&mut Region<'a>, At) -> Result<(), Broken>,
+    ) -> bool {
         let (words, now) = (words_of(key), self.now);
         let found = self.region.find(&words, Kind::Entry).and_then(|at| {
             let Some(at) = at else { return Ok(None) };
@@ -127,11 +147,11 @@ impl Zone<'_> {
                 .is_some_and(|remaining| is_meant(&Kept { note, sent, remaining }))
                 .then_some(at))
         });
-        let forgotten = found.and_then(|at| match at {
-            Some(at) => self.change(|region| region.remove_entry(at)).map(|()| true),
+        let changed = found.and_then(|at| match at {
+            Some(at) => self.change(|region| change(region, at)).map(|()| true),
             None => Ok(false),
         });
-        self.or_empty(forgotten).unwrap_or(false)
+        self.or_empty(changed).unwrap_or(false)
     }
 
     /// What is remembered of a refusal.

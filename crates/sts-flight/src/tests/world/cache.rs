@@ -39,6 +39,8 @@ struct Shared {
     /// Calls for the next token that have failed in a row, and from when on another one may be made.
     failures: HashMap<[u8; 32], (u32, u64)>,
     refusals: HashMap<[u8; 32], (u64, Failed)>,
+    /// Tokens that a backend does not take.
+    suspects: HashMap<[u8; 32], String>,
     last: u64,
     /// The last call before a purge.
     purged: u64,
@@ -99,6 +101,14 @@ impl ModelCache {
         shared.tokens.clear();
         shared.refusals.clear();
         shared.purged = shared.last;
+    }
+
+    /// A backend does not take the token that lies there: it serves no request of this node any more.
+    pub(in crate::tests) fn suspect(&self, key: u8) {
+        let mut shared = self.shared.borrow_mut();
+        if let Some((token, ..)) = shared.tokens.remove(&[key; 32]) {
+            shared.suspects.insert([key; 32], token);
+        }
     }
 
     /// Nothing is kept from now on.
@@ -244,6 +254,12 @@ impl Election for ModelCache {
             said: Said::default(),
             call_time: None,
         })
+    }
+
+    fn is_suspect(&self, key: &CacheKey, token: &Token) -> bool {
+        let shared = self.shared.borrow();
+        let suspect = shared.suspects.get(&key.0);
+        suspect.is_some_and(|suspect| suspect.as_bytes() == token.token.issued().expose())
     }
 
     fn renew(&self, key: &CacheKey, call: u64) {

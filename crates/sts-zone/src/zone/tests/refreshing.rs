@@ -198,3 +198,27 @@ fn a_value_is_forgotten_where_it_is_the_one_that_is_meant() {
     assert_eq!(hit(&mut memory.open(12_000), 1), None);
     assert_eq!(memory.open(12_000).statistics().emptied, 0);
 }
+
+#[test]
+fn a_value_that_is_marked_is_the_same_but_for_its_note() {
+    let memory = Memory::new(MEBIBYTE);
+    let long = vec![7; 5000];
+    put(&mut memory.open(1000), 1, &long, 10_000);
+    put(&mut memory.open(1000), 2, b"other", 10_000);
+    assert!(!memory.open(2000).mark_where(&key(1), 8, |kept| kept.sent > 1000));
+    assert!(!memory.open(2000).mark_where(&key(3), 8, |_| true));
+    assert!(memory.open(2000).mark_where(&key(1), 8, |kept| kept.sent == 1000));
+    assert!(memory.open(2000).mark_where(&key(1), 1, |kept| kept.note == 8));
+    assert!(memory.open(2500).look(&key(1), |kept| kept.note & 8 == 0).is_none());
+    let hit = memory.open(3000).look(&key(1), |_| true).unwrap();
+    assert_eq!(hit.kept, Kept { note: 9, sent: 1000, remaining: 8_000 });
+    assert_eq!(*hit.value, long);
+    let statistics = memory.open(3000).statistics();
+    assert_eq!((statistics.entries, statistics.emptied), (2, 0));
+    // What was asked for later takes its place, and its life ends when it would have.
+    let number = memory.open(3000).begin().unwrap();
+    assert!(memory.open(3000).keep(&key(1), number, &value(b"t2", 3000, 10_000), ROOMY));
+    assert_eq!(memory.open(3000).look(&key(1), |kept| kept.note == 0).unwrap().value[..], *b"t2");
+    assert!(memory.open(3000).mark_where(&key(1), 8, |_| true));
+    assert!(memory.open(13_000).look(&key(1), |_| true).is_none());
+}
