@@ -16,6 +16,7 @@ pub mod exchange;
 pub mod exit;
 pub mod files;
 mod jwt;
+pub mod nginx;
 pub mod problem;
 pub mod redact;
 pub mod run;
