@@ -84,6 +84,8 @@ const DEEPEST: &[&str] = &[
     "def a($x; g): reduce $x as $y (.; g | g); def b(g): a(.; a(.; g)); def c(g): b(b(g)); def d(g): c(c(g)); d(d(.))",
     "def a(g): first(g) | [limit(2; g, g)]; def b(g): a(a(g)); def c(g): b(b(g)); def d(g): c(c(g)); d(d(.))",
     "def a(g): .x? |= g | g; def b(g): a(a(g)); def c(g): b(b(g)); def d(g): c(c(g)); d(d({x: {x: 1}}))",
+    "def a(a; b; c; d; e; f; g; h; i; j; k; l; m; n; o; p): a | a; def b: a(.; .; .; .; .; .; .; .; .; .; .; .; .; .; .; .); b | b | b | b | b | b | b | b | b | b | b | b | b | b | b | b | b | b | b | b | b",
+    "def a($a; $b; $c; $d; $e; $f; $g; $h; $i; $j; $k; $l; $m; $n; $o; $p): .; def b: a(.; .; .; .; .; .; .; .; .; .; .; .; .; .; .; .); b | b | b | b | b | b | b | b | b | b | b | b | b | b | b | b | b | b | b | b | b",
     "def a(g): if g then g | g else g end; def b(g): a(a(g)); def c(g): b(b(g)); def d(g): c(c(g)); d(d(1))",
 ];
 

@@ -276,19 +276,18 @@ impl<'t> Compiler<'t> {
     }
 
     /// A field of an object: `{name: value}`, `{name}` or `{$name}`.
-    fn field(&mut self, name: Parsed<'t>, value: Option<Parsed<'t>>) -> Compiled<(Term, Term)> {
-        match (name, value) {
-            (Parsed::Var(variable), None) => {
-                let name = variable.strip_prefix('$').unwrap_or(variable);
-                Ok((Term::Text(name.into()), Term::Variable(self.variable(variable)?)))
-            }
-            (name, None) => {
-                let index = self.term(name.clone())?;
-                let steps = vec![Step { access: Access::Index(index), optional: false }];
-                Ok((self.term(name)?, Term::Path(Box::new((Term::Identity, steps)))))
-            }
-            (name, Some(value)) => Ok((self.term(name)?, self.term(value)?)),
+    fn field(
+        &mut self,
+        name: Parsed<'t>,
+        value: Option<Parsed<'t>>,
+    ) -> Compiled<(Term, Option<Term>)> {
+        if let (Parsed::Var(variable), None) = (&name, &value) {
+            let name = variable.strip_prefix('$').unwrap_or(variable);
+            return Ok((Term::Text(name.into()), Some(Term::Variable(self.variable(variable)?))));
         }
+        // A name is compiled once: it may hold such an object, and that another one.
+        let name = self.term(name)?;
+        Ok((name, value.map(|value| self.term(value)).transpose()?))
     }
 
     fn branches(

@@ -20,6 +20,8 @@ pub(crate) enum Problem {
     TooLong(usize),
     #[error("the expression is nested too deeply")]
     TooDeep,
+    #[error("a definition has {0} parameters at most")]
+    Parameters(usize),
     #[error("{expected} is expected")]
     Expected { expected: String },
     #[error("the filter {name}/{arguments} is unknown")]

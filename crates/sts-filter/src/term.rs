@@ -18,7 +18,8 @@ pub(crate) enum Term {
     /// `@base64 "a\(.b)"`.
     Interpolation(Format, Vec<Part>),
     Array(Option<Box<Self>>),
-    Object(Vec<(Self, Self)>),
+    /// Names and values; without one the value is what the input has under the name.
+    Object(Vec<(Self, Option<Self>)>),
     Negate(Box<Self>),
     Pipe(Box<(Self, Self)>),
     /// `source as pattern | body`.

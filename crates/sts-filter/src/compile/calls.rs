@@ -9,10 +9,16 @@ use crate::error::{FilterError, Problem};
 use crate::regex::{self, Purpose};
 use crate::term::{Binder, Definition, Term};
 
+/// The parameters of a definition. Each is a level of a call.
+const PARAMETERS: usize = 16;
+
 impl<'t> Compiler<'t> {
     /// A definition cannot be called in its own body, nor in that of one that stands in it, and jq
     /// has no other way to come back to a definition: without that, every expression ends.
     pub(super) fn define(&mut self, definition: Def<&'t str>) -> Compiled<()> {
+        if definition.args.len() > PARAMETERS {
+            return Err(self.error(Problem::Parameters(PARAMETERS), definition.name));
+        }
         let parameters = self.scope.open(definition.name, &definition.args);
         let body = self.term(definition.body)?;
         self.scope.close(Definition { parameters, body });

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::native::path;
 use super::{Env, Item, Next, Run};
 use crate::budget::{Outcome, Stop, fail};
 use crate::builtin::Format;
@@ -64,7 +65,7 @@ impl Run<'_> {
 
     pub(super) fn object(
         &self,
-        fields: &[(Term, Term)],
+        fields: &[(Term, Option<Term>)],
         env: &Env<'_>,
         item: &Item,
         next: Next<'_>,
@@ -73,18 +74,24 @@ impl Run<'_> {
         let mut columns = Vec::with_capacity(fields.len().saturating_mul(2));
         for (name, value) in fields {
             columns.push(self.column(name, env, input)?);
-            columns.push(self.column(value, env, input)?);
+            if let Some(value) = value {
+                columns.push(self.column(value, env, input)?);
+            }
         }
         self.product(columns, &mut |row| {
             self.budget.fields(row.len())?;
-            let mut fields = BTreeMap::new();
-            for pair in row.chunks_exact(2) {
-                let [Value::Text(name), value] = pair else {
+            let (mut row, mut object) = (row.iter().copied(), BTreeMap::new());
+            for (_, value) in fields {
+                let Some(Value::Text(name)) = row.next() else {
                     return fail("a name in an object is not a string");
                 };
-                fields.insert(name.clone(), (*value).clone());
+                let found = match value {
+                    Some(_) => row.next().cloned().unwrap_or(Value::Null),
+                    None => path::index(self.budget, input, &Value::Text(name.clone()))?,
+                };
+                object.insert(name.clone(), found);
             }
-            next(Item::new(self.budget.object(fields)?))
+            next(Item::new(self.budget.object(object)?))
         })
     }
 

@@ -184,6 +184,7 @@ impl Run<'_> {
         )
     }
 
+    /// Binds the arguments of a call, each on the stack within the one before.
     fn bind_arguments(
         &self,
         parameters: &[Parameter],
@@ -198,9 +199,11 @@ impl Run<'_> {
         else {
             return next(env);
         };
+        self.budget.step(1)?;
         let mut bind = |bound: Bound<'_>| {
             let env = env.bind(parameter.binder, bound);
-            self.bind_arguments(parameters, arguments, caller, &env, input, next)
+            self.budget
+                .nested(|| self.bind_arguments(parameters, arguments, caller, &env, input, next))
         };
         if parameter.by_value {
             self.values(argument, caller, input, &mut |value| bind(Bound::Value(value)))

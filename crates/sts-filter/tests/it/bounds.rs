@@ -175,6 +175,47 @@ fn nest_calls() {
     }
 }
 
+/// A call that binds many arguments, in a chain of calls, each in what comes after the one before.
+#[test]
+fn wide_definitions_take_steps_and_levels() {
+    on_half_a_stack(|| {
+        for parameter in ["a", "$a"] {
+            let parameters = vec![parameter; 16].join(";");
+            let arguments = vec!["."; 16].join(";");
+            for calls in [1, 5, 20, 90] {
+                let chain = vec!["g"; calls].join("|");
+                let text = format!("def f({parameters}): .; def g: f({arguments}); {chain}");
+                let filter = Filter::compile(&text).unwrap();
+                let report = filter.report(&claims(), &Limits::default());
+                assert!(report.steps >= 16, "{parameter}: {}", report.steps);
+                match report.result {
+                    Ok(_) => assert!(calls <= 5, "{parameter}: {calls} calls"),
+                    Err(error) => assert_eq!(error, RunError::TooDeep, "{parameter}: {calls}"),
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_definition_has_sixteen_parameters_at_most() {
+    for (parameters, calls) in [(17, 1), (600, 90), (900, 1)] {
+        let expression = format!(
+            "def f({}): .; def g: f({}); {}",
+            vec!["a"; parameters].join(";"),
+            vec!["."; parameters].join(";"),
+            vec!["g"; calls].join("|")
+        );
+        let Err(error) = Filter::compile(&expression) else {
+            panic!("{parameters} parameters are accepted");
+        };
+        assert_eq!(
+            error.to_string(),
+            "a definition has 16 parameters at most, at character 5 (`f(a;a;a;a;a;a;a;a;a;a;a;`)"
+        );
+    }
+}
+
 #[test]
 fn the_deepest_expressions_fit_the_stack() {
     on_half_a_stack(nest_expressions);
@@ -223,6 +264,12 @@ fn nest_expressions() {
         (".a[", "]?"),
         ("error(", ")"),
         ("(", ") | (.)"),
+        (".//", ""),
+        ("1?,", ""),
+        ("def f(a; $b): ", "; f(.; .)"),
+        ("def f(a): a | a; f(", ")"),
+        ("{\"\\(", ")\"}"),
+        (". as {(", "): $x} | ."),
     ] {
         for levels in [20, 40, 48, 49, 100, 150, 160, 161, 199, 201, 400] {
             let expression = brackets(levels, open, close);
@@ -242,6 +289,21 @@ fn nest_expressions() {
         let message = error.to_string();
         assert!(message.contains("too deeply"), "{open}{close}: {message}");
     }
+}
+
+/// What has no value in an object takes it from the input; its name is not read twice, and each of its
+/// values is one object, as in jq.
+#[test]
+fn names_within_names_take_no_time_to_read() {
+    let nested =
+        |levels: usize| format!("{}{}{}", "{\"\\(".repeat(levels), "\"a\"", ")\"}".repeat(levels));
+    assert!(Filter::compile(&nested(15)).is_ok());
+    assert_eq!(
+        run("{\"a1\": 1, \"a2\": 2} | {all: [{\"a\\(1, 2)\", b: (3, 4)}]}").map(Value::Object),
+        Ok(json!({"all": [
+            {"a1": 1, "b": 3}, {"a1": 1, "b": 4}, {"a2": 2, "b": 3}, {"a2": 2, "b": 4},
+        ]}))
+    );
 }
 
 #[test]

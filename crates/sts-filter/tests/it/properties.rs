@@ -156,6 +156,7 @@ fn part() -> impl Strategy<Value = String> {
             (".[", ":]"),
             ("def f: ", "; f | f"),
             ("def g(f): f | f; g(", ")"),
+            ("def f(f; $x; g; $y): f | g | f; f(", "; 1, 2; .a?; .[]?)"),
             ("label $x | ", ""),
             ("gsub(\"(?<a>[ab])\"; ", ")"),
             ("isempty(", ")"),
@@ -283,6 +284,42 @@ fn expressions_keep_to_their_limits() {
             good.set(good.get() + u32::from(matches!(result, Ok(Ok(_)))));
         });
         assert!(good.get() > 4, "only {} expressions gave an object", good.get());
+    });
+}
+
+/// Definitions with many parameters, by name and by value, that call each other in chains.
+fn wide() -> impl Strategy<Value = String> {
+    let parameters = prop::collection::vec(any::<bool>(), 1..20);
+    let bodies =
+        prop::sample::select(vec![".", "p0 | p0", "[p0, p0]", ". as [$x] | p0", ".a |= p0"]);
+    let arguments = prop::sample::select(vec![".", "1, 2", ".a?", "[.]", "first(.)", "empty"]);
+    (parameters, bodies, arguments, 1_usize..5, 1_usize..40).prop_map(
+        |(values, body, argument, definitions, calls)| {
+            let name = |(number, by_value): (usize, &bool)| match (number, by_value) {
+                (1.., true) => format!("$p{number}"),
+                _ => format!("p{number}"),
+            };
+            let names: Vec<_> = values.iter().enumerate().map(name).collect();
+            let names = names.join("; ");
+            let mut text = format!("def f0({names}): {body}; ");
+            for number in 1..=definitions {
+                let before = number - 1;
+                let first = if number == 1 { argument } else { "p0" };
+                let rest = format!("; {argument}").repeat(values.len() - 1);
+                text += &format!("def f{number}({names}): f{before}({first}{rest}) | p0; ");
+            }
+            let rest = "; .".repeat(values.len() - 1);
+            text + &vec![format!("f{definitions}(.{rest})"); calls].join(" | ")
+        },
+    )
+}
+
+#[test]
+fn wide_definitions_keep_to_their_limits() {
+    on_half_a_stack(|| {
+        check_many(256, (wide(), claims()), |(expression, claims)| {
+            check(&expression, &claims, &Limits::default());
+        });
     });
 }
 
