@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use sts_core::known::Known;
 use sts_core::secret::Secret;
 
 use super::locate::Location;
@@ -47,6 +48,10 @@ impl Variables for Scope<'_> {
         let value = self.made(name);
         self.depth.set(self.depth.get() - 1);
         value
+    }
+
+    fn tell(&self, known: &mut Known) {
+        self.given.tell(known);
     }
 }
 
@@ -182,6 +187,10 @@ impl Variables for Captured<'_> {
             Some((_, value)) => Ok(Some(Secret::new(value.as_str()))),
             None => self.outer.value(name),
         }
+    }
+
+    fn tell(&self, known: &mut Known) {
+        self.outer.tell(known);
     }
 }
 

@@ -8,7 +8,7 @@ use sts_core::carry::variable;
 use sts_core::encoding::Encoding;
 use sts_core::secret::Secret;
 
-use super::one::made;
+use super::one::{check_values, made};
 use super::{Streams, show, token, variables};
 use crate::call::Brought;
 use crate::chain::{self, Step};
@@ -30,6 +30,10 @@ pub(super) fn shown(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<u
     let configuration = Configuration::read(file, prefix)?;
     let asked = text("location").unwrap_or_default();
     let target = (!asked.starts_with('@')).then(|| Target::read(asked)).transpose()?;
+    if let Some(target) = &target {
+        let remedy = "leave it out of the path and give --var-file arg_NAME=FILE";
+        check_values("the query of the location", &target.query, remedy)?;
+    }
     let mut servers = locate::servers(&configuration)?;
     let server = match text("server") {
         Some(name) => &*locate::server(&mut servers, name)?,
