@@ -1,5 +1,8 @@
 //! One exchange: what is sent, what comes back, and what becomes of it.
 
+pub mod actor;
+mod minted;
+
 use std::time::Instant;
 
 use http::HeaderValue;
@@ -13,9 +16,8 @@ use sts_core::issued::Issued;
 use sts_core::known::Known;
 use sts_core::life;
 use sts_core::metadata::{self, Metadata};
-use sts_core::mint::{self, Claim, Overrides, Recipe};
 use sts_core::now::{NoEntropy, Now, UnixTime};
-use sts_core::parameters::{ACTOR_TOKEN, ACTOR_TOKEN_TYPE, token_type};
+use sts_core::parameters::{ACTOR_TOKEN, token_type};
 use sts_core::profile::{Incoming, Names, Parameter, Subject};
 use sts_core::request_header::is_value;
 use sts_core::secret::Secret;
@@ -23,7 +25,7 @@ use sts_core::source;
 use sts_net::http1::answer::Answer;
 use sts_net::http1::request;
 
-use crate::exchange::{Call, Exchange, Mint, Way};
+use crate::exchange::{Call, Exchange, Way};
 use crate::problem::Problem;
 use crate::values::{self, Variables};
 use crate::wire::{Deadline, Destination, WireError};
@@ -119,7 +121,7 @@ pub fn run(exchange: &Exchange, brought: &Brought<'_>) -> Result<Outcome, Proble
         }
     }
     match &exchange.way {
-        Way::Call(call) => call.run(brought, &mut outcome)?,
+        Way::Call(call) => call.run(exchange.allows_bound, brought, &mut outcome)?,
         Way::Mint(mint) => mint.run(exchange, brought.variables, &mut outcome)?,
     }
     outcome.took = started.elapsed().as_millis();
@@ -148,7 +150,9 @@ fn source(exchange: &Exchange, token: &Secret) -> Result<Secret, Failure> {
     if is_bearer && rule.encoding.is_none() && !credentials::is_b64token(token.expose()) {
         return Err(bad("the token cannot stand behind \"Bearer\" in a header".to_owned()));
     }
-    if !exchange.allows_bound && source::claims(token.expose()).is_bound {
+    // Claims that a token is made of are no token of the client.
+    let is_call = matches!(exchange.way, Way::Call(_));
+    if is_call && !exchange.allows_bound && source::claims(token.expose()).is_bound {
         return Err(bad(
             "the token is bound to a key of its client, and would lose that by the exchange \
              (STSBoundTokens)"
@@ -159,24 +163,18 @@ fn source(exchange: &Exchange, token: &Secret) -> Result<Secret, Failure> {
 }
 
 impl Call {
-    fn run(&self, brought: &Brought<'_>, outcome: &mut Outcome) -> Result<(), Problem> {
+    fn run(
+        &self,
+        allows_bound: bool,
+        brought: &Brought<'_>,
+        outcome: &mut Outcome,
+    ) -> Result<(), Problem> {
         let variables = brought.variables;
-        if let Some((template, token_type, is_optional)) = &self.actor {
-            let actor = values::evaluate(template, variables)?;
-            outcome.known.add(actor.expose());
-            match (actor.is_empty(), is_optional) {
-                (true, true) => {}
-                (true, false) => {
-                    let missing = Failure::new(FailureKind::MissingActor, "no actor token");
-                    outcome.result = Err(missing);
-                    return Ok(());
-                }
-                (false, _) => {
-                    outcome.parameters.push((ACTOR_TOKEN.to_owned(), actor));
-                    let token_type = Secret::new(token_type.as_str());
-                    outcome.parameters.push((ACTOR_TOKEN_TYPE.to_owned(), token_type));
-                }
-            }
+        if let Some(actor) = &self.actor
+            && let Err(failure) = actor.ask(allows_bound, variables, outcome)?
+        {
+            outcome.result = Err(failure);
+            return Ok(());
         }
         for (name, template) in &self.parameters {
             let value = values::evaluate(template, variables)?;
@@ -371,69 +369,4 @@ pub fn discover(
     }
     let [oauth, openid] = forms.map(|form| form.shown());
     Err(bad(format!("the issuer has no metadata: neither at \"{oauth}\" nor at \"{openid}\"")))
-}
-
-impl Mint {
-    fn run(
-        &self,
-        exchange: &Exchange,
-        variables: &dyn Variables,
-        outcome: &mut Outcome,
-    ) -> Result<(), Problem> {
-        let mut overridden = Vec::new();
-        for (claim, template) in &self.overrides {
-            overridden.push((*claim, values::evaluate(template, variables)?));
-        }
-        let mut written = Vec::new();
-        for (name, kind, template) in &self.claims {
-            let value = values::evaluate(template, variables)?;
-            // Of a variable that is empty there is no claim.
-            if !value.is_empty() || !template.has_variables() {
-                written.push((name.as_str(), *kind, value));
-            }
-        }
-        let has_source = exchange.source.is_needed;
-        let source = outcome.source.clone();
-        outcome.result = self.make(has_source.then_some(&source), &overridden, &written);
-        Ok(())
-    }
-
-    fn make(
-        &self,
-        source: Option<&Secret>,
-        overridden: &[(&'static str, Secret)],
-        written: &[(&str, mint::ClaimType, Secret)],
-    ) -> Result<Got, Failure> {
-        let mut overrides = Overrides::default();
-        for (claim, value) in overridden {
-            let value = value.expose();
-            if value.is_empty() {
-                let reason = format!("there is no value for the claim \"{claim}\"");
-                return Err(Failure::new(FailureKind::MissingToken, reason));
-            }
-            match *claim {
-                "iss" => overrides.issuer = Some(value),
-                "sub" => overrides.subject = Some(value),
-                "client_id" => overrides.client_id = Some(value),
-                _ => overrides.audience.push(value),
-            }
-        }
-        let claims: Vec<_> = written
-            .iter()
-            .map(|(name, claim_type, value)| Claim {
-                name,
-                claim_type: *claim_type,
-                value: value.expose(),
-            })
-            .collect();
-        let recipe = Recipe { source: source.map(Secret::expose), claims: &claims, overrides };
-        let key = self.key.key()?;
-        let minted = mint::mint(&key, &self.terms, &recipe, self.filter.as_deref(), &now())?;
-        Ok(Got {
-            token: minted.token,
-            issued: None,
-            good_for: Some(minted.good_for),
-            kept_for: self.life.life(Some(minted.good_for)) / 1000,
-        })
-    }
 }

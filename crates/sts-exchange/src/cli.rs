@@ -73,6 +73,20 @@ pub fn command() -> Command {
                     .value_name("NAME[:PORT]")
                     .help("The name by which a client calls the server, where there are several"),
             )
+            .arg(
+                Arg::new("nginx")
+                    .long("nginx")
+                    .value_name("PROGRAM")
+                    .value_hint(ValueHint::ExecutablePath)
+                    .conflicts_with("no-nginx-test")
+                    .help("The NGINX that checks the configuration (nginx -t), in the place of the one in PATH"),
+            )
+            .arg(
+                Arg::new("no-nginx-test")
+                    .long("no-nginx-test")
+                    .action(ArgAction::SetTrue)
+                    .help("Let no NGINX check the configuration"),
+            )
             .args(output())
             .args(variables());
     for kind in types() {

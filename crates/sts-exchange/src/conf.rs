@@ -5,6 +5,7 @@ pub mod lexer;
 pub mod locate;
 pub mod maps;
 pub mod pattern;
+pub mod rewrite;
 pub mod tree;
 pub mod uri;
 

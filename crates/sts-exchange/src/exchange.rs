@@ -14,6 +14,7 @@ use sts_core::mint::{ClaimType, Filter, MintingKey, Terms};
 use sts_core::options::Template;
 use sts_core::profile::Profile;
 
+use crate::call::actor::Actor;
 use crate::settings::written::Items;
 
 /// An exchange that can be made.
@@ -67,8 +68,8 @@ pub struct Call {
     pub username: Option<Template>,
     /// Extra parameters.
     pub parameters: Vec<(String, Template)>,
-    /// What acts for the subject, its type, and whether it may be missing.
-    pub actor: Option<(Template, String, bool)>,
+    /// What acts for the subject.
+    pub actor: Option<Actor>,
     /// Headers of the call.
     pub headers: Vec<(HeaderName, Template)>,
     /// How the STS is reached.

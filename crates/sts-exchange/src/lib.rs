@@ -17,6 +17,7 @@ pub mod exit;
 pub mod files;
 pub mod harmless;
 mod jwt;
+pub mod nginx;
 pub mod problem;
 pub mod redact;
 pub mod run;

@@ -17,7 +17,7 @@ use crate::exit;
 use crate::files;
 use crate::problem::Problem;
 use crate::redact;
-use crate::show::{self, Leg};
+use crate::show::{self, Report};
 use crate::values::Given;
 
 /// What the command is connected to.
@@ -130,18 +130,18 @@ fn token(streams: &mut Streams<'_>) -> Result<Secret, Problem> {
 }
 
 /// Shows how exchanges went, the last of which is the one that was asked for.
-fn show(matches: &ArgMatches, legs: &[Leg], streams: &mut Streams<'_>) -> u8 {
+fn show(matches: &ArgMatches, report: &Report<'_>, streams: &mut Streams<'_>) -> u8 {
     let at = now().wall.0;
-    let Some(last) = legs.last() else { return exit::OK };
+    let Some(last) = report.legs.last() else { return exit::OK };
     let code =
         last.outcome.result.as_ref().err().map_or(exit::OK, |failure| exit::of(failure.kind));
     if flag(matches, "json") {
-        let object: Value = show::json::object(legs, at);
+        let object: Value = show::json::object(report, at);
         return written(writeln!(streams.output, "{}", redact::printed(&object)), code);
     }
     if !flag(matches, "silent") {
-        let texts: Vec<String> = legs.iter().map(|leg| show::text::leg(leg, at)).collect();
-        return written(streams.output.write_all(texts.join("\n").as_bytes()), code);
+        let text = show::text::report(report, at);
+        return written(streams.output.write_all(text.as_bytes()), code);
     }
     match &last.outcome.result {
         Ok(got) => {

@@ -12,6 +12,7 @@ use sts_core::error::{Failure, FailureKind};
 use crate::call::Outcome;
 use crate::causes::Cause;
 use crate::exchange::Exchange;
+use crate::nginx::Verdict;
 
 /// An exchange, and how it went.
 pub struct Leg {
@@ -23,6 +24,16 @@ pub struct Leg {
     pub outcome: Outcome,
     /// Why it failed, where that is known.
     pub cause: Option<&'static Cause>,
+}
+
+/// All that was done.
+pub struct Report<'r> {
+    /// The exchanges in the order in which they were made; the last one is what was asked for.
+    pub legs: &'r [Leg],
+    /// What NGINX says of the configuration, where there is one.
+    pub verdict: Option<&'r Verdict>,
+    /// What a reader has to know of the whole.
+    pub notes: &'r [String],
 }
 
 /// The status that a client of NGINX gets for a failure (`STSErrorStatus`); `None` where its request goes

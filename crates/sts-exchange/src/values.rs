@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sts_core::carry::variable;
 use sts_core::known::Known;
 use sts_core::options::Template;
 use sts_core::secret::Secret;
@@ -144,11 +145,25 @@ fn joined(pieces: &[Secret]) -> Secret {
     text
 }
 
+/// The one variable that a text is.
+pub fn alone(text: &str) -> Option<&str> {
+    let name = variable::names(text).next()?;
+    (text == format!("${name}") || text == format!("${{{name}}}")).then_some(name)
+}
+
 /// A variable without a value.
 pub fn missing(name: &str) -> Problem {
     Problem::new(format!(
         "the variable \"${name}\" has no value here: give it with --var {name}=VALUE, or with --var-file \
          {name}=FILE where it is a secret"
+    ))
+}
+
+/// A variable whose value cannot be told here, with the reason.
+pub fn unknown(name: &str, why: &str) -> Problem {
+    Problem::new(format!(
+        "the value of \"${name}\" cannot be told here: {why}; give it with --var {name}=VALUE, or with \
+         --var-file {name}=FILE where it is a secret"
     ))
 }
 
@@ -200,6 +215,19 @@ mod tests {
         let template = Template::of_argument("5%24$a");
         let value = evaluate(&template, &given(&[("a", "$b")])).ok().unwrap();
         assert_eq!(value.expose(), b"5$$b");
+    }
+
+    #[test]
+    fn a_text_of_one_variable_is_known() {
+        for (text, expected) in [
+            ("$source_token", Some("source_token")),
+            ("${a}", Some("a")),
+            ("x$a", None),
+            ("$a$b", None),
+            ("", None),
+        ] {
+            assert_eq!(alone(text), expected, "{text}");
+        }
     }
 
     proptest! {

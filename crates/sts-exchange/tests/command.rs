@@ -125,7 +125,8 @@ fn the_shown_directives_make_the_same_call() {
         let lines = first["exchanges"][0][member].as_str().expect("directives");
         let conf = format!("events {{ }} http {{ server {{ location / {{ {lines} }} }} }}");
         let conf = file(directory.path(), "nginx.conf", &conf);
-        let second = object(&["-c", &conf, "/", "--var", "v=1 2"], "alice");
+        let arguments = ["-c", &conf, "/", "--no-nginx-test", "--var", "v=1 2"];
+        let second = object(&arguments, "alice");
         assert_eq!(second["result"], "ok", "{lines}: {second:#}");
     }
     let calls = sts.calls();
@@ -160,7 +161,8 @@ fn what_a_client_would_get_is_what_the_location_says() {
         ("/missing/", "", "missing_token", None, 10),
         ("/missing/", "refuse.alice", "refused", Some(401), 12),
     ] {
-        let object = object(&["-c", &conf, path], token);
+        let object = object(&["-c", &conf, path, "--no-nginx-test"], token);
+        assert_eq!(object["nginx"], "not_asked");
         assert_eq!(object["result"], result, "{path}");
         assert_eq!(object["status"].as_u64(), status, "{path}");
         assert_eq!(object["exit_code"], code, "{path}");

@@ -8,6 +8,7 @@ use crate::problem::Problem;
 use crate::settings::written::InForce;
 
 /// A server with what holds in it.
+#[derive(Clone)]
 pub struct Server<'c> {
     /// Its block.
     pub node: &'c Node,
@@ -24,8 +25,10 @@ pub struct Location<'c> {
     pub way: Vec<&'c Node>,
     /// What holds in it.
     pub in_force: InForce,
-    /// What its expression captured.
+    /// What the expressions of its server and of its own captured.
     pub found: Found,
+    /// How many of them are of its server.
+    pub of_server: usize,
 }
 
 /// How a location is written.
@@ -95,6 +98,13 @@ impl Server<'_> {
     pub fn names(&self) -> Vec<&str> {
         let nodes = Node::named(self.node.inside(), "server_name");
         nodes.flat_map(|node| node.arguments.iter().map(|word| word.as_str())).collect()
+    }
+
+    /// Its first name, where a client can write it as it is.
+    pub fn plain_name(&self) -> Option<&str> {
+        let name = self.names().into_iter().next()?;
+        let is_host = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+        (!name.is_empty() && !name.starts_with('.') && name.bytes().all(is_host)).then_some(name)
     }
 
     /// What it is called.
@@ -219,6 +229,7 @@ pub fn location<'c>(server: &Server<'c>, target: &Target) -> Result<Location<'c>
         way: vec![server.node],
         in_force: server.in_force.clone(),
         found: server.found.clone(),
+        of_server: server.found.len(),
     };
     find(server.node.inside(), &mut location, &target.path)?;
     Ok(location)
@@ -258,7 +269,8 @@ pub fn named<'c>(server: &Server<'c>, name: &str) -> Result<Location<'c>, Proble
             let mut location = Location {
                 way: vec![server.node],
                 in_force: server.in_force.clone(),
-                found: Found::new(),
+                found: server.found.clone(),
+                of_server: server.found.len(),
             };
             location.enter_as(node, Some(name))?;
             return Ok(location);

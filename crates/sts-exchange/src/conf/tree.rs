@@ -52,13 +52,18 @@ impl Node {
 }
 
 impl Configuration {
+    /// The absolute name of a file; a relative one is within `prefix`, where there is one.
+    pub fn path(file: &Path, prefix: Option<&Path>) -> PathBuf {
+        let file = prefix.map_or_else(|| file.to_owned(), |prefix| prefix.join(file));
+        std::path::absolute(&file).unwrap_or(file)
+    }
+
     /// Reads a file, and what it includes. A relative name is within `prefix`, where there is one.
     ///
     /// # Errors
     /// NGINX would refuse it, or a file cannot be read.
     pub fn read(file: &Path, prefix: Option<&Path>) -> Result<Self, Problem> {
-        let file = prefix.map_or_else(|| file.to_owned(), |prefix| prefix.join(file));
-        let file = std::path::absolute(&file).unwrap_or(file);
+        let file = Self::path(file, prefix);
         let directory = file.parent().map(Path::to_owned).unwrap_or_default();
         let mut reader = Reader { directory: directory.clone(), files: 0 };
         let nodes = reader.file(&file, 0)?;

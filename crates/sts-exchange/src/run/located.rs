@@ -1,6 +1,5 @@
 //! The exchange of a location of a configuration.
 
-use std::cell::Cell;
 use std::path::Path;
 
 use clap::ArgMatches;
@@ -9,60 +8,103 @@ use sts_core::encoding::Encoding;
 use sts_core::secret::Secret;
 
 use super::one::{check_values, made};
-use super::{Streams, show, token, variables};
+use super::{Streams, flag, show, token, variables};
 use crate::call::Brought;
 use crate::chain::{self, Step};
 use crate::conf::locate::{self, Server};
-use crate::conf::maps::Scope;
+use crate::conf::maps::{Request, Scope};
 use crate::conf::uri::Target;
 use crate::conf::{Configuration, Node};
 use crate::exchange::{Exchange, Way};
+use crate::nginx::{Test, Verdict};
 use crate::problem::Problem;
-use crate::show::Leg;
+use crate::show::{Leg, Report};
 use crate::values::{self, Given};
+
+/// An exchange of a configuration, with those that it depends on.
+struct Prepared<'c> {
+    configuration: &'c Configuration,
+    target: Option<Target>,
+    server: Server<'c>,
+    steps: Vec<Step<'c>>,
+    input: Option<Input>,
+}
+
+impl<'c> Prepared<'c> {
+    fn new(
+        configuration: &'c Configuration,
+        matches: &ArgMatches,
+        given: &Given,
+    ) -> Result<Self, Problem> {
+        let asked = text(matches, "location").unwrap_or_default();
+        let target = (!asked.starts_with('@')).then(|| Target::read(asked)).transpose()?;
+        let mut servers = locate::servers(configuration)?;
+        let server = match text(matches, "server") {
+            Some(name) => locate::server(&mut servers, name)?.clone(),
+            None => only(&servers, asked, target.as_ref(), configuration)?.clone(),
+        };
+        let location = location(&server, asked, target.as_ref())?;
+        let steps = chain::steps(&server, location, &configuration.directory)?;
+        let input = source_of_input(&steps, given)?;
+        Ok(Self { configuration, target, server, steps, input })
+    }
+}
+
+fn text<'m>(matches: &'m ArgMatches, name: &str) -> Option<&'m str> {
+    matches.get_one::<String>(name).map(String::as_str)
+}
+
+/// Asks NGINX what it thinks of the file.
+fn test(matches: &ArgMatches, file: &Path, prefix: Option<&Path>) -> Test {
+    if flag(matches, "no-nginx-test") {
+        return Test::left_out();
+    }
+    Test::start(text(matches, "nginx").map(Path::new), file, prefix)
+}
 
 /// Makes it, and those that it depends on, and shows how they went.
 pub(super) fn shown(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<u8, Problem> {
-    let text = |name: &str| matches.get_one::<String>(name).map(String::as_str);
     let mut given = variables(matches)?;
-    let prefix = text("prefix").map(Path::new);
-    let file = Path::new(text("conf").unwrap_or_default());
-    let configuration = Configuration::read(file, prefix)?;
-    let asked = text("location").unwrap_or_default();
-    let target = (!asked.starts_with('@')).then(|| Target::read(asked)).transpose()?;
-    if let Some(target) = &target {
-        let remedy = "leave it out of the path and give --var-file arg_NAME=FILE";
-        check_values("the query of the location", &target.query, remedy)?;
-    }
-    let mut servers = locate::servers(&configuration)?;
-    let server = match text("server") {
-        Some(name) => &*locate::server(&mut servers, name)?,
-        None => only(&servers, asked, target.as_ref(), &configuration)?,
+    let query = text(matches, "location").and_then(|path| path.split_once('?'));
+    let remedy = "leave it out of the path and give --var-file arg_NAME=FILE";
+    check_values("the query of the location", query.map_or("", |(_, query)| query), remedy)?;
+    let prefix = text(matches, "prefix").map(Path::new);
+    let file = Configuration::path(Path::new(text(matches, "conf").unwrap_or_default()), prefix);
+    let test = test(matches, &file, prefix);
+    let configuration = Configuration::read(&file, None);
+    let prepared = match &configuration {
+        Ok(configuration) => Prepared::new(configuration, matches, &given),
+        Err(problem) => Err(problem.clone()),
     };
-    let steps =
-        chain::steps(server, location(server, asked, target.as_ref())?, &configuration.directory)?;
-    let host = text("server").map(|name| name.split(':').next().unwrap_or_default());
-    let host = host.or_else(|| server.names().into_iter().next());
-    let input = source_of_input(&steps, &given)?;
-    let needs_token = input.is_some();
-    let token = if needs_token { token(streams)? } else { Secret::default() };
+    // What NGINX refuses it says best.
+    let verdict = test.verdict()?;
+    let Prepared { configuration, target, server, steps, input } = prepared?;
+    let token = if input.is_some() { token(streams)? } else { Secret::default() };
     let mut legs = Vec::new();
+    let mut notes = notes(&verdict);
+    let mut targets = Given::default();
     let mut results: Vec<(String, Secret)> = Vec::new();
     for Step { name, location, mut exchange } in steps {
         if let Some(variable) =
-            alone(&exchange.source.text).filter(|_| is_of_input(&exchange, &input))
+            values::alone(&exchange.source.text).filter(|_| is_of_input(&exchange, &input))
         {
             given.add(variable, token.clone());
         }
-        let scope = Scope {
+        let scope = Scope::new(Request {
             given: &given,
-            configuration: &configuration,
+            results: &targets,
+            configuration,
             target: target.as_ref(),
-            host,
+            host: text(matches, "server"),
+            server_name: server.plain_name(),
             location: &location,
             token: &token,
-            depth: Cell::new(0),
-        };
+        });
+        for note in conditions(&location.way).into_iter().chain(scope.changed()) {
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
         let source = if is_of_input(&exchange, &input) {
             token.clone()
         } else if exchange.source.is_needed {
@@ -79,7 +121,7 @@ pub(super) fn shown(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<u
         };
         let found = results.iter().find(|(known, _)| Some(known.as_str()) == assertion);
         let assertion = found.map(|(_, token)| token.clone());
-        let place = place(&location.way, server);
+        let place = place(&location.way, &server);
         let leg = made(
             exchange,
             &Brought { token: &source, assertion: assertion.as_ref(), variables: &scope },
@@ -87,15 +129,41 @@ pub(super) fn shown(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<u
         )?;
         let got = leg.outcome.result.as_ref().ok().map(|got| got.token.clone());
         let encoded = got.as_ref().map(|got| encoded(&leg, got)).transpose()?;
-        let targets = leg.exchange.targets.clone();
+        let names = leg.exchange.targets.clone();
         legs.push(leg);
         let (Some(got), Some(encoded)) = (got, encoded) else { break };
-        for target in targets {
-            given.add(&target, encoded.clone());
-        }
+        names.iter().for_each(|name| targets.add(name, encoded.clone()));
         results.extend(name.map(|name| (name, got)));
     }
-    Ok(show(matches, &legs, streams))
+    let report = Report { legs: &legs, verdict: Some(&verdict), notes: &notes };
+    Ok(show(matches, &report, streams))
+}
+
+/// What a reader has to know of a configuration that NGINX has not judged.
+fn notes(verdict: &Verdict) -> Vec<String> {
+    match verdict {
+        Verdict::Unknown(reason) => {
+            vec![format!("NGINX has not checked the configuration: {reason}")]
+        }
+        Verdict::Accepted | Verdict::LeftOut => Vec::new(),
+    }
+}
+
+/// What conditions may make of an exchange: they are not worked out.
+fn conditions(way: &[&Node]) -> Vec<String> {
+    let last = way.last().filter(|_| way.len() > 1);
+    let run = way.first().into_iter().chain(last);
+    run.flat_map(|node| Node::named(node.inside(), "if"))
+
+        .filter(|node| node.inside().iter().any(|inner| inner.name.starts_with("STS")))
+        .map(|node| {
+            format!(
+                "\"if\" in {} has directives of the module, which hold for the requests that it is true for: \
+                 they are left out here",
+                node.place
+            )
+        })
+        .collect()
 }
 
 fn location<'c>(
@@ -166,12 +234,6 @@ enum Input {
     Text(String),
 }
 
-/// The one variable that a text is.
-fn alone(text: &str) -> Option<&str> {
-    let name = variable::names(text).next()?;
-    (text == format!("${name}") || text == format!("${{{name}}}")).then_some(name)
-}
-
 fn is_of_input(exchange: &Exchange, input: &Option<Input>) -> bool {
     exchange.source.is_needed
         && match input {
@@ -233,23 +295,5 @@ fn encoded(leg: &Leg, token: &Secret) -> Result<Secret, Problem> {
         Some(encoding) => encoding
             .encode(token.expose())
             .ok_or_else(|| Problem::new("the token cannot be encoded")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_of_one_variable_is_known() {
-        for (text, expected) in [
-            ("$source_token", Some("source_token")),
-            ("${a}", Some("a")),
-            ("x$a", None),
-            ("$a$b", None),
-            ("", None),
-        ] {
-            assert_eq!(alone(text), expected, "{text}");
-        }
     }
 }

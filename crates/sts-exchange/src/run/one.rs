@@ -15,8 +15,8 @@ use crate::problem::Problem;
 use crate::settings::build;
 use crate::settings::option_string::{self, command_line};
 use crate::settings::written::{Item, Items, Word};
-use crate::show::Leg;
 use crate::show::literals;
+use crate::show::{Leg, Report};
 
 /// Options that are secrets, and what they are written as on a command line.
 const SECRETS: [&str; 3] = ["client_secret", "password", "jwk"];
@@ -37,7 +37,7 @@ pub(super) fn shown(
         exchange.source.is_needed = !token.is_empty();
     }
     let leg = made(exchange, &Brought { token: &token, assertion: None, variables: &given }, None)?;
-    Ok(show(matches, &[leg], streams))
+    Ok(show(matches, &Report { legs: &[leg], verdict: None, notes: &[] }, streams))
 }
 
 /// Makes an exchange, and looks for the cause if it fails.

@@ -27,6 +27,7 @@ use super::minting;
 use super::option_string::kinds;
 use super::written::{Item, Items};
 use super::wstrust;
+use crate::call::actor::Actor;
 use crate::exchange::{Call, Contact, Exchange, Proxy, SourceRule, Way};
 use crate::files;
 use crate::problem::Problem;
@@ -268,7 +269,7 @@ fn request_parameters(items: &Items) -> Result<Vec<(String, Template)>, Problem>
     Ok(list)
 }
 
-fn actor(items: &Items, profile: &Profile) -> Result<Option<(Template, String, bool)>, Problem> {
+fn actor(items: &Items, profile: &Profile) -> Result<Option<Actor>, Problem> {
     read(items, "STSActorToken", |item| {
         if !profile.protocol.takes_actor() {
             return Err(Text::from("it is for the type \"otx\""));
@@ -281,7 +282,7 @@ fn actor(items: &Items, profile: &Profile) -> Result<Option<(Template, String, b
         };
         let word = item.arguments.get(1).map(|word| word.as_str());
         let token_type = parameters::actor_token_type(word)?;
-        Ok((Template::of_argument(item.argument(0)), token_type, is_optional))
+        Ok(Actor { token: Template::of_argument(item.argument(0)), token_type, is_optional })
     })
 }
 

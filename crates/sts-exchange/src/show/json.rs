@@ -4,14 +4,16 @@ use serde_json::{Value, json};
 use sts_core::known::Known;
 
 use super::request::shown;
-use super::{Leg, curl, directives};
+use super::{Leg, Report, curl, directives};
 use crate::compare;
 use crate::exchange::Way;
 use crate::exit;
+use crate::nginx::Verdict;
 use crate::redact;
 
-/// All exchanges in the order in which they were made; the last one is what was asked for.
-pub fn object(legs: &[Leg], now: u64) -> Value {
+/// All that was done. `now` is in seconds since 1970.
+pub fn object(report: &Report<'_>, now: u64) -> Value {
+    let Report { legs, verdict, notes } = report;
     let last = legs.last();
     let failure = last.and_then(|leg| leg.outcome.result.as_ref().err());
     json!({
@@ -19,6 +21,12 @@ pub fn object(legs: &[Leg], now: u64) -> Value {
         "result": failure.map_or("ok", |failure| failure.kind.name()),
         "exit_code": failure.map_or(exit::OK, |failure| exit::of(failure.kind)),
         "status": last.zip(failure).and_then(|(leg, failure)| super::status(&leg.exchange, failure)),
+        "nginx": verdict.map(|verdict| match verdict {
+            Verdict::Accepted => "accepts",
+            Verdict::Unknown(_) => "unknown",
+            Verdict::LeftOut => "not_asked",
+        }),
+        "notes": notes,
         "exchanges": legs.iter().map(|one| leg(one, now)).collect::<Vec<_>>(),
     })
 }

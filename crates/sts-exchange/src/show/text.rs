@@ -3,15 +3,30 @@
 use std::fmt::Write;
 
 use super::request::{Shown, shown};
-use super::{Leg, curl, directives};
+use super::{Leg, Report, curl, directives};
 use crate::call::Outcome;
 use crate::compare::{self, Verdict};
 use crate::exchange::Way;
+use crate::problem::Problem;
 use crate::redact;
 use crate::words;
 
-/// An exchange, and how it went. `now` is in seconds since 1970.
-pub fn leg(leg: &Leg, now: u64) -> String {
+/// All exchanges, one after the other. `now` is in seconds since 1970.
+pub fn report(report: &Report<'_>, now: u64) -> String {
+    let mut text = String::new();
+    for note in report.notes {
+        // One line, whatever is quoted in it.
+        line(&mut text, &format!("Note: {}.", Problem::new(note.as_str())));
+    }
+    let legs: Vec<String> = report.legs.iter().map(|it| leg(it, now)).collect();
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text + &legs.join("\n")
+}
+
+/// An exchange, and how it went.
+fn leg(leg: &Leg, now: u64) -> String {
     let mut text = String::new();
     let Leg { place, exchange, outcome, .. } = leg;
     let at = match &exchange.way {
@@ -164,8 +179,8 @@ mod tests {
             known: Known::nothing(),
         };
         let leg = Leg { place: None, exchange: exchange.unwrap(), outcome, cause: None };
-        let object = crate::show::json::object(std::slice::from_ref(&leg), 0);
-        [super::leg(&leg, 0), redact::printed(&object)]
+        let report = Report { legs: &[leg], verdict: None, notes: &[] };
+        [super::report(&report, 0), redact::printed(&crate::show::json::object(&report, 0))]
     }
 
     proptest! {

@@ -36,17 +36,19 @@ fn normalised(body: &str) -> String {
     pairs.collect::<Vec<_>>().join("&")
 }
 
-/// Header and claims of a JWT, less those that are fresh; its signature is, too.
-fn claims(jwt: &str) -> Option<String> {
+/// Header and claims of a JWT, and how long it lives, less what is fresh in it; its signature is, too.
+pub(super) fn claims(jwt: &str) -> Option<String> {
     let mut parts = jwt.split('.');
     let mut object = || -> Option<Value> {
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts.next()?).ok()?).ok()
     };
     let (header, mut claims) = (object()?, object()?);
+    let life = claims["exp"].as_u64().zip(claims["iat"].as_u64());
+    let life = life.and_then(|(exp, iat)| exp.checked_sub(iat));
     for fresh in ["jti", "iat", "exp", "nbf"] {
         claims.as_object_mut()?.remove(fresh);
     }
-    Some(format!("{header}.{claims}"))
+    Some(format!("{header}.{claims} for {life:?} s"))
 }
 
 /// How what is fresh in a message begins, and what ends it.
