@@ -8,6 +8,8 @@
 
 #[path = "command/hidden.rs"]
 mod hidden;
+#[path = "command/located.rs"]
+mod located;
 
 use std::fs;
 use std::io::Write;
