@@ -11,8 +11,7 @@ pub fn check_name(name: &str) -> Result<(), ParameterError> {
         return Err(ParameterError::Empty);
     }
     if let Some((name, value)) = name.split_once('=') {
-        let is_public = PUBLIC.contains(&name);
-        let (name, value) = if is_public { (name, value) } else { ("name", "value") };
+        let (name, value) = if is_public(name) { (name, value) } else { ("name", "value") };
         let example = format!("STSRequestParameter {name} {value}").escape_debug().to_string();
         return Err(ParameterError::HoldsValue { example });
     }
@@ -59,6 +58,11 @@ pub(crate) fn check_all<'a>(
 /// Whether a parameter may be sent more than once (RFC 8693, section 2.1).
 pub fn may_repeat(name: &str) -> bool {
     matches!(name, "audience" | "resource")
+}
+
+/// Whether the value of a parameter is no secret, and may stand in a message.
+pub fn is_public(name: &str) -> bool {
+    PUBLIC.contains(&name)
 }
 
 /// The identifier of a token type that a parameter names in short: where its value is a token type, and

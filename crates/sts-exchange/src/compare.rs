@@ -7,6 +7,7 @@ use sts_core::secret::Secret;
 use crate::call::{Got, Outcome};
 use crate::exchange::{Exchange, Way};
 use crate::jwt;
+use crate::redact;
 use crate::words;
 
 /// One thing that was asked for, or that counts.
@@ -110,6 +111,11 @@ pub fn rows(exchange: &Exchange, outcome: &Outcome, got: &Got, now: u64) -> Vec<
             got: format!("bound to a key ({})", keys(confirmation)),
             verdict: Verdict::Differs,
         });
+    }
+    for row in &mut rows {
+        // An STS says what it likes, and a terminal obeys it.
+        row.asked = redact::line(&row.asked, &outcome.known);
+        row.got = redact::line(&row.got, &outcome.known);
     }
     rows
 }

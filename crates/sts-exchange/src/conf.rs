@@ -1,6 +1,7 @@
 //! A configuration of NGINX: its words, its blocks, and the files that it includes.
 
 pub mod block;
+pub mod called;
 pub mod lexer;
 pub mod locate;
 pub mod maps;

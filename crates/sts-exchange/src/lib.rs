@@ -15,6 +15,7 @@ pub mod discover;
 pub mod exchange;
 pub mod exit;
 pub mod files;
+pub mod harmless;
 mod jwt;
 pub mod nginx;
 pub mod problem;

@@ -16,6 +16,7 @@ use crate::cli;
 use crate::exit;
 use crate::files;
 use crate::problem::Problem;
+use crate::redact;
 use crate::show::{self, Report};
 use crate::values::Given;
 
@@ -61,7 +62,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<
         Err(problem) => {
             if is_json {
                 let object = show::json::problem(&problem.to_string(), exit::BAD_INPUT);
-                return written(writeln!(streams.output, "{object}"), exit::BAD_INPUT);
+                return written(
+                    writeln!(streams.output, "{}", redact::printed(&object)),
+                    exit::BAD_INPUT,
+                );
             }
             written(writeln!(streams.errors, "{}: {problem}", cli::NAME), exit::BAD_INPUT)
         }
@@ -96,7 +100,7 @@ fn variables(matches: &ArgMatches) -> Result<Given, Problem> {
                  every process of the machine: write --var-file {name}=FILE"
             )));
         }
-        given.add(&name, Secret::new(value));
+        given.add_shown(&name, Secret::new(value));
     }
     for (name, file) in pairs("var-file") {
         if file == "\0" || name.is_empty() {
@@ -133,7 +137,7 @@ fn show(matches: &ArgMatches, report: &Report<'_>, streams: &mut Streams<'_>) ->
         last.outcome.result.as_ref().err().map_or(exit::OK, |failure| exit::of(failure.kind));
     if flag(matches, "json") {
         let object: Value = show::json::object(report, at);
-        return written(writeln!(streams.output, "{object:#}"), code);
+        return written(writeln!(streams.output, "{}", redact::printed(&object)), code);
     }
     if !flag(matches, "silent") {
         let text = show::text::report(report, at);
@@ -148,9 +152,8 @@ fn show(matches: &ArgMatches, report: &Report<'_>, streams: &mut Streams<'_>) ->
         }
         Err(failure) => {
             let cause = last.cause.map(|cause| format!(": {}", cause.cause)).unwrap_or_default();
-            let line =
-                format!("{}: {}{cause} ({})", cli::NAME, failure.kind.name(), failure.reason);
-            let line = line.replace(['\n', '\r'], " ");
+            let reason = redact::line(&failure.reason, &last.outcome.known);
+            let line = format!("{}: {}{cause} ({reason})", cli::NAME, failure.kind.name());
             written(writeln!(streams.errors, "{line}"), code)
         }
     }

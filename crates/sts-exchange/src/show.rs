@@ -3,6 +3,7 @@
 pub mod curl;
 pub mod directives;
 pub mod json;
+pub mod literals;
 pub mod request;
 pub mod text;
 

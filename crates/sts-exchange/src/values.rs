@@ -1,8 +1,9 @@
 //! The values of variables, and texts in which they stand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sts_core::carry::variable;
+use sts_core::known::Known;
 use sts_core::options::Template;
 use sts_core::secret::Secret;
 
@@ -15,32 +16,52 @@ pub trait Variables {
     /// # Errors
     /// It cannot be made.
     fn value(&self, name: &str) -> Result<Option<Secret>, Problem>;
+
+    /// Tells the values that must not be shown.
+    fn tell(&self, known: &mut Known);
 }
 
 /// Values that were given by name. NGINX compares the names without case.
 #[derive(Default)]
-pub struct Given(BTreeMap<String, Secret>);
+pub struct Given {
+    values: BTreeMap<String, Secret>,
+    /// The names of those that may be shown.
+    shown: BTreeSet<String>,
+}
 
 impl Given {
-    /// Adds one.
+    /// Adds one, which may be a token or a secret.
     pub fn add(&mut self, name: &str, value: Secret) {
-        self.0.insert(name.to_ascii_lowercase(), value);
+        let name = name.to_ascii_lowercase();
+        self.shown.remove(&name);
+        self.values.insert(name, value);
+    }
+
+    /// Adds one that may be shown.
+    pub fn add_shown(&mut self, name: &str, value: Secret) {
+        self.add(name, value);
+        self.shown.insert(name.to_ascii_lowercase());
     }
 
     /// Whether there is one.
     pub fn has(&self, name: &str) -> bool {
-        self.0.contains_key(&name.to_ascii_lowercase())
+        self.values.contains_key(&name.to_ascii_lowercase())
     }
 
     /// The value.
     pub fn get(&self, name: &str) -> Option<&Secret> {
-        self.0.get(&name.to_ascii_lowercase())
+        self.values.get(&name.to_ascii_lowercase())
     }
 }
 
 impl Variables for Given {
     fn value(&self, name: &str) -> Result<Option<Secret>, Problem> {
         Ok(self.get(name).cloned())
+    }
+
+    fn tell(&self, known: &mut Known) {
+        let hidden = self.values.iter().filter(|(name, _)| !self.shown.contains(*name));
+        hidden.for_each(|(_, value)| known.add(value.expose()));
     }
 }
 

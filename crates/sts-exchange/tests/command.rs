@@ -6,6 +6,11 @@
     reason = "a test that cannot go on has failed"
 )]
 
+#[path = "command/hidden.rs"]
+mod hidden;
+#[path = "command/located.rs"]
+mod located;
+
 use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
@@ -109,41 +114,13 @@ fn a_secret_comes_from_a_file_the_environment_or_a_file_of_options() {
 }
 
 #[test]
-fn no_token_and_no_secret_is_shown() {
-    let sts = sts();
-    let directory = tempfile::tempdir().expect("a directory");
-    let secret = file(directory.path(), "secret", "s3cret");
-    let source = "the-source-token-of-a-user-which-is-long-enough-to-be-one";
-    let basic = "Z2F0ZXdheTpzM2NyZXQ=";
-    for method in ["client_secret_basic", "client_secret_post"] {
-        let options = format!("auth={method}&client_id=gateway&client_secret_file={secret}");
-        for more in [&[][..], &["--json"]] {
-            let endpoint = sts.endpoint();
-            let arguments = [&["otx", endpoint.as_str(), options.as_str()], more].concat();
-            let output = run(&arguments, source);
-            let shown = text(&output.stdout);
-            let target = sts.issued().last().expect("a token").target.clone();
-            for hidden in [source, "s3cret", basic, target.as_str()] {
-                assert!(!shown.contains(hidden), "{hidden} in {shown}");
-            }
-            assert!(shown.contains("the-so... (57 bytes)"), "{shown}");
-            assert!(shown.contains("curl --max-time 20"), "{shown}");
-            assert!(
-                shown.contains("STSEndpointAuth") && shown.contains("STSExchange otx"),
-                "{shown}"
-            );
-        }
-    }
-}
-
-#[test]
 fn the_shown_directives_make_the_same_call() {
     let sts = sts();
     let directory = tempfile::tempdir().expect("a directory");
     let secret = file(directory.path(), "secret", "s3cret");
     let options = format!(
         "auth=client_secret_basic&client_id=gateway&client_secret_file={secret}&audience=a%24b&resource=urn:x&\
-         params=p%3D%2524%252B%26q%3D$v&request_header=X-A+$v+X-B+b&host=other.example"
+         params=connector_id%3D%2524%252B%26q%3D$v&request_header=X-A+$v+X-Request-ID+b&host=other.example"
     );
     let first = object(&["otx", &sts.endpoint(), &options, "--var", "v=1 2"], "alice");
     for member in ["directives", "sts_exchange"] {
@@ -161,7 +138,7 @@ fn the_shown_directives_make_the_same_call() {
         assert_eq!(text(&call.body), text(&calls[0].body));
     }
     assert_eq!(calls[0].parameter("audience"), Some("a$b"));
-    assert_eq!(calls[0].parameter("p"), Some("$+"));
+    assert_eq!(calls[0].parameter("connector_id"), Some("$+"));
     assert_eq!(calls[0].parameter("q"), Some("1 2"));
 }
 

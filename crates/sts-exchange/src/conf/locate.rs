@@ -112,118 +112,13 @@ impl Server<'_> {
         let name = self.names().first().map(|name| format!(" \"{name}\"")).unwrap_or_default();
         format!("server{name} in {}", self.node.place)
     }
-
-    fn listens_on(&self, port: &str) -> bool {
-        let mut listens = Node::named(self.node.inside(), "listen").peekable();
-        if listens.peek().is_none() {
-            return port == "80";
-        }
-        listens.any(|node| {
-            let address = node.argument(0);
-            let is_number = !address.is_empty() && address.bytes().all(|it| it.is_ascii_digit());
-            let own =
-                if is_number { address } else { address.rsplit_once(':').map_or("80", |it| it.1) };
-            own == port || (own.contains(']') && port == "80")
-        })
-    }
-
-    fn is_default(&self) -> bool {
-        let mut listens = Node::named(self.node.inside(), "listen");
-        listens.any(|node| {
-            node.arguments
-                .iter()
-                .any(|word| word.as_str() == "default_server" || word.as_str() == "default")
-        })
-    }
-}
-
-/// How well a name of a server fits that of a request: the least number is the best.
-fn rank(
-    names: &[&str],
-    asked: &str,
-    node: &Node,
-) -> Result<Option<(usize, usize, Found)>, Problem> {
-    let mut best: Option<(usize, usize, Found)> = None;
-    for name in names {
-        let lower = name.to_ascii_lowercase();
-        let rank = if lower == asked || lower.strip_prefix('.').is_some_and(|bare| bare == asked) {
-            Some((0, 0, Found::new()))
-        } else if let Some(end) =
-            lower.strip_prefix('*').or_else(|| lower.starts_with('.').then_some(&lower))
-        {
-            // The longest one wins.
-            asked.ends_with(end).then(|| (1, usize::MAX - end.len(), Found::new()))
-        } else if let Some(start) = lower.strip_suffix('*') {
-            asked.starts_with(start).then(|| (2, usize::MAX - start.len(), Found::new()))
-        } else if let Some(text) = name.strip_prefix('~') {
-            let is_caseless = text.bytes().any(|byte| byte.is_ascii_uppercase());
-            Pattern::read(text, is_caseless, &node.place)?.find(asked).map(|found| (3, 0, found))
-        } else {
-            None
-        };
-        if let Some(rank) = rank
-            && best.as_ref().is_none_or(|best| (rank.0, rank.1) < (best.0, best.1))
-        {
-            best = Some(rank);
-        }
-    }
-    Ok(best)
-}
-
-/// The server that a client reaches by a name, with a port or without one.
-///
-/// # Errors
-/// There is none.
-pub fn server<'s, 'c>(
-    servers: &'s mut [Server<'c>],
-    asked: &str,
-) -> Result<&'s mut Server<'c>, Problem> {
-    let (name, port) = match asked.rsplit_once(':') {
-        Some((name, port)) if !port.is_empty() && port.bytes().all(|it| it.is_ascii_digit()) => {
-            (name, Some(port))
-        }
-        _ => (asked, None),
-    };
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    let mut candidates: Vec<&mut Server<'c>> = servers
-        .iter_mut()
-        .filter(|server| port.is_none_or(|port| server.listens_on(port)))
-        .collect();
-    if candidates.is_empty() {
-        return Err(Problem::new(format!("no server listens for \"{asked}\"")));
-    }
-    let mut best: Option<(usize, usize, usize, Found)> = None;
-    for (index, candidate) in candidates.iter().enumerate() {
-        let rank = rank(&candidate.names(), &name, candidate.node)?;
-        if let Some((kind, length, found)) = rank
-            && best.as_ref().is_none_or(|best| (kind, length) < (best.0, best.1))
-        {
-            best = Some((kind, length, index, found));
-        }
-    }
-    let (index, found) = match best {
-        Some((_, _, index, found)) => (index, found),
-        // With a port, NGINX has a default; without one, a wrong name would go unnoticed.
-        None if port.is_some() => {
-            (candidates.iter().position(|server| server.is_default()).unwrap_or(0), Found::new())
-        }
-        None => {
-            let names: Vec<String> = candidates.iter().map(|server| server.shown()).collect();
-            return Err(Problem::new(format!(
-                "no server has the name \"{asked}\": there are {}",
-                names.join(", ")
-            )));
-        }
-    };
-    let server = candidates.swap_remove(index);
-    server.found = found;
-    Ok(server)
 }
 
 /// The location for a path in a server; the server itself where no location is for it.
 ///
 /// # Errors
-/// A regular expression cannot be read here, or the module would refuse what is written.
+/// A regular expression cannot be read here, the module would refuse what is written, or NGINX redirects the
+/// path.
 pub fn location<'c>(server: &Server<'c>, target: &Target) -> Result<Location<'c>, Problem> {
     let mut location = Location {
         way: vec![server.node],
@@ -241,7 +136,11 @@ pub fn location<'c>(server: &Server<'c>, target: &Target) -> Result<Location<'c>
 fn find<'c>(nodes: &'c [Node], location: &mut Location<'c>, path: &str) -> Result<bool, Problem> {
     let around = location.clone();
     let mut is_closed = false;
-    if let Some((node, is_exact)) = longest(nodes, path)? {
+    let longest = longest(nodes, path)?;
+    if longest.is_none_or(|(_, length, _)| length < path.len()) {
+        check_redirect(nodes, path)?;
+    }
+    if let Some((node, _, is_exact)) = longest {
         location.enter(node)?;
         is_closed = matches!(Matching::of(node)?, Matching::Prefix { before_regex: true, .. });
         if is_exact || find(node.inside(), location, path)? {
@@ -300,12 +199,38 @@ impl<'c> Location<'c> {
     }
 }
 
-/// The exact location for a path, else the one with the longest prefix.
-fn longest<'n>(nodes: &'n [Node], path: &str) -> Result<Option<(&'n Node, bool)>, Problem> {
+/// Directives that pass requests on, and that redirect a path to the location that has a `/` more.
+const PASSES: [&str; 6] =
+    ["fastcgi_pass", "grpc_pass", "memcached_pass", "proxy_pass", "scgi_pass", "uwsgi_pass"];
+
+/// Whether NGINX answers a path by itself: with a redirect to the same path with a `/` at its end
+/// (`auto_redirect`).
+fn check_redirect(nodes: &[Node], path: &str) -> Result<(), Problem> {
+    for node in Node::named(nodes, "location") {
+        let (Matching::Exact(name) | Matching::Prefix { name, .. }) = Matching::of(node)? else {
+            continue;
+        };
+        let is_passed = node.inside().iter().any(|inner| PASSES.contains(&inner.name.as_str()));
+        if is_passed && name.strip_suffix('/') == Some(path) {
+            return Err(Problem::new(format!(
+                "NGINX redirects \"{path}\" to \"{name}\", for which there is the location {} in {}: name \
+                 that path",
+                shown(node),
+                node.place
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The exact location for a path, else the one with the longest prefix: its length, and whether it is exact.
+fn longest<'n>(nodes: &'n [Node], path: &str) -> Result<Option<(&'n Node, usize, bool)>, Problem> {
     let mut best: Option<(&'n Node, usize)> = None;
     for node in Node::named(nodes, "location") {
         match Matching::of(node)? {
-            Matching::Exact(name) if name == path => return Ok(Some((node, true))),
+            Matching::Exact(name) if name == path => {
+                return Ok(Some((node, name.len(), true)));
+            }
             Matching::Prefix { name, .. }
                 if path.starts_with(name) && best.is_none_or(|(_, length)| name.len() > length) =>
             {
@@ -314,7 +239,7 @@ fn longest<'n>(nodes: &'n [Node], path: &str) -> Result<Option<(&'n Node, bool)>
             _ => {}
         }
     }
-    Ok(best.map(|(node, _)| (node, false)))
+    Ok(best.map(|(node, length)| (node, length, false)))
 }
 
 /// The first location whose expression fits.
@@ -382,34 +307,29 @@ mod tests {
         }
     }
 
-    fn of(asked: &str) -> Result<(usize, Found), String> {
-        let configuration = configuration();
-        let mut servers = servers(&configuration).map_err(|problem| problem.to_string())?;
-        let places: Vec<usize> = servers.iter().map(|server| server.node.place.line).collect();
-        let server = server(&mut servers, asked).map_err(|problem| problem.to_string())?;
-        let index = places.iter().position(|line| *line == server.node.place.line).unwrap();
-        Ok((index, server.found.clone()))
-    }
-
     #[test]
-    fn a_server_is_the_one_that_nginx_finds() {
-        for (asked, expected) in [
-            ("a.example", 0),
-            ("A.example.", 0),
-            ("x.y.b.example", 0),
-            ("www.c.org", 1),
-            ("bob.d.example", 2),
-            ("e.example", 2),
-            ("x.e.example", 2),
-            ("nowhere:8080", 1),
-            ("nowhere:80", 0),
-        ] {
-            assert_eq!(of(asked).unwrap().0, expected, "{asked}");
+    fn a_path_that_nginx_redirects_has_no_location() {
+        let text = "http { server {
+            location / { location /deep/er/ { grpc_pass a; } }
+            location /o/ { proxy_pass http://a; }
+            location = /e/ { fastcgi_pass a; }
+            location /both { } location /both/ { proxy_pass http://a; }
+            location = /exact { } location /exact/ { uwsgi_pass a; }
+            location /if/ { if ($a) { proxy_pass http://a; } }
+            location /static/ { root a; }
+            location ~ ^/[a-z]+$ { }
+        } }";
+        let configuration = Configuration::of_text(text, Path::new("/")).unwrap();
+        let servers = servers(&configuration).unwrap();
+        let find = |path: &str| location(&servers[0], &Target::read(path).unwrap());
+        for (path, line) in [("/o", 3), ("/e", 4), ("/deep/er", 2)] {
+            let problem = find(path).err().unwrap().to_string();
+            assert!(problem.contains(&format!("\"{path}/\"")), "{problem}");
+            assert!(problem.contains(&format!(":{line}: ")), "{problem}");
         }
-        assert!(of("b.example").unwrap_err().contains("no server has the name"));
-        assert!(of("a.example:443").unwrap_err().contains("no server listens"));
-        let captures = of("bob.d.example").unwrap().1;
-        assert!(captures.contains(&("name".to_owned(), "bob".to_owned())));
+        for path in ["/both", "/exact", "/if", "/static", "/o/", "/other"] {
+            assert!(find(path).is_ok(), "{path}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use sts_core::known;
 use sts_core::secret::Secret;
 
 use super::locate::Location;
@@ -68,6 +69,11 @@ impl Variables for Scope<'_> {
         let value = self.made(name);
         self.depth.set(self.depth.get() - 1);
         value
+    }
+
+    fn tell(&self, known: &mut known::Known) {
+        self.request.given.tell(known);
+        self.request.results.tell(known);
     }
 }
 
@@ -279,6 +285,10 @@ impl Variables for Captured<'_> {
             Some((_, value)) => Ok(Some(Secret::new(value.as_str()))),
             None => self.outer.value(name),
         }
+    }
+
+    fn tell(&self, known: &mut known::Known) {
+        self.outer.tell(known);
     }
 }
 

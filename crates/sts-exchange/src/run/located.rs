@@ -7,10 +7,11 @@ use sts_core::carry::variable;
 use sts_core::encoding::Encoding;
 use sts_core::secret::Secret;
 
-use super::one::made;
+use super::one::{check_values, made};
 use super::{Streams, flag, show, token, variables};
 use crate::call::Brought;
 use crate::chain::{self, Step};
+use crate::conf::called;
 use crate::conf::locate::{self, Server};
 use crate::conf::maps::{Request, Scope};
 use crate::conf::uri::Target;
@@ -26,6 +27,8 @@ struct Prepared<'c> {
     configuration: &'c Configuration,
     target: Option<Target>,
     server: Server<'c>,
+    /// Why it is this one, where there are others.
+    note: Option<String>,
     steps: Vec<Step<'c>>,
     input: Option<Input>,
 }
@@ -38,15 +41,15 @@ impl<'c> Prepared<'c> {
     ) -> Result<Self, Problem> {
         let asked = text(matches, "location").unwrap_or_default();
         let target = (!asked.starts_with('@')).then(|| Target::read(asked)).transpose()?;
-        let mut servers = locate::servers(configuration)?;
-        let server = match text(matches, "server") {
-            Some(name) => locate::server(&mut servers, name)?.clone(),
-            None => only(&servers, asked, target.as_ref(), configuration)?.clone(),
+        let servers = locate::servers(configuration)?;
+        let (server, note) = match text(matches, "server") {
+            Some(name) => called(called::servers(&servers, name)?, name, asked, target.as_ref())?,
+            None => (only(&servers, asked, target.as_ref(), configuration)?.clone(), None),
         };
         let location = location(&server, asked, target.as_ref())?;
         let steps = chain::steps(&server, location, &configuration.directory)?;
         let input = source_of_input(&steps, given)?;
-        Ok(Self { configuration, target, server, steps, input })
+        Ok(Self { configuration, target, server, note, steps, input })
     }
 }
 
@@ -65,6 +68,9 @@ fn test(matches: &ArgMatches, file: &Path, prefix: Option<&Path>) -> Test {
 /// Makes it, and those that it depends on, and shows how they went.
 pub(super) fn shown(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<u8, Problem> {
     let mut given = variables(matches)?;
+    let query = text(matches, "location").and_then(|path| path.split_once('?'));
+    let remedy = "leave it out of the path and give --var-file arg_NAME=FILE";
+    check_values("the query of the location", query.map_or("", |(_, query)| query), remedy)?;
     let prefix = text(matches, "prefix").map(Path::new);
     let file = Configuration::path(Path::new(text(matches, "conf").unwrap_or_default()), prefix);
     let test = test(matches, &file, prefix);
@@ -75,10 +81,11 @@ pub(super) fn shown(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<u
     };
     // What NGINX refuses it says best.
     let verdict = test.verdict()?;
-    let Prepared { configuration, target, server, steps, input } = prepared?;
+    let Prepared { configuration, target, server, note, steps, input } = prepared?;
     let token = if input.is_some() { token(streams)? } else { Secret::default() };
     let mut legs = Vec::new();
     let mut notes = notes(&verdict);
+    notes.extend(note);
     let mut targets = Given::default();
     let mut results: Vec<(String, Secret)> = Vec::new();
     for Step { name, location, mut exchange } in steps {
@@ -174,6 +181,61 @@ fn location<'c>(
     }
 }
 
+fn has_exchange(server: &Server<'_>, asked: &str, target: Option<&Target>) -> bool {
+    location(server, asked, target).is_ok_and(|location| {
+        let kind = location.in_force.items.one("STSType");
+        kind.is_some_and(|item| item.argument(0) != "disabled")
+    })
+}
+
+fn first_problem(servers: &[Server<'_>], asked: &str, target: Option<&Target>) -> Option<Problem> {
+    // A name that is in no server is told in one line for all of them.
+    target?;
+    servers.iter().find_map(|server| location(server, asked, target).err())
+}
+
+/// Of the servers that a client can reach by a name, the one whose location has an exchange; with a note
+/// where another one fits as well.
+fn called<'c>(
+    servers: Vec<Server<'c>>,
+    name: &str,
+    asked: &str,
+    target: Option<&Target>,
+) -> Result<(Server<'c>, Option<String>), Problem> {
+    let (with, without): (Vec<_>, Vec<_>) =
+        servers.into_iter().partition(|server| has_exchange(server, asked, target));
+    let shown =
+        |servers: &[Server<'c>]| servers.iter().map(Server::shown).collect::<Vec<_>>().join(", ");
+    let asked = asked.escape_debug();
+    if with.len() > 1 && called::port(name).is_none() {
+        return Err(Problem::new(format!(
+            "several servers that are called \"{name}\" have an exchange for \"{asked}\": say which one with \
+             --server {name}:PORT: {}",
+            shown(&with)
+        )));
+    }
+    let mut all = with.into_iter();
+    match all.next() {
+        Some(server) => {
+            let others: Vec<_> = all.chain(without).collect();
+            let note = (!others.is_empty()).then(|| {
+                format!(
+                    "several servers are called \"{name}\": {} has an exchange for \"{asked}\" and is taken, \
+                     not {}",
+                    server.shown(),
+                    shown(&others)
+                )
+            });
+            Ok((server, note))
+        }
+        // What it lacks is told where it is looked at.
+        None => {
+            let first = without.into_iter().next();
+            first.map(|server| (server, None)).ok_or_else(|| Problem::new("there is no server"))
+        }
+    }
+}
+
 /// The only server in which a location for this has an exchange.
 fn only<'s, 'c>(
     servers: &'s [Server<'c>],
@@ -184,22 +246,18 @@ fn only<'s, 'c>(
     if let [server] = servers {
         return Ok(server);
     }
-    let has_exchange = |server: &&Server<'c>| {
-        let found = location(server, asked, target);
-        found.is_ok_and(|location| {
-            let kind =
-                location.in_force.items.one("STSType").map(|item| item.argument(0).to_owned());
-            kind.is_some_and(|kind| kind != "disabled")
-        })
-    };
-    let found: Vec<&Server<'c>> = servers.iter().filter(has_exchange).collect();
+    let found: Vec<&Server<'c>> =
+        servers.iter().filter(|server| has_exchange(server, asked, target)).collect();
     match found.as_slice() {
         [server] => Ok(server),
-        [] => Err(Problem::new(format!(
-            "no server in \"{}\" has a location with an exchange for \"{}\"",
-            configuration.directory.display(),
-            asked.escape_debug()
-        ))),
+        // Where one could not be looked at, or answers by itself, that is the reason.
+        [] => Err(first_problem(servers, asked, target).unwrap_or_else(|| {
+            Problem::new(format!(
+                "no server in \"{}\" has a location with an exchange for \"{}\"",
+                configuration.directory.display(),
+                asked.escape_debug()
+            ))
+        })),
         several => {
             let names: Vec<String> = several.iter().map(|server| server.shown()).collect();
             Err(Problem::new(format!(

@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::ArgMatches;
 use sts_core::secret::Secret;
 
-use super::{Streams, show, token, variables};
+use super::{Streams, is_secret, show, token, variables};
 use crate::call::{self, Brought, now};
 use crate::causes::Evidence;
 use crate::exchange::{Exchange, Way};
@@ -14,7 +14,8 @@ use crate::files;
 use crate::problem::Problem;
 use crate::settings::build;
 use crate::settings::option_string::{self, command_line};
-use crate::settings::written::{Items, Word};
+use crate::settings::written::{Item, Items, Word};
+use crate::show::literals;
 use crate::show::{Leg, Report};
 
 /// Options that are secrets, and what they are written as on a command line.
@@ -45,7 +46,12 @@ pub(super) fn made(
     brought: &Brought<'_>,
     place: Option<String>,
 ) -> Result<Leg, Problem> {
-    let outcome = call::run(&exchange, brought)?;
+    let mut outcome = call::run(&exchange, brought)?;
+    brought.variables.tell(&mut outcome.known);
+    outcome.known.add(brought.token.expose());
+    if let Ok(got) = &outcome.result {
+        outcome.known.add(got.token.expose());
+    }
     let evidence = Evidence::of(&exchange, &outcome, now().wall.0);
     let cause = evidence.and_then(|evidence| evidence.cause());
     Ok(Leg { place, exchange, outcome, cause })
@@ -64,7 +70,11 @@ fn exchange(kind: &str, matches: &ArgMatches) -> Result<Exchange, Problem> {
         ));
     }
     let options = match text("options-file") {
-        "" => of_arguments(text("options"))?,
+        "" => {
+            let query = endpoint.split_once('?').map_or("", |(_, query)| query);
+            check_values("the query of the endpoint", query, "configure it in a file (-c FILE)")?;
+            of_arguments(text("options"))?
+        }
         file => {
             let content = files::trimmed(&files::read(Path::new(file))?);
             let text = std::str::from_utf8(content.expose());
@@ -78,9 +88,38 @@ fn exchange(kind: &str, matches: &ArgMatches) -> Result<Exchange, Problem> {
         words.push(Word::new(expression.to_owned()));
     }
     let items = option_string::of_exchange(&words, &command_line())?;
+    if text("options-file").is_empty() {
+        items.iter().try_for_each(check)?;
+    }
     let base = env::current_dir().map_err(|error| Problem::new(error.to_string()))?;
     build::exchange(Items::new(items), &base)?
         .ok_or_else(|| Problem::new("this type makes no exchange"))
+}
+
+/// How a secret gets into the options of an exchange.
+const BY_FILE: &str = "write $NAME in its place and --var-file NAME=FILE, or all options into a file \
+                       (--options-file FILE)";
+
+/// Nothing that the command does not show is taken from a command line.
+fn check(item: &Item) -> Result<(), Problem> {
+    let Some(what) = literals::secret(item) else { return Ok(()) };
+    Err(Problem::new(format!(
+        "{what} may be a secret, and what stands on the command line is seen by every process of the machine: \
+         {BY_FILE}"
+    )))
+}
+
+/// What looks like a token is taken from a file only, whatever it is written for.
+pub(super) fn check_values(of: &str, text: &str, remedy: &str) -> Result<(), Problem> {
+    let has_words = |text: &str| is_secret(text) || text.split([' ', '&', '=']).any(is_secret);
+    let mut pairs = form_urlencoded::parse(text.as_bytes());
+    if !has_words(text) && !pairs.any(|(_, value)| has_words(&value)) {
+        return Ok(());
+    }
+    Err(Problem::new(format!(
+        "{of} holds what looks like a token, and what stands on the command line is seen by every process of \
+         the machine: {remedy}"
+    )))
 }
 
 /// The options of a command line: what is a secret comes from a file, or from the environment.
@@ -95,6 +134,9 @@ fn of_arguments(text: &str) -> Result<Word, Problem> {
                  --options-file FILE"
             )));
         }
+        let decoded = form_urlencoded::parse(pair.as_bytes()).next();
+        let decoded = Word::new(decoded.map_or_else(String::new, |(_, value)| value.into_owned()));
+        check_values(&format!("option \"{}\"", key.escape_debug()), &decoded, BY_FILE)?;
         if !options.is_empty() {
             options.push('&');
         }

@@ -9,6 +9,7 @@ use clap::ArgMatches;
 use clap_complete::Shell;
 use clap_complete::generate_to;
 use sts_core::endpoint::Endpoint;
+use sts_core::known::Known;
 
 use super::{Streams, flag, token, written};
 use crate::call::{self, now};
@@ -18,6 +19,7 @@ use crate::discover::Discovered;
 use crate::exchange::Contact;
 use crate::exit;
 use crate::problem::Problem;
+use crate::redact;
 use crate::settings::build;
 use crate::settings::option_string::command_line;
 use crate::settings::written::{Item, Items, Word};
@@ -29,7 +31,7 @@ pub(super) fn decode(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<
     let token = token(streams)?;
     let decoded = decode::decode(token.expose(), now().wall.0);
     let done = if flag(matches, "json") {
-        writeln!(streams.output, "{:#}", decoded.json(token.len()))
+        writeln!(streams.output, "{}", redact::printed(&decoded.json(token.len())))
     } else {
         write!(streams.output, "{}", decoded.text(token.len()))
     };
@@ -53,14 +55,15 @@ pub(super) fn discover(matches: &ArgMatches, streams: &mut Streams<'_>) -> Resul
         Err(failure) => {
             let code = exit::of(failure.kind);
             let done = if is_json {
-                writeln!(streams.output, "{:#}", show::json::problem(&failure.reason, code))
+                let object = show::json::problem(&failure.reason, code);
+                writeln!(streams.output, "{}", redact::printed(&object))
             } else {
                 writeln!(
                     streams.errors,
                     "{}: {}: {}",
                     cli::NAME,
                     failure.kind.name(),
-                    failure.reason
+                    redact::line(&failure.reason, &Known::nothing())
                 )
             };
             return Ok(written(done, code));
@@ -68,7 +71,7 @@ pub(super) fn discover(matches: &ArgMatches, streams: &mut Streams<'_>) -> Resul
     };
     let discovered = Discovered::new(issuer, metadata, document.expose(), &at);
     let done = if is_json {
-        writeln!(streams.output, "{:#}", discovered.json())
+        writeln!(streams.output, "{}", redact::printed(&discovered.json()))
     } else {
         write!(streams.output, "{}", discovered.text())
     };

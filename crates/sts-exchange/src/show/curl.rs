@@ -3,7 +3,7 @@
 use sts_core::client_auth::{ClientAuth, Method};
 use sts_core::endpoint::{Host, Scheme};
 
-use crate::call::Sent;
+use crate::call::{Outcome, Sent};
 use crate::exchange::{Call, Exchange, Way};
 use crate::redact;
 
@@ -15,9 +15,10 @@ pub struct Curl {
     pub files: Vec<(String, String)>,
 }
 
-/// The command for a call that was made.
-pub fn command(exchange: &Exchange, sent: &Sent) -> Option<Curl> {
-    let Way::Call(call) = &exchange.way else { return None };
+/// The command for a call that was made. What may be a secret is in files.
+pub fn command(exchange: &Exchange, outcome: &Outcome) -> Option<Curl> {
+    let (Way::Call(call), Some(sent)) = (&exchange.way, &outcome.sent) else { return None };
+    let known = &outcome.known;
     let mut curl = Curl { command: String::new(), files: Vec::new() };
     let mut lines = vec![format!("curl --max-time {}", call.contact.timeout / 1000)];
     lines.extend(call.connection(exchange, sent));
@@ -28,42 +29,66 @@ pub fn command(exchange: &Exchange, sent: &Sent) -> Option<Curl> {
             "content-length" | "user-agent" => {}
             "host" if call.contact.host.is_none() => {}
             "authorization" => {
-                lines.push("--header @authorization.txt".to_owned());
-                curl.file(
-                    "authorization.txt",
-                    &format!("the line Authorization: Basic ..., {}", basic(&call.profile.auth)),
-                );
+                let content =
+                    format!("the line Authorization: Basic ..., {}", basic(&call.profile.auth));
+                lines.push(format!("--header @{}", curl.file(name, content)));
             }
             "proxy-authorization" => {
-                lines.push("--proxy-header @proxy-authorization.txt".to_owned());
-                curl.file("proxy-authorization.txt", "the line Proxy-Authorization: Basic ..., of the proxy's user name and password");
+                let content = "the line Proxy-Authorization: Basic ..., of the proxy's user name and password";
+                lines.push(format!("--proxy-header @{}", curl.file(name, content.to_owned())));
             }
-            _ => lines.push(format!("--header {}", quoted(&format!("{name}: {value}")))),
+            _ if is_whole(&redact::header(name, value, known), value) => {
+                lines.push(format!("--header {}", quoted(&format!("{name}: {value}"))));
+            }
+            _ => {
+                let content = format!("the line {name}: VALUE");
+                lines.push(format!("--header @{}", curl.file(name, content)));
+            }
         }
     }
     let is_form = head.contains("content-type: application/x-www-form-urlencoded");
     if is_form {
         for (name, value) in form_urlencoded::parse(sent.body.expose()) {
-            if redact::is_secret(&name) {
-                let file = format!("{}.txt", name.replace('_', "-"));
-                lines.push(format!("--data-urlencode {name}@{file}"));
-                curl.file(&file, what(&name));
+            let pair = if is_whole(&redact::parameter(&name, value.as_bytes(), known), &value) {
+                format!("{name}={value}")
             } else {
-                lines.push(format!("--data-urlencode {}", quoted(&format!("{name}={value}"))));
-            }
+                format!("{name}@{}", curl.file(&name, what(&name).to_owned()))
+            };
+            lines.push(format!("--data-urlencode {}", quoted(&pair)));
         }
     } else {
+        let content = "the envelope, with a fresh Timestamp and MessageID".to_owned();
+        curl.files.push(("request.xml".to_owned(), content));
         lines.push("--data-binary @request.xml".to_owned());
-        curl.file("request.xml", "the envelope, with a fresh Timestamp and MessageID");
     }
-    lines.push(quoted(&url(sent)));
+    let url = url(sent);
+    let shown = redact::url(&url, known);
+    if shown == url {
+        lines.push(quoted(&url));
+    } else {
+        let content = format!("the line url = \"URL\", of {shown}");
+        lines.push(format!("--config {}", curl.file("url", content)));
+    }
     curl.command = lines.join(" \\\n    ");
     Some(curl)
 }
 
+/// Whether nothing of a value is left out, of which all is text.
+fn is_whole(shown: &str, value: &str) -> bool {
+    shown == value && !value.contains(char::REPLACEMENT_CHARACTER)
+}
+
 impl Curl {
-    fn file(&mut self, name: &str, content: &str) {
-        self.files.push((name.to_owned(), content.to_owned()));
+    /// The name of a new file for a value, by the name of the value.
+    fn file(&mut self, name: &str, content: String) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+        let stem: String = name.chars().map(plain).collect();
+        let is_free = |file: &String| self.files.iter().all(|(known, _)| known != file);
+        let names = (2..).map(|number: u32| format!("{stem}-{number}.txt"));
+        let file = [format!("{stem}.txt")].into_iter().chain(names).find(is_free);
+        let file = file.unwrap_or_default();
+        self.files.push((file.clone(), content));
+        file
     }
 }
 

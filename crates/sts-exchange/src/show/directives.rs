@@ -1,8 +1,10 @@
 //! The exchange as the module is told to make it, in both syntaxes. Secrets stand in files there.
 
 use form_urlencoded::byte_serialize;
+use sts_core::known::Known;
 use sts_core::options::Template;
 
+use super::literals::words;
 use crate::exchange::Exchange;
 use crate::settings::option_string::LITERAL_KEY;
 use crate::settings::written::Item;
@@ -24,24 +26,17 @@ const LEFT_OUT: [&str; 9] = [
 const ASKED_FOR: [&str; 5] =
     ["audience", "resource", "scope", "requested_token_type", "subject_token_type"];
 
-/// Options of a client authentication that are secrets, and what takes their place.
-const SECRETS: [(&str, &str); 3] = [
-    ("client_secret", "client_secret_file=/etc/nginx/secrets/client_secret"),
-    ("password", "password_file=/etc/nginx/secrets/password"),
-    ("jwk", "jwk_file=/etc/nginx/secrets/jwk.json"),
-];
-
 /// The file of the key in examples.
 const KEY_FILE: &str = "/etc/nginx/secrets/jwk.json";
 
 /// One directive for each setting.
-pub fn one_by_one(exchange: &Exchange) -> String {
+pub fn one_by_one(exchange: &Exchange, known: &Known) -> String {
     let mut lines = vec![format!("STSType {};", exchange.kind)];
     if exchange.items.one(LITERAL_KEY).is_some() {
         lines.push(format!("STSJWTKeyFile {KEY_FILE};"));
     }
     for item in items(exchange) {
-        let words: Vec<String> = words(item).iter().map(|word| quoted(word)).collect();
+        let words: Vec<String> = words(item, known).iter().map(|word| quoted(word)).collect();
         lines.push(format!("{} {};", item.directive.name, words.join(" ")));
     }
     lines.extend(missing(exchange));
@@ -49,7 +44,7 @@ pub fn one_by_one(exchange: &Exchange) -> String {
 }
 
 /// All of it in one `STSExchange`, and what cannot stand there behind it.
-pub fn in_one(exchange: &Exchange) -> String {
+pub fn in_one(exchange: &Exchange, known: &Known) -> String {
     let mut endpoint = String::new();
     let mut options: Vec<String> = Vec::new();
     let mut form: Vec<String> = Vec::new();
@@ -59,12 +54,15 @@ pub fn in_one(exchange: &Exchange) -> String {
         options.push(format!("jwt_key_file={}", encoded(KEY_FILE)));
     }
     for item in items(exchange) {
-        let (name, argument) = (item.directive.name, item.argument(0));
+        let name = item.directive.name;
+        let words = words(item, known);
+        let word = |index: usize| words.get(index).map_or("", String::as_str);
+        let argument = word(0);
         let is_of_ropc = name.starts_with("STSROPC");
         match name {
             _ if name.ends_with("EndpointAuth") => {
                 options.push(format!("auth={argument}"));
-                options.extend(words(item).into_iter().skip(1).filter(|it| !it.is_empty()));
+                options.extend(words.iter().skip(1).filter(|it| !it.is_empty()).cloned());
             }
             _ if name.ends_with("Endpoint") => endpoint = argument.to_owned(),
             _ if name.ends_with("ClientID") => {
@@ -77,18 +75,18 @@ pub fn in_one(exchange: &Exchange) -> String {
                 }
             }
             "STSRequestParameter" => {
-                let value = Template::of_argument(item.argument(1));
+                let value = Template::of_argument(word(1));
                 match value.literal() {
                     Some(literal) if ASKED_FOR.contains(&argument) && exchange.kind != "ropc" => {
                         options.push(format!("{argument}={}", encoded(&literal)));
                     }
-                    _ => form.push(format!("{}={}", encoded(argument), template(item.argument(1)))),
+                    _ => form.push(format!("{}={}", encoded(argument), template(word(1)))),
                 }
             }
             "STSJWTFilter" => expression = Some(quoted(argument)),
             _ => match item.directive.key {
                 Some((key, of)) if of.has(exchange.kind) => {
-                    let value = words(item).join(" ");
+                    let value = words.join(" ");
                     let value = if item.directive.has_variables {
                         template(&value)
                     } else {
@@ -103,7 +101,7 @@ pub fn in_one(exchange: &Exchange) -> String {
                     }
                 }
                 _ => {
-                    let words: Vec<String> = words(item).iter().map(|word| quoted(word)).collect();
+                    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
                     others.push(format!("{name} {};", words.join(" ")));
                 }
             },
@@ -158,20 +156,6 @@ fn items(exchange: &Exchange) -> impl Iterator<Item = &Item> {
     exchange.items.iter().filter(move |item| {
         !LEFT_OUT.contains(&item.directive.name) && !is_shadowed(item) && !of_other(item)
     })
-}
-
-/// The words of a directive, without secrets.
-fn words(item: &Item) -> Vec<String> {
-    let is_auth = item.directive.name.ends_with("EndpointAuth");
-    let mut words: Vec<String> = item.words().into_iter().map(str::to_owned).collect();
-    if let Some(options) = words.get_mut(1).filter(|_| is_auth) {
-        let pairs = options.split('&').map(|pair| {
-            let key = pair.split('=').next().unwrap_or_default();
-            SECRETS.iter().find(|(secret, _)| *secret == key).map_or(pair, |(_, file)| *file)
-        });
-        *options = pairs.collect::<Vec<_>>().join("&");
-    }
-    words
 }
 
 /// What a location needs besides, where it was not said.

@@ -72,8 +72,8 @@ fn leg(leg: &Leg, now: u64) -> Value {
         json!({
             "error": failure.kind.name(),
             "status": super::status(exchange, failure),
-            "reason": failure.reason,
-            "codes": failure.codes.iter().collect::<Vec<_>>(),
+            "reason": redact::line(&failure.reason, known),
+            "codes": failure.codes.iter().map(|code| redact::line(code, known)).collect::<Vec<_>>(),
         })
     });
     let got = outcome.result.as_ref().ok();
@@ -95,10 +95,7 @@ fn leg(leg: &Leg, now: u64) -> Value {
         });
         rows.collect::<Vec<_>>()
     });
-    let curl = outcome
-        .sent
-        .as_ref()
-        .and_then(|sent| curl::command(exchange, sent))
+    let curl = curl::command(exchange, outcome)
         .map(|curl| json!({ "command": curl.command, "files": pairs(&curl.files) }));
     json!({
         "location": place,
@@ -112,8 +109,8 @@ fn leg(leg: &Leg, now: u64) -> Value {
         "issued": issued,
         "compared": compared,
         "curl": curl,
-        "directives": directives::one_by_one(exchange),
-        "sts_exchange": directives::in_one(exchange),
+        "directives": directives::one_by_one(exchange, &outcome.known),
+        "sts_exchange": directives::in_one(exchange, &outcome.known),
     })
 }
 
@@ -123,8 +120,7 @@ fn pairs(pairs: &[(String, String)]) -> Value {
 
 fn headers(headers: &http::HeaderMap, known: &Known) -> Value {
     let shown = headers.iter().map(|(name, value)| {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        json!([name.as_str(), redact::text(&value, known)])
+        json!([name.as_str(), redact::answer_header(name.as_str(), value.as_bytes(), known)])
     });
     shown.collect()
 }

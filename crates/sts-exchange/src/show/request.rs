@@ -23,11 +23,10 @@ pub fn shown(sent: &Sent, known: &Known) -> Shown {
     let head = head.get(..head.len().saturating_sub(sent.body.len())).unwrap_or_default();
     let head = String::from_utf8_lossy(head);
     let mut lines = head.split("\r\n").filter(|line| !line.is_empty());
-    // A query may hold secrets.
-    let line = redact::text(lines.next().unwrap_or_default(), known);
+    let line = first(lines.next().unwrap_or_default(), known);
     let headers: Vec<_> = lines
         .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| (name.to_owned(), header(name, value, known)))
+        .map(|(name, value)| (name.to_owned(), redact::header(name, value, known)))
         .collect();
     let is_form = headers.iter().any(|(name, value)| {
         name == "content-type" && value.starts_with("application/x-www-form-urlencoded")
@@ -36,7 +35,7 @@ pub fn shown(sent: &Sent, known: &Known) -> Shown {
     if is_form {
         let pairs = form_urlencoded::parse(body);
         let form = pairs.map(|(name, value)| {
-            let shown = redact::value(&name, value.as_bytes(), known);
+            let shown = redact::parameter(&name, value.as_bytes(), known);
             (name.into_owned(), shown)
         });
         return Shown { line, headers, form: Some(form.collect()), body: None };
@@ -44,12 +43,10 @@ pub fn shown(sent: &Sent, known: &Known) -> Shown {
     Shown { line, headers, form: None, body: Some(redact::body(body, known)) }
 }
 
-fn header(name: &str, value: &str, known: &Known) -> String {
-    match name {
-        "authorization" | "proxy-authorization" => {
-            let scheme = value.split(' ').next().unwrap_or_default();
-            format!("{scheme} {}", redact::SECRET)
-        }
-        _ => redact::text(value, known),
+/// Method, target and version. The query of a target may hold secrets.
+fn first(line: &str, known: &Known) -> String {
+    match line.splitn(3, ' ').collect::<Vec<_>>().as_slice() {
+        [method, target, version] => format!("{method} {} {version}", redact::url(target, known)),
+        _ => redact::line(line, known),
     }
 }

@@ -47,7 +47,7 @@ fn leg(leg: &Leg, now: u64) -> String {
     }
     text.push('\n');
     end(&mut text, leg, now);
-    if let Some(curl) = outcome.sent.as_ref().and_then(|sent| curl::command(exchange, sent)) {
+    if let Some(curl) = curl::command(exchange, outcome) {
         line(&mut text, "\nThe same by curl:\n");
         block(&mut text, &curl.command);
         for (file, content) in curl.files {
@@ -55,9 +55,9 @@ fn leg(leg: &Leg, now: u64) -> String {
         }
     }
     line(&mut text, "\nThe same in directives:\n");
-    block(&mut text, &directives::one_by_one(exchange));
+    block(&mut text, &directives::one_by_one(exchange, &outcome.known));
     line(&mut text, "\nor\n");
-    block(&mut text, &directives::in_one(exchange));
+    block(&mut text, &directives::in_one(exchange, &outcome.known));
     text
 }
 
@@ -88,8 +88,8 @@ fn answer(text: &mut String, outcome: &Outcome) {
     let Some(answer) = &outcome.answer else { return };
     line(text, &format!("< HTTP {} after {} ms", answer.status, outcome.took));
     for (name, value) in &answer.headers {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        line(text, &format!("< {name}: {}", redact::text(&value, &outcome.known)));
+        let value = redact::answer_header(name.as_str(), value.as_bytes(), &outcome.known);
+        line(text, &format!("< {name}: {value}"));
     }
     line(text, "<");
     let body = redact::body(answer.body.expose(), &outcome.known);
@@ -101,7 +101,8 @@ fn end(text: &mut String, leg: &Leg, now: u64) {
         Ok(got) => got,
         Err(failure) => {
             let kind = failure.kind;
-            line(text, &format!("Failed: {} ({})", kind.name(), failure.reason));
+            let reason = redact::line(&failure.reason, &leg.outcome.known);
+            line(text, &format!("Failed: {} ({reason})", kind.name()));
             match super::status(&leg.exchange, failure) {
                 Some(status) => line(text, &format!("A client of NGINX would get {status}.")),
                 None => line(text, "NGINX would let the request go on without a token."),
@@ -137,5 +138,71 @@ fn end(text: &mut String, leg: &Leg, now: u64) {
     if let Some(cause) = leg.cause {
         line(text, &format!("Note: {}.", cause.cause));
         line(text, &format!("Remedy: {}.", cause.remedy));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use proptest::prelude::*;
+    use serde_json::json;
+    use sts_core::error::{Failure, FailureKind};
+    use sts_core::known::Known;
+    use sts_core::secret::Secret;
+
+    use super::*;
+    use crate::call::Got;
+    use crate::settings::build;
+    use crate::settings::option_string::{command_line, of_exchange};
+    use crate::settings::written::{Items, Word};
+
+    fn jwt(claims: &serde_json::Value) -> Secret {
+        let encoded = URL_SAFE_NO_PAD.encode(claims.to_string());
+        Secret::new(format!("{}.{encoded}.c2ln", URL_SAFE_NO_PAD.encode("{}")))
+    }
+
+    fn shown(result: Result<Got, Failure>, source: Secret) -> [String; 2] {
+        let words = ["otx", "https://sts.example/token", "audience=a&scope=b"];
+        let items = of_exchange(&words.map(|word| Word::new(word.to_owned())), &command_line());
+        let exchange = build::exchange(Items::new(items.unwrap()), Path::new("/")).unwrap();
+        let outcome = Outcome {
+            source,
+            parameters: vec![("audience".to_owned(), Secret::new("a"))],
+            sent: None,
+            answer: None,
+            wire: None,
+            result,
+            took: 0,
+            known: Known::nothing(),
+        };
+        let leg = Leg { place: None, exchange: exchange.unwrap(), outcome, cause: None };
+        let report = Report { legs: &[leg], verdict: None, notes: &[] };
+        [super::report(&report, 0), redact::printed(&crate::show::json::object(&report, 0))]
+    }
+
+    proptest! {
+        #[test]
+        fn no_output_holds_a_control_character_but_line_breaks(
+            odd in "(\\PC|\\pC|[\\x00-\\x1f\\x7f-\\u{9f}]){0,12}", reason: String
+        ) {
+            let claims = json!({
+                "aud": [&odd], "scope": &odd, "iss": &odd, "sub": &odd, "cnf": { &odd: 1 },
+            });
+            let token = jwt(&claims);
+            let got = Got { token: token.clone(), issued: None, good_for: None, kept_for: 0 };
+            let failure = Failure::new(FailureKind::Refused, reason);
+            let plain = shown(Err(Failure::new(FailureKind::Refused, "x")), Secret::default());
+            for (shown, plain) in shown(Err(failure), token.clone()).iter().zip(plain) {
+                prop_assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{}", shown);
+                // No line of the report is made by an STS.
+                prop_assert_eq!(shown.lines().count(), plain.lines().count(), "{}", shown);
+            }
+            for shown in shown(Ok(got), token) {
+                prop_assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{}", shown);
+            }
+        }
     }
 }
