@@ -8,6 +8,7 @@
 
 mod jwt;
 mod keycloak;
+mod oidc_provider;
 mod report;
 mod steps;
 
@@ -88,4 +89,11 @@ impl Trial {
     fn run(&self) {
         steps::run(self);
     }
+}
+
+/// The token that the backend got behind `Bearer`.
+#[track_caller]
+fn bearer(seen: &Seen) -> String {
+    let header = seen.header("Authorization").expect("a token");
+    header.strip_prefix("Bearer ").expect("a token").to_owned()
 }
