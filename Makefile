@@ -70,6 +70,10 @@ test-clients: ## gRPC, HTTP/3, streams, uploads of 1 GiB, Debian's modules (STS_
 	@env -u NGINX_BUILD_DIR WITH_NGINX=debian scripts/clients.sh
 	@env -u NGINX_BUILD_DIR WITH_NGINX=vendored scripts/clients.sh
 
+.PHONY: interop
+interop: ## exchanges at real servers, each fetched and started (SERVER=keycloak: one; UPDATE=1: docs/interop.md)
+	@scripts/interop.sh
+
 .PHONY: test-page
 test-page: ## the status page in Chromium: values, keyboard, axe-core (UPDATE=1: its pictures anew)
 	@scripts/page.sh

@@ -28,5 +28,5 @@ check "crates of the fuzz targets" \
     build/tools/bin/cargo-deny --log-level error --manifest-path fuzz/Cargo.toml check licenses bans sources
 check spelling build/tools/bin/typos
 check claims scripts/claims.sh
-check scripts shellcheck --external-sources scripts/*.sh demo/*/scene.sh .ci/run
+check scripts shellcheck --external-sources scripts/*.sh demo/*/scene.sh interop/*.sh interop/*/start.sh .ci/run
 ((${#failed[@]} == 0)) || die "lint: ${failed[*]}"

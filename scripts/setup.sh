@@ -45,6 +45,17 @@ packages() {
         ;;
     # Clients of gRPC and HTTP/3 (scripts/clients.sh).
     clients) python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv ;;
+    # Real servers (scripts/interop.sh); each asks for what it is written in.
+    interop)
+        echo curl
+        command -v python3 >/dev/null || echo python3
+        ;;
+    interop-java)
+        command -v javac >/dev/null || echo default-jdk-headless
+        command -v mvn >/dev/null || echo maven
+        ;;
+    interop-node) command -v npm >/dev/null || echo nodejs npm ;;
+    interop-go) command -v go >/dev/null || echo golang-go ;;
     # All that Debian has for its NGINX.
     debian-modules)
         printf 'libnginx-mod-http-%s\n' auth-pam brotli-filter brotli-static cache-purge dav-ext echo \

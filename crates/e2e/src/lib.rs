@@ -20,6 +20,7 @@
 //! | [`php`] | a PHP that tells what it received |
 //! | [`parallel`] | many requests at once |
 //! | [`memory`] | the zones in a worker's memory, as a debugger sees them |
+//! | [`interop`] | servers of others, each started by a script |
 //! | [`ports`] | TCP ports that no other process uses |
 //! | [`proxy`] | an HTTP proxy between NGINX and the STS |
 //! | [`relay`] | a way to a server on which messages are held up |
@@ -43,6 +44,7 @@ pub mod faults;
 pub mod hostile;
 pub mod http1;
 pub mod http2;
+pub mod interop;
 pub mod memory;
 pub mod nginx;
 pub mod parallel;

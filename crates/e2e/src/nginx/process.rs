@@ -101,6 +101,11 @@ impl Group {
         kill(self.leader, signal).expect("it runs");
     }
 
+    /// Sends a signal to all processes of the group.
+    pub(crate) fn signal_all(&self, signal: Signal) {
+        killpg(self.leader, signal).expect("a process of the group runs");
+    }
+
     pub(crate) fn kill_all(&self) {
         // There may be none left.
         let _ = killpg(self.leader, Signal::SIGKILL);

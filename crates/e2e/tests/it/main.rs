@@ -47,6 +47,7 @@ mod grants;
 mod harness;
 mod host;
 mod inheritance;
+mod interop;
 mod isolation;
 mod issuer;
 mod issuer_failing;
