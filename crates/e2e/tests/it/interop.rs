@@ -6,10 +6,12 @@
     reason = "a test that cannot go on has failed, and what came of it is to be read"
 )]
 
+mod assertion;
 mod jwt;
 mod keycloak;
 mod report;
 mod steps;
+mod zitadel_oidc;
 
 use e2e::interop::Server;
 use e2e::scene::Seen;
