@@ -56,17 +56,21 @@ port() {
     echo "$number"
 }
 
-# Writes $state/ready when there is an HTTP answer of any status, unless this script ends before.
-# usage: when_answering <URL> <KEY=value>... &
-when_answering() {
-    local url=$1
-    shift
+# Waits for an HTTP answer of any status; ends the subshell that it is called in when there will be none.
+# usage: answers <URL>
+answers() {
     # The server gets the process of the script by exec.
-    until curl --silent --insecure --output /dev/null --max-time 5 "$url"; do
-        kill -0 "$$" 2>/dev/null || return 0
+    until curl --silent --insecure --output /dev/null --max-time 5 "$1"; do
+        kill -0 "$$" 2>/dev/null || exit 0
         sleep 0.2
     done
-    ready "$@"
+}
+
+# Writes $state/ready when the server answers.
+# usage: when_answering <URL> <KEY=value>... &
+when_answering() {
+    answers "$1"
+    ready "${@:2}"
 }
 
 # usage: ready <KEY=value>...

@@ -22,6 +22,17 @@ impl Verifier {
         Self { directory }
     }
 
+    /// Trusts the key of a certificate that is DER in base64, as `x5c` of a JWK has it.
+    ///
+    /// # Panics
+    /// When there is no directory for it.
+    pub fn of_certificate(der: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a directory for temporary files");
+        let pem = format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n");
+        fs::write(directory.path().join("signer.crt"), pem).expect("a file");
+        Self { directory }
+    }
+
     /// Whether the signature of an assertion is good: of one that stands alone, or in an envelope.
     ///
     /// # Panics

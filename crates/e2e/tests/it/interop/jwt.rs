@@ -10,8 +10,8 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Public};
 use openssl::rsa::Rsa;
-use openssl::sign::Verifier;
-use serde_json::Value;
+use openssl::sign::{Signer, Verifier};
+use serde_json::{Value, json};
 
 /// The claims of a token whose signature is good by the keys at this URL, which is `jwks_uri` in the metadata.
 ///
@@ -43,6 +43,17 @@ pub(super) fn verified(jwks: &str, token: &str) -> Value {
 #[track_caller]
 pub(super) fn claims(token: &str) -> Value {
     part(token, 1)
+}
+
+/// A JWT with these claims, by RS256 with the key in a file of PEM.
+pub(super) fn signed(key: &str, claims: &Value) -> String {
+    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", encode(&json!({"alg": "RS256", "typ": "JWT"})), encode(claims));
+    let pem = std::fs::read(key).expect("a key");
+    let key = PKey::private_key_from_pem(&pem).expect("a key");
+    let mut signer = Signer::new(MessageDigest::sha256(), &key).expect("a signer");
+    let signature = signer.sign_oneshot_to_vec(signed.as_bytes()).expect("a signature");
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
 #[track_caller]
