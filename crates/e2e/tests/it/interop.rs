@@ -6,7 +6,7 @@
     reason = "a test that cannot go on has failed, and what came of it is to be read"
 )]
 
-mod assertion;
+mod hydra;
 mod jwt;
 mod keycloak;
 mod report;

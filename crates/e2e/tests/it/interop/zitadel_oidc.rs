@@ -1,16 +1,13 @@
 //! The example server of zitadel/oidc.
 
-use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use e2e::interop::{Server, percent, post_form, request};
 use e2e::response::Response;
 use e2e::scene::Seen;
-use openssl::pkey::PKey;
 use serde_json::json;
 
-use super::assertion::{now, signed};
-use super::jwt::verified;
+use super::jwt::{now, signed_with, verified};
 use super::{Failure, Source, Trial, Way};
 
 const TRIAL: Trial = Trial {
@@ -212,17 +209,18 @@ fn location(response: &Response) -> String {
 /// An assertion of the service account, which signs what it says of itself.
 fn assertion(server: &Server, audience: &str, life: i64) -> Source {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
-    let pem = fs::read(server.value("KEY")).expect("the key of the service account");
-    let key = PKey::private_key_from_pem(&pem).expect("a key");
     let claims = json!({
         "iss": "service",
         "sub": "service",
         "aud": audience,
         "iat": now() - 1,
-        "exp": now().checked_add_signed(life).expect("a time"),
+        "exp": now() + life,
         "jti": NUMBER.fetch_add(1, Ordering::Relaxed).to_string(),
     });
-    Source { token: signed(&key, "key1", &claims), user: "service".to_owned() }
+    Source {
+        token: signed_with(server.value("KEY"), &json!({"alg": "RS256", "kid": "key1"}), &claims),
+        user: "service".to_owned(),
+    }
 }
 
 #[track_caller]
