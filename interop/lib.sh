@@ -45,6 +45,22 @@ jars() {
     (cd "$3" && quietly "$installed/sha256sum.log" sha256sum --strict --check "$here/$2")
 }
 
+# An authority (ca.key, ca.crt), and keys with certificates of it for 127.0.0.1 that are called NAME.
+# usage: certificates <directory> <name>...
+certificates() {
+    local name for=(-addext subjectAltName=IP:127.0.0.1)
+    mkdir -p "$1"
+    (
+        cd "$1"
+        openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=ca -keyout ca.key -out ca.crt
+        for name in "${@:2}"; do
+            openssl req -newkey rsa:2048 -nodes -subj "/CN=$name" "${for[@]}" -keyout "$name.key" -out "$name.csr"
+            openssl x509 -req -in "$name.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 \
+                -copy_extensions copy -out "$name.crt"
+        done
+    ) 2>"$installed/openssl.log"
+}
+
 # The port that the variable of this name has, else one that is free now.
 # usage: port <name>
 port() {

@@ -34,21 +34,11 @@ fetch() {
 # The keys of the gateways, of the partner and of the server.
 # usage: keys <directory>
 keys() {
-    local name signed=(-addext subjectAltName=IP:127.0.0.1)
-    mkdir "$1"
-    cd "$1"
-    openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=ca -keyout ca.key -out ca.crt 2>/dev/null
-    openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=gw-jwt -keyout gw-jwt.key \
-        -out gw-jwt.crt 2>/dev/null
-    for name in gw-mtls server; do
-        openssl req -newkey rsa:2048 -nodes -subj "/CN=$name" "${signed[@]}" -keyout "$name.key" \
-            -out "$name.csr" 2>/dev/null
-        openssl x509 -req -in "$name.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 \
-            -copy_extensions copy -out "$name.crt" 2>/dev/null
-    done
-    openssl genrsa -out partner.key 2048 2>/dev/null
-    openssl rsa -in partner.key -pubout -out partner.pub 2>/dev/null
-    cd "$root"
+    certificates "$1" server gw-mtls
+    openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=gw-jwt -keyout "$1/gw-jwt.key" \
+        -out "$1/gw-jwt.crt" 2>"$installed/openssl.log"
+    openssl genrsa -out "$1/partner.key" 2048
+    openssl rsa -in "$1/partner.key" -pubout -out "$1/partner.pub" 2>>"$installed/openssl.log"
 }
 
 # It writes into its own directory, so each run has one. The libraries are links.

@@ -9,6 +9,7 @@
 mod hydra;
 mod jwt;
 mod keycloak;
+mod oidc_provider;
 mod report;
 mod steps;
 mod zitadel_oidc;
@@ -90,4 +91,11 @@ impl Trial {
     fn run(&self) {
         steps::run(self);
     }
+}
+
+/// The token that the backend got behind `Bearer`.
+#[track_caller]
+fn bearer(seen: &Seen) -> String {
+    let header = seen.header("Authorization").expect("a token");
+    header.strip_prefix("Bearer ").expect("a token").to_owned()
 }

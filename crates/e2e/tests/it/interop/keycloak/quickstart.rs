@@ -10,7 +10,7 @@ use e2e::nginx::{Nginx, workspace};
 use e2e::scene::Seen;
 use e2e::wait::wait_for;
 
-use super::bearer;
+use crate::interop::bearer;
 use crate::interop::jwt::verified;
 use crate::interop::report::Report;
 
@@ -29,9 +29,11 @@ pub(super) fn follow(server: &Server, report: &mut Report) {
 fn set_up(server: &Server) {
     let document = workspace().join("docs/quickstart/keycloak.md");
     let document = fs::read_to_string(document).expect("the document");
-    let blocks = document.split("\n\n").filter(|block| block.starts_with("    kcadm "));
-    let commands: Vec<&str> = blocks.collect();
-    assert!(commands.len() >= 4, "the document has commands");
+    let blocks = document.split("\n\n").filter(|block| block.contains("    kcadm "));
+    let lines = blocks.flat_map(str::lines).filter(|line| !line.starts_with("    alias "));
+    let commands: Vec<&str> = lines.collect();
+    let number = commands.iter().filter(|line| line.starts_with("    kcadm ")).count();
+    assert!(number >= 7, "the document has {number} commands");
     let script = format!(
         "set -eu\nkcadm() {{ bash {} \"$@\" --config {}/kcadm.config; }}\n{}",
         server.value("KCADM"),
