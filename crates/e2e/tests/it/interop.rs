@@ -6,11 +6,13 @@
     reason = "a test that cannot go on has failed, and what came of it is to be read"
 )]
 
+mod hydra;
 mod jwt;
 mod keycloak;
 mod oidc_provider;
 mod report;
 mod steps;
+mod zitadel_oidc;
 
 use e2e::interop::Server;
 use e2e::scene::Seen;

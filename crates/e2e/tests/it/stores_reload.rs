@@ -30,7 +30,7 @@ fn workers_of_two_configurations_do_not_take_each_others_purges_for_their_own() 
             scene.sts.script(When::subject("held"), Script::new().hold(&gate).usual());
             let nginx = node(&scene, &written).start();
             get(&nginx, "alice");
-            let held = nginx.get("/").bearer("held").start();
+            let mut held = nginx.get("/").bearer("held").start();
             assert!(scene.sts.wait_for_calls(2, DEADLINE));
             nginx.reload_with(&node(&scene, &next));
             assert_eq!(nginx.retiring_workers().len(), 1, "the old worker waits for its call");
