@@ -146,7 +146,7 @@ fn nginx(trial: &Trial, server: &Server, backend: &Backend) -> Nginx {
         server.values().fold(text.to_owned(), fill)
     };
     let mut builder = Nginx::builder().http(&filled(trial.http)).server(&filled(&locations));
-    builder = builder.set("BACKEND", backend.url("")).worker_connections(4096);
+    builder = builder.set("BACKEND", backend.url("")).workers(2);
     for (path, content) in trial.files {
         builder = builder.file(path, filled(content));
     }
