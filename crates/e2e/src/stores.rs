@@ -80,7 +80,15 @@ impl Server {
     /// When it does not start.
     #[track_caller]
     pub fn memcached(installed: &Path, settings: &[&str]) -> Self {
-        let port = free_port();
+        Self::memcached_at(installed, free_port(), settings)
+    }
+
+    /// The same at this port.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn memcached_at(installed: &Path, port: u16, settings: &[&str]) -> Self {
         let directory = tempfile::Builder::new().prefix("sts-store-").tempdir();
         let directory = directory.expect("a directory for temporary files");
         let mut command = Command::new(installed.join("memcached/usr/bin/memcached"));
@@ -227,6 +235,46 @@ impl Server {
                 return reply;
             }
         }
+    }
+
+    /// Says something to a memcached, and hears it up to its last line.
+    ///
+    /// # Panics
+    /// When it ends before.
+    #[track_caller]
+    pub fn say(&self, message: &str, last: &str) -> String {
+        String::from_utf8_lossy(&self.say_bytes(message, last)).into_owned()
+    }
+
+    #[track_caller]
+    fn say_bytes(&self, message: &str, last: &str) -> Vec<u8> {
+        let mut stream = TcpStream::connect(self.address()).expect("the store listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out");
+        let mut writer = stream.try_clone().expect("a connection can be shared");
+        std::thread::scope(|scope| {
+            // It does not read on where its answers are not read.
+            scope.spawn(move || writer.write_all(message.as_bytes()).expect("the store reads"));
+            let (mut heard, mut room) = (Vec::new(), [0; 4096]);
+            while !heard.ends_with(last.as_bytes()) {
+                let length = stream.read(&mut room).expect("the store answers");
+                assert!(length > 0, "the store has closed the connection");
+                heard.extend_from_slice(&room[..length]);
+            }
+            heard
+        })
+    }
+
+    /// All that lies in a memcached, as it answers `mg`: a line of flags, and the value.
+    ///
+    /// # Panics
+    /// When it does not tell.
+    #[track_caller]
+    pub fn items(&self) -> Vec<Vec<u8>> {
+        let all = self.say("lru_crawler metadump all\r\n", "END\r\n");
+        let names = all.lines().filter_map(|line| line.strip_prefix("key=")?.split(' ').next());
+        // It writes names as a query has them.
+        let names = names.map(|name| name.replace("%3A", ":"));
+        names.map(|name| self.say_bytes(&format!("mg {name} v\r\nmn\r\n"), "MN\r\n")).collect()
     }
 
     /// All that lies in a Redis: names and values, epochs and leases included.

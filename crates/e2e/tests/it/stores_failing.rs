@@ -3,69 +3,61 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use e2e::nginx::{Builder, Nginx};
+use e2e::nginx::Builder;
 use e2e::parallel::in_parallel;
 use e2e::ports::{FullPort, free_port};
+use e2e::relay::{Pass, Relay};
 use e2e::scene::Scene;
 use e2e::stores::{self, Server};
 use e2e::wait::wait_for;
 
-const PASSPHRASE: &str = "a-passphrase-of-the-test";
+use crate::store_costs::{self, assert_costs_little, miss};
 
-/// Milliseconds that a store may cost, as the manual has it.
-const TIMEOUT: u64 = 20;
-
-/// What a machine with other things to do may add.
-const SLACK: Duration = Duration::from_millis(150);
-
-fn node(scene: &Scene, port: u16, options: &str) -> Builder {
-    node_with(scene, &format!("redis \"host=127.0.0.1&port={port}"), options)
+pub(crate) fn node(scene: &Scene, port: u16, options: &str) -> Builder {
+    store_costs::node(scene, "redis", &format!("host=127.0.0.1&port={port}{options}"))
 }
 
-fn with_memcached(scene: &Scene, port: u16) -> Builder {
-    node_with(scene, &format!("memcache \"config_string=--SERVER%3D127.0.0.1:{port}"), "")
+pub(crate) fn with_memcached(scene: &Scene, port: u16, options: &str) -> Builder {
+    let options = format!("config_string=--SERVER%3D127.0.0.1:{port}{options}");
+    store_costs::node(scene, "memcache", &options)
 }
 
-fn node_with(scene: &Scene, store: &str, options: &str) -> Builder {
-    scene
-        .nginx()
-        .set("STORE", format!("{store}&passphrase={PASSPHRASE}{options}\""))
-        .server(
-            r#"
-            STSCache %%STORE%%;
-            location / {
-                %%OTX%%
-                STSPhase rewrite;
-                add_header Status "$sts_status" always;
-                return 200 "$target_token";
+/// Puts things of each size into a memcached until none is taken any more.
+pub(crate) fn fill_memcached(server: &Server) {
+    let mut length = 1;
+    while length < 4_000 {
+        // One page of a size class, which each has, and what is left of all.
+        let number = 3 * (1 << 20) / (length + 100);
+        let value = "x".repeat(length);
+        let sets =
+            (0..number).map(|it| format!("ms fill-{length:040}-{it:06} {length} q\r\n{value}\r\n"));
+        let answer = server.say(&(sets.collect::<String>() + "mn\r\n"), "MN\r\n");
+        assert!(answer.contains("out of memory"), "{length}: {answer}");
+        length += length / 8 + 1;
+    }
+}
+
+/// A way to a store that takes longer than a question may.
+pub(crate) fn slow(server: &Server) -> u16 {
+    let look = |_: &[u8]| {
+        std::thread::sleep(Duration::from_millis(40));
+        Pass::On
+    };
+    Relay::to(server.port(), look).port()
+}
+
+/// A server that answers this to whatever it is asked.
+pub(crate) fn saying(answer: &'static [u8]) -> u16 {
+    server(move |mut stream| {
+        let mut room = [0; 4096];
+        while matches!(stream.read(&mut room), Ok(1..)) {
+            if stream.write_all(answer).is_err() {
+                return;
             }
-            location = /static { return 200 "static"; }"#,
-        )
-        .forbid_in_log(PASSPHRASE)
-}
-
-/// A request for a token that is not there: how long it took.
-#[track_caller]
-fn miss(nginx: &Nginx, user: &str) -> Duration {
-    let started = Instant::now();
-    let response = nginx.get("/").bearer(user).send().expect_status(200);
-    assert!(devsts::is_for(&response.text(), user), "{}", response.text());
-    assert_eq!(response.header("Status"), Some("MISS"));
-    started.elapsed()
-}
-
-/// Ten requests one after the other go on, the first five of which may cost the time-out.
-#[track_caller]
-fn assert_costs_little(nginx: &Nginx, what: &str) {
-    let times: Vec<_> = (0..10).map(|number| miss(nginx, &format!("user-{number}"))).collect();
-    let most = Duration::from_millis(TIMEOUT) + SLACK;
-    assert!(times.iter().all(|time| *time < most), "{what}: {times:?}");
-    let line = nginx.wait_for_log("is of no use");
-    assert!(line.contains("[warn]") && line.contains("requests go on without it"), "{line}");
-    let log = nginx.error_log();
-    assert_eq!(log.matches("is of no use").count(), 1, "{what}: {log}");
+        }
+    })
 }
 
 /// A server that treats each connection so.
@@ -86,8 +78,8 @@ fn server(treat: impl Fn(std::net::TcpStream) + Send + Sync + 'static) -> u16 {
 #[ignore = "make test-stores has the servers"]
 fn a_store_that_is_dead_costs_next_to_nothing() {
     let scene = Scene::new();
-    let nginx = node(&scene, free_port(), "").start();
-    assert_costs_little(&nginx, "dead");
+    let port = free_port();
+    assert_costs_little("dead", || node(&scene, port, "").start());
 }
 
 #[test]
@@ -97,8 +89,7 @@ fn a_store_that_hangs_costs_its_timeout_and_after_five_failures_nothing() {
     let scene = Scene::new();
     let store = Server::redis(&installed, &[]);
     store.freeze();
-    let nginx = node(&scene, store.port(), "").start();
-    assert_costs_little(&nginx, "hung");
+    let nginx = assert_costs_little("hung", || node(&scene, store.port(), "").start());
     let line = nginx.wait_for_log("is of no use");
     assert!(line.contains("did not answer in time (option \"timeout\" is 20 ms)"), "{line}");
     // Open: not even the time-out. The pause is a second at least.
@@ -107,7 +98,7 @@ fn a_store_that_hangs_costs_its_timeout_and_after_five_failures_nothing() {
         let users = number..number + 5;
         number += 5;
         let took: Duration = users.map(|it| miss(&nginx, &format!("paused-{it}"))).sum();
-        took < Duration::from_millis(5 * TIMEOUT)
+        took < 5 * store_costs::TIMEOUT
     });
     store.thaw();
     let mut number = 0;
@@ -124,8 +115,7 @@ fn a_store_that_hangs_costs_its_timeout_and_after_five_failures_nothing() {
 fn a_store_that_is_a_black_hole_costs_its_timeout() {
     let scene = Scene::new();
     let hole = FullPort::new();
-    let nginx = node(&scene, hole.number(), "").start();
-    assert_costs_little(&nginx, "black-holed");
+    assert_costs_little("black-holed", || node(&scene, hole.number(), "").start());
 }
 
 #[test]
@@ -142,16 +132,8 @@ fn a_store_that_talks_nonsense_costs_its_timeout_at_most() {
     ];
     for (what, answer) in answers {
         let scene = Scene::new();
-        let port = server(move |mut stream| {
-            let mut room = [0; 4096];
-            while matches!(stream.read(&mut room), Ok(1..)) {
-                if stream.write_all(answer).is_err() {
-                    return;
-                }
-            }
-        });
-        let nginx = node(&scene, port, "").start();
-        assert_costs_little(&nginx, what);
+        let port = saying(answer);
+        assert_costs_little(what, || node(&scene, port, "").start());
     }
 }
 
@@ -164,9 +146,33 @@ fn a_memcached_that_is_dead_hung_or_black_holed_costs_its_timeout() {
     let ports = [("dead", free_port()), ("hung", hung.port()), ("black-holed", hole.number())];
     for (what, port) in ports {
         let scene = Scene::new();
-        assert_costs_little(&with_memcached(&scene, port).start(), what);
+        assert_costs_little(what, || with_memcached(&scene, port, "").start());
     }
     hung.thaw();
+}
+
+#[test]
+#[ignore = "make test-stores has the servers"]
+fn a_memcached_that_is_full_costs_next_to_nothing_and_says_why() {
+    let installed = stores::installed();
+    let full = Server::memcached(&installed, &["-M", "-m", "2"]);
+    fill_memcached(&full);
+    let scene = Scene::new();
+    let start = || with_memcached(&scene, full.port(), "&timeout=100ms").start();
+    let nginx = assert_costs_little("full", start);
+    let line = nginx.wait_for_log("is of no use");
+    assert!(line.contains("out of memory"), "{line}");
+}
+
+#[test]
+#[ignore = "make test-stores has the servers"]
+fn a_store_that_is_slow_costs_its_timeout() {
+    let installed = stores::installed();
+    let scene = Scene::new();
+    let (redis, memcached) = (Server::redis(&installed, &[]), Server::memcached(&installed, &[]));
+    let (redis, memcached) = (slow(&redis), slow(&memcached));
+    assert_costs_little("slow", || node(&scene, redis, "").start());
+    assert_costs_little("slow memcached", || with_memcached(&scene, memcached, "").start());
 }
 
 #[test]
@@ -183,19 +189,12 @@ fn a_memcached_that_talks_nonsense_or_drips_costs_its_timeout_at_most() {
     ];
     for (what, answer) in answers {
         let scene = Scene::new();
-        let port = server(move |mut stream| {
-            let mut room = [0; 4096];
-            while matches!(stream.read(&mut room), Ok(1..)) {
-                if stream.write_all(answer).is_err() {
-                    return;
-                }
-            }
-        });
-        assert_costs_little(&with_memcached(&scene, port).start(), what);
+        let port = saying(answer);
+        assert_costs_little(what, || with_memcached(&scene, port, "").start());
     }
     let scene = Scene::new();
     let port = server(|stream| drip(stream, b"V"));
-    assert_costs_little(&with_memcached(&scene, port).start(), "dripping");
+    assert_costs_little("dripping", || with_memcached(&scene, port, "").start());
 }
 
 /// Answers a byte now and then, and never a whole reply.
@@ -216,32 +215,7 @@ fn a_redis_for_memcached_costs_next_to_nothing() {
     let installed = stores::installed();
     let scene = Scene::new();
     let redis = Server::redis(&installed, &[]);
-    assert_costs_little(&with_memcached(&scene, redis.port()).start(), "Redis for memcached");
-}
-
-#[test]
-#[ignore = "make test-stores has the servers"]
-fn tokens_that_redis_pushes_out_are_asked_for_again() {
-    let installed = stores::installed();
-    let scene = Scene::new();
-    let store =
-        Server::redis(&installed, &["--maxmemory", "3mb", "--maxmemory-policy", "allkeys-lru"]);
-    let nodes = [0, 1].map(|_| node(&scene, store.port(), "&timeout=2s&size=1m").start());
-    for number in 0..200 {
-        let user = format!("size-40000.user-{}", number % 80);
-        for nginx in &nodes {
-            let response = nginx.get("/").bearer(&user).send().expect_status(200);
-            assert!(devsts::is_for(&response.text(), &user));
-        }
-    }
-    let sts_store::resp::Reply::Bulk(Some(stats)) = store.ask(&[b"INFO", b"stats"]) else {
-        panic!("no statistics")
-    };
-    let stats = String::from_utf8_lossy(stats.expose()).into_owned();
-    assert!(stats.contains("evicted_keys:") && !stats.contains("evicted_keys:0\r"), "{stats}");
-    for nginx in &nodes {
-        assert!(!nginx.error_log().contains("of no use"), "{}", nginx.error_log());
-    }
+    assert_costs_little("Redis for memcached", || with_memcached(&scene, redis.port(), "").start());
 }
 
 #[test]
@@ -249,8 +223,7 @@ fn tokens_that_redis_pushes_out_are_asked_for_again() {
 fn a_store_that_drips_costs_its_timeout() {
     let scene = Scene::new();
     let port = server(|stream| drip(stream, b"$"));
-    let nginx = node(&scene, port, "").start();
-    assert_costs_little(&nginx, "dripping");
+    assert_costs_little("dripping", || node(&scene, port, "").start());
 }
 
 #[test]
@@ -269,8 +242,8 @@ fn a_store_that_refuses_costs_next_to_nothing_and_says_why() {
         let store = Server::redis(&installed, settings);
         // What it says is to be heard, on a machine with other things to do.
         let options = format!("{options}&timeout=100ms");
-        let nginx = node(&scene, store.port(), &options).forbid_in_log("wrong&").start();
-        assert_costs_little(&nginx, why);
+        let start = || node(&scene, store.port(), &options).forbid_in_log("wrong&").start();
+        let nginx = assert_costs_little(why, start);
         let line = nginx.wait_for_log("is of no use");
         assert!(line.contains(why), "{line}");
     }
@@ -282,32 +255,8 @@ fn a_server_of_another_kind_costs_next_to_nothing() {
     let installed = stores::installed();
     let scene = Scene::new();
     let memcached = Server::memcached(&installed, &[]);
-    let nginx = node(&scene, memcached.port(), "").start();
-    assert_costs_little(&nginx, "memcached for Redis");
-}
-
-#[test]
-#[ignore = "make test-stores has the servers"]
-fn a_worker_serves_others_while_a_store_hangs() {
-    let installed = stores::installed();
-    let scene = Scene::new();
-    let store = Server::redis(&installed, &[]);
-    store.freeze();
-    let nginx = node(&scene, store.port(), "&timeout=2s").start();
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| in_parallel(8, 8, |it| miss(&nginx, &format!("u-{it}"))));
-        let mut times: Vec<_> = (0..200)
-            .map(|_| {
-                let started = Instant::now();
-                nginx.get("/static").send().expect_status(200);
-                started.elapsed()
-            })
-            .collect();
-        times.sort_unstable();
-        assert!(times[197] < Duration::from_millis(100), "p99 {:?}", times[197]);
-        store.thaw();
-        waiting.join().unwrap();
-    });
+    let port = memcached.port();
+    assert_costs_little("memcached for Redis", || node(&scene, port, "").start());
 }
 
 #[test]
