@@ -76,12 +76,13 @@ put() {
 # bindings differ, a target directory of its own: going from one to another rebuilds nothing.
 #   debian    Debian's package (default)
 #   vendored  the newest in the nginx-src crate (WITH_NGINX=vendored)
+#   unthreaded  the same without --with-threads, only by scripts/stores.sh
 #   memcheck  the newest, only by scripts/memcheck.sh
 #   asan      the newest, only by scripts/asan.sh
 #   custom    a configured and built objs directory (NGINX_BUILD_DIR=...)
 flavour=${WITH_NGINX:-debian}
 [[ -z ${NGINX_BUILD_DIR:-} ]] || flavour=custom
-case $flavour in debian | vendored | memcheck | asan | custom) ;; *)
+case $flavour in debian | vendored | unthreaded | memcheck | asan | custom) ;; *)
     die "WITH_NGINX=$flavour: expected 'debian' or 'vendored' (or set NGINX_BUILD_DIR)"
     ;;
 esac
@@ -95,7 +96,7 @@ cargo_for_nginx() {
         unset NGINX_BUILD_DIR NGINX_SOURCE_DIR
         return
         ;;
-    vendored | memcheck | asan)
+    vendored | unthreaded | memcheck | asan)
         NGINX_BUILD_DIR=$root/$out/src/objs
         NGINX_SOURCE_DIR=$root/$out/src
         ;;

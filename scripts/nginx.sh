@@ -41,18 +41,23 @@ debian() {
 }
 
 vendored() {
+    newest '-O2 -g' --with-threads
+}
+
+# The same without threads (stores.sh): files are for a tmpfs alone there.
+unthreaded() {
     newest '-O2 -g'
 }
 
 # The same for valgrind: what is taken from a pool of NGINX is a block of its own, and gone with the
 # pool. The module for the vendored one loads into it.
 memcheck() {
-    newest '-O1 -g -DNGX_DEBUG_PALLOC=1'
+    newest '-O1 -g -DNGX_DEBUG_PALLOC=1' --with-threads
 }
 
 # The same for AddressSanitizer (asan.sh).
 asan() {
-    newest '-O1 -g -fno-omit-frame-pointer -fsanitize=address -DNGX_DEBUG_PALLOC=1' \
+    newest '-O1 -g -fno-omit-frame-pointer -fsanitize=address -DNGX_DEBUG_PALLOC=1' --with-threads \
         --with-ld-opt="-fsanitize=address $root/$out/options.o"
 }
 
@@ -63,7 +68,7 @@ newest() {
     local source inputs flags=(
         --prefix=. --error-log-path=stderr --pid-path=nginx.pid --lock-path=nginx.lock
         --with-cc-opt="$1" "${@:2}"
-        --with-compat --with-debug --with-threads --with-pcre-jit
+        --with-compat --with-debug --with-pcre-jit
         --with-http_ssl_module --with-http_v2_module --with-http_v3_module
         --with-http_realip_module --with-http_auth_request_module --with-http_slice_module
         --with-http_stub_status_module --with-http_addition_module --with-http_sub_module
