@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The module with a store that two nodes share. Puts a Redis and a memcached into build/stores: nothing of
 # them is started by the system.
+# Then files as a store with an NGINX that was built without threads.
 # usage: stores.sh [chaos]   (TEST=name: only the tests with this in their name;
 #                          WITH_REDIS=valkey: Valkey in the place of Redis;
 #                          STS_STORES_SOAK: how many requests go over a store that fails at random, 30000;
@@ -60,3 +61,12 @@ STS_TEST_STORES=$root/$installed STS_TEST_NGINX=$root/$out/nginx \
     STS_TEST_MODULE=$root/$out/ngx_http_sts_module.so \
     build/tools/bin/cargo-nextest nextest run ${locked[@]+"${locked[@]}"} --profile "$profile" \
     --package e2e --filterset "$tests$but" --run-ignored all ${TEST:+"$TEST"} </dev/null
+
+# Where NGINX has no threads a tmpfs is read and written on the event loop. What hangs there is no tmpfs.
+[[ -z ${1:-} && $installed == build/stores ]] || exit 0
+WITH_NGINX=unthreaded scripts/build.sh --only-flavour
+say "files, with an NGINX that has no threads"
+TMPDIR=/dev/shm STS_TEST_NGINX=$root/build/unthreaded/nginx \
+    STS_TEST_MODULE=$root/build/unthreaded/ngx_http_sts_module.so \
+    build/tools/bin/cargo-nextest nextest run ${locked[@]+"${locked[@]}"} --package e2e --run-ignored all \
+    --filterset 'test(/^files(_|::)/) - test(a_directory_that_hangs)' ${TEST:+"$TEST"} --no-tests pass </dev/null

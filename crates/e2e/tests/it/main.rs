@@ -42,6 +42,7 @@ mod fair_queue;
 mod fault;
 mod files;
 mod files_failing;
+mod files_unthreaded;
 mod forms;
 mod grants;
 mod harness;

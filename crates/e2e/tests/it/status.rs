@@ -1,10 +1,5 @@
 //! `STSStatus` and `STSName`: what is counted, and how it is shown.
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test reports by panicking"
-)]
+#![expect(clippy::indexing_slicing, clippy::panic, reason = "a test reports by panicking")]
 
 use std::collections::BTreeSet;
 use std::time::Duration;

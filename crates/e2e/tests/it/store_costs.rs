@@ -1,5 +1,6 @@
 //! What a store that fails may cost: a request its time-out in all, a few of them, and then nothing; a worker
 //! no time at all. Both are compared with the same without a store, at the same time on the same machine.
+#![expect(clippy::panic, reason = "a test reports by panicking")]
 
 use std::borrow::Borrow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
