@@ -177,7 +177,7 @@ impl Minter {
         source: &SharedSecret,
         values: &[Parameter<'_>],
         needs: Needs,
-        wait: Wait<'_>,
+        wait: &Wait<'_>,
     ) -> Result<Granted, NotMade> {
         let shelf = cache.map(|cache| cache.shelf(key, &self.key, source.expose()));
         made::take_or_make(shelf.as_ref(), &self.life, clock::milliseconds(), || {

@@ -192,7 +192,7 @@ pub(crate) fn start(
             let cache = exchange.cache.as_ref();
             let wait = Wait { turn, time, share: values.share };
             let (values, bounds) = (&values.parameters, wanted.needed.bounds());
-            match minter.take_or_make(cache, key, token, values, bounds, wait) {
+            match minter.take_or_make(cache, key, token, values, bounds, &wait) {
                 Ok(granted) => Ok(Started::Known(Lookup::Hit(granted))),
                 Err(NotMade::NotNow(turn)) => Ok(Started::Later(turn)),
                 Err(NotMade::Failed(failure)) => Err(failure),
