@@ -8,7 +8,7 @@ mod brought;
 use std::cell::Cell;
 use std::rc::Rc;
 
-use sts_core::error::{Failure, FailureKind};
+use sts_core::error::Failure;
 use sts_core::expiry::Expiry;
 use sts_core::issued::Said;
 use sts_core::life::{self, Doubt, LifePolicy};
@@ -29,7 +29,7 @@ use crate::call::Call;
 use crate::callee::Callee;
 use crate::discovery::Place;
 use crate::http::{self, Destination, Message};
-use crate::minter::Turn;
+use crate::minter::{Bounds, NoTurn, Turn};
 use crate::nginx::clock;
 use crate::nginx::log::{self, Level};
 use crate::nginx::timer::{self, Hold};
@@ -119,19 +119,22 @@ impl Ask {
 
     /// Waits until a token may be made anew for the call; what is then left of its time.
     async fn turn(&self, time: u64) -> Result<u64, Failed> {
-        if !self.minted.iter().any(|minted| minted.once.takes_long()) {
-            return Ok(time);
-        }
+        let mut long = self.minted.iter().filter(|minted| minted.once.takes_long());
+        let Some(minted) = long.next() else { return Ok(time) };
         let started = timer::now();
+        let bounds = Bounds { queued: minted.once.queued(), share: self.share, time };
         // Boxed: few calls need it.
-        Box::pin(Turn::wait()).await;
-        match time.saturating_sub(timer::now().saturating_sub(started)) {
-            0 => {
-                let reason = format!("no signature within {time} ms");
-                let failure = Failure::new(FailureKind::Timeout, reason);
-                Err(Failed { failure, exceeded: Some(Exceeded::Time) })
+        let no_turn = Box::pin(Turn::wait(bounds)).await.err();
+        match (no_turn, time.saturating_sub(timer::now().saturating_sub(started))) {
+            (None, left @ 1..) => Ok(left),
+            (why, _) => {
+                let why = why.unwrap_or(NoTurn::Late(time));
+                let exceeded = match why {
+                    NoTurn::Late(_) => Exceeded::Time,
+                    NoTurn::Full(_) => Exceeded::Worker,
+                };
+                Err(Failed { failure: why.into(), exceeded: Some(exceeded) })
             }
-            left => Ok(left),
         }
     }
 

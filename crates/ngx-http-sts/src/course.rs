@@ -12,9 +12,9 @@ use sts_core::error::{Failure, FailureKind};
 use crate::applied::Applied;
 use crate::chain::Started;
 use crate::conf::{Exchange, ExchangeId, LocationConf};
+use crate::minter::Turn;
 use crate::nginx::body::Reading;
 use crate::nginx::request::{Request, RequestId};
-use crate::nginx::suspend::Resumer;
 use crate::source::Look;
 use crate::sts::Sts;
 use crate::worker::Waited;
@@ -29,8 +29,8 @@ pub(crate) enum Stage {
     ReadingBody,
     /// The request waits for a call.
     Waiting(Rc<Waited>),
-    /// The request waits for its turn to have a token signed.
-    Signing(Resumer),
+    /// The request waits for its turn to have a token made.
+    Minting(Rc<Turn>),
     /// It has ended so; the number is that of [`crate::context::Context::ended`].
     Ended(usize),
 }
@@ -143,7 +143,8 @@ impl Course {
                 Stage::Waiting(waited) => waited.waiting.leave(),
                 // A visit that follows is that of an error page, which may hide what it is for.
                 Stage::ReadingBody => self.refuse(Refusal::unreadable(status)),
-                Stage::Fresh | Stage::Ended(_) | Stage::Signing(_) => {}
+                Stage::Minting(turn) => turn.leave(),
+                Stage::Fresh | Stage::Ended(_) => {}
             }
             *of = visit;
         }

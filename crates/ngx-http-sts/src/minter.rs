@@ -1,5 +1,5 @@
-//! An exchange without an STS: the gateway makes the token itself (`STSType jwt`). No call is made and no
-//! request waits.
+//! An exchange without an STS: the gateway makes the token itself (`STSType jwt`). No call is made, and a
+//! request waits for nothing but its turn.
 
 mod keys;
 mod once;
@@ -23,6 +23,7 @@ use sts_core::target::Target;
 use sts_flight::granted::Granted;
 use sts_flight::made;
 use sts_flight::token::{Token, Validity};
+use sts_net::calls::Share;
 
 use crate::cache::Cache;
 use crate::conf::text::Text;
@@ -32,7 +33,11 @@ use crate::nginx::request::{OutOfMemory, Request};
 pub(crate) use keys::Keys;
 pub(crate) use once::Once;
 pub(crate) use record::Record;
-pub(crate) use turn::Turn;
+use turn::Asked;
+pub(crate) use turn::{Bounds, NoTurn, Turn};
+
+/// Bytes of claims that take as long as a signature that takes long.
+const LARGE: usize = 8 * 1024;
 
 /// What the gateway makes tokens of.
 pub(crate) struct Minter {
@@ -44,6 +49,8 @@ pub(crate) struct Minter {
     pub(crate) life: LifePolicy,
     /// Milliseconds that it may take with the exchanges that it depends on.
     pub(crate) timeout: u64,
+    /// How many tokens may wait to be made.
+    pub(crate) queued: usize,
     /// Claims come from an object in a variable.
     pub(crate) has_source: bool,
     pub(crate) keys: Keys,
@@ -73,13 +80,41 @@ pub(crate) struct Needs {
 /// Why there is no token.
 pub(crate) enum NotMade {
     Failed(Failure),
-    /// Its signature takes long, and it is another one's turn.
+    /// It takes long, and it is another one's turn.
     NotNow(Rc<Turn>),
 }
 
 impl From<Failure> for NotMade {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
+    }
+}
+
+/// How a request comes to its turn.
+pub(crate) struct Wait<'w> {
+    /// The turn that it waited for.
+    pub(crate) turn: Option<&'w Turn>,
+    /// For how many milliseconds it waits for one.
+    pub(crate) time: u64,
+    pub(crate) share: Option<Share>,
+}
+
+impl Wait<'_> {
+    /// The turn that has come; else one is asked for.
+    fn turn(&self, queued: usize) -> Result<(), NotMade> {
+        if let Some(end) = self.turn.and_then(Turn::take_end) {
+            return Ok(end?);
+        }
+        match Turn::ask(Bounds { queued, share: self.share, time: self.time })? {
+            Asked::Now => Ok(()),
+            Asked::Later(turn) => Err(NotMade::NotNow(turn)),
+        }
+    }
+}
+
+impl From<NoTurn> for NotMade {
+    fn from(why: NoTurn) -> Self {
+        Self::Failed(why.into())
     }
 }
 
@@ -130,8 +165,8 @@ impl Minter {
         Ok(())
     }
 
-    /// Takes the token from the cache, or makes it. Where `may_sign` does not say so, the turn decides on a
-    /// signature that takes long.
+    /// Takes the token from the cache, or makes it. One that takes long is made when its turn has come: `wait`
+    /// says whether it has, and for how long it may be waited for.
     ///
     /// # Errors
     /// It cannot be made of this, or not now.
@@ -142,19 +177,25 @@ impl Minter {
         source: &SharedSecret,
         values: &[Parameter<'_>],
         needs: Needs,
-        may_sign: bool,
+        wait: &Wait<'_>,
     ) -> Result<Granted, NotMade> {
         let shelf = cache.map(|cache| cache.shelf(key, &self.key, source.expose()));
         made::take_or_make(shelf.as_ref(), &self.life, clock::milliseconds(), || {
-            if let Some(turn) = (!may_sign && self.is_slow()).then(Turn::take).flatten() {
-                return Err(NotMade::NotNow(turn));
+            if self.takes_long(source.expose(), values) {
+                wait.turn(self.queued)?;
             }
             Ok(self.make(source.expose(), values, needs)?)
         })
     }
 
-    /// Whether a signature takes long.
-    fn is_slow(&self) -> bool {
+    /// Whether a worker that makes a token of this holds up what else has come: its signature takes long,
+    /// there is a filter, or there is much to read and to write.
+    fn takes_long(&self, source: &[u8], values: &[Parameter<'_>]) -> bool {
+        let bytes =
+            values.iter().fold(source.len(), |sum, one| sum.saturating_add(one.value.len()));
+        if self.filter.is_some() || bytes > LARGE {
+            return true;
+        }
         self.keys.look();
         self.keys.current().is_ok_and(|key| key.is_slow())
     }

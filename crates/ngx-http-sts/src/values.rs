@@ -22,7 +22,7 @@ use crate::chain::Needed;
 use crate::conf::Exchange;
 use crate::conf::policy::BoundTokens;
 use crate::conf::text::Text;
-use crate::minter::{NotMade, Once, Turn};
+use crate::minter::{NotMade, Once, Turn, Wait};
 use crate::nginx::request::{OutOfMemory, Request};
 use crate::parameters::Parameters;
 use crate::request_header::RequestHeader;
@@ -160,8 +160,8 @@ pub(crate) struct Wanted<'w> {
     pub(crate) key: CacheKey,
     /// For how many milliseconds the request waits.
     pub(crate) time: u64,
-    /// It has waited for its turn to have something signed.
-    pub(crate) may_sign: bool,
+    /// The turn that it has waited for, if a token is made.
+    pub(crate) turn: Option<&'w Turn>,
 }
 
 /// How a request comes to its token.
@@ -182,7 +182,7 @@ pub(crate) fn start(
     wanted: &Wanted<'_>,
     check: impl Fn(&dyn Fn() -> bool) -> Result<(), Failure>,
 ) -> Result<Started, Failure> {
-    let Wanted { token, key, may_sign, .. } = *wanted;
+    let Wanted { token, key, turn, time, .. } = *wanted;
     if exchange.has_source() && token.expose().is_empty() {
         return Err(Failure::new(FailureKind::MissingToken, "no source token"));
     }
@@ -190,8 +190,9 @@ pub(crate) fn start(
         Way::Call(callee) => call(exchange, callee, values, wanted, check).map(Started::Known),
         Way::Mint(minter) => {
             let cache = exchange.cache.as_ref();
+            let wait = Wait { turn, time, share: values.share };
             let (values, bounds) = (&values.parameters, wanted.needed.bounds());
-            match minter.take_or_make(cache, key, token, values, bounds, may_sign) {
+            match minter.take_or_make(cache, key, token, values, bounds, &wait) {
                 Ok(granted) => Ok(Started::Known(Lookup::Hit(granted))),
                 Err(NotMade::NotNow(turn)) => Ok(Started::Later(turn)),
                 Err(NotMade::Failed(failure)) => Err(failure),

@@ -48,20 +48,20 @@ struct Visit<'v> {
     context: &'v Context,
     course: &'v Course,
     exchange: &'v Rc<Exchange>,
-    /// Its turn has come to have a token signed.
-    may_sign: bool,
+    /// The turn that the request waited for to have a token made.
+    turn: Option<Rc<Turn>>,
 }
 
 /// Makes the exchange of a request's location, or goes on with it.
 pub(crate) fn make(request: Request<'_>, exchange: &Rc<Exchange>) -> Result<Next, OutOfMemory> {
     let context = request.context_or_new()?;
     let course = context.course(request);
-    let visit = Visit { request, context, course, exchange, may_sign: false };
+    let visit = Visit { request, context, course, exchange, turn: None };
     match visit.course.stage(request) {
         Stage::Fresh => visit.begin(),
         // As for a call: what enters the phase before the request is resumed does not go on.
-        Stage::Signing(resumer) if resumer.is_suspended() => Ok(Next::Wait),
-        Stage::Signing(_) => Visit { may_sign: true, ..visit }.begin(),
+        Stage::Minting(turn) if turn.is_awaited() => Ok(Next::Wait),
+        Stage::Minting(turn) => Visit { turn: Some(turn), ..visit }.begin(),
         Stage::ReadingBody => Ok(Next::Wait),
         Stage::Waiting(waited) => visit.go_on(&waited),
         Stage::Ended(number) if visit.has_judged(number) => Ok(Next::GoOn),
@@ -127,11 +127,11 @@ impl Visit<'_> {
         let check = |is_bound: &dyn Fn() -> bool| check_bound(exchange, &source, is_bound);
         let started = token.and_then(|token| {
             let (token, needed, time) = (&token, &needed, self.time_for(exchange)?);
-            let wanted = Wanted { token, needed, key, time, may_sign: self.may_sign };
+            let wanted = Wanted { token, needed, key, time, turn: self.turn.as_deref() };
             values::start(exchange, &values, &wanted, check)
         });
         let outcome = match started {
-            Ok(Started::Later(turn)) => return self.wait_for_turn(&turn),
+            Ok(Started::Later(turn)) => return self.wait_for_turn(turn),
             Ok(Started::Known(Lookup::Waits(waiting))) => {
                 return self.wait(waiting, source, key, None);
             }
@@ -139,16 +139,15 @@ impl Visit<'_> {
             Ok(Started::Known(Lookup::Refused(failure))) => Outcome::Remembered(failure),
             Err(failure) => Outcome::Failed(failure),
         };
-        self.end(source, key, outcome, 0)
+        let took = self.turn.as_ref().map_or(0, |turn| turn.took());
+        self.end(source, key, outcome, took)
     }
 
-    /// Others have something signed that takes long: the request goes on from the beginning when it is its
-    /// turn.
-    fn wait_for_turn(&self, turn: &Turn) -> Result<Next, OutOfMemory> {
+    /// Others have a token made that takes long: the request goes on from the beginning when it is its turn.
+    fn wait_for_turn(&self, turn: Rc<Turn>) -> Result<Next, OutOfMemory> {
         let Self { request, course, exchange, .. } = *self;
-        let resumer = suspend(request, !exchange.ignore_client_abort, None)?;
-        turn.resumes(resumer.clone());
-        course.set_stage(request.visit(), Stage::Signing(resumer));
+        turn.suspend(request, !exchange.ignore_client_abort)?;
+        course.set_stage(request.visit(), Stage::Minting(turn));
         Ok(Next::Wait)
     }
 

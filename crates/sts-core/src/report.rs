@@ -70,6 +70,17 @@ pub const fn remedy(kind: FailureKind) -> Option<&'static str> {
     }
 }
 
+/// [`remedy`] where the gateway makes the token itself, perhaps of what an STS has issued.
+pub const fn remedy_of_gateway(kind: FailureKind) -> Option<&'static str> {
+    match kind {
+        FailureKind::Busy => Some("too much is asked for at once, or STSMaxCalls is too low"),
+        FailureKind::Timeout => {
+            Some("too much is asked for at once, or the time of STSHTTPTimeOut too short")
+        }
+        kind => remedy(kind),
+    }
+}
+
 /// What a reason is about: equal where nothing differs but numbers, times and identifiers, which STSs
 /// make anew for each answer.
 pub fn gist(reason: &str) -> u64 {

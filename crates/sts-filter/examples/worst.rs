@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use sts_filter::{Filter, Limits};
 
 /// Expressions for claims of which `items` are many small values, `text` is a long string, `words`
-/// are strings and `object` has many fields.
+/// are strings, `object` has many fields and `long` has long names.
 const WORST: &[&str] = &[
     // What a gateway does.
     r#"{sub: .text[0:20], groups: (.words[0:20] | map(select(test("^w[0-9]*5$")) | ascii_upcase)), n: 1}"#,
@@ -55,7 +55,35 @@ const WORST: &[&str] = &[
     "[.items[] as $n | .object | tojson | fromjson | length]",
     "[.items[] as $n | .words | join(\" \") | length]",
     "[.items[] as $n | \"\\(.text)\\(.text)\" | length]",
+    "[.items[] as $n | .text | contains(\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\")]",
+    ".text as $t | [.items[] as $n | \"b\" | split($t)]",
+    ".text as $t | [.items[] as $n | $t | split($t[1:] + \"b\") | length]",
+    ".text as $t | [.items[] as $n | $t | ltrimstr($t[1:] + \"b\") | length]",
+    ".text as $t | [.items[] as $n | $t | rtrimstr(\"b\" + $t[1:]) | length]",
+    "(.text | gsub(\"a\"; \" \")) as $t | [.items[] as $n | $t | trim | length]",
+    "(\"1\" * 10000 + \".5\") as $t | [.items[] as $n | try ($t | tonumber) catch 1]",
+    // Long names.
+    ". as $c | .long | keys[0] as $k | [$c.items[] as $n | $c.long[$k]] | length",
+    ". as $c | .long | keys[-1] as $k | [$c.items[] as $n | $c.long | has($k)] | length",
+    ". as $c | .long | keys[-1] as $k | [$c.items[] as $n | $c.long | .[$k] = 1 | length]",
+    "[.items[] as $n | .long | del(.[]) | length]",
+    "[.items[] as $n | [.long, .long, .long] | del(.[][]) | length]",
+    "[.items[] as $n | .long + .long | length]",
+    "[.items[] as $n | .long | contains(.)]",
+    "[.items[] as $n | .long == .long]",
+    "[.items[] as $n | .long | to_entries | from_entries | length]",
+    // Searches in arrays.
+    "[.items[] | 0] as $a | [$a + $a + $a + $a + $a + $a + $a + $a | . - . | length]",
+    "[.items[] | 0] as $a | [$a + $a + $a + $a + $a + $a + $a + $a | contains(.)]",
+    "[.items[] as $n | [.items[] | {k: 1}] | from_entries | length]",
     // Regular expressions.
+    "[.items[] as $n | .text | gsub(\"a\"; \"b\") | length]",
+    "[.items[] as $n | .text | gsub(\"\"; \"b\") | length]",
+    "[.items[] as $n | .text[0:400] | [scan(\"a\")] | length]",
+    "[.items[] as $n | .text[0:400] | [scan(\"(a)(a)?(b)?\")] | length]",
+    "[.items[] as $n | .text[0:400] | gsub(\"[^b-zA-Z0-9]\"; \"_\") | length]",
+    "[.items[] as $n | .text[0:400] | gsub(\"a{1,40}b|a\"; \"_\") | length]",
+    "[.items[] as $n | .text[0:400] | gsub(\"a.*b|a\"; \"_\") | length]",
     "[.items[] as $n | .text | test(\"a*a*a*a*a*b\")]",
     "[.items[] as $n | .text[0:100] | test(\"(a|aa|aaa)*b\")]",
     "[.items[] as $n | .text[0:200] | test(\"(x+x+)+y\")]",
@@ -71,6 +99,7 @@ fn claims() -> Map<String, Value> {
         "text": "a".repeat(10_000),
         "words": (0..400).map(|n| format!("w{}", n * 7919 % 1000)).collect::<Vec<_>>(),
         "object": object,
+        "long": { "x".repeat(2_000): 1, "x".repeat(4_000): 2, "x".repeat(8_000): 3 },
     });
     claims.as_object().cloned().unwrap_or_default()
 }

@@ -97,6 +97,17 @@ impl Budget {
         self.step((bytes >> 6).saturating_add(1))
     }
 
+    /// Pays for a text that is compared, as a name that is looked up: short ones are part of the step that
+    /// does it.
+    pub(crate) fn compared(&self, text: &str) -> Outcome<()> {
+        self.step(text.len() >> 6)
+    }
+
+    /// Pays for a search of one text in another.
+    pub(crate) fn search(&self, whole: &str, part: &str) -> Outcome<()> {
+        self.step((whole.len().saturating_add(part.len()) >> 4).saturating_add(1))
+    }
+
     /// Goes one level deeper; [`Self::leave`] comes back.
     pub(crate) fn enter(&self) -> Outcome<()> {
         let nesting = self.nesting.get();
@@ -174,6 +185,14 @@ impl Budget {
             return Err(Stop::Limit(RunError::TooDeep));
         }
         Ok(value)
+    }
+
+    /// Pays for sorting so many items with so many bytes in all: each is compared once or twice for each
+    /// halving.
+    pub(crate) fn sorting(&self, items: usize, bytes: usize) -> Outcome<()> {
+        let halvings = usize::try_from(items.max(1).ilog2()).unwrap_or_default();
+        let once = (bytes >> 5).saturating_add(items);
+        self.step(once.saturating_mul(halvings.saturating_add(1)))
     }
 
     /// Compares, and pays for it.

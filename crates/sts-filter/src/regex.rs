@@ -3,6 +3,8 @@
 //! `regex-lite` never goes back in the text. It takes for each character at most the time that its
 //! program is long, so a match is paid for before it is made.
 
+mod reach;
+
 use regex_lite::{Regex, RegexBuilder};
 
 use crate::error::Problem;
@@ -12,6 +14,8 @@ pub(crate) struct Pattern {
     regex: Regex,
     /// Its size, which is the time it takes for a character.
     states: usize,
+    /// The characters beyond a match that were looked at for it; `None` for all.
+    reach: Option<usize>,
     pub(crate) purpose: Purpose,
     /// All matches, not only the first.
     pub(crate) global: bool,
@@ -66,7 +70,8 @@ impl Pattern {
                 least = middle.saturating_add(1);
             }
         }
-        Ok(Self { regex, states: most, purpose, global })
+        let reach = reach::reach(pattern, flags);
+        Ok(Self { regex, states: most, reach, purpose, global })
     }
 
     pub(crate) fn regex(&self) -> &Regex {
@@ -76,5 +81,13 @@ impl Pattern {
     /// What a search through so many bytes costs.
     pub(crate) fn steps(&self, bytes: usize) -> usize {
         (bytes.saturating_add(1).saturating_mul(self.states) >> 3).saturating_add(1)
+    }
+
+    /// What it costs that the next search begins at the end of a match, before so many bytes that are left:
+    /// it goes once more through what was looked at beyond it. The text itself is paid for once.
+    pub(crate) fn steps_again(&self, left: usize) -> usize {
+        // A character has four bytes at most, and one more was read.
+        let beyond = self.reach.map(|reach| reach.saturating_add(1).saturating_mul(4));
+        self.steps(beyond.unwrap_or(usize::MAX).min(left)).saturating_add(self.regex.captures_len())
     }
 }

@@ -10,6 +10,7 @@ use sts_core::encoding::Encoding;
 use sts_core::life::LifePolicy;
 use sts_core::mint::{self, ClaimType, MintingKey, Terms};
 use sts_core::options::Template;
+use sts_net::calls::CallLimits;
 use sts_zone::zone::tag;
 
 use crate::conf::Carrier;
@@ -148,6 +149,7 @@ pub(super) fn build(
         key,
         life,
         timeout: settings.timeout.unwrap_or(TIMEOUT),
+        queued: settings.max_calls.as_ref().map_or(CallLimits::DEFAULT, |it| it.limits).queued,
         has_source,
         keys,
         terms,
@@ -160,7 +162,8 @@ pub(super) fn build(
         main.publications.knows(name, &minter, zone.zone());
     }
     let made = Made { id, way: Way::Mint(minter), carrier, cache };
-    Ok(made.exchange(conf, settings))
+    let per_value = settings.max_calls.as_ref().and_then(|it| it.per_value.clone());
+    Ok(Exchange { per_value, ..made.exchange(conf, settings) })
 }
 
 /// Whether claims come from an object.

@@ -54,18 +54,22 @@ impl Once {
         if !self.was_shown.replace(true) {
             return Ok(None);
         }
-        let values: Vec<_> = self
-            .values
-            .iter()
-            .map(|(name, value)| Parameter { name, value: value.expose() })
-            .collect();
-        let minted = self.minter.make(self.source.expose(), &values, self.needs)?;
+        let minted = self.minter.make(self.source.expose(), &self.parameters(), self.needs)?;
         Ok(Some(Secret::new(minted.token.issued().expose())))
     }
 
     /// Whether a call has to wait for its turn before the token is made for it.
     pub(crate) fn takes_long(&self) -> bool {
-        self.was_shown.get() && self.minter.is_slow()
+        self.was_shown.get() && self.minter.takes_long(self.source.expose(), &self.parameters())
+    }
+
+    /// How many tokens like it may wait to be made.
+    pub(crate) fn queued(&self) -> usize {
+        self.minter.queued
+    }
+
+    fn parameters(&self) -> Vec<Parameter<'_>> {
+        self.values.iter().map(|(name, value)| Parameter { name, value: value.expose() }).collect()
     }
 
     /// A token as it was made, and as it stands in a variable.

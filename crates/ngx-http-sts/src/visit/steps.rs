@@ -87,12 +87,12 @@ impl Visit<'_> {
         let token = token.as_ref();
         let started = token.map_err(Failure::clone).and_then(|token| {
             let (needed, time) = (&needed, self.time_for(inner)?);
-            let wanted = Wanted { token, needed, key, time, may_sign: self.may_sign };
+            let wanted = Wanted { token, needed, key, time, turn: self.turn.as_deref() };
             values::start(inner, &values, &wanted, check)
         });
         let mut minted = None;
         let outcome = match started {
-            Ok(Started::Later(turn)) => return self.wait_for_turn(&turn).map(Some),
+            Ok(Started::Later(turn)) => return self.wait_for_turn(turn).map(Some),
             Ok(Started::Known(Lookup::Waits(waiting))) => {
                 return self.wait(waiting, source, key, Some(number)).map(Some);
             }
@@ -104,7 +104,8 @@ impl Visit<'_> {
             Ok(Started::Known(Lookup::Refused(failure))) => Outcome::Remembered(failure),
             Err(failure) => Outcome::Failed(failure),
         };
-        self.end_step(id, step, StepEnd { source: &source, key, outcome, took: 0, minted })
+        let took = self.turn.as_ref().map_or(0, |turn| turn.took());
+        self.end_step(id, step, StepEnd { source: &source, key, outcome, took, minted })
     }
 
     /// A step has ended. Its failure is that of the location's exchange.

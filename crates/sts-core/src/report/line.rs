@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::endpoint::Endpoint;
 use crate::error::Failure;
-use crate::report::remedy;
+use crate::report::{remedy, remedy_of_gateway};
 
 /// One failure, in words.
 pub struct Line<'a> {
@@ -71,7 +71,11 @@ impl fmt::Display for Line<'_> {
         if *left_out > 0 {
             write!(f, ", {left_out} more like it were left out before")?;
         }
-        match remedy(failure.kind) {
+        let remedy = match subject.maker {
+            Maker::Gateway => remedy_of_gateway(failure.kind),
+            Maker::Sts { .. } => remedy(failure.kind),
+        };
+        match remedy {
             Some(remedy) => write!(f, "; {remedy}"),
             None => Ok(()),
         }
@@ -112,6 +116,13 @@ mod tests {
         let subject = Subject { name: None, protocol: "jwt", maker: Maker::Gateway };
         let line = Line { subject, failure: &failure, took: 0, left_out: 0 };
         assert_eq!(line.to_string(), "jwt exchange failed: bad_token: no claims, took 0 ms");
+        for (kind, remedy) in
+            [(FailureKind::Busy, "STSMaxCalls"), (FailureKind::Timeout, "STSHTTPTimeOut")]
+        {
+            let failure = &Failure::new(kind, "x");
+            let said = Line { subject, failure, took: 0, left_out: 0 }.to_string();
+            assert!(said.contains(remedy) && !said.contains("the STS"), "{said}");
+        }
     }
 
     #[test]

@@ -98,6 +98,7 @@ impl Run<'_> {
                     }
                 }
                 for name in gone {
+                    self.budget.compared(&name)?;
                     fields.remove(&name);
                 }
                 self.budget.object(fields)?

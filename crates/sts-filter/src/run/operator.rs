@@ -49,6 +49,7 @@ pub(crate) fn join(
             let mut left = budget.own_object(left)?;
             budget.fields(right.fields().len())?;
             for (name, value) in right.fields() {
+                budget.compared(name)?;
                 left.insert(name.clone(), value.clone());
             }
             budget.checked(Value::Object(Rc::new(left)))
@@ -58,7 +59,10 @@ pub(crate) fn join(
             for item in left.items() {
                 let mut found = false;
                 for other in right.items() {
-                    found = found || budget.compare(item, other)?.is_eq();
+                    found = budget.compare(item, other)?.is_eq();
+                    if found {
+                        break;
+                    }
                 }
                 if !found {
                     kept.push(item.clone());
@@ -100,6 +104,7 @@ fn merge(budget: &Budget, left: Rc<Object>, right: &Object) -> Outcome<Value> {
     let mut left = budget.own_object(left)?;
     budget.fields(right.fields().len())?;
     for (name, value) in right.fields() {
+        budget.compared(name)?;
         let merged = match (left.remove(name), value) {
             (Some(Value::Object(left)), Value::Object(right)) => {
                 budget.nested(|| merge(budget, left, right))?

@@ -85,6 +85,7 @@ impl Run<'_> {
                 let Some(Value::Text(name)) = row.next() else {
                     return fail("a name in an object is not a string");
                 };
+                self.budget.compared(name)?;
                 let found = match value {
                     Some(_) => row.next().cloned().unwrap_or(Value::Null),
                     None => path::index(self.budget, input, &Value::Text(name.clone()))?,
@@ -109,6 +110,7 @@ impl Run<'_> {
         for part in parts.iter().rev() {
             columns.push(match part {
                 Part::Text(text) => {
+                    self.budget.compared(text)?;
                     Column { values: vec![Value::Text(text.as_ref().into())], end: None }
                 }
                 Part::Term(term) => {

@@ -65,7 +65,7 @@ impl Run<'_> {
         }
     }
 
-    /// Each match, or the first one. A search after a match is paid for as one of what is left.
+    /// Each match, or the first one. The text is paid for once, and with each match what is searched again.
     fn matches(
         &self,
         pattern: &Pattern,
@@ -80,7 +80,7 @@ impl Run<'_> {
                 break;
             }
             searched = captures.get(0).map_or(searched, |found| found.end());
-            self.budget.step(pattern.steps(text.len().saturating_sub(searched)))?;
+            self.budget.step(pattern.steps_again(text.len().saturating_sub(searched)))?;
         }
         Ok(())
     }

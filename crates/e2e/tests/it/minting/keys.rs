@@ -18,17 +18,19 @@ pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
 /// An RSA key of 2048 bits, always the same: to make one takes long.
 pub(crate) fn rsa() -> Value {
     static KEY: OnceLock<Value> = OnceLock::new();
-    KEY.get_or_init(|| {
-        let key = Rsa::generate(2048).unwrap();
-        let number = |number: &openssl::bn::BigNumRef| encode(number.to_vec());
-        json!({
-            "kty": "RSA", "n": number(key.n()), "e": number(key.e()), "d": number(key.d()),
-            "p": number(key.p().unwrap()), "q": number(key.q().unwrap()),
-            "dp": number(key.dmp1().unwrap()), "dq": number(key.dmq1().unwrap()),
-            "qi": number(key.iqmp().unwrap()),
-        })
+    KEY.get_or_init(|| rsa_of(2048)).clone()
+}
+
+/// An RSA key of so many bits.
+pub(crate) fn rsa_of(bits: u32) -> Value {
+    let key = Rsa::generate(bits).unwrap();
+    let number = |number: &openssl::bn::BigNumRef| encode(number.to_vec());
+    json!({
+        "kty": "RSA", "n": number(key.n()), "e": number(key.e()), "d": number(key.d()),
+        "p": number(key.p().unwrap()), "q": number(key.q().unwrap()),
+        "dp": number(key.dmp1().unwrap()), "dq": number(key.dmq1().unwrap()),
+        "qi": number(key.iqmp().unwrap()),
     })
-    .clone()
 }
 
 pub(crate) fn elliptic(name: &str) -> Value {

@@ -119,13 +119,10 @@ fn flatten_into(
     Ok(())
 }
 
-/// Pays for sorting: each item is compared once or twice for each halving.
 fn pay_for_sorting(budget: &Budget, keys: &Array) -> Outcome<()> {
     let items = keys.items();
     let bytes = items.iter().fold(0_usize, |sum, item| sum.saturating_add(item.size().bytes));
-    let halvings = usize::try_from(items.len().max(1).ilog2()).unwrap_or_default();
-    let once = (bytes >> 5).saturating_add(items.len());
-    budget.step(once.saturating_mul(halvings.saturating_add(1)))
+    budget.sorting(items.len(), bytes)
 }
 
 pub(crate) fn sort(budget: &Budget, input: Value) -> Outcome<Value> {

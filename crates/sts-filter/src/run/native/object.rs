@@ -20,9 +20,12 @@ pub(crate) fn keys(budget: &Budget, input: Value) -> Outcome<Value> {
     }
 }
 
-pub(crate) fn has(_: &Budget, input: Value, key: Value) -> Outcome<Value> {
+pub(crate) fn has(budget: &Budget, input: Value, key: Value) -> Outcome<Value> {
     Ok(Value::Bool(match (&input, &key) {
-        (Value::Object(object), Value::Text(name)) => object.fields().contains_key(name),
+        (Value::Object(object), Value::Text(name)) => {
+            budget.compared(name)?;
+            object.fields().contains_key(name)
+        }
         (Value::Array(array), Value::Number(index)) => {
             position(*index, array.items().len(), false).is_some_and(|at| at < array.items().len())
         }
@@ -73,6 +76,7 @@ pub(crate) fn from_entries(budget: &Budget, input: Value) -> Outcome<Value> {
             None => return fail("an entry has no key"),
         };
         budget.fields(1)?;
+        budget.compared(&name)?;
         fields.insert(name, find(&VALUES).unwrap_or(Value::Null));
     }
     budget.object(fields)
@@ -91,14 +95,17 @@ fn holds(budget: &Budget, whole: &Value, part: &Value) -> Outcome<bool> {
     budget.step(1)?;
     match (whole, part) {
         (Value::Text(whole), Value::Text(part)) => {
-            budget.bytes(whole.len())?;
+            budget.search(whole, part)?;
             Ok(whole.contains(part.as_ref()))
         }
         (Value::Array(whole), Value::Array(parts)) => {
             for part in parts.items() {
                 let mut found = false;
                 for whole in whole.items() {
-                    found = found || budget.nested(|| holds(budget, whole, part))?;
+                    found = budget.nested(|| holds(budget, whole, part))?;
+                    if found {
+                        break;
+                    }
                 }
                 if !found {
                     return Ok(false);
@@ -113,6 +120,7 @@ fn holds(budget: &Budget, whole: &Value, part: &Value) -> Outcome<bool> {
 
 fn fields_hold(budget: &Budget, whole: &Object, part: &Object) -> Outcome<bool> {
     for (name, part) in part.fields() {
+        budget.compared(name)?;
         let held = match whole.fields().get(name) {
             Some(whole) => budget.nested(|| holds(budget, whole, part))?,
             None => false,

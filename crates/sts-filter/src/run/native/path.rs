@@ -22,9 +22,12 @@ pub(crate) fn position(index: Number, length: usize, from_end: bool) -> Option<u
 }
 
 /// What stands under a name or an index; `null` where nothing does.
-pub(crate) fn index(_: &Budget, value: &Value, key: &Value) -> Outcome<Value> {
+pub(crate) fn index(budget: &Budget, value: &Value, key: &Value) -> Outcome<Value> {
     let found = match (value, key) {
-        (Value::Object(object), Value::Text(name)) => object.fields().get(name),
+        (Value::Object(object), Value::Text(name)) => {
+            budget.compared(name)?;
+            object.fields().get(name)
+        }
         (Value::Array(array), Value::Number(index)) => {
             let items = array.items();
             position(*index, items.len(), true).and_then(|at| items.get(at))
@@ -102,6 +105,7 @@ pub(crate) fn set(budget: &Budget, whole: Value, path: &[Value], new: Value) -> 
     };
     match (whole, key) {
         (Value::Object(object), Value::Text(name)) => {
+            budget.compared(name)?;
             let mut object = budget.own_object(object)?;
             let old = object.remove(name).unwrap_or(Value::Null);
             object.insert(name.clone(), budget.nested(|| set(budget, old, rest, new))?);
@@ -146,6 +150,9 @@ pub(crate) fn delete(
     for path in &mut paths {
         from_start(budget, &whole, path)?;
     }
+    let keys = paths.iter().flatten();
+    let bytes = keys.fold(0_usize, |sum, key| sum.saturating_add(key.size().bytes));
+    budget.sorting(paths.len(), bytes)?;
     paths.sort();
     paths.dedup();
     for path in paths.iter().rev() {
@@ -180,6 +187,7 @@ fn delete_one(budget: &Budget, whole: Value, path: &[Value]) -> Outcome<Value> {
     match (whole, key) {
         (Value::Null, _) => Ok(Value::Null),
         (Value::Object(object), Value::Text(name)) => {
+            budget.compared(name)?;
             let mut object = budget.own_object(object)?;
             if let Some(old) = object.remove(name)
                 && !rest.is_empty()

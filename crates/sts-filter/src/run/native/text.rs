@@ -56,7 +56,8 @@ pub(crate) fn to_number(budget: &Budget, input: Value) -> Outcome<Value> {
     match input {
         Value::Number(_) => Ok(input),
         Value::Text(text) => {
-            budget.bytes(text.len())?;
+            // Read twice, digit by digit.
+            budget.step((text.len() >> 4).saturating_add(1))?;
             // As JSON has it: no plus, no blanks, no infinity.
             let number = serde_json::from_str::<serde_json::Number>(&text).ok();
             match number.and_then(|_| Number::parse(&text)) {
@@ -151,20 +152,22 @@ pub(crate) fn bytes(_: &Budget, input: Value) -> Outcome<Value> {
 
 /// What is no string stays as it is, as in jq.
 pub(crate) fn trim_prefix(budget: &Budget, input: Value, prefix: Value) -> Outcome<Value> {
-    if let (Value::Text(text), Value::Text(prefix)) = (&input, &prefix)
-        && let Some(rest) = text.strip_prefix(prefix.as_ref())
-    {
-        return budget.text(rest);
+    if let (Value::Text(text), Value::Text(prefix)) = (&input, &prefix) {
+        budget.compared(prefix)?;
+        if let Some(rest) = text.strip_prefix(prefix.as_ref()) {
+            return budget.text(rest);
+        }
     }
     Ok(input)
 }
 
 /// What is no string stays as it is, as in jq.
 pub(crate) fn trim_suffix(budget: &Budget, input: Value, suffix: Value) -> Outcome<Value> {
-    if let (Value::Text(text), Value::Text(suffix)) = (&input, &suffix)
-        && let Some(rest) = text.strip_suffix(suffix.as_ref())
-    {
-        return budget.text(rest);
+    if let (Value::Text(text), Value::Text(suffix)) = (&input, &suffix) {
+        budget.compared(suffix)?;
+        if let Some(rest) = text.strip_suffix(suffix.as_ref()) {
+            return budget.text(rest);
+        }
     }
     Ok(input)
 }
@@ -186,7 +189,7 @@ pub(crate) fn ends_with(budget: &Budget, input: Value, suffix: Value) -> Outcome
 pub(crate) fn split(budget: &Budget, input: Value, separator: Value) -> Outcome<Value> {
     let about = "split needs strings";
     let (text, separator) = (string(input, about)?, string(separator, about)?);
-    budget.bytes(text.len())?;
+    budget.search(&text, &separator)?;
     let mut parts = Vec::new();
     if separator.is_empty() {
         for character in text.chars() {
