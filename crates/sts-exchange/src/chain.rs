@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::conf::locate::{self, Location, Server};
+use crate::conf::overview;
 use crate::exchange::Exchange;
 use crate::problem::Problem;
 use crate::settings::build;
@@ -34,7 +35,11 @@ pub fn steps<'c>(
         let node = location.node();
         let place = node.map(|node| format!(" in {}", node.place)).unwrap_or_default();
         let name = node.map_or_else(String::new, shown);
-        Problem::new(format!("{name}{place} has no exchange"))
+        let others = match overview::of_exchanges(server) {
+            names if names.is_empty() => names,
+            names => format!("; these have one: {names}"),
+        };
+        Problem::new(format!("{name}{place} has no exchange{others}"))
     })?;
     let mut steps = Vec::new();
     follow(server, &exchange.depends_on, base, &mut Vec::new(), &mut steps)?;

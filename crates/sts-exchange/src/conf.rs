@@ -4,6 +4,7 @@ pub mod block;
 pub mod lexer;
 pub mod locate;
 pub mod maps;
+pub mod overview;
 pub mod pattern;
 pub mod rewrite;
 pub mod tree;

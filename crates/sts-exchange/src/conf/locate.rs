@@ -210,7 +210,7 @@ pub fn server<'s, 'c>(
         None => {
             let names: Vec<String> = candidates.iter().map(|server| server.shown()).collect();
             return Err(Problem::new(format!(
-                "no server has the name \"{asked}\": there are {}",
+                "no server has the name \"{asked}\"; those that there are: {}",
                 names.join(", ")
             )));
         }

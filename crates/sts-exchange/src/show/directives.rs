@@ -3,7 +3,7 @@
 use form_urlencoded::byte_serialize;
 use sts_core::options::Template;
 
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Way};
 use crate::settings::option_string::LITERAL_KEY;
 use crate::settings::written::Item;
 
@@ -33,6 +33,12 @@ const SECRETS: [(&str, &str); 3] = [
 
 /// The file of the key in examples.
 const KEY_FILE: &str = "/etc/nginx/secrets/jwk.json";
+
+/// Whether files stand there for secrets of the configuration itself.
+pub fn hides_secrets(exchange: &Exchange) -> bool {
+    let shown = one_by_one(exchange);
+    SECRETS.iter().any(|(_, file)| shown.contains(file)) || shown.contains(KEY_FILE)
+}
 
 /// One directive for each setting.
 pub fn one_by_one(exchange: &Exchange) -> String {
@@ -179,6 +185,11 @@ fn missing(exchange: &Exchange) -> Vec<String> {
     let has_source = !exchange.source.text.is_empty() || !exchange.source.accept.is_empty();
     let mut lines = Vec::new();
     if exchange.source.is_needed && !has_source {
+        if matches!(exchange.way, Way::Mint(_)) {
+            // The module takes claims from no place that a client writes to.
+            lines.push("STSVariables $claims $target_token;".to_owned());
+            return lines;
+        }
         lines.push("STSAcceptSourceTokenIn header;".to_owned());
     }
     let is_passed = exchange.items.one("STSPassTargetTokenIn").is_some();
