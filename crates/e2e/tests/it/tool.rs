@@ -11,6 +11,7 @@ mod calls;
 mod certificate;
 mod examples;
 mod judged;
+mod tokens;
 mod variables;
 
 use devsts::{Answer, Script, When};

@@ -308,6 +308,30 @@ mod tests {
         assert!(lexer.skip_block().is_err());
     }
 
+    /// What stands between two words.
+    fn separator() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(vec![" ", "\t", "\n", "\r\n", "  \n\t ", " # \"x' {;}\n ", "\n#\n"])
+    }
+
+    /// A word with what has a meaning in a configuration.
+    fn word() -> impl Strategy<Value = String> {
+        prop_oneof!["[a-z0-9]{1,8}", "[a\\\\\"';{}#$()\t\r\n tnr]{0,12}"]
+    }
+
+    /// The word as it stands in quotes.
+    fn escaped(word: &str, quote: char) -> String {
+        let mut text = String::new();
+        for c in word.chars() {
+            match c {
+                '\\' => text.push_str("\\\\"),
+                '\t' => text.push_str("\\t"),
+                c if c == quote => text.extend(['\\', c]),
+                c => text.push(c),
+            }
+        }
+        text
+    }
+
     proptest! {
         #[test]
         fn no_bytes_panic(bytes: Vec<u8>) {
@@ -317,6 +341,32 @@ mod tests {
                     break;
                 }
             }
+        }
+
+        #[test]
+        fn words_are_read_as_they_were_written(
+            words in prop::collection::vec((word(), 0..3_usize, separator()), 1..6),
+            end in prop::sample::select(vec![";", "{", "\n;", " # ;\n{"]),
+        ) {
+            let mut text = String::from("\t# \"a'\n");
+            for (word, style, separator) in &words {
+                let is_bare = !word.is_empty() && word.bytes().all(|it| it.is_ascii_alphanumeric());
+                match style {
+                    0 if is_bare => text.push_str(word),
+                    1 => text.push_str(&format!("'{}'", escaped(word, '\''))),
+                    _ => text.push_str(&format!("\"{}\"", escaped(word, '"'))),
+                }
+                text.push_str(separator);
+            }
+            text.push_str(end);
+            let mut lexer = Lexer::new(text.as_bytes());
+            let read = lexer.read().map_err(|error| TestCaseError::fail(format!("{error}: {text}")))?;
+            let found: Vec<_> = read.words.iter().map(|it| String::from_utf8_lossy(it)).collect();
+            let expected: Vec<_> = words.iter().map(|(word, ..)| word.as_str()).collect();
+            prop_assert_eq!(found, expected, "{}", text);
+            prop_assert_eq!(read.end == End::Semicolon, end.ends_with(';'));
+            prop_assert_eq!(read.line, 2);
+            prop_assert_eq!(lexer.line(), 1 + text.matches('\n').count());
         }
 
         #[test]

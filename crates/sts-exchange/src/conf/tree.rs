@@ -65,17 +65,17 @@ impl Configuration {
     pub fn read(file: &Path, prefix: Option<&Path>) -> Result<Self, Problem> {
         let file = Self::path(file, prefix);
         let directory = file.parent().map(Path::to_owned).unwrap_or_default();
-        let mut reader = Reader { directory: directory.clone(), files: 0 };
+        let mut reader = Reader { directory: directory.clone(), files: 0, includes: true };
         let nodes = reader.file(&file, 0)?;
         Ok(Self { nodes, directory })
     }
 
-    /// Reads a text, for tests.
+    /// Reads a text, for tests. It includes nothing.
     ///
     /// # Errors
     /// As [`Self::read`].
     pub fn of_text(text: &str, directory: &Path) -> Result<Self, Problem> {
-        let mut reader = Reader { directory: directory.to_owned(), files: 0 };
+        let mut reader = Reader { directory: directory.to_owned(), files: 0, includes: false };
         let nodes = reader.text("nginx.conf", text.as_bytes(), 0)?;
         Ok(Self { nodes, directory: directory.to_owned() })
     }
@@ -84,6 +84,8 @@ impl Configuration {
 struct Reader {
     directory: PathBuf,
     files: usize,
+    /// Files are included.
+    includes: bool,
 }
 
 impl Reader {
@@ -160,6 +162,9 @@ impl Reader {
     /// The files of an `include`: one that has to be there, or all that a pattern fits, in the order of
     /// their names.
     fn included(&self, pattern: &str, place: &Place) -> Result<Vec<PathBuf>, Problem> {
+        if !self.includes {
+            return Err(Problem::new(format!("nothing is included here, in {place}")));
+        }
         let path = self.directory.join(pattern);
         if !pattern.contains(['*', '?', '[']) {
             if path.is_file() {
@@ -171,16 +176,31 @@ impl Reader {
             );
             return Err(Problem::new(what));
         }
+        let unread = || {
+            let pattern = pattern.escape_debug();
+            Problem::new(format!("the pattern \"{pattern}\" cannot be read here, in {place}"))
+        };
+        // These have another meaning for `glob` of the C library.
+        if pattern.contains('\\') || pattern.contains("[^") {
+            return Err(unread());
+        }
         let options = glob::MatchOptions {
             case_sensitive: true,
             require_literal_separator: true,
             require_literal_leading_dot: true,
         };
-        let paths = glob::glob_with(&path.to_string_lossy(), options)
-            .map_err(|error| Problem::new(format!("invalid pattern: {error}, in {place}")))?;
-        paths
-            .map(|path| path.map_err(|error| Problem::new(format!("{error}, in {place}"))))
-            .collect()
+        let mut text = path.to_string_lossy().into_owned();
+        // Two stars are as good as one for it, and lead into no directory.
+        while text.contains("**") {
+            text = text.replace("**", "*");
+        }
+        let paths = glob::glob_with(&text, options).map_err(|_| unread())?;
+        let paths =
+            paths.map(|path| path.map_err(|error| Problem::new(format!("{error}, in {place}"))));
+        let mut paths = paths.collect::<Result<Vec<_>, _>>()?;
+        // It sorts by bytes, whole names with their slashes.
+        paths.sort_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
+        Ok(paths)
     }
 }
 
@@ -230,6 +250,16 @@ mod tests {
         let inside = configuration.nodes[1].inside();
         assert!(inside[2].place.to_string().ends_with("conf.d/b.conf:2"));
         assert_eq!(configuration.directory, directory.path());
+        // Stars that follow one another are one, and names are in order with their slashes.
+        write("sites/a/1", "a1;");
+        write("sites/a-b/1", "ab1;");
+        write("stars", "include **/1; include sites/**/*;");
+        assert_eq!(names(&read("stars").unwrap().nodes), "ab1 a1");
+        for pattern in ["[^a]*", "\\*a", "[a"] {
+            write("odd", &format!("include '{pattern}';"));
+            let problem = read("odd").err().map(|problem| problem.to_string());
+            assert!(problem.is_some_and(|it| it.contains("cannot be read here")), "{pattern}");
+        }
         write("loop", "include loop;");
         assert!(read("loop").is_err());
         write("missing", "include no;");

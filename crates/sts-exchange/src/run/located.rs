@@ -144,7 +144,7 @@ pub(super) fn shown(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<u
 fn notes(verdict: &Verdict) -> Vec<String> {
     match verdict {
         Verdict::Unknown(reason) => {
-            vec![format!("NGINX has not checked the configuration: {reason}")]
+            vec![format!("NGINX could not judge the configuration: {reason}")]
         }
         Verdict::Accepted | Verdict::LeftOut => Vec::new(),
     }
