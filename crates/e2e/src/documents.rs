@@ -63,6 +63,7 @@ pub fn within_prefix(text: &str) -> String {
         ("/var/run/secrets/tokens/", "%%PREFIX%%/tokens/"),
         ("/run/spiffe/", "%%PREFIX%%/tokens/"),
         ("/run/secrets/", "%%PREFIX%%/secrets/"),
+        ("/var/log/nginx/", "%%PREFIX%%/logs/"),
     ]
     .iter()
     .fold(text.to_owned(), |text, (outside, inside)| text.replace(outside, inside))

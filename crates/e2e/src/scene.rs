@@ -98,13 +98,17 @@ impl Scene {
     /// token in a cookie, and without `Authorization`). `$source_token` is the token of
     /// `Authorization: Bearer`.
     pub fn nginx(&self) -> Builder {
+        self.bare_nginx().http(SOURCE)
+    }
+
+    /// The same without `$source_token`.
+    pub fn bare_nginx(&self) -> Builder {
         Nginx::builder()
             .set("STS", self.sts.endpoint())
             .set("BACKEND", self.backend.url(""))
             .set("EXCHANGE", EXCHANGE)
             .set("OTX", OTX)
             .set("PASS", PASS)
-            .http(SOURCE)
             .forbid_in_log(CLIENT_SECRET)
             .forbid_in_log(CLIENT_BASIC)
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::conf::locate::{self, Location, Server};
+use crate::conf::overview;
 use crate::exchange::Exchange;
 use crate::problem::Problem;
 use crate::settings::build;
@@ -29,18 +30,38 @@ pub fn steps<'c>(
     location: Location<'c>,
     base: &Path,
 ) -> Result<Vec<Step<'c>>, Problem> {
-    let exchange = build::exchange(location.in_force.items.clone(), base)?;
+    let exchange = made(&location, base)?;
     let exchange = exchange.ok_or_else(|| {
         let node = location.node();
         let place = node.map(|node| format!(" in {}", node.place)).unwrap_or_default();
         let name = node.map_or_else(String::new, shown);
-        Problem::new(format!("{name}{place} has no exchange"))
+        let others = match overview::of_exchanges(server) {
+            names if names.is_empty() => names,
+            names => format!("; these have one: {names}"),
+        };
+        Problem::new(format!("{name}{place} has no exchange{others}"))
     })?;
     let mut steps = Vec::new();
     follow(server, &exchange.depends_on, base, &mut Vec::new(), &mut steps)?;
     let is_named = location.node().map(locate::shown).filter(|name| name.starts_with('@'));
     steps.push(Step { name: is_named, location, exchange });
     Ok(steps)
+}
+
+/// The exchange of a location, which says where its source is.
+fn made(location: &Location<'_>, base: &Path) -> Result<Option<Exchange>, Problem> {
+    let exchange = build::exchange(location.in_force.items.clone(), base)?;
+    let has_none = |exchange: &Exchange| {
+        let source = &exchange.source;
+        source.is_needed && source.accept.is_empty() && source.text.is_empty()
+    };
+    match exchange {
+        Some(exchange) if has_none(&exchange) => Err(Problem::new(format!(
+            "an exchange of type \"{}\" needs \"STSVariables\" or \"STSAcceptSourceTokenIn\"",
+            exchange.kind
+        ))),
+        exchange => Ok(exchange),
+    }
 }
 
 fn shown(node: &crate::conf::Node) -> String {
@@ -70,8 +91,8 @@ fn follow<'c>(
             continue;
         }
         let location = locate::named(server, name)?;
-        let exchange = build::exchange(location.in_force.items.clone(), base)?
-            .ok_or_else(|| failed("is a location without an exchange"))?;
+        let exchange =
+            made(&location, base)?.ok_or_else(|| failed("is a location without an exchange"))?;
         way.push(name.clone());
         follow(server, &exchange.depends_on, base, way, steps)?;
         way.pop();

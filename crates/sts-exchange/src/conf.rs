@@ -5,6 +5,7 @@ pub mod called;
 pub mod lexer;
 pub mod locate;
 pub mod maps;
+pub mod overview;
 pub mod pattern;
 pub mod rewrite;
 pub mod tree;

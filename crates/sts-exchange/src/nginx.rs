@@ -44,7 +44,7 @@ pub enum Verdict {
 pub struct Test(State);
 
 enum State {
-    Running { child: Child, output: Receiver<Vec<u8>>, until: Instant },
+    Running { program: PathBuf, child: Child, output: Receiver<Vec<u8>>, until: Instant },
     Over(Result<Verdict, Problem>),
 }
 
@@ -76,7 +76,7 @@ impl Test {
                 let (sender, receiver) = mpsc::channel();
                 thread::spawn(move || sender.send(output.map(start_of).unwrap_or_default()));
                 let until = Instant::now() + DEADLINE;
-                Self(State::Running { child, output: receiver, until })
+                Self(State::Running { program: path, child, output: receiver, until })
             }
             Err(error) => {
                 let reason = format!("\"{}\" cannot be run: {error}", path.display());
@@ -94,14 +94,20 @@ impl Test {
     /// # Errors
     /// NGINX refuses the configuration, in its own words; or the program that was named cannot be run.
     pub fn verdict(self) -> Result<Verdict, Problem> {
-        let (child, output, until) = match self.0 {
+        let (program, child, output, until) = match self.0 {
             State::Over(result) => return result,
-            State::Running { child, output, until } => (child, output, until),
+            State::Running { program, child, output, until } => (program, child, output, until),
         };
-        match end_of(child, &output, until) {
-            Ok((status, output)) => judge(status.success(), &String::from_utf8_lossy(&output)),
-            Err(reason) => Ok(Verdict::Unknown(reason)),
-        }
+        let verdict = match end_of(child, &output, until) {
+            Ok((status, output)) => judge(status.success(), &String::from_utf8_lossy(&output))?,
+            Err(reason) => Verdict::Unknown(reason),
+        };
+        Ok(match verdict {
+            Verdict::Unknown(reason) => {
+                Verdict::Unknown(format!("\"{}\" {reason}", program.display()))
+            }
+            other => other,
+        })
     }
 }
 
@@ -137,16 +143,16 @@ fn end_of(
     until: Instant,
 ) -> Result<(ExitStatus, Vec<u8>), String> {
     let left = || until.saturating_duration_since(Instant::now());
-    let late = || format!("it took longer than {} s", DEADLINE.as_secs());
+    let late = || format!("took longer than {} s", DEADLINE.as_secs());
     let ended = match output.recv_timeout(left()) {
         Err(RecvTimeoutError::Timeout) => Err(late()),
-        Err(RecvTimeoutError::Disconnected) => Err("its output cannot be read".to_owned()),
+        Err(RecvTimeoutError::Disconnected) => Err("has an output that cannot be read".to_owned()),
         Ok(output) => loop {
             match child.try_wait() {
                 Ok(Some(status)) => break Ok((status, output)),
                 Ok(None) if left().is_zero() => break Err(late()),
                 Ok(None) => thread::sleep(PAUSE),
-                Err(error) => break Err(error.to_string()),
+                Err(error) => break Err(format!("cannot be waited for: {error}")),
             }
         },
     };
@@ -166,10 +172,13 @@ fn judge(is_good: bool, output: &str) -> Result<Verdict, Problem> {
     let Some(refusal) = output.lines().find_map(refusal) else {
         let last = output.lines().map(str::trim).rfind(|line| !line.is_empty());
         let last = last.map(|line| line.strip_prefix("nginx: ").unwrap_or(line));
-        return Ok(Verdict::Unknown(format!("it ended with: {}", last.unwrap_or("nothing"))));
+        return Ok(Verdict::Unknown(match last {
+            Some(last) => format!("says: {last}"),
+            None => "ended without a word".to_owned(),
+        }));
     };
     if is_of_user(refusal) {
-        return Ok(Verdict::Unknown(format!("this user may not do what it does: {refusal}")));
+        return Ok(Verdict::Unknown(format!("may not do all of it as this user: {refusal}")));
     }
     Err(Problem::new(format!("NGINX refuses the configuration: {refusal}")))
 }
@@ -252,8 +261,8 @@ mod tests {
     #[test]
     fn a_program_that_is_no_nginx_judges_nothing() {
         let verdict = judged("nginx: invalid option: \"e\"\n").unwrap();
-        assert_eq!(verdict, Verdict::Unknown("it ended with: invalid option: \"e\"".to_owned()));
-        assert_eq!(judged(""), Ok(Verdict::Unknown("it ended with: nothing".to_owned())));
+        assert_eq!(verdict, Verdict::Unknown("says: invalid option: \"e\"".to_owned()));
+        assert_eq!(judged(""), Ok(Verdict::Unknown("ended without a word".to_owned())));
         let named = Test::start(Some(Path::new("/nowhere/nginx")), Path::new("/a"), None);
         let problem = named.verdict().unwrap_err().to_string();
         assert!(problem.contains("\"/nowhere/nginx\" cannot be run"), "{problem}");

@@ -34,6 +34,16 @@ pub struct Streams<'s> {
 
 /// Runs the command with the arguments behind its name. The result is what it exits with.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) -> u8 {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(word) = arguments.first().and_then(|first| first.to_str()).and_then(unknown_command)
+    {
+        let line = format!(
+            "{}: there is no type and no command \"{}\": those that there are stand in --help",
+            cli::NAME,
+            word.escape_debug()
+        );
+        return written(writeln!(streams.errors, "{line}"), exit::USAGE);
+    }
     let name = OsString::from(cli::NAME);
     let arguments = [name].into_iter().chain(arguments);
     let matches = match cli::command().try_get_matches_from(arguments) {
@@ -70,6 +80,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<
             written(writeln!(streams.errors, "{}: {problem}", cli::NAME), exit::BAD_INPUT)
         }
     }
+}
+
+/// A first word that is no command, and no location, for which clap would miss other arguments.
+fn unknown_command(word: &str) -> Option<&str> {
+    let is_known = |word: &str| cli::command().get_subcommands().any(|it| it.get_name() == word);
+    (!word.starts_with(['-', '/', '@']) && !is_known(word)).then_some(word)
 }
 
 fn flag(matches: &ArgMatches, name: &str) -> bool {

@@ -69,6 +69,11 @@ fn help_has_the_table_of_exit_codes() {
     }
     assert_eq!(run(&["--no-such"], "").status.code(), Some(2));
     assert_eq!(run(&["otx"], "").status.code(), Some(2));
+    let output = run(&["oxt", "http://127.0.0.1:1/", "auth=none"], "");
+    assert_eq!(output.status.code(), Some(2));
+    let errors = text(&output.stderr);
+    assert!(errors.contains("no type and no command \"oxt\""), "{errors}");
+    assert_eq!(errors.lines().count(), 1, "{errors}");
 }
 
 #[test]
@@ -280,6 +285,11 @@ fn the_gateways_own_token_is_made() {
     for expected in ["\"iss\": \"gateway\"", "\"aud\": \"orders\"", "\"role\": \"reader\""] {
         assert!(shown.contains(expected), "{shown} {output:?}");
     }
+    let object = object(&["jwt", "", &options], "{}");
+    let exchange = &object["exchanges"][0];
+    assert_eq!(exchange["compared"][0]["verdict"], "good", "{exchange:#}");
+    let directives = exchange["directives"].as_str().expect("directives");
+    assert!(directives.ends_with("STSVariables $claims $target_token;"), "{directives}");
     let output = run(&["jwt", "", &options, "--silent"], "no json");
     assert_eq!(output.status.code(), Some(11), "{output:?}");
 }

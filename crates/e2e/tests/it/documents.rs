@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use e2e::documents::{Example, documents, examples, with_files, within_prefix};
 use e2e::nginx::{Nginx, debian_modules, module, workspace};
@@ -17,6 +17,8 @@ const SOURCE: &str = "map $http_authorization $source_token { default ''; }
 fn problem(example: &Example) -> Option<String> {
     let Example { place, context, text, .. } = example;
     let (builder, text) = (with_files(Nginx::builder()), within_prefix(text));
+    // A recipe is whole.
+    let source = if place.contains("/docs/recipes") { "" } else { SOURCE };
     let builder = match context.as_str() {
         "main" => {
             let module = module().display().to_string();
@@ -24,10 +26,10 @@ fn problem(example: &Example) -> Option<String> {
             builder.without_module().main(&text)
         }
         "http" if text.contains("$source_token {") => builder.http(&text),
-        "http" => builder.http(SOURCE).http(&text),
-        "server" => builder.http(SOURCE).server(&text),
+        "http" => builder.http(source).http(&text),
+        "server" => builder.http(source).server(&text),
         "server set-misc" => match debian_modules() {
-            Some(modules) => builder.main(&modules).server(&text),
+            Some(modules) => builder.main(&modules).http(source).server(&text),
             None => return None,
         },
         _ => return Some(format!("{place}: \"nginx {context}\" is no place in a configuration")),
@@ -43,6 +45,45 @@ fn every_example_is_a_valid_configuration() {
     let problems = in_parallel(4, examples.len(), |number| problem(&examples[number]));
     let problems: Vec<String> = problems.into_iter().flatten().collect();
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// The configurations in a directory and in those below it.
+fn configurations(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("a directory of examples");
+    let paths = entries.map(|entry| entry.expect("an example").path());
+    let (directories, files): (Vec<_>, Vec<_>) = paths.partition(|path| path.is_dir());
+    let inner = directories.iter().flat_map(|path| configurations(path));
+    let is_configuration = |path: &PathBuf| path.extension().is_some_and(|it| it == "conf");
+    inner.chain(files.into_iter().filter(is_configuration)).collect()
+}
+
+#[test]
+fn logs_and_the_file_of_the_process_are_where_packages_have_them() {
+    let mut texts: Vec<(String, String)> = Vec::new();
+    for Example { place, text, .. } in documents().iter().flat_map(|file| examples(file)) {
+        texts.push((place, text));
+    }
+    for path in configurations(&workspace().join("examples")) {
+        let text = fs::read_to_string(&path).expect("an example");
+        texts.push((path.display().to_string(), text));
+    }
+    let mut found = 0;
+    for (place, text) in texts {
+        for line in text.lines() {
+            let mut words = line.split_whitespace();
+            let allowed = match words.next() {
+                Some("access_log" | "error_log") => {
+                    ["/var/log/nginx/", "/dev/std", "syslog:", "off;"]
+                }
+                Some("pid") => ["/run/", "/run/", "/run/", "off;"],
+                _ => continue,
+            };
+            let value = words.next().unwrap_or_default();
+            found += 1;
+            assert!(allowed.iter().any(|start| value.starts_with(start)), "{place}: {line}");
+        }
+    }
+    assert!(found > 15, "only {found} such lines were found");
 }
 
 #[test]

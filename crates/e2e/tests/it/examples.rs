@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use devsts::sts::wstrust::Requestor;
 use devsts::{Client, Sts, WsTrust, is_for};
-use e2e::documents::with_files;
+use e2e::documents::{with_files, within_prefix};
 use e2e::http1::Request;
 use e2e::nginx::{Builder, Nginx, workspace};
 use e2e::scene::{CLIENT_ID, CLIENT_SECRET, Scene, Seen};
@@ -23,8 +23,8 @@ const HEAD: &str = "load_module modules/ngx_http_sts_module.so;
 
 user www-data;
 worker_processes auto;
-error_log logs/error.log warn;
-pid nginx.pid;
+error_log /var/log/nginx/error.log warn;
+pid /run/nginx.pid;
 
 events {
     worker_connections 4096;
@@ -41,7 +41,7 @@ impl Example {
         let (says, rest) = text.split_once("\n\n").expect("a first line");
         assert!(says.starts_with("# ") && says.ends_with('.'), "{name} says what it is");
         let body = rest.strip_prefix(HEAD).expect("the head that all have");
-        let text = format!("%%MAIN%%\nhttp {{\n%%HTTP%%\n{body}");
+        let text = format!("%%MAIN%%\nhttp {{\n%%HTTP%%\n{}", within_prefix(body));
         let example = Self { text }
             .with("listen 8080;", "listen 127.0.0.1:%%PORT%%;")
             .with("http://127.0.0.1:8081", &scene.backend.url(""));

@@ -2,6 +2,8 @@
 //! `nginx -t` says then. A row for each, and none is missing.
 #![allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+mod command;
+
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -931,21 +933,30 @@ static ROWS: &[Row] = &[
     ),
 ];
 
-/// What the rows refer to.
-fn builder() -> Builder {
+/// The files that the rows refer to, and a JWK.
+fn files() -> (Vec<(&'static str, Vec<u8>)>, String) {
     let ca = Identity::authority("the test's CA");
     let key = openssl::pkey::PKey::generate_ed25519().expect("a key");
     let encode = |bytes: Result<Vec<u8>, _>| URL_SAFE_NO_PAD.encode(bytes.expect("a key"));
     let (x, d) = (encode(key.raw_public_key()), encode(key.raw_private_key()));
     let jwk = format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}","d":"{d}"}}"#);
     let key = key.private_key_to_pem_pkcs8();
-    Nginx::builder()
-        .set("JWK", jwk)
-        .file("ca.pem", ca.certificate_pem())
-        .file("secret", "x\n")
-        .file("assertion", "e.e.s\n")
-        .file("key.pem", key.expect("a key"))
-        .http("STSCache shm name=known&size=1m;")
+    let files = vec![
+        ("ca.pem", ca.certificate_pem().into()),
+        ("secret", "x\n".into()),
+        ("assertion", "e.e.s\n".into()),
+        ("key.pem", key.expect("a key")),
+    ];
+    (files, jwk)
+}
+
+/// What the rows refer to.
+fn builder() -> Builder {
+    let (files, jwk) = files();
+    let builder = files
+        .into_iter()
+        .fold(Nginx::builder(), |builder, (path, content)| builder.file(path, content));
+    builder.set("JWK", jwk).http("STSCache shm name=known&size=1m;")
 }
 
 /// What an exchange may depend on.

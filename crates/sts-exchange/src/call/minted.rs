@@ -18,7 +18,11 @@ impl Mint {
     ) -> Result<(), Problem> {
         let mut overridden = Vec::new();
         for (claim, template) in &self.overrides {
-            overridden.push((*claim, values::evaluate(template, variables)?));
+            let value = values::evaluate(template, variables)?;
+            if *claim == "aud" {
+                outcome.parameters.push(("audience".to_owned(), value.clone()));
+            }
+            overridden.push((*claim, value));
         }
         let mut written = Vec::new();
         for (name, kind, template) in &self.claims {

@@ -141,7 +141,7 @@ pub fn servers<'c>(servers: &[Server<'c>], asked: &str) -> Result<Vec<Server<'c>
     if found.is_empty() {
         let names: Vec<String> = servers.iter().map(Server::shown).collect();
         return Err(Problem::new(format!(
-            "no server has the name \"{asked}\": there are {}",
+            "no server has the name \"{asked}\"; those that there are: {}",
             names.join(", ")
         )));
     }

@@ -19,7 +19,12 @@ impl Target {
     /// # Errors
     /// NGINX would answer it with 400.
     pub fn read(text: &str) -> Result<Self, Problem> {
-        let bad = || Problem::new(format!("\"{}\" is no path of a request", text.escape_debug()));
+        let bad = || {
+            Problem::new(format!(
+                "\"{}\" is no path of a request, as /orders/17, and no name of a location, as @orders",
+                text.escape_debug()
+            ))
+        };
         let bare = text.split('#').next().unwrap_or_default();
         let (path, query) = bare.split_once('?').unwrap_or((bare, ""));
         if !path.starts_with('/') || text.chars().any(|c| c.is_control() || c == ' ') {

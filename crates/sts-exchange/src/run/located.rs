@@ -7,7 +7,7 @@ use sts_core::carry::variable;
 use sts_core::encoding::Encoding;
 use sts_core::secret::Secret;
 
-use super::one::{check_values, made};
+use super::one::made;
 use super::{Streams, flag, show, token, variables};
 use crate::call::Brought;
 use crate::chain::{self, Step};
@@ -68,9 +68,6 @@ fn test(matches: &ArgMatches, file: &Path, prefix: Option<&Path>) -> Test {
 /// Makes it, and those that it depends on, and shows how they went.
 pub(super) fn shown(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<u8, Problem> {
     let mut given = variables(matches)?;
-    let query = text(matches, "location").and_then(|path| path.split_once('?'));
-    let remedy = "leave it out of the path and give --var-file arg_NAME=FILE";
-    check_values("the query of the location", query.map_or("", |(_, query)| query), remedy)?;
     let prefix = text(matches, "prefix").map(Path::new);
     let file = Configuration::path(Path::new(text(matches, "conf").unwrap_or_default()), prefix);
     let test = test(matches, &file, prefix);
@@ -147,7 +144,7 @@ pub(super) fn shown(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<u
 fn notes(verdict: &Verdict) -> Vec<String> {
     match verdict {
         Verdict::Unknown(reason) => {
-            vec![format!("NGINX has not checked the configuration: {reason}")]
+            vec![format!("NGINX could not judge the configuration: {reason}")]
         }
         Verdict::Accepted | Verdict::LeftOut => Vec::new(),
     }

@@ -110,7 +110,7 @@ fn check(item: &Item) -> Result<(), Problem> {
 }
 
 /// What looks like a token is taken from a file only, whatever it is written for.
-pub(super) fn check_values(of: &str, text: &str, remedy: &str) -> Result<(), Problem> {
+fn check_values(of: &str, text: &str, remedy: &str) -> Result<(), Problem> {
     let has_words = |text: &str| is_secret(text) || text.split([' ', '&', '=']).any(is_secret);
     let mut pairs = form_urlencoded::parse(text.as_bytes());
     if !has_words(text) && !pairs.any(|(_, value)| has_words(&value)) {

@@ -20,7 +20,7 @@ use crate::exchange::Contact;
 use crate::exit;
 use crate::problem::Problem;
 use crate::redact;
-use crate::settings::build;
+use crate::settings::contact;
 use crate::settings::option_string::command_line;
 use crate::settings::written::{Item, Items, Word};
 use crate::show;
@@ -87,7 +87,7 @@ fn contact(issuer: &Endpoint, trusted: &str) -> Result<Contact, Problem> {
         place: command_line(),
     });
     let base = env::current_dir().map_err(|error| Problem::new(error.to_string()))?;
-    build::contact(&Items::new(items.into_iter().collect()), issuer, &base)
+    contact::contact(&Items::new(items.into_iter().collect()), issuer, &base)
 }
 
 /// Writes the man page and the completions of shells.

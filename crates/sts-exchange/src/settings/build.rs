@@ -10,7 +10,7 @@ use sts_core::carry::place::{Accept, Kind as PlaceKind, Pass};
 use sts_core::carry::variable;
 use sts_core::client_auth::ClientAuth;
 use sts_core::encoding::Encoding;
-use sts_core::endpoint::{Endpoint, HostField, Scheme};
+use sts_core::endpoint::Endpoint;
 use sts_core::expect::Expect;
 use sts_core::issued::TokenTypes;
 use sts_core::life::LifePolicy;
@@ -23,36 +23,22 @@ use sts_core::profile::{Profile, Protocol};
 use sts_core::request_header;
 use sts_core::wstrust::endpoint_auth;
 
+use super::contact::contact;
 use super::minting;
 use super::option_string::kinds;
+use super::policies;
 use super::written::{Item, Items};
 use super::wstrust;
 use crate::call::actor::Actor;
-use crate::exchange::{Call, Contact, Exchange, Proxy, SourceRule, Way};
+use crate::exchange::{Call, Exchange, SourceRule, Way};
 use crate::files;
 use crate::problem::Problem;
-
-/// Milliseconds that a call may take in all.
-const TIMEOUT: u64 = 20_000;
 
 /// Seconds that no token is kept for longer.
 const CACHE_EXPIRES_IN: u64 = 300;
 
 /// Milliseconds taken off each expiry.
 const EXPIRY_LEEWAY: u64 = 15_000;
-
-/// Bytes of the body of an answer.
-const MAX_RESPONSE: u64 = 256 * 1024;
-
-/// How often a connection is tried again, and the milliseconds between two attempts.
-const RETRIES: (u64, u64) = (1, 300);
-
-/// The versions of TLS that are not deprecated (RFC 8996).
-const PROTOCOLS: [&str; 2] = ["TLSv1.2", "TLSv1.3"];
-
-/// All versions.
-const ALL_PROTOCOLS: [(&str, &str); 4] =
-    [("TLSv1", "TLSv1"), ("TLSv1.1", "TLSv1.1"), ("TLSv1.2", "TLSv1.2"), ("TLSv1.3", "TLSv1.3")];
 
 /// Reads the one directive with a name.
 pub(super) fn read<T, E: Into<Problem>>(
@@ -71,6 +57,15 @@ pub(super) fn said<T, E: Into<Problem>>(
     read(item).map_err(|error| error.into().of_directive(item.directive.name, &item.place))
 }
 
+/// A value that may hold variables, and is not empty.
+pub(super) fn template(item: &Item) -> Result<Template, Text> {
+    let template = Template::of_argument(item.argument(0));
+    if template.is_empty() {
+        return Err("the value must not be empty".into());
+    }
+    Ok(template)
+}
+
 fn words<E: std::fmt::Display>(error: E) -> Problem {
     Problem::new(error.to_string())
 }
@@ -83,22 +78,17 @@ pub fn exchange(items: Items, base: &Path) -> Result<Option<Exchange>, Problem> 
     let all: Vec<_> = kinds().into_iter().map(|kind| (kind, kind)).collect();
     let kind = read(&items, "STSType", |item| argument::word(item.argument(0), &all))?;
     let Some(kind) = kind.filter(|kind| *kind != "disabled") else { return Ok(None) };
+    policies::check(&items)?;
     let (mut source, targets) = carrier(&items)?;
     let way = if kind == mint::NAME {
         source.is_needed = !source.accept.is_empty() || !source.text.is_empty();
         Way::Mint(Box::new(minting::mint(&items, life(&items)?, base)?))
     } else {
-        let call = call(kind, &items, base)?;
+        let call = call(kind, &items, &targets, base)?;
         source.is_needed = call.profile.protocol.has_source();
         Way::Call(Box::new(call))
     };
-    let names = read(&items, "STSDependsOn", |item| {
-        let names: Vec<String> = item.words().into_iter().map(str::to_owned).collect();
-        match names.iter().find(|name| name.len() < 2 || !name.starts_with('@')) {
-            Some(name) => Err(Text::from(format!("invalid name \"{}\"", name.escape_debug()))),
-            None => Ok(names),
-        }
-    })?;
+    let names = read(&items, "STSDependsOn", |item| locations(&item.words()))?;
     let allows_bound = read(&items, "STSBoundTokens", |item| {
         argument::word(item.argument(0), &[("refuse", false), ("allow", true)])
     })?;
@@ -112,6 +102,18 @@ pub fn exchange(items: Items, base: &Path) -> Result<Option<Exchange>, Problem> 
         items,
         base: base.to_owned(),
     }))
+}
+
+/// The names of locations, each of them once.
+fn locations(words: &[&str]) -> Result<Vec<String>, Text> {
+    let mut names: Vec<String> = Vec::new();
+    for word in words {
+        if word.len() < 2 || !word.starts_with('@') || names.iter().any(|known| known == word) {
+            return Err(format!("invalid name \"{}\"", word.escape_debug()));
+        }
+        names.push((*word).to_owned());
+    }
+    Ok(names)
 }
 
 /// Where the source comes from, and the names of the variables that the target goes to.
@@ -177,7 +179,12 @@ pub(super) fn of_type<'i>(items: &'i Items, kind: &str, name: &str) -> Option<&'
     items.one(&own).or_else(|| items.one(&any?))
 }
 
-fn call(kind: &'static str, items: &Items, base: &Path) -> Result<Call, Problem> {
+fn call(
+    kind: &'static str,
+    items: &Items,
+    targets: &[String],
+    base: &Path,
+) -> Result<Call, Problem> {
     let endpoint = match of_type(items, kind, "Endpoint") {
         Some(item) => said(item, |item| Endpoint::parse(item.argument(0)))?,
         None => read(items, "STSIssuer", |item| Endpoint::parse_issuer(item.argument(0)))?
@@ -201,10 +208,11 @@ fn call(kind: &'static str, items: &Items, base: &Path) -> Result<Call, Problem>
         })
     });
     let auth = auth.transpose()?.unwrap_or(ClientAuth::none());
-    let template = |item: &Item| Template::of_argument(item.argument(0));
-    let client_id = of_type(items, kind, "ClientID").filter(|_| !is_wstrust).map(template);
-    let username = items.one("STSROPCUsername").filter(|_| kind == "ropc").map(|item| {
-        let name = template(item);
+    let template = |item: &Item| said(item, template);
+    let client_id = of_type(items, kind, "ClientID").filter(|_| !is_wstrust);
+    let client_id = client_id.map(template).transpose()?;
+    let username = items.one("STSROPCUsername").filter(|_| kind == "ropc");
+    let username = username.map(template).transpose()?.map(|name| {
         let is_any = name.literal().is_some_and(|name| name == "*");
         if is_any { Template::of_argument("$remote_user") } else { name }
     });
@@ -242,7 +250,7 @@ fn call(kind: &'static str, items: &Items, base: &Path) -> Result<Call, Problem>
         client_id: client_id.filter(Template::has_variables),
         username,
         parameters,
-        actor: actor(items, &profile)?,
+        actor: actor(items, &profile, targets)?,
         headers: headers(items)?,
         contact: contact(items, &profile.endpoint, base)?,
         expect: expect.unwrap_or_else(|| Expect::default_of(&profile.protocol)),
@@ -269,7 +277,7 @@ fn request_parameters(items: &Items) -> Result<Vec<(String, Template)>, Problem>
     Ok(list)
 }
 
-fn actor(items: &Items, profile: &Profile) -> Result<Option<Actor>, Problem> {
+fn actor(items: &Items, profile: &Profile, targets: &[String]) -> Result<Option<Actor>, Problem> {
     read(items, "STSActorToken", |item| {
         if !profile.protocol.takes_actor() {
             return Err(Text::from("it is for the type \"otx\""));
@@ -282,7 +290,13 @@ fn actor(items: &Items, profile: &Profile) -> Result<Option<Actor>, Problem> {
         };
         let word = item.arguments.get(1).map(|word| word.as_str());
         let token_type = parameters::actor_token_type(word)?;
-        Ok(Actor { token: Template::of_argument(item.argument(0)), token_type, is_optional })
+        variable::check_source(item.argument(0), "").map_err(|error| error.to_string())?;
+        for name in variable::names(item.argument(0)) {
+            for target in targets {
+                variable::check_is_other(name, target).map_err(|error| error.to_string())?;
+            }
+        }
+        Ok(Actor { token: template(item)?, token_type, is_optional })
     })
 }
 
@@ -295,85 +309,4 @@ fn headers(items: &Items) -> Result<Vec<(http::HeaderName, Template)>, Problem> 
         Ok((name, Template::of_argument(item.argument(1))))
     };
     items.all("STSRequestHeader").map(|item| said(item, header)).collect()
-}
-
-/// How an STS is reached, and what a call may cost.
-///
-/// # Errors
-/// The module would refuse it.
-pub fn contact(items: &Items, endpoint: &Endpoint, base: &Path) -> Result<Contact, Problem> {
-    let switch = |item: &Item| argument::switch(item.argument(0));
-    let seconds = |item: &Item| argument::timeout(item.argument(0));
-    let text = |item: &Item| Ok::<_, Text>(item.argument(0).to_owned());
-    // Version 3.1 of the C module has it in `STSROPC` alone.
-    let ropc = items.one("STSROPC").filter(|_| items.one("STSROPCEndpoint").is_some());
-    let (verify, timeout) = match ropc.map(|item| (item.argument(0), item.argument(1))) {
-        Some((verify, timeout)) => {
-            let timeout = Some(timeout).filter(|text| !text.is_empty());
-            let timeout = timeout.map(argument::timeout).transpose().map_err(Problem::from)?;
-            (Some(argument::switch(verify).map_err(Problem::from)?), timeout)
-        }
-        None => (read(items, "STSSSLValidateServer", switch)?, None),
-    };
-    let timeout = match timeout {
-        None => read(items, "STSHTTPTimeOut", seconds)?,
-        own => own,
-    };
-    let host = read(items, "STSHost", |item| HostField::parse(item.argument(0)).map_err(words))?;
-    let proxy = read(items, "STSOutgoingProxy", |item| proxy(item, base))?.flatten();
-    if host.is_some()
-        && (endpoint.is_issuer() || (proxy.is_some() && endpoint.scheme() == Scheme::Http))
-    {
-        return Err(Problem::new(
-            "\"STSHost\" (option \"host\") cannot be set with \"STSIssuer\", nor for an http:// endpoint \
-             behind \"STSOutgoingProxy\"",
-        ));
-    }
-    let protocols = read(items, "STSSSLProtocols", |item| {
-        let words = item.words();
-        words
-            .into_iter()
-            .map(|word| argument::word(word, &ALL_PROTOCOLS))
-            .collect::<Result<Vec<_>, _>>()
-    })?;
-    let number = |least, most| move |item: &Item| argument::number(item.argument(0), least, most);
-    let retries = read(items, "STSHTTPRetries", number(0, 10))?.unwrap_or(RETRIES.0);
-    let pause = read(items, "STSHTTPRetryInterval", number(0, 60_000))?.unwrap_or(RETRIES.1);
-    let max_response = read(items, "STSMaxResponse", |item| {
-        argument::size(item.argument(0), 1024, 64 * 1024 * 1024)
-    })?;
-    let file = |name| Ok::<_, Problem>(read(items, name, text)?.map(|file| base.join(file)));
-    let protocols = protocols.unwrap_or_else(|| PROTOCOLS.to_vec());
-    Ok(Contact {
-        verify: verify.unwrap_or(true),
-        trusted: file("STSSSLTrustedCertificate")?,
-        revoked: file("STSSSLCRL")?,
-        protocols: protocols.into_iter().map(str::to_owned).collect(),
-        ciphers: read(items, "STSSSLCiphers", text)?,
-        proxy,
-        host,
-        timeout: timeout.unwrap_or(TIMEOUT),
-        retries: u32::try_from(retries).unwrap_or_default(),
-        pause,
-        max_response: usize::try_from(max_response.unwrap_or(MAX_RESPONSE)).unwrap_or(usize::MAX),
-    })
-}
-
-/// `host[:port] [username=name&password_file=file]`, or `off`.
-fn proxy(item: &Item, base: &Path) -> Result<Option<Proxy>, Problem> {
-    let words = item.words();
-    let (text, credentials) = match (words.as_slice(), argument::options(&words)?) {
-        (["off"], None) => return Ok(None),
-        (words, credentials) => (words.first().copied().unwrap_or_default(), credentials),
-    };
-    let url = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let endpoint = Endpoint::parse(&url)?;
-    if endpoint.scheme() != Scheme::Http || endpoint.target() != "/" {
-        return Err(Problem::new("a proxy is written http://host:port, without a path, or off"));
-    }
-    let auth = credentials.map(ClientAuth::for_proxy).transpose()?;
-    if let Some(auth) = &auth {
-        files::load(auth, base)?;
-    }
-    Ok(Some(Proxy { endpoint, auth }))
 }

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use sts_core::argument;
 use sts_core::jose::Algorithm;
 use sts_core::life::LifePolicy;
-use sts_core::mint::{ClaimType, Claims, Filter, MintingKey, Terms, TokenKind};
+use sts_core::mint::{Claim, ClaimType, Claims, Filter, MintingKey, Terms, TokenKind};
 use sts_core::options::Template;
 use sts_core::secret::Secret;
 use sts_filter::Limits;
 
-use super::build::{read, said};
+use super::build::{read, said, template};
 use super::option_string::LITERAL_KEY;
-use super::written::Items;
+use super::written::{Item, Items};
 use crate::exchange::Mint;
 use crate::files;
 use crate::problem::Problem;
@@ -29,6 +29,9 @@ pub(super) fn mint(items: &Items, life: LifePolicy, base: &Path) -> Result<Mint,
     let key = match literal {
         Some(key) => Some(key),
         None => read(items, "STSJWTKeyFile", |item| {
+            if item.argument(0).is_empty() || item.argument(0) == item.argument(1) {
+                return Err(Problem::new("each key has a file of its own"));
+            }
             let key = MintingKey::of_file(PathBuf::from(item.argument(0)), wanted);
             files::load_key(&key, base).map(|()| key)
         })?,
@@ -53,15 +56,8 @@ pub(super) fn mint(items: &Items, life: LifePolicy, base: &Path) -> Result<Mint,
     let single = single.into_iter().filter_map(|(claim, name)| Some((claim, items.one(name)?)));
     let audience = items.all("STSJWTAudience").map(|item| ("aud", item));
     let overrides = single.chain(audience);
-    let overrides = overrides.map(|(claim, item)| (claim, Template::of_argument(item.argument(0))));
-    let claims = items.all("STSJWTClaim").map(|item| {
-        let kind = item
-            .arguments
-            .get(2)
-            .map(|word| said(item, |_| argument::word(word, &ClaimType::WORDS)));
-        let kind = kind.transpose()?.unwrap_or_default();
-        Ok((item.argument(0).to_owned(), kind, Template::of_argument(item.argument(1))))
-    });
+    let overrides = overrides.map(|(claim, item)| Ok((claim, said(item, template)?)));
+    let claims = items.all("STSJWTClaim").map(|item| said(item, claim));
     let filter = read(items, "STSJWTFilter", |item| {
         let filter = sts_filter::Filter::compile(item.argument(0));
         filter.map_err(|error| Problem::new(error.to_string()))
@@ -69,11 +65,28 @@ pub(super) fn mint(items: &Items, life: LifePolicy, base: &Path) -> Result<Mint,
     Ok(Mint {
         key,
         terms,
-        overrides: overrides.collect(),
+        overrides: overrides.collect::<Result<_, Problem>>()?,
         claims: claims.collect::<Result<_, Problem>>()?,
         filter: filter.map(|filter| Box::new(Jq(filter)) as Box<dyn Filter>),
         life,
     })
+}
+
+/// `name value [type]`
+fn claim(item: &Item) -> Result<(String, ClaimType, Template), argument::Problem> {
+    let name = item.argument(0);
+    if name.is_empty() || name.chars().any(char::is_control) {
+        return Err("the name of a claim is a text without control characters".into());
+    }
+    let word = item.arguments.get(2);
+    let claim_type = word.map(|word| argument::word(word, &ClaimType::WORDS)).transpose()?;
+    let claim_type = claim_type.unwrap_or_default();
+    let value = Template::of_argument(item.argument(1));
+    if let Some(literal) = value.literal() {
+        let claim = Claim { name, claim_type, value: literal.as_bytes() };
+        claim.read().map_err(|error| format!("the value {error}"))?;
+    }
+    Ok((name.to_owned(), claim_type, value))
 }
 
 /// An expression of jq.

@@ -4,8 +4,8 @@ use form_urlencoded::byte_serialize;
 use sts_core::known::Known;
 use sts_core::options::Template;
 
-use super::literals::words;
-use crate::exchange::Exchange;
+use super::literals::{self, words};
+use crate::exchange::{Exchange, Way};
 use crate::settings::option_string::LITERAL_KEY;
 use crate::settings::written::Item;
 
@@ -28,6 +28,11 @@ const ASKED_FOR: [&str; 5] =
 
 /// The file of the key in examples.
 const KEY_FILE: &str = "/etc/nginx/secrets/jwk.json";
+
+/// Whether something else stands there for secrets of the configuration itself.
+pub fn hides_secrets(exchange: &Exchange) -> bool {
+    exchange.items.iter().any(literals::hides) || exchange.items.one(LITERAL_KEY).is_some()
+}
 
 /// One directive for each setting.
 pub fn one_by_one(exchange: &Exchange, known: &Known) -> String {
@@ -163,6 +168,11 @@ fn missing(exchange: &Exchange) -> Vec<String> {
     let has_source = !exchange.source.text.is_empty() || !exchange.source.accept.is_empty();
     let mut lines = Vec::new();
     if exchange.source.is_needed && !has_source {
+        if matches!(exchange.way, Way::Mint(_)) {
+            // The module takes claims from no place that a client writes to.
+            lines.push("STSVariables $claims $target_token;".to_owned());
+            return lines;
+        }
         lines.push("STSAcceptSourceTokenIn header;".to_owned());
     }
     let is_passed = exchange.items.one("STSPassTargetTokenIn").is_some();

@@ -30,6 +30,15 @@ pub fn words(item: &Item, known: &Known) -> Vec<String> {
     item.words().into_iter().enumerate().map(shown).collect()
 }
 
+/// Whether a directive holds a secret itself.
+pub fn hides(item: &Item) -> bool {
+    let keys = |options: &str| {
+        let mut keys = options.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+        keys.any(|key| FILES.iter().any(|(secret, _)| *secret == key))
+    };
+    secret(item).is_some() || (has_credentials(item.directive.name) && keys(item.argument(1)))
+}
+
 /// The first literal of a directive that may be a secret: what it is the value of.
 pub fn secret(item: &Item) -> Option<String> {
     (0..item.arguments.len()).find_map(|index| doubtful(item, index))
@@ -136,5 +145,8 @@ mod tests {
         assert_eq!(of("STSRequestParameter a b").as_deref(), Some("the parameter \"a\""));
         assert_eq!(of("STSRequestParameter scope b"), None);
         assert_eq!(of("STSEndpointAuth basic username=a&password=b"), None);
+        assert!(hides(&item("STSEndpointAuth basic username=a&password=b")));
+        assert!(hides(&item("STSActorToken abc")));
+        assert!(!hides(&item("STSEndpointAuth basic username=a&password_file=b")));
     }
 }

@@ -58,6 +58,12 @@ fn leg(leg: &Leg, now: u64) -> String {
     block(&mut text, &directives::one_by_one(exchange, &outcome.known));
     line(&mut text, "\nor\n");
     block(&mut text, &directives::in_one(exchange, &outcome.known));
+    if directives::hides_secrets(exchange) {
+        line(
+            &mut text,
+            "\nA secret that stands in the configuration itself is shown as a file, or as [secret], above.",
+        );
+    }
     text
 }
 

@@ -5,7 +5,7 @@ use e2e::nginx::debian_modules;
 use e2e::php::{Php, SeenByPhp};
 use e2e::scene::{Scene, Seen};
 
-use super::run::{SOURCE, assert_bearer, php_recipe, recipe};
+use super::run::{Recipe, SOURCE, assert_bearer, php_recipe, recipe};
 
 #[test]
 fn a_source_token_comes_from_a_cookie() {
@@ -70,11 +70,30 @@ fn a_source_token_is_removed_from_the_cookies() {
     let scene = Scene::new();
     let recipe = recipe(&scene, "Removal from a cookie");
     for (sent, left) in [
+        ("a=b; source_token=S; c=d", Some("a=b; c=d")),
+        ("source_token=S; c=d", Some("c=d")),
+        ("source_token=S", None),
+    ] {
+        let sent = sent.replace('S', SOURCE);
+        let seen = Seen::by_backend(recipe.get("/").header("Cookie", sent).send());
+        assert_eq!(seen.header("Cookie").as_deref(), left);
+        assert_bearer(&seen, SOURCE);
+    }
+    recipe.get("/").header("Cookie", "a=b").send().expect_status(401);
+    assert_no_second_cookie(&scene, &recipe, &[]);
+}
+
+#[test]
+fn a_source_token_is_removed_from_the_cookies_by_set() {
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "Removal from a cookie by set");
+    for (sent, left) in [
         ("a=b; source_token=S; c=d", "a=b; c=d"),
         ("source_token=S; c=d", "; c=d"),
         ("a=b; source_token=S", "a=b"),
+        ("a=b; Source_Token=S", "a=b"),
     ] {
-        let sent = sent.replace('S', SOURCE);
+        let sent = sent.replace("=S", &format!("={SOURCE}"));
         let seen = Seen::by_backend(recipe.get("/").header("Cookie", sent).send());
         assert_eq!(seen.header("Cookie").as_deref(), Some(left));
         assert_bearer(&seen, SOURCE);
@@ -83,6 +102,27 @@ fn a_source_token_is_removed_from_the_cookies() {
     let seen = Seen::by_backend(recipe.get("/").header("Cookie", alone).send());
     assert_eq!(seen.header("Cookie"), None);
     recipe.get("/").header("Cookie", "a=b").send().expect_status(401);
+    assert_no_second_cookie(&scene, &recipe, &ODD_COOKIES);
+}
+
+/// Cookies that NGINX takes for the source, too: it looks for the name without regard to case, and with a
+/// blank behind it or a comma before.
+const ODD_COOKIES: [&str; 3] = [
+    "source_token=A; SOURCE_TOKEN=B",
+    "source_token =A; source_token=B",
+    "a=b,source_token=A; source_token=B",
+];
+
+/// A cookie that is there twice is refused: the one that NGINX exchanges need not be the one that is removed.
+#[track_caller]
+fn assert_no_second_cookie(scene: &Scene, recipe: &Recipe, more: &[&str]) {
+    let before = scene.backend.requests().len();
+    let twice = ["source_token=A; source_token=B", "source_token=A; a=b; source_token=B"];
+    for cookies in twice.iter().chain(more) {
+        let response = recipe.get("/").header("Cookie", *cookies).send();
+        assert_eq!(response.status, 400, "{cookies}");
+    }
+    assert_eq!(scene.backend.requests().len(), before);
 }
 
 #[test]
@@ -97,19 +137,51 @@ fn a_source_token_is_removed_from_the_headers() {
 
 #[test]
 fn a_source_token_is_removed_from_the_query() {
-    let scene = Scene::new();
-    let recipe = recipe(&scene, "Removal from the query");
-    for (sent, left) in [
-        ("/p?source_token=T", "/p"),
-        ("/p?source_token=T&a=b", "/p?a=b"),
-        ("/p?a=b&source_token=T", "/p?a=b"),
-        ("/p?a=b&source_token=T&c=d", "/p?a=b&c=d"),
+    for (heading, more) in [
+        ("Removal from the query", &[][..]),
+        ("Removal from the query by set", &["source_token=A&SOURCE_TOKEN=B"]),
     ] {
-        let seen = Seen::by_backend(recipe.get(&sent.replace('T', "the-token")).send());
-        assert_eq!(seen.uri(), left);
-        assert_bearer(&seen, "the-token");
+        let scene = Scene::new();
+        let recipe = recipe(&scene, heading);
+        for (sent, left) in [
+            ("/p?source_token=T", "/p"),
+            ("/p?source_token=T&a=b", "/p?a=b"),
+            ("/p?a=b&source_token=T", "/p?a=b"),
+            ("/p?a=b&source_token=T&c=d", "/p?a=b&c=d"),
+        ] {
+            let seen = Seen::by_backend(recipe.get(&sent.replace('T', "the-token")).send());
+            assert_eq!(seen.uri(), left, "{heading}");
+            assert_bearer(&seen, "the-token");
+        }
+        recipe.get("/p?a=b").send().expect_status(401);
+        assert_no_second_parameter(&scene, &recipe, more);
     }
-    recipe.get("/p?a=b").send().expect_status(401);
+}
+
+/// A source that is there twice is refused: NGINX exchanges the first one, and the last one is removed.
+#[track_caller]
+fn assert_no_second_parameter(scene: &Scene, recipe: &Recipe, more: &[&str]) {
+    let before = scene.backend.requests().len();
+    let twice = ["source_token=A&source_token=B", "source_token=A&a=b&source_token=B"];
+    for query in twice.iter().chain(more) {
+        let response = recipe.get(&format!("/p?{query}")).send();
+        assert_eq!(response.status, 400, "{query}");
+    }
+    assert_eq!(scene.backend.requests().len(), before);
+}
+
+#[test]
+fn a_source_token_stays_behind_no_name_that_ends_alike() {
+    for heading in ["Removal from the query by set", "Query to query in the rewrite phase"] {
+        let scene = Scene::new();
+        let recipe = recipe(&scene, heading);
+        recipe.get("/p?source_token=A&my_source_token=B").send().expect_status(400);
+        // NGINX looks for the name without regard to case.
+        let uri = Seen::by_backend(recipe.get("/p?a=b&Source_Token=the-token").send()).uri();
+        assert!(uri.starts_with("/p?a=b") && !uri.contains("the-token&"), "{heading}: {uri}");
+        assert!(!uri.to_ascii_lowercase().contains("source_token"), "{heading}: {uri}");
+        assert_eq!(scene.backend.requests().len(), 1);
+    }
 }
 
 #[test]
@@ -146,24 +218,98 @@ fn a_target_token_goes_into_a_cookie() {
     recipe.get("/").header("Cookie", "STS_COOKIE=forged").send().expect_status(401);
 }
 
+/// Queries in which a client has a `token` of its own, in the ways in which backends read names.
+const FORGED: [&str; 6] = [
+    "token=forged",
+    "a=b&token=forged",
+    "%74oken=forged",
+    "a=b;token=forged",
+    "TOKEN=forged",
+    "token&a=b",
+];
+
 #[test]
 fn a_target_token_goes_into_the_query() {
     let scene = Scene::new();
     let recipe = recipe(&scene, "Target in the query");
-    for (sent, before) in [("/p", "/p?token="), ("/p?a=b", "/p?a=b&token=")] {
+    for (sent, after) in [("/p", ""), ("/p?a=b", "&a=b"), ("/p?token=forged&a=b", "&a=b")] {
+        let seen = Seen::by_backend(recipe.get(sent).bearer(SOURCE).send());
+        let uri = seen.uri();
+        let token = uri.strip_prefix("/p?token=").and_then(|rest| rest.strip_suffix(after));
+        assert!(is_for(token.expect("the token before the query"), SOURCE), "{uri}");
+        assert_eq!(seen.header("Authorization"), None);
+    }
+    for query in FORGED {
+        let uri = Seen::by_backend(recipe.get(&format!("/p?{query}")).bearer(SOURCE).send()).uri();
+        assert!(!uri.contains("forged"), "{query}: {uri}");
+    }
+    recipe.get("/p?token=forged").send().expect_status(401);
+}
+
+#[test]
+fn a_target_token_goes_into_the_query_by_set() {
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "Target in the query by set");
+    for (sent, before) in [
+        ("/p", "/p?token="),
+        ("/p?a=b", "/p?a=b&token="),
+        ("/p?a=1&b_c=%20x&d", "/p?a=1&b_c=%20x&d&token="),
+    ] {
         let seen = Seen::by_backend(recipe.get(sent).bearer(SOURCE).send());
         let uri = seen.uri();
         let token = uri.strip_prefix(before).expect("the query as it was");
         assert!(is_for(token, SOURCE), "{uri}");
         assert_eq!(seen.header("Authorization"), None);
     }
-    recipe.get("/p?token=forged").send().expect_status(401);
+    for query in FORGED {
+        let response = recipe.get(&format!("/p?{query}")).bearer(SOURCE).send();
+        assert_eq!(response.status, 400, "{query}");
+    }
+    recipe.get("/p?a=b").send().expect_status(401);
+    assert_eq!(scene.backend.requests().len(), 3);
 }
 
 #[test]
 fn a_target_token_goes_into_a_form() {
     let scene = Scene::new();
     let recipe = recipe(&scene, "Target as a POST parameter");
+    for (body, after) in
+        [("a=b", "&a=b"), ("token=forged&a=b", "&a=b"), ("a=b&%74oken=forged", "&a=b")]
+    {
+        let seen = Seen::by_backend(recipe.post("/", body).bearer(SOURCE).send());
+        let sent = seen.body();
+        let token = sent.strip_prefix("token=").and_then(|rest| rest.strip_suffix(after));
+        assert!(is_for(token.expect("the token before the form"), SOURCE), "{sent}");
+        assert_eq!(seen.header("Authorization"), None);
+    }
+    assert_only_forms(&scene, &recipe);
+    recipe.post("/", "a=b").send().expect_status(401);
+}
+
+/// A body that is no form could hide a token, and is refused.
+#[track_caller]
+fn assert_only_forms(scene: &Scene, recipe: &Recipe) {
+    let before = scene.backend.requests().len();
+    for (content_type, body) in [
+        ("application/json", "{\"token\":\"forged\"}"),
+        (
+            "multipart/form-data; boundary=x",
+            "--x\r\nContent-Disposition: form-data; name=token\r\n\r\nforged\r\n--x--\r\n",
+        ),
+        ("application/x-www-form-urlencoded; charset=cp037", "a=b"),
+        ("text/plain", "token=forged"),
+    ] {
+        let request = recipe.request("POST", "/").header("Content-Type", content_type).body(body);
+        let response = request.bearer(SOURCE).send();
+        assert_eq!(response.status, 415, "{content_type}");
+    }
+    assert_eq!(scene.backend.requests().len(), before);
+}
+
+#[test]
+fn a_target_token_goes_into_a_form_by_proxy_set_body() {
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "Target as a POST parameter by proxy_set_body");
     let body = format!("a={}", "b".repeat(60_000));
     let seen = Seen::by_backend(recipe.post("/", &body).bearer(SOURCE).send());
     let sent = seen.body();
@@ -171,15 +317,42 @@ fn a_target_token_goes_into_a_form() {
     assert!(is_for(token, SOURCE));
     assert_eq!(seen.header("Content-Length"), Some(sent.len().to_string()));
     assert_eq!(seen.header("Authorization"), None);
+    // As many parameters as fit into the buffer.
+    let many = "a=b&".repeat(15_000) + "c=d";
+    let sent = Seen::by_backend(recipe.post("/", &many).bearer(SOURCE).send()).body();
+    assert!(sent.starts_with(&format!("{many}&token=")));
+    assert_eq!(scene.backend.requests().len(), 2);
+
+    for body in FORGED {
+        let response = recipe.post("/", body).bearer(SOURCE).send();
+        assert_eq!(response.status, 400, "{body}");
+    }
+    assert_only_forms(&scene, &recipe);
     // A body that would not stay in the buffer, and a request without a token.
     let larger = "a=".to_owned() + &"b".repeat(65_536);
     recipe.post("/", &larger).bearer(SOURCE).send().expect_status(413);
     recipe.post("/", "a=b").send().expect_status(401);
-    assert_eq!(scene.backend.requests().len(), 1);
+    assert_eq!(scene.backend.requests().len(), 2);
 }
 
 #[test]
 fn a_query_is_the_way_in_and_out() {
+    let scene = Scene::new();
+    let recipe = recipe(&scene, "Query to query");
+    for (sent, after) in [
+        ("/p?source_token=the-token", ""),
+        ("/p?a=b&source_token=the-token&token=forged&c=d", "&a=b&c=d"),
+    ] {
+        let uri = Seen::by_backend(recipe.get(sent).send()).uri();
+        let token = uri.strip_prefix("/p?token=").and_then(|rest| rest.strip_suffix(after));
+        assert!(is_for(token.expect("the token before the query"), "the-token"), "{uri}");
+    }
+    recipe.get("/p?a=b").send().expect_status(401);
+    assert_no_second_parameter(&scene, &recipe, &[]);
+}
+
+#[test]
+fn a_query_is_the_way_in_and_out_in_the_rewrite_phase() {
     let scene = Scene::new();
     let recipe = recipe(&scene, "Query to query in the rewrite phase");
     for (sent, before) in [
@@ -193,4 +366,9 @@ fn a_query_is_the_way_in_and_out() {
         assert!(is_for(token, "the-token"), "{uri}");
     }
     recipe.get("/p?a=b").send().expect_status(401);
+    assert_no_second_parameter(&scene, &recipe, &["source_token=A&SOURCE_TOKEN=B"]);
+    for query in FORGED {
+        let response = recipe.get(&format!("/p?source_token=the-token&{query}")).send();
+        assert_eq!(response.status, 400, "{query}");
+    }
 }

@@ -60,7 +60,7 @@ pub(crate) fn written(scene: &Scene, heading: &str) -> Written {
         ADDRESSES.iter().fold(within_prefix(&text), |text, (from, to)| text.replace(from, to));
     // NGINX warns of a variable that is used before `set` has given it a value.
     let mut builder =
-        with_files(scene.nginx()).forbid_in_log(SOURCE).forbid_in_log("uninitialized");
+        with_files(scene.bare_nginx()).forbid_in_log(SOURCE).forbid_in_log("uninitialized");
     if context.contains("set-misc") {
         builder = builder.main(&debian_modules().expect("this NGINX is Debian's"));
     }

@@ -139,10 +139,10 @@ fn an_nginx_that_may_not_read_a_key_is_no_judge() {
     let object: Value = serde_json::from_str(&ran.output).expect("an object");
     assert_eq!((ran.code, object["nginx"].as_str()), (0, Some("unknown")), "{object:#}");
     let note = object["notes"][0].as_str().expect("a note");
-    assert!(note.starts_with("NGINX has not checked the configuration: "), "{note}");
+    assert!(note.starts_with("NGINX could not judge the configuration: "), "{note}");
     assert!(note.to_lowercase().contains("permission denied"), "{note}");
     let ran = ask(&conf, &["--nginx", &program]);
-    assert!(ran.code == 0 && ran.output.starts_with("Note: NGINX has not"), "{}", ran.output);
+    assert!(ran.code == 0 && ran.output.starts_with("Note: NGINX could not"), "{}", ran.output);
     let ran = ask(&conf, &["--nginx", &program, "--silent"]);
     assert_eq!((ran.code, ran.errors.as_str()), (0, ""));
     // Root may read it, and what is wrong is found.
