@@ -8,9 +8,11 @@
 
 mod jwt;
 mod keycloak;
+mod mock_oauth2_server;
 mod oidc_provider;
 mod report;
 mod steps;
+mod zitadel_oidc;
 
 use e2e::interop::Server;
 use e2e::scene::Seen;

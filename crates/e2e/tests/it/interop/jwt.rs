@@ -47,13 +47,23 @@ pub(super) fn claims(token: &str) -> Value {
 
 /// A JWT with these claims, by RS256 with the key in a file of PEM.
 pub(super) fn signed(key: &str, claims: &Value) -> String {
+    signed_with(key, &json!({"alg": "RS256", "typ": "JWT"}), claims)
+}
+
+/// The same with this header, whose `alg` is RS256.
+pub(super) fn signed_with(key: &str, header: &Value, claims: &Value) -> String {
     let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let signed = format!("{}.{}", encode(&json!({"alg": "RS256", "typ": "JWT"})), encode(claims));
+    let signed = format!("{}.{}", encode(header), encode(claims));
     let pem = std::fs::read(key).expect("a key");
     let key = PKey::private_key_from_pem(&pem).expect("a key");
     let mut signer = Signer::new(MessageDigest::sha256(), &key).expect("a signer");
     let signature = signer.sign_oneshot_to_vec(signed.as_bytes()).expect("a signature");
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
 }
 
 #[track_caller]
