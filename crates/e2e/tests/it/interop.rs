@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has failed, and what came of it is to be read"
 )]
 
+mod hydra;
 mod jwt;
 mod keycloak;
 mod mock_oauth2_server;
