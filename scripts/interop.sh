@@ -34,11 +34,14 @@ STS_TEST_INTEROP=$root/$installed STS_TEST_NGINX=$root/$out/nginx \
 if [[ -n ${UPDATE:-} ]]; then
     ((status == 0)) || die "docs/interop.md stays as it is: not all succeeded"
     for server in "${servers[@]}"; do
-        # Its section is all between its own heading and the next one.
-        begin="<!-- $server -->"
-        grep -qF "$begin" docs/interop.md || printf '\n%s\n' "$begin" "<!-- /$server -->" >>docs/interop.md
-        sed -i -e "\|^$begin\$|,\|^<!-- /$server -->\$|{\|^$begin\$|r $installed/results/$server.md
-            \|^<!-- /\?$server -->\$|!d}" docs/interop.md
+        grep -qxF "<!-- $server -->" docs/interop.md ||
+            printf '\n%s\n%s\n' "<!-- $server -->" "<!-- /$server -->" >>docs/interop.md
+        awk -v begin="<!-- $server -->" -v end="<!-- /$server -->" -v table="$installed/results/$server.md" '
+            $0 == end { inside = 0 }
+            !inside { print }
+            $0 == begin { inside = 1; while ((getline line < table) > 0) print line }
+        ' docs/interop.md >"$installed/interop.md"
+        cp "$installed/interop.md" docs/interop.md
     done
     say "docs/interop.md has what came of it"
 fi

@@ -1,6 +1,7 @@
 //! Real servers, one configuration each: `make interop` fetches them, `interop/README.md` says how one is added.
 #![expect(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
     reason = "a test that cannot go on has failed, and what came of it is to be read"
@@ -58,6 +59,9 @@ struct Failure {
     error: &'static str,
 }
 
+/// What a client gets: the status, and the value of `$sts_error`, which is empty where nothing failed.
+type Outcome = (u16, &'static str);
+
 /// What is tried at one server.
 struct Trial {
     /// Its directory of `interop/`.
@@ -79,11 +83,10 @@ struct Trial {
     /// What is tried at this server alone, while it runs.
     more: Option<fn(&Server, &mut Report)>,
     /// Gives the server new keys and takes the old ones away; nothing where a restart does that, or where there
-    /// are none. It tells what has to come of a source token of before: status and `$sts_error`.
-    rotate: Option<fn(&Server) -> (u16, &'static str)>,
-    /// What comes of a source token of before a restart of the server, which is not in the cache: status and
-    /// `$sts_error`; 200 and nothing where the server remembers.
-    after_restart: (u16, &'static str),
+    /// are none. It tells what has to come of a source token of before.
+    rotate: Option<fn(&Server) -> Outcome>,
+    /// What comes of a source token of before a restart of the server, which is not in the cache.
+    after_restart: Outcome,
 }
 
 impl Trial {

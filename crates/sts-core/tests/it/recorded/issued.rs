@@ -9,7 +9,7 @@ use sts_core::profile::{Names, Parameter, Subject};
 use crate::recorded::vector::{NOW, Vector, all, grant, profile, wstrust};
 
 /// Name, and seconds that the token is good for.
-const OAUTH: [(&str, Option<u64>); 38] = [
+const OAUTH: [(&str, Option<u64>); 42] = [
     ("dex/cc", Some(299)),
     ("dex/no-scope", Some(299)),
     ("dex/otx-audience-scope", Some(299)),
@@ -22,6 +22,7 @@ const OAUTH: [(&str, Option<u64>); 38] = [
     ("keycloak/actor-token", Some(300)),
     ("keycloak/cc-ok", Some(300)),
     ("keycloak/gateway-needs-cert-ignored-ok", Some(300)),
+    ("keycloak/jwt-bearer-ok", Some(300)),
     ("keycloak/otx-audience-ok", Some(300)),
     ("keycloak/otx-id-token", Some(300)),
     ("keycloak/otx-lightweight", Some(300)),
@@ -29,6 +30,8 @@ const OAUTH: [(&str, Option<u64>); 38] = [
     ("keycloak/requested-id-token", Some(300)),
     ("keycloak/resource", Some(300)),
     ("keycloak/ropc-ok", Some(300)),
+    ("keycloak-v1/issuer-ok", Some(300)),
+    ("keycloak-v1/issuer-subject", Some(299)),
     ("keycloak-v1/no-audience-ok", Some(300)),
     ("keycloak-v1/ok", Some(300)),
     ("keycloak-v1/refresh-token", Some(300)),
@@ -42,6 +45,7 @@ const OAUTH: [(&str, Option<u64>); 38] = [
     ("oidc-provider/cc-resource", Some(300)),
     ("oidc-provider/otx-opaque", Some(300)),
     ("oidc-provider/otx-resource", Some(300)),
+    ("oidc-provider/public-client-ok", Some(300)),
     ("zitadel-oidc/cc-ok", Some(299)),
     ("zitadel-oidc/otx-access-token", Some(299)),
     ("zitadel-oidc/otx-default-is-refresh-token", Some(299)),

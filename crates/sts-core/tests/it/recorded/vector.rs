@@ -11,7 +11,7 @@ use sts_core::error::Failure;
 use sts_core::issued::Issued;
 use sts_core::known::Known;
 use sts_core::now::{Now, UnixTime};
-use sts_core::oauth::{client_credentials, password, token_exchange};
+use sts_core::oauth::{client_credentials, jwt_bearer, password, token_exchange};
 use sts_core::profile::{Incoming, Profile, Protocol};
 use sts_core::wstrust::settings::{Settings, WsTrust};
 
@@ -75,6 +75,8 @@ pub(crate) fn grant(name: &str) -> Protocol {
     let scenario = name.rsplit('/').next().unwrap();
     if scenario == "cc" || scenario.starts_with("cc-") {
         Protocol::OAuth(&client_credentials::GRANT)
+    } else if scenario.starts_with("jwt-bearer-") {
+        Protocol::OAuth(&jwt_bearer::GRANT)
     } else if scenario.starts_with("ropc") {
         Protocol::OAuth(&password::GRANT)
     } else {
