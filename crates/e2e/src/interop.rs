@@ -20,8 +20,8 @@ use crate::wait::{DEADLINE, holds_within};
 /// The variables by which a start script learns its ports.
 const PORTS: [&str; 4] = ["PORT", "PORT_TLS", "PORT_MANAGEMENT", "PORT_MORE"];
 
-/// How long a server may take until it answers: Keycloak takes a minute beside other builds.
-const START: Duration = Duration::from_secs(240);
+/// How long a server may take until it answers: Keycloak takes minutes beside other builds.
+const START: Duration = Duration::from_secs(480);
 
 /// Where `make interop` has put the servers.
 ///

@@ -32,12 +32,15 @@ pub(super) fn run(trial: &Trial) {
     let nginx = nginx(trial, &server, &backend);
     let mut report = Report::new(trial.server, trial.title, server.value("VERSION"));
 
-    report.step("200 users with a token each, 50 at once, twice", || {
-        users(&nginx, &server, &trial.way, "/way/", USERS)
-    });
+    let what =
+        format!("{}: {USERS} users with a token each, {AT_ONCE} at once, twice", trial.way.what);
+    report.step(&what, || users(&nginx, &server, &trial.way, "/way/", USERS));
     for (number, way) in trial.others.iter().enumerate() {
         report.step(way.what, || users(&nginx, &server, way, &format!("/other/{number}/"), FEW));
     }
+    report.step("a request without a token", || {
+        told(nginx.get("/way/").send(), 401, "missing_token")
+    });
     for (number, failure) in trial.failures.iter().enumerate() {
         report.step(failure.what, || {
             let token = (failure.source)(&server);
@@ -89,30 +92,26 @@ pub(super) fn run(trial: &Trial) {
 /// Each user twice: first each token is issued, then each is in the cache, and the backend always has the user's.
 fn users(nginx: &Nginx, server: &Server, way: &Way, path: &str, number: usize) -> String {
     let sources = in_parallel(8, number, |user| (way.source)(server, user));
-    let mut took = Vec::new();
     for outcome in ["MISS", "HIT"] {
-        let began = Instant::now();
         in_parallel(AT_ONCE, number, |user| {
             let Source { token, user } = &sources[user];
             let answer = ask(nginx, path, token).expect_status(200);
             // One token of the gateway is for all, whichever request is the first.
-            if !way.exchange.contains("STSType cc") {
+            if !is_gateways(way) {
                 assert_eq!(answer.header("STS-Status"), Some(outcome), "{user}");
             }
             assert_eq!((way.user)(server, &Seen::by_backend(answer)), *user, "{}", way.what);
         });
-        took.push(began.elapsed().as_secs_f32());
     }
-    if way.exchange.contains("STSType cc") {
-        return format!("{number} requests, each the gateway's token");
+    if is_gateways(way) {
+        return format!("{} requests, each the gateway's token", 2 * number);
     }
-    if number < USERS {
-        return format!("{number} users, each its own token");
-    }
-    format!(
-        "each backend request its own user's token: {number} `MISS` in {:.1} s, {number} `HIT` in {:.1} s",
-        took[0], took[1]
-    )
+    format!("each backend request its own user's token: {number} `MISS`, then {number} `HIT`")
+}
+
+/// Whether the token is the gateway's own.
+fn is_gateways(way: &Way) -> bool {
+    way.exchange.contains("STSType cc")
 }
 
 fn ask(nginx: &Nginx, path: &str, token: &str) -> Response {
@@ -147,7 +146,7 @@ fn nginx(trial: &Trial, server: &Server, backend: &Backend) -> Nginx {
         server.values().fold(text.to_owned(), fill)
     };
     let mut builder = Nginx::builder().http(&filled(trial.http)).server(&filled(&locations));
-    builder = builder.set("BACKEND", backend.url("")).worker_connections(4096);
+    builder = builder.set("BACKEND", backend.url("")).workers(2);
     for (path, content) in trial.files {
         builder = builder.file(path, filled(content));
     }
