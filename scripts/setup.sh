@@ -56,6 +56,7 @@ packages() {
         ;;
     interop-node) command -v npm >/dev/null || echo nodejs npm ;;
     interop-go) command -v go >/dev/null || echo golang-go ;;
+    interop-postgres) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql ;;
     # All that Debian has for its NGINX.
     debian-modules)
         printf 'libnginx-mod-http-%s\n' auth-pam brotli-filter brotli-static cache-purge dav-ext echo \

@@ -27,14 +27,18 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Reads the answer to a question for metadata; `None` where there is nothing at this URL, and the
-    /// other form may lead to it.
+    /// Reads the answer to a question for metadata; `None` where there is nothing to be had at this URL, and
+    /// the other form may lead to it.
     ///
     /// # Errors
     /// It says something else, or has nothing that can be used.
     pub fn answered(answer: &Incoming<'_>, issuer: &Endpoint) -> Result<Option<Self>, Failure> {
         let status = answer.status;
-        if status == StatusCode::NOT_FOUND {
+        // A server that does not know the form of RFC 8414 says so in one of these ways.
+        if matches!(
+            status,
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::GONE
+        ) {
             return Ok(None);
         }
         let problem = if status == StatusCode::OK {

@@ -10,8 +10,10 @@
 mod hydra;
 mod jwt;
 mod keycloak;
+mod mock_oauth2_server;
 mod oidc_provider;
 mod report;
+mod spring_authorization_server;
 mod steps;
 mod zitadel_oidc;
 

@@ -76,6 +76,26 @@ fn the_form_of_openid_connect_is_asked_for_where_the_other_one_is_missing() {
     assert_eq!(targets(&scene.sts), [OAUTH, OPENID, "/token"]);
 }
 
+/// As navikt's mock-oauth2-server does: no GET is allowed at the path.
+#[test]
+fn the_form_of_openid_connect_is_asked_for_where_there_is_no_get_at_the_other_one() {
+    for status in [405, 410] {
+        let scene = Scene::with(Sts::builder().metadata(Metadata::of("/realms/x")));
+        let refused = Answer::new(status).body("method not allowed");
+        scene.sts.script(When::path(OAUTH), Script::new().answer(refused.clone()));
+        let nginx = nginx(&scene).server(LOCATION).start();
+        exchanged(&nginx, "alice");
+        assert_eq!(targets(&scene.sts), [OAUTH, OPENID, "/token"]);
+        scene.sts.script(When::path(OPENID), Script::new().answer(refused));
+        let nginx = self::nginx(&scene).server(LOCATION).start();
+        nginx.get("/").bearer("alice").send().expect_status(502);
+        nginx.wait_for_log(&format!(
+            "HTTP {status}, and HTTP {status} at \"{}",
+            scene.sts.url(OPENID)
+        ));
+    }
+}
+
 #[test]
 fn one_question_serves_all_workers_and_all_that_wait() {
     let scene = scene();

@@ -56,6 +56,7 @@ impl Question {
         hold: &Hold,
     ) -> Result<Metadata, Failed> {
         let end = timer::now().saturating_add(time);
+        let mut nothing = Vec::new();
         for form in &self.forms {
             let write = || Message::get(&self.at, form);
             let left = end.saturating_sub(timer::now());
@@ -76,13 +77,14 @@ impl Question {
             let answer = Incoming { status, headers, body, known: &known };
             match Metadata::answered(&answer, &self.issuer) {
                 Ok(Some(metadata)) => return Ok(metadata),
-                Ok(None) => {}
+                Ok(None) if nothing.is_empty() => nothing.push(format!("HTTP {}", status.as_u16())),
+                Ok(None) => {
+                    nothing.push(format!("HTTP {} at \"{}\"", status.as_u16(), form.shown()));
+                }
                 Err(failure) => return Err(named(form, failure).into()),
             }
         }
-        let [_, other] = &self.forms;
-        let reason = format!("HTTP 404, and so at \"{}\"", other.shown());
-        Err(self.failure(FailureKind::BadAnswer, &reason).into())
+        Err(self.failure(FailureKind::BadAnswer, &nothing.join(", and ")).into())
     }
 }
 

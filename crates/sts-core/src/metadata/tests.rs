@@ -120,10 +120,13 @@ fn a_status_has_its_row() {
     let mut headers = HeaderMap::new();
     headers.insert(RETRY_AFTER, HeaderValue::from_static("7"));
     headers.insert(LOCATION, HeaderValue::from_static("https://evil.example/x?secret"));
-    assert_eq!(answered(404, &headers, ""), Ok(None));
+    for status in [404, 405, 410] {
+        assert_eq!(answered(status, &headers, ""), Ok(None), "{status}");
+    }
     for (status, kind, retry_after, words) in [
         (302, FailureKind::BadAnswer, None, "https://evil.example/x\", which is not followed"),
         (204, FailureKind::BadAnswer, None, "HTTP 204"),
+        (400, FailureKind::BadAnswer, None, "HTTP 400"),
         (403, FailureKind::BadAnswer, None, "HTTP 403"),
         (407, FailureKind::Unreachable, None, "proxy"),
         (429, FailureKind::Busy, Some("7"), "HTTP 429"),

@@ -19,7 +19,12 @@ use serde_json::{Value, json};
 /// When it is not.
 #[track_caller]
 pub(super) fn verified(jwks: &str, token: &str) -> Value {
-    let keys = interop::request("GET", jwks).send().expect_status(200).json();
+    verified_by(&interop::request("GET", jwks).send().expect_status(200).json(), token)
+}
+
+/// The same by keys that were fetched.
+#[track_caller]
+pub(super) fn verified_by(keys: &Value, token: &str) -> Value {
     let header = part(token, 0);
     let key = keys["keys"].as_array().expect("keys").iter().find(|key| key["kid"] == header["kid"]);
     let key = key.unwrap_or_else(|| panic!("the key of {header} is none of the server's"));

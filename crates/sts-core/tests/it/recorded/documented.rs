@@ -9,13 +9,15 @@ use serde_json::Value;
 use crate::recorded::vector::{Vector, all, grant};
 
 /// The headings with recorded answers, and where these are.
-const SERVERS: [(&str, &str); 6] = [
+const SERVERS: [(&str, &str); 8] = [
     ("Keycloak", "keycloak"),
     ("Keycloak, legacy exchange", "keycloak-v1"),
     ("ZITADEL", "zitadel-oidc"),
     ("dex", "dex"),
     ("node oidc-provider", "oidc-provider"),
     ("mock-oauth2-server", "nav-mock"),
+    ("Ory Hydra", "hydra"),
+    ("Spring Authorization Server", "spring"),
 ];
 
 /// HTTP status, `error`, `error_description` and `$sts_error`.

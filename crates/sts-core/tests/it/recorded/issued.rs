@@ -9,7 +9,7 @@ use sts_core::profile::{Names, Parameter, Subject};
 use crate::recorded::vector::{NOW, Vector, all, grant, profile, wstrust};
 
 /// Name, and seconds that the token is good for.
-const OAUTH: [(&str, Option<u64>); 42] = [
+const OAUTH: [(&str, Option<u64>); 49] = [
     ("dex/cc", Some(299)),
     ("dex/no-scope", Some(299)),
     ("dex/otx-audience-scope", Some(299)),
@@ -52,6 +52,13 @@ const OAUTH: [(&str, Option<u64>); 42] = [
     ("zitadel-oidc/otx-id-token-source", Some(299)),
     ("zitadel-oidc/otx-requested-id-token", None),
     ("zitadel-oidc/otx-scope-openid", Some(299)),
+    ("hydra/cc-ok", Some(3599)),
+    ("hydra/jwt-bearer-audience-ignored-ok", Some(3599)),
+    ("hydra/jwt-bearer-ok", Some(3599)),
+    ("spring/cc-ok", Some(299)),
+    ("spring/no-scope-ok", Some(299)),
+    ("spring/otx-ok", Some(299)),
+    ("spring/otx-opaque-source-ok", Some(299)),
 ];
 
 #[test]

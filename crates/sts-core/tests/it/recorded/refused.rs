@@ -7,7 +7,7 @@ use crate::recorded::vector::{Vector, all, grant, wstrust};
 use FailureKind::{BadAnswer, Denied, GatewayRefused, Refused, Unreachable};
 
 /// Name, where the fault lies, and the code that the server gave.
-const OAUTH: [(&str, FailureKind, &str); 108] = [
+const OAUTH: [(&str, FailureKind, &str); 137] = [
     ("dex/connector-cannot", Refused, "invalid_request"),
     ("dex/connector-unknown", Refused, "invalid_request"),
     ("dex/endpoint-404", GatewayRefused, ""),
@@ -120,6 +120,35 @@ const OAUTH: [(&str, FailureKind, &str); 108] = [
     ("zitadel-oidc/subject-garbage", Refused, "invalid_request"),
     ("zitadel-oidc/unknown-client", GatewayRefused, "invalid_client"),
     ("zitadel-oidc/wrong-secret", GatewayRefused, "invalid_client"),
+    ("hydra/cc-audience", GatewayRefused, "invalid_request"),
+    ("hydra/cc-scope", GatewayRefused, "invalid_scope"),
+    ("hydra/jwt-bearer-client-may-not", GatewayRefused, "unauthorized_client"),
+    ("hydra/endpoint-404", GatewayRefused, ""),
+    ("hydra/jwt-bearer-expired", Refused, "invalid_grant"),
+    ("hydra/jwt-bearer-garbage", Refused, "invalid_grant"),
+    ("hydra/jwt-bearer-jti-known", GatewayRefused, "jti_known"),
+    ("hydra/jwt-bearer-no-client", Refused, "invalid_request"),
+    ("hydra/jwt-bearer-scope", GatewayRefused, "invalid_scope"),
+    ("hydra/jwt-bearer-secret-in-form", GatewayRefused, "invalid_client"),
+    ("hydra/jwt-bearer-unknown-client", GatewayRefused, "invalid_client"),
+    ("hydra/jwt-bearer-unknown-issuer", Refused, "invalid_grant"),
+    ("hydra/jwt-bearer-wrong-audience", Refused, "invalid_grant"),
+    ("hydra/jwt-bearer-wrong-secret", GatewayRefused, "invalid_client"),
+    ("hydra/no-token-exchange", Refused, "invalid_request"),
+    ("spring/client-may-not", GatewayRefused, "unauthorized_client"),
+    ("spring/wrong-path", GatewayRefused, ""),
+    ("spring/may-act", Refused, "invalid_grant"),
+    ("spring/no-client", GatewayRefused, ""),
+    ("spring/opaque-said-to-be-a-jwt", Refused, "invalid_request"),
+    ("spring/requested-saml2", GatewayRefused, "unsupported_token_type"),
+    ("spring/resource", Refused, "invalid_request"),
+    ("spring/scope", GatewayRefused, "invalid_scope"),
+    ("spring/subject-expired", Refused, "invalid_grant"),
+    ("spring/subject-garbage", Refused, "invalid_grant"),
+    ("spring/subject-of-a-client", Refused, "invalid_grant"),
+    ("spring/subject-type-id-token", GatewayRefused, "unsupported_token_type"),
+    ("spring/unknown-client", GatewayRefused, "invalid_client"),
+    ("spring/wrong-secret", GatewayRefused, "invalid_client"),
 ];
 
 #[test]
