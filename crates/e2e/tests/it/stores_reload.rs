@@ -13,7 +13,8 @@ use crate::stores::{BOTH, LOCATION, PASSPHRASE, get, node, node_with, values};
 #[ignore = "make test-stores has the servers"]
 fn workers_of_two_configurations_do_not_take_each_others_purges_for_their_own() {
     let installed = stores::installed();
-    let changes: [(&str, fn(&str) -> String); 3] = [
+    type Change = fn(&str) -> String;
+    let changes: [(&str, Change); 3] = [
         ("prefix", |written| format!("{written}&prefix=other:")),
         ("passphrase", |written| written.replace(PASSPHRASE, "another-one")),
         ("rotation", |written| {
