@@ -57,7 +57,7 @@ inside() {
             mount --bind -o ro "$root" "$directory/$root"
         fi
         exec chroot "$directory" env -i HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-            PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
+            PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
     ' inside "$directory" "$root" "$@"
 }
 

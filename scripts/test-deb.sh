@@ -25,6 +25,7 @@ exchange='
     devsts backend --ready-file backend --quiet >backend.log 2>&1 & backend=$!
     trap "kill $sts $backend 2>/dev/null || true; nginx -s stop 2>/dev/null || true" EXIT
     for _ in {1..200}; do [[ ! -s sts || ! -s backend ]] || break; sleep 0.05; done
+    [[ -s sts && -s backend ]] || { cat sts.log backend.log; exit 1; }
     cat >/etc/nginx/conf.d/sts.conf <<CONF
 server {
     listen 127.0.0.1:8917;
@@ -44,25 +45,28 @@ CONF
         echo "the backend saw: $seen"
         exit 1
     fi
+    printf alice | sts-exchange --silent -c /etc/nginx/nginx.conf / | grep -q .
     nginx -s stop
     rm /etc/nginx/conf.d/sts.conf sts backend
     echo exchanged'
 
 # usage: live <suite>
 live() {
-    local suite=$1 directory=$place/live-$1 package upgrade
+    local suite=$1 directory=$place/live-$1 package tool upgrade
     fresh "$suite" "$directory"
     mkdir -p "$directory/srv"
     cp "build/deb-$suite"/*.deb "$directory/srv/"
     install "$devsts" "$directory/usr/local/bin/devsts"
     package=$(cd "build/deb-$suite" && echo libnginx-mod-http-sts_*.deb)
+    tool=$(cd "build/deb-$suite" && echo sts-exchange_*.deb)
     say "$suite: install"
     quietly "build/deb-$suite.log" inside "$directory" bash -ec "
         ${apt[*]} update
         ${apt[*]} install curl libssl3 nginx
         dpkg-query --show --showformat='\${Package}\n' | sort >/srv/before
-        find / -xdev -type f -o -xdev -type l | grep -v '^/\(proc\|srv\|dev\|var/lib/dpkg\|var/log\|var/cache\)' | sort >/srv/files
-        ${apt[*]} install /srv/$package
+        find / -xdev -type f -o -xdev -type l | grep -v '^/\(proc\|run\|srv\|dev\|var/lib/dpkg\|var/log\|var/cache\)' | sort >/srv/files
+        ${apt[*]} install /srv/$package /srv/$tool
+        test -s /usr/share/man/man1/sts-exchange.1.gz
         readlink -e /etc/nginx/modules-enabled/50-mod-http-sts.conf
         test -s /usr/share/man/man5/ngx_http_sts_module.5.gz
         test -s /usr/share/doc/libnginx-mod-http-sts/docs/directives/README.md || test -s /usr/share/doc/libnginx-mod-http-sts/docs/directives/README.md.gz"
@@ -77,14 +81,14 @@ live() {
     inside "$directory" bash -ec "$exchange" | tail -n 1 | grep --quiet '^exchanged$' || die "$suite: no exchange after the upgrade"
     say "$suite: remove and purge"
     quietly "build/deb-$suite.log" inside "$directory" bash -ec "
-        ${apt[*]} remove libnginx-mod-http-sts
+        ${apt[*]} remove libnginx-mod-http-sts sts-exchange
         nginx -t
         test ! -e /usr/lib/nginx/modules/ngx_http_sts_module.so
         ${apt[*]} install /srv/upgrade.deb
-        ${apt[*]} purge libnginx-mod-http-sts
+        ${apt[*]} purge libnginx-mod-http-sts sts-exchange
         nginx -t
         dpkg-query --show --showformat='\${Package}\n' | sort | diff /srv/before -
-        find / -xdev -type f -o -xdev -type l | grep -v '^/\(proc\|srv\|dev\|var/lib/dpkg\|var/log\|var/cache\)' | sort | diff /srv/files -"
+        find / -xdev -type f -o -xdev -type l | grep -v '^/\(proc\|run\|srv\|dev\|var/lib/dpkg\|var/log\|var/cache\)' | sort | diff /srv/files -"
 }
 
 # usage: refused <suite> <suite that the package is for>

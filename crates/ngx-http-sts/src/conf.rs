@@ -18,14 +18,16 @@
 //! | [`retry_on`] | answers after which a request is sent once more |
 //! | [`fresh`] | how tokens are kept fresh |
 //! | [`grant`], [`wstrust`] | those of one protocol |
-//! | [`jwt`], [`filter`], [`minting`] | exchanges without an STS |
+//! | [`jwt`], [`filter`] | exchanges without an STS |
 //! | [`name`], [`publications`] | what exchanges are called, and the keys that are published of some |
 //! | [`place`] | where directives stand, and what is wrong there |
 //! | [`unmade`] | what is written of exchanges that are never made |
 //! | [`targets`] | the target variables |
 //! | [`parameter`], [`request_header`], [`actor_token`], [`text`] | values that may hold variables |
 //! | [`asked`] | what the settings of a protocol ask the STS for |
-//! | [`exchange`] | what a location does with a request, made of its settings |
+//! | [`exchange`] | what a location does with a request |
+//! | [`merge`], [`calling`], [`minting`] | how a block comes to its exchange, one that calls an STS or one that mints |
+//! | [`identity`] | what makes exchanges differ |
 //! | [`error_pages`] | error pages that a refused request never gets to see |
 //! | [`bypass`] | requests that are not exchanged |
 //! | [`name`] | what exchanges are called |
@@ -41,6 +43,7 @@ mod asked;
 mod breaker;
 pub(crate) mod bypass;
 pub(crate) mod cache;
+mod calling;
 pub(crate) mod carrier;
 pub(crate) mod chain;
 mod claimed;
@@ -54,12 +57,14 @@ mod filter;
 mod fresh;
 mod grant;
 mod grant_options;
+mod identity;
 mod issuer;
 pub(crate) mod jwt;
 mod keys;
 mod kind;
 pub(crate) mod main;
 pub(crate) mod max_calls;
+mod merge;
 mod minting;
 pub(crate) mod name;
 mod outgoing_proxy;
@@ -84,7 +89,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 pub(crate) use carrier::Carrier;
-pub(crate) use exchange::{Exchange, ExchangeId};
+pub(crate) use exchange::Exchange;
+pub(crate) use identity::ExchangeId;
 use kind::Kind;
 pub(crate) use main::MainConf;
 pub(crate) use policy::{Challenge, OnFailure};

@@ -1,4 +1,4 @@
-//! How the gateway proves to the STS who it is.
+//! How the gateway proves its identity to the STS.
 
 mod addressee;
 mod assertion;
@@ -62,7 +62,7 @@ enum Credentials {
         key: Slot<SigningKey>,
         addressee: Addressee,
     },
-    /// `private_key_jwt`, signed by somebody else.
+    /// `private_key_jwt`, signed elsewhere.
     Assertion {
         assertion: Slot<Secret>,
         kind: String,

@@ -1,4 +1,4 @@
-//! Why an exchange failed, and who is at fault.
+//! Why an exchange failed, and which side is at fault.
 
 use std::fmt;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ pub enum FailureKind {
     MissingActor,
     /// The source token cannot be used: malformed, bound to a key, not what the protocol needs.
     BadToken,
-    /// The request has a source token twice in one place: nobody knows which one is meant.
+    /// The request has a source token twice in one place: which one is meant cannot be told.
     RepeatedToken,
     /// The request has a form in its body that is too large to be looked through.
     FormTooLarge,

@@ -44,7 +44,7 @@ pub(crate) enum Stop {
     Break(u64),
     /// The end of the run.
     Limit(RunError),
-    /// What comes later has stopped, and whoever called it knows why.
+    /// What comes later has stopped, and its caller knows why.
     Later,
 }
 

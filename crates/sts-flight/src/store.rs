@@ -1,4 +1,4 @@
-//! A store behind the shared cache, which the nodes share: who has the lease of the cache looks there
+//! A store behind the shared cache, which the nodes share: the holder of the lease of the cache looks there
 //! before it calls, and puts there what it got. It is never waited for longer than its time-out.
 
 mod duty;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use zeroize::{Zeroize, Zeroizing};
 
-/// Bytes that nobody but the STS and the backend may see: a token, a password, a request body that
+/// Bytes that only the STS and the backend may see: a token, a password, a request body that
 /// holds them.
 ///
 /// There is deliberately no `Debug` and no `Display`; the memory is zeroed on drop.
@@ -110,7 +110,7 @@ impl Drop for Secret {
     }
 }
 
-/// Zeroes memory, also where nobody reads it any more.
+/// Zeroes memory, also where nothing reads it any more.
 ///
 /// What is empty may have an address at which there is no memory, and there even a wipe of nothing
 /// takes a tenth of a microsecond: processors stumble over the masked store of the C library.

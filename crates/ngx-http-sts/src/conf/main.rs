@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::conf::cache::Caches;
 use crate::conf::chain::Chains;
 use crate::conf::error_pages::ErrorPages;
-use crate::conf::exchange::Identity;
+use crate::conf::identity::Identity;
 use crate::conf::name::Names;
 use crate::conf::place::{Fault, Files};
 use crate::conf::publications::Publications;

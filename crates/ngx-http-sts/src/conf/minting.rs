@@ -17,9 +17,10 @@ use crate::conf::argument::Problem;
 use crate::conf::cache;
 use crate::conf::claimed;
 use crate::conf::exchange::{
-    CACHE_EXPIRES_IN, EXPIRY_LEEWAY, Exchange, Identity, Made, TIMEOUT, check_actor,
+    CACHE_EXPIRES_IN, EXPIRY_LEEWAY, Exchange, Made, TIMEOUT, check_actor,
 };
 use crate::conf::filter;
+use crate::conf::identity::Identity;
 use crate::conf::jwt::{JwtSettings, KeyPlace, Lifetime};
 use crate::conf::main::MainConf;
 use crate::conf::place::Fault;

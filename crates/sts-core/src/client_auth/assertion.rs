@@ -1,4 +1,4 @@
-//! JWTs by which the gateway proves who it is (RFC 7523, section 3).
+//! JWTs by which the gateway proves its identity (RFC 7523, section 3).
 
 use std::rc::Rc;
 

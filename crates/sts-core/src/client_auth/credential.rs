@@ -120,7 +120,7 @@ impl CredentialFile {
         &self.path
     }
 
-    /// Whether nobody has looked in this second.
+    /// Whether no request has looked in this second.
     pub(crate) fn is_due(&self, now: UnixTime) -> bool {
         self.looked.replace(Some(now)) != Some(now)
     }

@@ -1,4 +1,4 @@
-//! The certificate by which TLS shows who the gateway is (RFC 8705, section 2).
+//! The certificate by which TLS shows the identity of the gateway (RFC 8705, section 2).
 
 use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};

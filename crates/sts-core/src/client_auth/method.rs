@@ -5,7 +5,7 @@ use super::ClientAuthError;
 /// A client authentication method, without credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// The gateway does not say who it is, or only its id.
+    /// The gateway does not identify itself, or only by its id.
     None,
     /// HTTP Basic (RFC 7617) with user name and password as they are.
     Basic,

@@ -1,4 +1,4 @@
-//! What one request brings to prove who the gateway is.
+//! What one request brings to prove the identity of the gateway.
 
 use std::rc::Rc;
 

@@ -507,7 +507,7 @@ fn what_cannot_be_used_leaves_the_old_credential_in_use_and_is_told_once() {
         let Refresh::Failed(error) = auth.refresh(read(&bad)) else { panic!("{method}") };
         assert!(!error.to_string().contains("nWH"), "{error}");
         assert_eq!(auth.refresh(read(&bad)), Refresh::Unchanged, "told already");
-        assert_eq!(shared.problem(), Some(error), "{method}: whoever asks is told again");
+        assert_eq!(shared.problem(), Some(error), "{method}: each caller is told");
         let unreadable = || Err(io::ErrorKind::PermissionDenied);
         let error = CredentialError::Unreadable(io::ErrorKind::PermissionDenied);
         assert!(error.to_string().starts_with("it cannot be read: permission denied; "));

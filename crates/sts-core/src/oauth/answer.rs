@@ -73,7 +73,7 @@ fn kind(status: StatusCode, code: Option<&str>, source: Source) -> FailureKind {
             refusal::classify(code, status, source)
         }
         None if status.is_client_error() => FailureKind::GatewayRefused,
-        // A redirect is never followed: it would hand token and credentials to somebody else.
+        // A redirect is never followed: it would hand token and credentials to another server.
         _ => FailureKind::BadAnswer,
     }
 }

@@ -217,7 +217,7 @@ fn a_password_is_of_whom_the_request_or_the_configuration_names() {
         (post, Some("c"), (None, None), Some("c")),
         (post, Some("c"), (None, Some("u")), Some("u")),
         (none, None, (None, None), None),
-        // NGINX authenticated nobody: that is not the client's own name.
+        // NGINX authenticated no user: that is not the client's own name.
         (post, Some("c"), (None, Some("")), None),
     ] {
         let profile = profile(&Protocol::OAuth(&password::GRANT), auth.0, auth.1, client_id);

@@ -1,4 +1,4 @@
-//! Whether something restricts who reaches a location.
+//! Whether something restricts which clients reach a location.
 
 use std::ffi::{CStr, c_void};
 use std::ptr::NonNull;
