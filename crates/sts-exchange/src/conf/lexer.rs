@@ -290,6 +290,16 @@ mod tests {
     }
 
     #[test]
+    fn a_word_with_braces_is_shown_as_one() {
+        for word in ["{${", "${a}", "x${a}{", "a{", "$", "$a{1}", "}", "{"] {
+            let text = format!("a {};", crate::show::directives::quoted(word));
+            let read = Lexer::new(text.as_bytes()).read().ok().unwrap();
+            assert_eq!((read.words.len(), read.end), (2, End::Semicolon), "{text}");
+            assert_eq!(read.words[1].as_slice(), word.as_bytes(), "{text}");
+        }
+    }
+
+    #[test]
     fn a_word_has_the_length_of_nginx_at_most() {
         let word = |length| format!("{};", "a".repeat(length));
         assert!(read(&word(4095)).is_ok());

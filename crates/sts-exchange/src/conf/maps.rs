@@ -121,9 +121,9 @@ impl<'s> Scope<'s> {
     }
 
     /// Why the request may come to another location than the one that its path leads to.
-    pub fn changed(&self) -> Option<String> {
+    pub fn led(&self) -> Option<String> {
         let rewritten = self.rewritten.borrow();
-        rewritten.changed().map(|why| format!("{why}: NGINX may come to another location"))
+        rewritten.led().map(|why| format!("{why}: NGINX may come to another location"))
     }
 
     fn made(&self, name: &str) -> Result<Option<Secret>, Problem> {

@@ -18,13 +18,22 @@ impl Pattern {
     /// # Errors
     /// It cannot be read here.
     pub fn read(text: &str, is_caseless: bool, place: &Place) -> Result<Self, Problem> {
-        RegexBuilder::new(text).case_insensitive(is_caseless).build().map(Self).map_err(|_| {
+        let unread = || {
             Problem::new(format!(
                 "the regular expression \"{}\" in {place} has what only PCRE has: name the location, or give \
                  the variable with --var",
                 text.escape_debug()
             ))
-        })
+        };
+        // For PCRE these give nothing back; here they would be repeated twice.
+        if ["++", "*+", "?+", "}+"].iter().any(|possessive| text.contains(possessive)) {
+            return Err(unread());
+        }
+        RegexBuilder::new(text)
+            .case_insensitive(is_caseless)
+            .build()
+            .map(Self)
+            .map_err(|_| unread())
     }
 
     /// What it captures in a text; `None` where it does not fit.
@@ -62,7 +71,7 @@ mod tests {
 
     #[test]
     fn what_only_pcre_has_is_refused() {
-        for text in ["(?=a)", "(?!a)", "(a)\\1", "(?<!a)b", "("] {
+        for text in ["(?=a)", "(?!a)", "(a)\\1", "(?<!a)b", "(", "a++b", "a*+", "a?+", "a{1}+"] {
             let problem = read(text, false).err().map(|problem| problem.to_string());
             assert!(problem.is_some_and(|it| it.contains("in f:1")), "{text}");
         }

@@ -29,6 +29,8 @@ pub struct Rewritten {
     known: BTreeMap<String, Known>,
     /// Why the request may not be what it was.
     changed: Option<String>,
+    /// Why its path may lead to another location.
+    led: Option<String>,
 }
 
 impl Rewritten {
@@ -40,6 +42,18 @@ impl Rewritten {
     /// Why the path and the arguments may not be those that were sent.
     pub fn changed(&self) -> Option<&str> {
         self.changed.as_deref()
+    }
+
+    /// Why the path may lead to another location than it did.
+    pub fn led(&self) -> Option<&str> {
+        self.led.as_deref()
+    }
+
+    /// A `rewrite` may have changed the request, for this reason.
+    fn lead(&mut self, why: &str) {
+        self.changed = Some(why.to_owned());
+        self.led = Some(why.to_owned());
+        self.forget_captures(why);
     }
 
     /// What an expression has captured.
@@ -99,7 +113,8 @@ pub fn run(block: &Node, with: &dyn Evaluate) {
             }
             "rewrite" => match rewritten(node, with) {
                 Fits::No => {}
-                Fits::Yes if node.argument(2) == "break" => return,
+                // `break` and `last` end the directives; the others answer the request.
+                Fits::Yes if is_last(node) => return,
                 Fits::Yes => {}
                 Fits::Unknown => {
                     let why = format!("and \"rewrite\" in {} may end it before", node.place);
@@ -153,10 +168,7 @@ fn within(node: &Node, with: &dyn Evaluate) {
             "rewrite" => {
                 let what =
                     format!("\"rewrite\" inside \"if\" in {} may change the request", inner.place);
-                with.change(&mut |rewritten| {
-                    rewritten.changed = Some(what.clone());
-                    rewritten.forget_captures(&what);
-                });
+                with.change(&mut |rewritten| rewritten.lead(&what));
             }
             _ => {}
         }
@@ -169,6 +181,12 @@ fn left_by(node: &Node) -> Option<String> {
     let leaves = |inner: &&Node| matches!(inner.name.as_str(), "break" | "rewrite");
     let inner = node.inside().iter().find(leaves)?;
     Some(format!("and \"{}\" inside \"if\" in {} may end it before", inner.name, inner.place))
+}
+
+/// No directive is run behind a `rewrite` that fits: it has a flag, or leads to another server.
+fn is_last(node: &Node) -> bool {
+    let is_of_server = ["http://", "https://", "$scheme"];
+    !node.argument(2).is_empty() || is_of_server.iter().any(|it| node.argument(1).starts_with(it))
 }
 
 /// Whether the expression of a `rewrite` fits.
@@ -188,10 +206,7 @@ fn rewritten(node: &Node, with: &dyn Evaluate) -> Fits {
         _ => Fits::Unknown,
     };
     let what = format!("\"rewrite\" in {} changes the request", node.place);
-    with.change(&mut |rewritten| {
-        rewritten.changed = Some(what.clone());
-        rewritten.forget_captures(&what);
-    });
+    with.change(&mut |rewritten| rewritten.lead(&what));
     fits
 }
 
@@ -286,6 +301,9 @@ mod tests {
             ("", "if ($arg_kind) { set $b x; } set $a $arg_kind;", "a", "oil"),
             ("", "rewrite ^/other /x; set $a $arg_kind;", "a", "oil"),
             ("", "rewrite ^/orders/ /x/ break; set $a y;", "a", ""),
+            ("", "rewrite ^/orders/ /x/ last; set $a y;", "a", ""),
+            ("", "rewrite ^/orders/ https://x/; set $a y;", "a", ""),
+            ("", "rewrite ^/orders/ /x/; set $a y;", "a", "y"),
             ("", "set $a $2;", "a", "17"),
             ("", "", "result", "r"),
         ] {

@@ -101,7 +101,7 @@ pub(super) fn shown(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<u
             location: &location,
             token: &token,
         });
-        for note in conditions(&location.way).into_iter().chain(scope.changed()) {
+        for note in conditions(&location.way).into_iter().chain(scope.led()) {
             if !notes.contains(&note) {
                 notes.push(note);
             }

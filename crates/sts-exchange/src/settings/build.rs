@@ -1,6 +1,6 @@
 //! From the directives that hold in a block to its exchange.
 //!
-//! The defaults and the rules are those of the module (`conf/exchange.rs`, `conf/asked.rs`,
+//! The defaults and the rules are those of the module (`conf/calling.rs`, `conf/asked.rs`,
 //! `conf/wstrust.rs`, `conf/minting.rs` there); the types that check the values are the same.
 
 use std::path::Path;

@@ -193,11 +193,11 @@ fn template(argument: &str) -> String {
     pieces.collect::<Vec<_>>().join("%24")
 }
 
-/// A word of a configuration.
+/// A word of a configuration. One with a brace stands in quotes: whether it would end the word depends on
+/// what is before it.
 pub fn quoted(word: &str) -> String {
     let is_plain = |c: char| !c.is_whitespace() && !";{}\"'#\\".contains(c);
-    let is_variable = word.contains("${");
-    if !word.is_empty() && word.chars().all(|c| is_plain(c) || (is_variable && "{}".contains(c))) {
+    if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
     }
     let quote = if word.contains('\'') { '"' } else { '\'' };

@@ -125,3 +125,37 @@ fn values_are_those_of_nginx_or_are_asked_for() {
         }
     }
 }
+
+#[test]
+fn what_may_lead_to_another_exchange_is_noted() {
+    let scene = Scene::new();
+    issues_one_token(&scene);
+    let server = "
+        STSVariables $source_token $target_token;
+        location /if/ {
+            %%EXCHANGE%%
+            if ($arg_kind) { STSRequestParameter audience other; }
+            %%PASS%%
+        }
+        location /old/ {
+            %%EXCHANGE%%
+            rewrite ^/old/a /new/ last;
+            %%PASS%%
+        }
+        location /new/ { %%EXCHANGE%% STSRequestParameter audience new; %%PASS%% }";
+    let nginx = scene.nginx().server(server).start();
+    for (target, expected) in [
+        ("/if/", Some("\"if\" in ")),
+        ("/old/a", Some("\"rewrite\" in ")),
+        ("/old/b", None),
+        ("/new/", None),
+    ] {
+        let (object, _) = located(&nginx, &[target], &[], SOURCE);
+        assert_eq!(object["result"], "ok", "{target}: {object:#}");
+        let notes = object["notes"].as_array().expect("notes");
+        let note = notes.first().and_then(|note| note.as_str());
+        assert_eq!(note.is_some(), expected.is_some(), "{target}: {note:?}");
+        let says = note.zip(expected).is_none_or(|(note, expected)| note.starts_with(expected));
+        assert!(says, "{target}: {note:?}");
+    }
+}
