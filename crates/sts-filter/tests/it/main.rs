@@ -2,6 +2,7 @@
 //! topic.
 
 mod bounds;
+mod costs;
 mod manual;
 mod outcomes;
 mod properties;
