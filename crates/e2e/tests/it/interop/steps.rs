@@ -1,5 +1,6 @@
 //! What is done with each server.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use devsts::Backend;
@@ -92,6 +93,12 @@ pub(super) fn run(trial: &Trial) {
 /// Each user twice: first each token is issued, then each is in the cache, and the backend always has the user's.
 fn users(nginx: &Nginx, server: &Server, way: &Way, path: &str, number: usize) -> String {
     let sources = in_parallel(8, number, |user| (way.source)(server, user));
+    if !is_gateways(way) {
+        let different =
+            |of: fn(&Source) -> &str| sources.iter().map(of).collect::<HashSet<_>>().len();
+        let numbers = (different(|source| &source.token), different(|source| &source.user));
+        assert_eq!(numbers, (number, number), "tokens and users that differ");
+    }
     for outcome in ["MISS", "HIT"] {
         in_parallel(AT_ONCE, number, |user| {
             let Source { token, user } = &sources[user];
