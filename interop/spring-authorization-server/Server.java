@@ -90,7 +90,7 @@ public class Server {
         return NoOpPasswordEncoder.getInstance();
     }
 
-    /** The one in memory, with one call at a time: it looks through its lists while others change them. */
+    /** The one in memory, with one call at a time: of many at once it failed some. */
     @Bean
     OAuth2AuthorizationService authorizations() {
         OAuth2AuthorizationService inner = new InMemoryOAuth2AuthorizationService();

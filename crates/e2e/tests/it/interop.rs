@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed, and what came of it is to be read"
 )]
 
+mod cxf_sts;
 mod hydra;
 mod jwt;
 mod keycloak;

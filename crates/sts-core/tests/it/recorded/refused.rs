@@ -197,13 +197,20 @@ fn a_description_stands_whole_in_the_line() {
 
 #[test]
 fn a_fault_of_a_wstrust_server_has_its_kind_and_its_codes() {
-    let vector = Vector::load("wstrust/cxf/fault-default");
-    let Err(failure) = vector.read(wstrust(|_| {})) else { panic!("a success") };
-    assert_eq!(failure.kind, Refused);
-    assert!(failure.codes.iter().eq(["SecurityError"]));
-    assert_eq!(
-        failure.reason,
-        "HTTP 500, fault \"Sender/SecurityError\", reason \"A security error was encountered when \
-         verifying the message\""
-    );
+    for (name, code, reason) in [
+        (
+            "cxf/fault-default",
+            "SecurityError",
+            "A security error was encountered when verifying the message",
+        ),
+        // A source token that is over, one that was changed, and a relying party that is unknown.
+        ("cxf/fault-request-failed", "RequestFailed", "The specified request failed"),
+    ] {
+        let vector = Vector::load(&format!("wstrust/{name}"));
+        let Err(failure) = vector.read(wstrust(|_| {})) else { panic!("{name} is a success") };
+        assert_eq!(failure.kind, Refused, "{name}");
+        assert!(failure.codes.iter().eq([code]), "{name}");
+        let told = format!("HTTP 500, fault \"Sender/{code}\", reason \"{reason}\"");
+        assert_eq!(failure.reason, told);
+    }
 }
