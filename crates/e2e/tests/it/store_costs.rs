@@ -105,16 +105,16 @@ impl Times {
 /// of the run that shows it.
 #[track_caller]
 pub(crate) fn assert_costs_little<N: Borrow<Nginx>>(what: &str, mut start: impl FnMut() -> N) -> N {
-    let who = what.replace(' ', "-");
+    let users = what.replace(' ', "-");
     let mut seen = Vec::new();
     for run in 0..RUNS {
         let node = start();
         let nginx = node.borrow();
         // The first request opens connections, to the STS as well.
-        miss_at(nginx, "/without", &format!("{who}-{run}-first"));
+        miss_at(nginx, "/without", &format!("{users}-{run}-first"));
         let times = Times::of(10, |with, number| {
             let path = if with { "/" } else { "/without" };
-            miss_at(nginx, path, &format!("{who}-{run}-{number}"))
+            miss_at(nginx, path, &format!("{users}-{run}-{number}"))
         });
         let line = nginx.wait_for_log("is of no use");
         assert!(line.contains("[warn]") && line.contains("requests go on without it"), "{line}");
