@@ -153,7 +153,7 @@ public class Server {
         return client.build();
     }
 
-    /** What the server leaves to its users: whom a token is for, and who may exchange it. */
+    /** What the server leaves open: the audience of a token, and the clients that may exchange it. */
     @Bean
     OAuth2TokenCustomizer<JwtEncodingContext> customizer() {
         return context -> {
