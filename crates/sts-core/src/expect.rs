@@ -1,6 +1,7 @@
 //! `STSExpect`: what of a token has to be as it was asked for.
 
 mod asked;
+mod name;
 
 use std::{mem, str};
 
@@ -14,6 +15,7 @@ use crate::oauth::grant::Source;
 use crate::profile::{Profile, Protocol};
 use crate::wstrust::{self, Writer};
 pub use asked::AsAsked;
+use name::is_name_of;
 
 /// What is expected of a target token. It is no part of what is asked for, so it is looked at each time
 /// that a token is used.
@@ -243,22 +245,6 @@ fn about_source(profile: &Profile, subject: &Subject<'_>, names: &Names<'_>, cla
 
 fn bytes(text: &Option<String>) -> Option<&[u8]> {
     text.as_deref().map(str::as_bytes)
-}
-
-/// Whether a subject is this one, by how STSs write the names of their users: in any case, and with the
-/// name of a realm or of a store of users beside it, as in `name@realm` or `STORE/name`.
-fn is_name_of(subject: &str, name: &str) -> bool {
-    let (subject, name) = (subject.trim().to_lowercase(), name.trim().to_lowercase());
-    if name.is_empty() {
-        return false;
-    }
-    let with_store = |rest: &str| rest.ends_with(['/', '\\']);
-    let with_realm = |rest: &str| rest.starts_with('@');
-    let bare = subject.rfind(['/', '\\']).and_then(|at| subject.get(at + 1..));
-    subject == name
-        || subject.strip_suffix(&name).is_some_and(with_store)
-        || subject.strip_prefix(&name).is_some_and(with_realm)
-        || bare.and_then(|bare| bare.strip_prefix(&name)).is_some_and(with_realm)
 }
 
 fn is_claim(claim: &str) -> bool {

@@ -61,6 +61,17 @@ fn the_gateways_own_token_is_refused_for_others() {
         "PRIMARY/gateway",
         "DOMAIN\\gateway",
         "PRIMARY/gateway@carbon.super",
+        // Metro makes this of a user name, and a directory that.
+        "CN=gateway",
+        "cn=Gateway, OU=Services, DC=example, DC=com",
+        "UID=gateway;OU=Services",
+        "C=NL,O=Example,CN=gateway",
+        "OID.2.5.4.3=gateway",
+        "0.9.2342.19200300.100.1.1=gateway",
+        "OU=Services+CN=PRIMARY/gateway",
+        "/C=NL/O=Example/CN=gateway",
+        "CN=\"gateway\"",
+        "CN=\\67ate\\way",
     ] {
         for words in ["subject", "subject=sub", "subject=upn"] {
             // Not even for a source that names the gateway: an STS that does not look for which subject is
@@ -78,7 +89,21 @@ fn the_gateways_own_token_is_refused_for_others() {
             .unwrap_err();
         assert!(said.contains("the gateway itself"), "{said}");
     }
-    for name in ["alice", "gateway2", "a-gateway", "gateway.x", "x@gateway", "gateway/alice", ""] {
+    for name in [
+        "alice",
+        "gateway2",
+        "a-gateway",
+        "gateway.x",
+        "x@gateway",
+        "gateway/alice",
+        "",
+        "CN=alice,OU=gateway",
+        "CN=gateway2",
+        "CN=alice\\,CN=gateway",
+        "CN=\"alice,CN=gateway\"",
+        "CN=gate\\",
+        "CN",
+    ] {
         for target in [sub(name), assertion(name)] {
             assert_eq!(
                 check("subject", Protocol::OAuth(&token_exchange::GRANT), &target, "s"),
@@ -273,6 +298,16 @@ proptest! {
         let written = if upper { name.to_uppercase() } else { name.clone() };
         prop_assert!(!passes(&written));
         prop_assert_eq!(passes(&other), other != name, "{}", other);
+    }
+
+    #[test]
+    fn a_name_is_found_in_a_distinguished_name(name in "\\PC{1,12}", before in "[a-z]{1,5}") {
+        prop_assume!(!name.trim().is_empty());
+        let escape = |c: char| if ",;+\"\\/=<># ".contains(c) { format!("\\{c}") } else { c.to_string() };
+        let escaped: String = name.chars().map(escape).collect();
+        for subject in [format!("CN={escaped},O={before}"), format!("/O={before}/CN={escaped}")] {
+            prop_assert!(is_name_of(&subject, &name), "{subject}");
+        }
     }
 
     #[test]
