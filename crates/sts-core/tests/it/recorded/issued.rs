@@ -1,10 +1,12 @@
 //! The answers that a token comes of.
 
+use sts_core::client_auth::ClientAuth;
 use sts_core::expect::Expect;
 use sts_core::expiry::Expiry;
 use sts_core::issued::TokenType;
 use sts_core::life::{Life, good_for};
-use sts_core::profile::{Names, Parameter, Subject};
+use sts_core::profile::{Names, Parameter, Profile, Subject};
+use sts_core::wstrust::words::TokenAs;
 
 use crate::recorded::vector::{NOW, Vector, all, grant, profile, wstrust};
 
@@ -139,7 +141,7 @@ const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
 /// Name, the type that was asked for, seconds that the token is good for, and with what the
 /// token begins.
-const WSTRUST: [(&str, &str, u64, &str); 9] = [
+const WSTRUST: [(&str, &str, u64, &str); 11] = [
     ("cxf/enc", SAML_2, 1799, "<xenc:EncryptedData "),
     ("cxf/jwt", JWT, 1798, "eyJhbGciOiJSUzI1NiJ9.eyJzdWIi"),
     ("cxf/mtom", SAML_2, 1799, "<saml2:Assertion "),
@@ -147,6 +149,8 @@ const WSTRUST: [(&str, &str, u64, &str); 9] = [
     ("cxf/saml2", SAML_2, 1797, "<saml2:Assertion "),
     ("cxf/saml2-1.1", SAML_2, 1800, "<saml2:Assertion "),
     ("cxf/single", SAML_2, 1799, "<saml2:Assertion "),
+    ("metro/on-behalf-of", SAML_2, 300, "<saml2:Assertion "),
+    ("metro/saml", SAML_2, 300, "<saml2:Assertion "),
     ("metro/ut12", SAML_2, 600, "<saml2:Assertion "),
     ("metro/v10", SAML_2, 600, "<saml2:Assertion "),
 ];
@@ -173,5 +177,22 @@ fn no_other_answer_of_a_wstrust_server_has_a_token() {
         let token_type = known.map_or(SAML_2, |(_, token_type, ..)| token_type);
         let protocol = wstrust(|settings| settings.token_type = Some(token_type.to_owned()));
         assert_eq!(Vector::load(&name).read(protocol).is_ok(), known.is_some(), "{name}");
+    }
+}
+
+#[test]
+fn a_token_for_the_gateway_that_asked_for_another_is_found() {
+    // Metro was asked by `gateway` for the user of an assertion, and does not look for whom.
+    let protocol = wstrust(|settings| settings.token_as = TokenAs::OnBehalfOf);
+    let expect = Expect::default_of(&protocol);
+    let issued = Vector::load("wstrust/metro/on-behalf-of").read(protocol.clone()).unwrap();
+    let subject = Subject { source: b"<a/>", parameters: &[] };
+    for (username, is_another) in [("gateway", false), ("user7", true)] {
+        let options = format!("username={username}&password=secret");
+        let auth = ClientAuth::parse("basic", Some(&options)).unwrap();
+        let profile = Profile { auth, ..profile(protocol.clone()) };
+        let checked =
+            expect.check_subject(&profile, issued.token.expose(), &subject, &Names::default());
+        assert_eq!(checked.is_ok(), is_another, "{username}");
     }
 }
