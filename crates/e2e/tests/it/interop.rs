@@ -11,6 +11,7 @@ mod cxf_sts;
 mod hydra;
 mod jwt;
 mod keycloak;
+mod metro_sts;
 mod mock_oauth2_server;
 mod oidc_provider;
 mod report;
