@@ -6,7 +6,8 @@
 #                          WITH_REDIS=valkey: Valkey in the place of Redis;
 #                          STS_STORES_SOAK: how many requests go over a store that fails at random, 30000;
 #                          chaos: two nodes while everything fails, STS_CHAOS: how many requests, 1000000,
-#                          STS_CHAOS_SEED: those of an earlier run)
+#                          STS_CHAOS_SEED: those of an earlier run,
+#                          STS_CHAOS_CLIENTS: how many clients at once, 128)
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -53,14 +54,16 @@ fi
 scripts/build.sh --only-flavour
 what='stores that nodes share' profile=stores tests='test(/^(stores|recipes)/)'
 if [[ ${1:-} == chaos ]]; then
-    export STS_CHAOS=${STS_CHAOS:-1000000}
+    export STS_CHAOS=${STS_CHAOS:-1000000} STS_CHAOS_CLIENTS=${STS_CHAOS_CLIENTS:-128}
     what="$STS_CHAOS requests while everything fails" profile=chaos tests='test(/^chaos::/)'
+    # What clients, STS and backend do takes more than what NGINX does, unless they are built like it.
+    optimized=(--cargo-profile release)
 fi
 say "$what"
 STS_TEST_STORES=$root/$installed STS_TEST_NGINX=$root/$out/nginx \
     STS_TEST_MODULE=$root/$out/ngx_http_sts_module.so \
     build/tools/bin/cargo-nextest nextest run ${locked[@]+"${locked[@]}"} --profile "$profile" \
-    --package e2e --filterset "$tests$but" --run-ignored all ${TEST:+"$TEST"} </dev/null
+    ${optimized[@]+"${optimized[@]}"} --package e2e --filterset "$tests$but" --run-ignored all ${TEST:+"$TEST"} </dev/null
 
 # Where NGINX has no threads a tmpfs is read and written on the event loop. What hangs there is no tmpfs.
 [[ -z ${1:-} && $installed == build/stores ]] || exit 0

@@ -2,7 +2,8 @@
 //! everything fails at random: no request reaches the backend with another one's token or without one, and
 //! each client is answered, unless its connection was broken on purpose.
 //!
-//! `make chaos`; `STS_CHAOS=number` for another number of requests, `STS_CHAOS_SEED=number` for an earlier run.
+//! `make chaos`; `STS_CHAOS=number` for another number of requests, `STS_CHAOS_SEED=number` for an earlier run,
+//! `STS_CHAOS_CLIENTS=number` for more clients at once: most of them wait for a failing STS.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -36,7 +37,7 @@ use crate::stores_soak::Random;
 /// How many requests there are, when nothing else is said.
 const REQUESTS: usize = 3_000;
 
-/// Clients at once.
+/// Clients at once, when nothing else is said.
 const CLIENTS: usize = 16;
 
 /// Workers of each node.
@@ -128,7 +129,8 @@ fn load(
     tally: &Tally,
 ) {
     let next = AtomicUsize::new(numbers.start);
-    in_parallel(CLIENTS, CLIENTS, |_| {
+    let clients = number("STS_CHAOS_CLIENTS").map_or(CLIENTS, |number| number as usize);
+    in_parallel(clients, clients, |_| {
         let mut clients = nodes.each_ref().map(|node| Client::new(node, disturbances, tally));
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
