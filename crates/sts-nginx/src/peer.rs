@@ -32,7 +32,7 @@ use crate::peer::remark::Remark;
 use crate::peer::reusable::Reusable;
 use crate::tls::Tls;
 
-/// Bytes of the pool of a connection, as NGINX has it for those to backends: TLS alone wants more, and gets it.
+/// Bytes of the pool of a connection, as NGINX has it for one to a backend. What TLS needs is taken beside it.
 const POOL_SIZE: usize = 128;
 
 /// Bytes that one record of TLS has at most (RFC 8446, section 5.1).
