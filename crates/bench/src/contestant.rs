@@ -79,8 +79,8 @@ pub(crate) const MINTED_ES256: &str = "mint-es256";
 pub(crate) const MINTED_RS256: &str = "mint-rs256";
 const MINTING: [(&str, &str); 2] = [(MINTED_ES256, "es256.pem"), (MINTED_RS256, "rs256.pem")];
 
-/// Where a request waits for an STS that hangs, and for a backend that does. Only the NGINX with this module
-/// has them: what is compared is a directive of NGINX.
+/// Where a request waits for an STS that hangs, and for a backend that does (bench/conf/waiting.conf). Only
+/// the NGINX with this module has them.
 pub(crate) const WAITS_FOR_STS: &str = "waits-for-sts";
 pub(crate) const WAITS_FOR_BACKEND: &str = "waits-for-backend";
 
@@ -124,15 +124,10 @@ impl Contestant {
             Self::AuthRequest | Self::Lua | Self::Njs => String::new(),
         };
         let others = LOCATIONS.iter().map(location);
-        let waiting = match self {
-            Self::Module => include_str!("../../../bench/conf/waiting.conf"),
-            Self::Limit | Self::AuthRequest | Self::Lua | Self::Njs => "",
-        };
-        let waiting = waiting
-            .replace("@WAITS_FOR_STS@", WAITS_FOR_STS)
-            .replace("@WAITS_FOR_BACKEND@", WAITS_FOR_BACKEND);
-        let made = MINTING.iter().map(minting);
-        let locations: String = others.chain(made).chain([waiting]).collect();
+        let mut locations: String = others.chain(MINTING.iter().map(minting)).collect();
+        if self == Self::Module {
+            locations.push_str(include_str!("../../../bench/conf/waiting.conf"));
+        }
         let store = setup.behind.map_or_else(|| "shm size=@CACHE@".to_owned(), Behind::directive);
         let text = COMMON
             .replace("@LOAD@", &self.modules(setup.module))
