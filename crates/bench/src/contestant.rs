@@ -79,6 +79,11 @@ pub(crate) const MINTED_ES256: &str = "mint-es256";
 pub(crate) const MINTED_RS256: &str = "mint-rs256";
 const MINTING: [(&str, &str); 2] = [(MINTED_ES256, "es256.pem"), (MINTED_RS256, "rs256.pem")];
 
+/// Where a request waits for an STS that hangs, and for a backend that does (bench/conf/waiting.conf). Only
+/// the NGINX with this module has them.
+pub(crate) const WAITS_FOR_STS: &str = "waits-for-sts";
+pub(crate) const WAITS_FOR_BACKEND: &str = "waits-for-backend";
+
 /// Where Debian keeps the modules of others.
 const MODULES: &str = "/usr/lib/nginx/modules";
 
@@ -119,7 +124,10 @@ impl Contestant {
             Self::AuthRequest | Self::Lua | Self::Njs => String::new(),
         };
         let others = LOCATIONS.iter().map(location);
-        let locations: String = others.chain(MINTING.iter().map(minting)).collect();
+        let mut locations: String = others.chain(MINTING.iter().map(minting)).collect();
+        if self == Self::Module {
+            locations.push_str(include_str!("../../../bench/conf/waiting.conf"));
+        }
         let store = setup.behind.map_or_else(|| "shm size=@CACHE@".to_owned(), Behind::directive);
         let text = COMMON
             .replace("@LOAD@", &self.modules(setup.module))
@@ -189,10 +197,11 @@ fn buffers(token: usize) -> String {
     if token <= 1024 {
         return String::new();
     }
+    let header = (token + 4096).div_ceil(1024);
     // A cached answer has its key before it, and the key has the token.
     let size = (2 * token + 4096).div_ceil(1024);
     format!(
-        "large_client_header_buffers 4 {size}k; proxy_buffer_size {size}k; \
+        "large_client_header_buffers 4 {header}k; proxy_buffer_size {size}k; \
          proxy_buffers 4 {size}k; proxy_busy_buffers_size {}k; subrequest_output_buffer_size {size}k;",
         2 * size
     )

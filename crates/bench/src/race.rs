@@ -1,6 +1,7 @@
 //! Runs everything that is measured, and writes down what came of it.
 
 mod herd;
+mod memory;
 mod scale;
 mod stall;
 mod store;
@@ -18,6 +19,7 @@ use crate::token::Tokens;
 use crate::{Options, Result, chart, report};
 
 pub(crate) use herd::{HERD_SIZE, Herd};
+pub(crate) use memory::{CROWD, Memory};
 pub(crate) use scale::Scale;
 pub(crate) use stall::Stall;
 pub(crate) use store::StoreRow;
@@ -31,6 +33,7 @@ pub(crate) struct Results {
     pub(crate) herds: Vec<Herd>,
     pub(crate) scale: Vec<Scale>,
     pub(crate) stores: Vec<StoreRow>,
+    pub(crate) memory: Vec<Memory>,
     pub(crate) took: Duration,
 }
 
@@ -85,6 +88,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         herds: Vec::new(),
         scale: Vec::new(),
         stores: Vec::new(),
+        memory: Vec::new(),
         took: Duration::ZERO,
     };
     let is_wanted = |name: &str| name.contains(&options.only);
@@ -125,6 +129,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if is_wanted("store") {
         results.stores = store::run(options)?;
+    }
+    if is_wanted("memory") {
+        results.memory = memory::run(options)?;
     }
     results.took = start.elapsed();
     std::fs::write(options.place.join("ratios.svg"), chart::draw(&results.races))?;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::contestant::Contestant;
 use crate::figures::Spread;
-use crate::race::{HERD_SIZE, Herd, Race, Results, Row, Scale, Stall, StoreRow};
+use crate::race::{CROWD, HERD_SIZE, Herd, Memory, Race, Results, Row, Scale, Stall, StoreRow};
 use crate::scenario::Entrant;
 
 const HEAD: &str = "\
@@ -55,6 +55,7 @@ pub(crate) fn write(results: &Results) -> String {
     text += &herds(&results.herds);
     text += &scale(&results.scale);
     text += &stores(&results.stores);
+    text += &memory(&results.memory);
     text
 }
 
@@ -221,6 +222,24 @@ fn stores(rows: &[StoreRow]) -> String {
         let (rate, cpu) = (spread_of(rate, 0), spread_of(cpu, 1));
         let (p50, p99) = (spread_of(p50, 0), spread_of(p99, 0));
         let _ = writeln!(text, "| {contestant} | {what} | {rate} | {cpu} | {p50} | {p99} |");
+    }
+    text
+}
+
+fn memory(rows: &[Memory]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut text = format!(
+        "\n## Memory of a waiting request\n\n{CROWD} requests with different tokens wait for the first byte of \
+         an answer: in one location for that of an STS, in another one of the same NGINX for that of a backend. \
+         KiB of the worker's own memory (RssAnon) for each, with the connection of its client; a new NGINX for \
+         each figure. The token stands in `Authorization`, from where `STSAcceptSourceTokenIn` takes it.\n\n\
+         | token, bytes | waits for `proxy_pass` | waits for the STS | ratio |\n|---|---|---|---|\n"
+    );
+    for Memory { token, backend, sts, ratio } in rows {
+        let (backend, sts, ratio) = (spread_of(backend, 1), spread_of(sts, 1), spread_of(ratio, 2));
+        let _ = writeln!(text, "| {token} | {backend} | {sts} | {ratio} |");
     }
     text
 }

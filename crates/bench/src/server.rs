@@ -1,7 +1,7 @@
 //! The STS and the backend of the benchmark: quick, and on request slow.
 //!
-//! A path that ends in `-50` is answered after 50 milliseconds, one that ends in `-hang` never. Below
-//! `/header/` the STS names the token in a header, too.
+//! A path that ends in `-50` is answered after 50 milliseconds, one that ends in `-hang` never, by either.
+//! Below `/header/` the STS names the token in a header, too.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -234,10 +234,10 @@ impl Serving {
             *self.seen.authorization.lock().unwrap_or_else(PoisonError::into_inner) =
                 value.to_vec();
         }
-        if self.role == Role::Backend {
-            return (When::Now, b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n".to_vec());
-        }
         let path = head.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+        if self.role == Role::Backend {
+            return (when(path), b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n".to_vec());
+        }
         let source = parameter(body, b"subject_token=");
         if source.is_empty() {
             let refusal = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n".to_vec();

@@ -158,7 +158,7 @@ impl Context {
             ended.exchange.id == exchange
                 && ended.key == *key
                 && !ended.is_suspect.get()
-                && ended.source.fault.as_ref() == fault
+                && ended.source.fault.as_deref() == fault
                 && !matches!(ended.outcome, Outcome::Same(_) | Outcome::Bypassed)
         })
     }

@@ -223,7 +223,10 @@ impl Course {
     }
 
     pub(crate) fn saw(&self, place: Rc<str>, look: Look) {
-        self.seen.borrow_mut().push((place, look));
+        let mut seen = self.seen.borrow_mut();
+        // As a rule there is one place, and no room is wanted for others.
+        seen.reserve_exact(1);
+        seen.push((place, look));
     }
 
     pub(crate) fn applied(&self) -> Option<Rc<Applied>> {

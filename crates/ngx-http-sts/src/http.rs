@@ -27,7 +27,7 @@ pub(crate) use crate::http::destination::{Destination, Destinations};
 pub(crate) use crate::http::error::CallError;
 pub(crate) use crate::http::limit::Limit;
 use crate::nginx::timer::{self, Hold, Timer};
-use crate::origin::{self, Connection, Origin, Received, SendError};
+use crate::origin::{self, Connection, Origin, Received, SendError, Sending};
 
 /// Bytes that the status line and the headers of an answer may have.
 const MAX_HEAD: usize = 64 * 1024;
@@ -185,8 +185,8 @@ fn run<M: Fn() -> Result<Message, Failure>, W: Watch>(
             call.watch.is_sent(true);
             let limits = Limits { head: MAX_HEAD, body: call.limit().response };
             let reader = Reader::new(Asked::Answer, &ANSWER_HEADERS, limits);
-            match connection.send(message.0.expose(), reader).await {
-                // Nothing of it can have been processed.
+            match connection.send(Sending::Once(&mut message.0), reader).await {
+                // Nothing of it can have been processed, and all of it is still there.
                 Err(SendError::Unsent(_)) if was_idle => call.watch.is_sent(false),
                 Err(SendError::Unsent(error) | SendError::Talk(error)) => {
                     let error = CallError::from(error);

@@ -26,7 +26,7 @@ use crate::nginx::resolve::Resolver;
 use crate::nginx::tls::{Contexts, Tls, TlsSettings};
 
 pub(crate) use connection::Connection;
-pub(crate) use conversation::{Received, SendError, TalkError};
+pub(crate) use conversation::{Received, SendError, Sending, TalkError};
 pub(crate) use error::OpenError;
 pub(crate) use opening::{Retries, look, open};
 pub(crate) use pool::{park, shutdown, take};

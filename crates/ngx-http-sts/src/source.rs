@@ -24,7 +24,7 @@ pub(crate) struct Source {
     /// It is made of results of other exchanges, which the next visit has anew.
     pub(crate) is_of_visit: bool,
     /// Why there is none that could be used, although there is something.
-    pub(crate) fault: Option<Failure>,
+    pub(crate) fault: Option<Box<Failure>>,
 }
 
 impl Source {
@@ -42,8 +42,8 @@ impl Source {
         }
     }
 
-    pub(crate) fn unusable(carrier: &Carrier, fault: Failure) -> Self {
-        Self { fault: Some(fault), ..Self::new(carrier, &[]) }
+    pub(crate) fn unusable(carrier: &Carrier, fault: impl Into<Box<Failure>>) -> Self {
+        Self { fault: Some(fault.into()), ..Self::new(carrier, &[]) }
     }
 }
 
@@ -52,5 +52,5 @@ impl Source {
 pub(crate) enum Look {
     Nothing,
     Token { token: SharedSecret, with_dpop: bool },
-    Unusable(Failure),
+    Unusable(Box<Failure>),
 }

@@ -121,7 +121,7 @@ impl Visit<'_> {
             context.results.show(id, steps, needs, || Values::of(request, exchange, &source))?;
         let decoded = token.as_ref().unwrap_or(&source.token).expose();
         let key = values.key(exchange, decoded, &needed);
-        if let Some(number) = context.same(exchange.id, &key, source.fault.as_ref()) {
+        if let Some(number) = context.same(exchange.id, &key, source.fault.as_deref()) {
             return self.end(source, key, Outcome::Same(number), 0);
         }
         let check = |is_bound: &dyn Fn() -> bool| check_bound(exchange, &source, is_bound);
@@ -387,7 +387,7 @@ fn check_bound(
 /// The source token out of what it is encoded in.
 fn decode(exchange: &Exchange, source: &Source) -> Result<SharedSecret, Failure> {
     if let Some(fault) = &source.fault {
-        return Err(fault.clone());
+        return Err((**fault).clone());
     }
     let encoding = source.encoding.filter(|_| exchange.has_source());
     let Some(encoding) = encoding else { return Ok(source.token.clone()) };

@@ -19,7 +19,8 @@ pub struct Waiting<H: Host> {
     started: u64,
     /// Milliseconds that it may take.
     time: u64,
-    outcome: RefCell<Option<Result<Granted, Failed>>>,
+    /// Boxed: it is large, and is not there while the request waits.
+    outcome: RefCell<Option<Box<Result<Granted, Failed>>>>,
     request: RefCell<Option<H::Request>>,
     /// The request has gone.
     has_left: Cell<bool>,
@@ -167,7 +168,7 @@ impl<H: Host> Waiting<H> {
         if self.is_over() {
             return;
         }
-        self.outcome.replace(Some(outcome));
+        self.outcome.replace(Some(Box::new(outcome)));
         self.stop_clock();
         self.call.take();
         if let Some(request) = &*self.request.borrow() {
@@ -182,7 +183,7 @@ impl<H: Host> Waiting<H> {
 
     /// How it ended, once it has.
     pub fn take_outcome(&self) -> Option<Result<Granted, Failed>> {
-        self.outcome.take()
+        self.outcome.take().map(|outcome| *outcome)
     }
 
     /// Whether the request does not wait any more.

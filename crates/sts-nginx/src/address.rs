@@ -4,15 +4,20 @@ use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::ptr;
+use std::rc::Rc;
 
 use nginx_sys::{ngx_addr_t, ngx_parse_url, ngx_str_t, ngx_url_t, sockaddr, socklen_t};
 use sts_core::endpoint::Host;
 
 use crate::conf::Conf;
 
-/// A socket address in the form that the kernel takes, with its text for the log.
+/// A socket address in the form that the kernel takes, with its text for the log. All connections to it share
+/// it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SocketAddress {
+pub struct SocketAddress(Rc<Inner>);
+
+#[derive(PartialEq, Eq)]
+struct Inner {
     /// Aligned as strictly as any `sockaddr` needs.
     storage: Box<[u64]>,
     length: socklen_t,
@@ -32,7 +37,7 @@ impl SocketAddress {
                 length as usize,
             );
         }
-        Self { storage, length, text }
+        Self(Rc::new(Inner { storage, length, text }))
     }
 
     /// An IP address that needs no looking up.
@@ -65,7 +70,7 @@ impl SocketAddress {
     /// The same IP address with another port; `None` for what has no port.
     pub fn at_port(&self, port: u16) -> Option<Self> {
         // SAFETY: the storage holds a valid address of that length: nothing else makes one.
-        unsafe { Self::with_port(self.as_ptr(), self.length, port) }
+        unsafe { Self::with_port(self.as_ptr(), self.length(), port) }
     }
 
     /// A copy of an IP address with another port; `None` for other families.
@@ -103,15 +108,15 @@ impl SocketAddress {
     }
 
     pub(crate) fn as_ptr(&self) -> *const sockaddr {
-        self.storage.as_ptr().cast()
+        self.0.storage.as_ptr().cast()
     }
 
     pub(crate) fn length(&self) -> socklen_t {
-        self.length
+        self.0.length
     }
 
     pub(crate) fn text(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 }
 

@@ -32,8 +32,8 @@ use crate::peer::remark::Remark;
 use crate::peer::reusable::Reusable;
 use crate::tls::Tls;
 
-/// Bytes of the pool of a connection: NGINX's TLS state has to fit, and little else.
-const POOL_SIZE: usize = 1024;
+/// Bytes of the pool of a connection, as NGINX has it for one to a backend. What TLS needs is taken beside it.
+const POOL_SIZE: usize = 128;
 
 /// Bytes that one record of TLS has at most (RFC 8446, section 5.1).
 const MAX_RECORD: usize = 16 * 1024;

@@ -1,4 +1,4 @@
-//! What a rush of requests leaves in the memory of a worker.
+//! What requests take of the memory of a worker while they wait, and what a rush of them leaves there.
 
 use std::time::Duration;
 
@@ -37,6 +37,59 @@ fn exchange(nginx: &Nginx, user: &str) {
     let source = source(user);
     let target = nginx.get("/").bearer(&source).send().expect_status(200).text();
     assert!(devsts::is_for(&target, &source), "{user} got {target:?}");
+}
+
+/// Requests that wait at once, all of which call.
+const CALLING: usize = 200;
+
+const WAITING: &str = r#"
+    large_client_header_buffers 4 64k;
+    location = /sts {
+        %%EXCHANGE%%
+        STSAcceptSourceTokenIn header;
+        STSPassTargetTokenIn header;
+        proxy_pass %%BACKEND%%;
+    }
+    location = /backend { proxy_pass %%BACKEND%%; }
+    location = /status { stub_status; }
+"#;
+
+#[test]
+fn a_request_that_waits_for_an_sts_takes_little_more_than_one_that_waits_for_a_backend() {
+    let scene = Scene::new();
+    let gate = Gate::new();
+    scene.sts.script(When::any(), Script::new().hold(&gate).usual());
+    scene.backend.script(When::any(), Script::new().hold(&gate).usual());
+    // Each on an NGINX of its own: what the others had in it would be free for these.
+    let crowd = |target: &str| {
+        let nginx = scene.nginx().server(WAITING).worker_connections(4096).start();
+        // What is needed once for all is there then.
+        nginx.wait_until_waiting("/status", 0);
+        let before = anonymous_memory(nginx.worker());
+        let clients: Vec<_> = (0..CALLING)
+            .map(|number| {
+                let mut client = Connection::open(nginx.address());
+                let token = source(&format!("user-{number}"));
+                client.send(nginx.get(target).bearer(&token).to_bytes());
+                client
+            })
+            .collect();
+        nginx.wait_until_waiting("/status", CALLING);
+        (nginx, clients, before)
+    };
+    let (nginx, clients, before) = crowd("/backend");
+    let for_backend = anonymous_memory(nginx.worker()) - before;
+    drop((clients, nginx));
+
+    let (nginx, clients, before) = crowd("/sts");
+    let for_sts = || anonymous_memory(nginx.worker()) - before;
+    // A message is there until the connection has taken it. What looks at memory keeps what is freed.
+    let is_little = || memory_is_watched() || for_sts() * 10 <= for_backend * 13;
+    let came_down = holds_within(SOON, is_little);
+    let for_sts = for_sts();
+    gate.open();
+    drop((clients, nginx));
+    assert!(came_down, "{for_sts} KiB for the STS, {for_backend} KiB for the backend");
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn with_actor(
     let fault = match look {
         Look::Token { token, .. } => return Ok(Source { actor: Some(token), ..source }),
         Look::Nothing if actor.is_optional => return Ok(Source { actor: None, ..source }),
-        Look::Nothing => Failure::new(FailureKind::MissingActor, "no actor token"),
+        Look::Nothing => Box::new(Failure::new(FailureKind::MissingActor, "no actor token")),
         Look::Unusable(fault) => fault,
     };
     Ok(Source { actor: None, fault: source.fault.or(Some(fault)), ..source })
@@ -369,7 +369,7 @@ fn read(accepted: &Accepted, value: &[u8]) -> Look {
 }
 
 fn unusable(kind: FailureKind, reason: String) -> Look {
-    Look::Unusable(Failure::new(kind, reason))
+    Look::Unusable(Box::new(Failure::new(kind, reason)))
 }
 
 /// Removes tokens from all places that say so. Also from a request that is answered: its error page

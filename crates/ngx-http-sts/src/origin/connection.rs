@@ -9,7 +9,7 @@ use sts_net::wear::Wear;
 use crate::nginx::address::SocketAddress;
 use crate::nginx::peer::Peer;
 use crate::nginx::timer;
-use crate::origin::conversation::Conversation;
+use crate::origin::conversation::{Conversation, Sending};
 use crate::origin::counted::Counted;
 use crate::origin::{OpenError, Origin, tunnel};
 
@@ -47,7 +47,7 @@ impl Connection {
     /// Sends a message and collects the answer.
     pub(crate) fn send<'a, R: ReadMessage + Unpin>(
         &'a mut self,
-        message: &'a [u8],
+        message: Sending<'a>,
         reader: R,
     ) -> Conversation<'a, R> {
         self.wear.count_request();

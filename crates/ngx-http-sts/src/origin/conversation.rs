@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use sts_core::secret::wipe;
+use sts_core::secret::{Secret, wipe};
 use sts_net::message::ReadMessage;
 
 use crate::nginx::peer::{ConnectError, Peer, TransferError};
@@ -55,12 +55,23 @@ pub(crate) struct Received<M> {
     pub(crate) was_written: bool,
 }
 
+/// What is sent.
+pub(crate) enum Sending<'a> {
+    /// It may go out again on another connection, also after all of it was sent.
+    Kept(&'a [u8]),
+    /// It is of no use when all of it was sent, and is wiped and freed then: nothing that waits for an answer
+    /// is as large.
+    Once(&'a mut Secret),
+}
+
 /// Sends a message and reads the answer to it, also while some of the message waits to be sent: a server
 /// that refuses it may not want to see the rest.
 pub(crate) struct Conversation<'a, R> {
     peer: &'a Peer,
-    message: &'a [u8],
+    message: Sending<'a>,
     sent: usize,
+    /// All of the message was sent.
+    was_written: bool,
     /// Something may have been written although `sent` does not say so.
     waited: bool,
     /// The other side takes no more of the message.
@@ -71,23 +82,54 @@ pub(crate) struct Conversation<'a, R> {
     reader: Option<R>,
 }
 
+impl Sending<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Kept(bytes) => bytes,
+            Self::Once(secret) => secret.expose(),
+        }
+    }
+
+    /// All of it was sent.
+    fn let_go(&mut self) {
+        if let Self::Once(secret) = self {
+            **secret = Secret::default();
+        }
+    }
+}
+
 /// How the reading of an answer has ended.
 type Heard<R> = Result<Received<<R as ReadMessage>::Message>, TalkError<<R as ReadMessage>::Error>>;
 
 impl<'a, R: ReadMessage> Conversation<'a, R> {
-    pub(super) fn new(peer: &'a Peer, message: &'a [u8], reader: R) -> Self {
-        let reader = Some(reader);
-        Self { peer, message, sent: 0, waited: false, cut: None, heard: false, reader }
+    pub(super) fn new(peer: &'a Peer, message: Sending<'a>, reader: R) -> Self {
+        Self {
+            peer,
+            sent: 0,
+            was_written: message.bytes().is_empty(),
+            message,
+            waited: false,
+            cut: None,
+            heard: false,
+            reader: Some(reader),
+        }
     }
 
     /// Sends what the connection takes now.
     fn send(&mut self, context: &mut Context<'_>) -> Result<(), SendError<R::Error>> {
-        while let Some(rest) = self.message.get(self.sent..).filter(|rest| !rest.is_empty()) {
+        while !self.was_written {
             if self.cut.is_some() {
                 return Ok(());
             }
+            let rest = self.message.bytes().get(self.sent..).unwrap_or_default();
             match self.peer.poll_write(context, rest) {
-                Poll::Ready(Ok(length)) => self.sent += length,
+                Poll::Ready(Ok(length)) => {
+                    self.was_written = length >= rest.len();
+                    self.sent += length;
+                    if self.was_written {
+                        self.message.let_go();
+                    }
+                }
                 Poll::Ready(Err(error @ TransferError::Lost(_)))
                     if self.sent == 0 && !self.waited =>
                 {
@@ -138,7 +180,7 @@ impl<'a, R: ReadMessage> Conversation<'a, R> {
         &mut self,
         arrived: &[u8],
     ) -> Result<Option<Received<R::Message>>, TalkError<R::Error>> {
-        let was_written = self.sent == self.message.len();
+        let was_written = self.was_written;
         let heard = self.heard;
         let answer = if arrived.is_empty() {
             let reader = self.reader.take();

@@ -6,7 +6,7 @@ use sts_net::http1::request;
 
 use crate::nginx::peer::{ConnectError, Peer};
 use crate::origin::OpenError;
-use crate::origin::conversation::{Conversation, SendError, TalkError};
+use crate::origin::conversation::{Conversation, SendError, Sending, TalkError};
 
 /// What the proxy's answer may have. A body is not read.
 const LIMITS: Limits = Limits { head: 16 * 1024, body: 0 };
@@ -46,7 +46,8 @@ pub(super) async fn open(
     let failed = |why: String| OpenError::Proxy { target: target.to_owned(), why };
     let message = request::connect(target, authorization.as_ref());
     let reader = Reader::new(Asked::Tunnel, &[], LIMITS);
-    let answer = match Conversation::new(peer, message.expose(), reader).await {
+    let message = Sending::Kept(message.expose());
+    let answer = match Conversation::new(peer, message, reader).await {
         Ok(received) => received.answer,
         Err(SendError::Talk(TalkError::Connect(error @ ConnectError::Closing))) => {
             return Err(error.into());

@@ -9,7 +9,7 @@ use sts_store::language::{Answer, Commands, Greeting, Language, Replies, StoreEr
 use sts_store::resp::Reply;
 
 use crate::nginx::timer;
-use crate::origin::{self, Connection, Origin, Received, Retries, SendError, TalkError};
+use crate::origin::{self, Connection, Origin, Received, Retries, SendError, Sending, TalkError};
 use crate::store::Store;
 use crate::store::place::Place;
 
@@ -69,7 +69,7 @@ pub(super) async fn converse(
     let message = commands.into_secret();
     if let Some(mut connection) = origin::take(origin) {
         let replies = Replies::new(language, count, largest);
-        match connection.send(message.expose(), replies).await {
+        match connection.send(Sending::Kept(message.expose()), replies).await {
             // What is asked can be asked again, of a store that had closed the connection.
             Err(
                 SendError::Unsent(_)
@@ -91,7 +91,7 @@ pub(super) async fn converse(
     whole.append(greeting.expose());
     whole.append(message.expose());
     let replies = Replies::new(language, greeted + count, largest);
-    let received = connection.send(whole.expose(), replies).await;
+    let received = connection.send(Sending::Kept(whole.expose()), replies).await;
     let mut received = received.map_err(|error| match error {
         SendError::Unsent(error) | SendError::Talk(error) => error.to_string(),
     })?;

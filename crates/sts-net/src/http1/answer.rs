@@ -111,7 +111,8 @@ enum Stage {
         /// What has arrived of a head that is not whole.
         pending: Vec<u8>,
     },
-    Body(Rest),
+    /// Boxed: many readers wait for the first byte, and an answer that comes in one piece never gets here.
+    Body(Box<Rest>),
     Over,
 }
 
@@ -197,8 +198,8 @@ impl Reader {
     /// The answer has not.
     pub fn end(self) -> Result<Answer, AnswerError> {
         match self.stage {
-            Stage::Body(Rest { head, body, end: End::UntilClose }) => {
-                Ok(Answer { keeps_connection: false, ..answer(head, body, false) })
+            Stage::Body(rest) if matches!(rest.end, End::UntilClose) => {
+                Ok(Answer { keeps_connection: false, ..rest.into_answer(false) })
             }
             _ => Err(AnswerError::CutOff),
         }
@@ -224,9 +225,14 @@ impl Reader {
                 return Err(AnswerError::Upgrade);
             }
             if !head.status.is_informational() {
-                self.stage = Stage::Body(Rest::new(head, self.limits.body)?);
-                let answer = self.take_body(bytes.get(taken..).unwrap_or_default())?;
-                return Ok(Taken::Wholly(answer));
+                self.stage = Stage::Over;
+                let mut rest = Rest::new(head, self.limits.body)?;
+                let more = rest.take(bytes.get(taken..).unwrap_or_default())?;
+                let Some(more) = more else {
+                    self.stage = Stage::Body(Box::new(rest));
+                    return Ok(Taken::Wholly(None));
+                };
+                return Ok(Taken::Wholly(Some(rest.into_answer(!more.is_empty()))));
             }
         }
     }
@@ -235,7 +241,7 @@ impl Reader {
         let Stage::Body(rest) = &mut self.stage else { return Err(AnswerError::CutOff) };
         let Some(more) = rest.take(bytes)? else { return Ok(None) };
         match mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Body(Rest { head, body, .. }) => Ok(Some(answer(head, body, !more.is_empty()))),
+            Stage::Body(rest) => Ok(Some(rest.into_answer(!more.is_empty()))),
             Stage::Head { .. } | Stage::Over => Err(AnswerError::CutOff),
         }
     }
@@ -269,11 +275,11 @@ impl Rest {
             }
         }
     }
-}
 
-fn answer(head: Head, body: Body, has_more: bool) -> Answer {
-    let Head { status, headers, keeps_connection, idle, .. } = head;
-    Answer { status, headers, body: body.into_bytes(), keeps_connection, idle, has_more }
+    fn into_answer(self, has_more: bool) -> Answer {
+        let Head { status, headers, keeps_connection, idle, .. } = self.head;
+        Answer { status, headers, body: self.body.into_bytes(), keeps_connection, idle, has_more }
+    }
 }
 
 #[cfg(test)]
