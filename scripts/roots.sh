@@ -51,6 +51,8 @@ inside() {
     unshare --mount --pid --fork bash -ec '
         directory=$1 root=$2
         shift 2
+        # A root that is a mount lets the tests have mounts of their own.
+        mount --bind "$directory" "$directory"
         mount -t proc proc "$directory/proc"
         mount --rbind /dev "$directory/dev"
         if [[ -d $directory/$root ]]; then

@@ -86,6 +86,11 @@ packages() {
     # The alternatives that the module is measured beside; setpriv ends NGINX with the benchmark.
     bench) echo libnginx-mod-http-js libnginx-mod-http-lua lua-cjson redis-tools util-linux ;;
     valgrind) echo valgrind ;;
+    # What NGINX's own tests speak with, TLS and FastCGI among others.
+    nginx-tests)
+        echo libcache-memcached-perl libcryptx-perl libfcgi-perl libgd-perl libio-socket-ssl-perl \
+            libscgi-perl openssl perl
+        ;;
     mutants) ;; # a crate: cargo_mutants
     tools) tools_are_current || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv ;;
     *) die "setup.sh: no group '$1'" ;;
