@@ -64,6 +64,11 @@ impl ConnectError {
         matches!(self, Self::Connect { .. } | Self::Handshake(_))
     }
 
+    /// Whether there was a server, with which TLS failed.
+    pub fn is_of_a_handshake(&self) -> bool {
+        matches!(self, Self::Handshake(_))
+    }
+
     /// Whether another address may do better.
     pub fn is_about_the_address(&self) -> bool {
         !self.is_about_the_worker()

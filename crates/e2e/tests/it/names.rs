@@ -336,6 +336,24 @@ fn the_name_is_what_the_certificate_is_compared_with() {
 }
 
 #[test]
+fn a_certificate_that_is_refused_is_told_of_also_where_another_address_has_no_server() {
+    let (ca, other) = (Identity::authority("the CA"), Identity::authority("another CA"));
+    let tls = Tls::new(other.issue(&Leaf::server().dns(NAME)));
+    let listen = Listen::tcp(HERE, free_port());
+    let scene = Scene::with(Sts::builder().listen(listen).tls(tls));
+    let dns = Dns::new();
+    let trust = "STSSSLTrustedCertificate %%PREFIX%%/ca.pem;";
+    for addresses in [[HERE, UNUSED], [UNUSED, HERE]] {
+        dns.set(NAME, 300, &addresses);
+        let nginx = asking(&scene, &dns, trust).file("ca.pem", ca.certificate_pem()).start();
+        nginx.get("/").bearer("alice").send().expect_status(502);
+        let line = nginx.wait_for_log("failed: unreachable");
+        assert!(line.contains("TLS handshake failed"), "{line}");
+    }
+    assert_eq!(scene.sts.call_count(), 0);
+}
+
+#[test]
 fn of_several_addresses_one_with_another_certificate_is_skipped() {
     let (good, bad) = (Identity::authority("good"), Identity::authority("bad"));
     let leaf = Leaf::server().dns(NAME);

@@ -29,6 +29,11 @@ impl OpenError {
         !self.is_about_the_worker()
     }
 
+    /// Whether there was a server, with which TLS failed.
+    pub(super) fn is_of_a_handshake(&self) -> bool {
+        matches!(self, Self::Connect(error) if error.is_of_a_handshake())
+    }
+
     /// Whether it says nothing of the origin: this worker has no free connections, or ends.
     pub(crate) fn is_about_the_worker(&self) -> bool {
         matches!(self, Self::Connect(error) | Self::ToProxy(error) if error.is_about_the_worker())

@@ -94,7 +94,10 @@ async fn at_any_address(origin: &Rc<Origin>, time: u64) -> Result<Connection, Op
         attempt.end(&opened);
         match opened {
             Err(OpenError::Connect(error)) if error.is_about_the_address() => {
-                last = of_peer(origin, error);
+                // A certificate that is refused says more than another address where nothing listens.
+                if error.is_of_a_handshake() || !last.is_of_a_handshake() {
+                    last = of_peer(origin, error);
+                }
             }
             done => return done,
         }
