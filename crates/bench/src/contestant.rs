@@ -119,7 +119,10 @@ impl Contestant {
             Self::AuthRequest | Self::Lua | Self::Njs => String::new(),
         };
         let others = LOCATIONS.iter().map(location);
-        let locations: String = others.chain(MINTING.iter().map(minting)).collect();
+        let mut locations: String = others.chain(MINTING.iter().map(minting)).collect();
+        if self == Self::Module {
+            locations.push_str(include_str!("../../../bench/conf/metrics.conf"));
+        }
         let store = setup.behind.map_or_else(|| "shm size=@CACHE@".to_owned(), Behind::directive);
         let text = COMMON
             .replace("@LOAD@", &self.modules(setup.module))
