@@ -127,6 +127,7 @@ impl Contestant {
         let mut locations: String = others.chain(MINTING.iter().map(minting)).collect();
         if self == Self::Module {
             locations.push_str(include_str!("../../../bench/conf/waiting.conf"));
+            locations.push_str(include_str!("../../../bench/conf/metrics.conf"));
         }
         let store = setup.behind.map_or_else(|| "shm size=@CACHE@".to_owned(), Behind::directive);
         let text = COMMON

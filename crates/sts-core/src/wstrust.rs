@@ -33,6 +33,7 @@ use zeroize::Zeroizing;
 
 use crate::encoding;
 use crate::expiry::Expiry;
+use crate::jwt;
 use crate::known::Known;
 use crate::secret::Secret;
 use crate::subjects::About;
@@ -112,6 +113,10 @@ fn decoded(token: &[u8]) -> Option<Secret> {
 
 /// Most tokens are not, and end here, at each call twice: so this takes no block of memory.
 fn begins_as_encoded_xml(token: &[u8]) -> bool {
+    // That of a JWT stands for a brace or a letter, whatever comes behind it.
+    if jwt::has_encoded_header(token.trim_ascii_start()) {
+        return false;
+    }
     let mut letters = Zeroizing::new([0; START]);
     let mut length = 0;
     let found = token.iter().filter(|byte| !byte.is_ascii_whitespace());
@@ -153,3 +158,33 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_allow_trailing_bits(true);
 const BASE64: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, LENIENT);
 const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, LENIENT);
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+    use super::*;
+
+    #[test]
+    fn no_xml_in_base64_is_taken_for_a_jwt() {
+        for start in ["<a", " <a", "\t<a", "\n<a", "\r<a", "\x0c<a", "\u{feff}<a", "\u{feff} <a"] {
+            for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
+                let encoded = engine.encode(format!("{start}>some text</a>"));
+                assert!(begins_as_encoded_xml(encoded.as_bytes()), "{start:?}");
+                assert!(begins_as_encoded_xml(format!(" \n{encoded}").as_bytes()), "{start:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_begins_as_a_jwt_begins_no_xml() {
+        for first in *b"xyz{" {
+            for second in 0..=u8::MAX {
+                let text = [first, second, b'<'];
+                assert!(STANDARD_NO_PAD.encode(text).starts_with('e'));
+                assert!(!begins_as_xml(&text));
+                assert!(!begins_as_encoded_xml(STANDARD_NO_PAD.encode(text).as_bytes()));
+            }
+        }
+    }
+}

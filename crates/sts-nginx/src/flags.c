@@ -1,5 +1,5 @@
 /*
- * The flags of a request, as the compiler of NGINX has laid them out. bindgen counts the bits of such
+ * The flags of a request, and those of a variable's value, as the compiler of NGINX has laid them out. bindgen counts the bits of such
  * fields from where a run of them begins, which is wrong where that is within a word: from NGINX 1.29.3 on
  * "port" stands before them, and bindgen takes most flags for others.
  */
@@ -39,6 +39,22 @@ SET(disable_not_modified)
 SET(limit_rate_set)
 SET(valid_unparsed_uri)
 SET(error_page)
+
+/* The value of a variable: bindgen would set its 28 bits of length one by one. */
+
+void ngx_sts_set_variable(ngx_variable_value_t *v, u_char *data, size_t len, unsigned found)
+{
+    v->len = (unsigned) len;
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = !found;
+    v->data = data;
+}
+
+size_t ngx_sts_get_variable_length(const ngx_variable_value_t *v)
+{
+    return v->not_found ? 0 : v->len;
+}
 
 #if (NGX_PCRE)
 GET(realloc_captures)

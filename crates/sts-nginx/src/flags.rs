@@ -1,8 +1,8 @@
-//! The flags of a request, by the compiler of NGINX: flags.c says why.
+//! The flags of a request, and those of the value of a variable, by the compiler of NGINX: flags.c says why.
 
 use std::ffi::c_uint;
 
-use nginx_sys::ngx_http_request_t;
+use nginx_sys::{ngx_http_request_t, ngx_variable_value_t};
 
 macro_rules! get {
     ($($name:ident => $function:ident;)*) => {
@@ -63,3 +63,31 @@ get! { realloc_captures => ngx_sts_get_realloc_captures; }
 
 #[cfg(ngx_feature = "pcre")]
 set! { set_realloc_captures => ngx_sts_set_realloc_captures; }
+
+/// Gives a variable a value that the next reader asks for again; none where `found` is false.
+pub(crate) fn set_variable(
+    value: &mut ngx_variable_value_t,
+    data: *mut u8,
+    length: u32,
+    found: bool,
+) {
+    unsafe extern "C" {
+        fn ngx_sts_set_variable(
+            value: *mut ngx_variable_value_t,
+            data: *mut u8,
+            length: usize,
+            found: c_uint,
+        );
+    }
+    // SAFETY: the value is valid, and the function writes its fields.
+    unsafe { ngx_sts_set_variable(value, data, length as usize, found.into()) }
+}
+
+/// Bytes of the value of a variable: 0 where it has none.
+pub(crate) fn variable_length(value: &ngx_variable_value_t) -> usize {
+    unsafe extern "C" {
+        fn ngx_sts_get_variable_length(value: *const ngx_variable_value_t) -> usize;
+    }
+    // SAFETY: the value is valid, and the function reads its fields.
+    unsafe { ngx_sts_get_variable_length(value) }
+}

@@ -152,12 +152,13 @@ fn variable(index: usize, request: Request<'_>) -> &[u8] {
     let value = unsafe { ngx_http_get_flushed_variable(request.as_ptr(), index) };
     // SAFETY: the value is the request's.
     let Some(value) = (unsafe { value.as_ref() }) else { return &[] };
-    if value.not_found() != 0 || value.len() == 0 {
+    let length = flags::variable_length(value);
+    if length == 0 {
         return &[];
     }
     // SAFETY: it is that long, and stays what it is for as long as nothing changes the request: all
     // that outlives the callback copies it.
-    unsafe { std::slice::from_raw_parts(value.data, value.len() as usize) }
+    unsafe { std::slice::from_raw_parts(value.data, length) }
 }
 
 fn evaluate<'r>(

@@ -15,6 +15,7 @@ use nginx_sys::{NGX_MAX_CONF_ERRSTR, ngx_http_regex_compile, ngx_regex_compile_t
 use ngx::http::{HttpModuleMainConf, NgxHttpCoreModule};
 
 use crate::conf::Conf;
+use crate::flags;
 use crate::guard::guard;
 use crate::request::Request;
 use crate::value::Reported;
@@ -287,13 +288,10 @@ fn answer(value: *mut ngx_variable_value_t, found: Option<(*const u8, usize)>) -
     // SAFETY: NGINX gives a value that is valid for the call. What the reader returns lives as long
     // as the request's pool.
     let value = unsafe { &mut *value };
-    value.set_valid(1);
-    // The next reader must ask again: the exchange may have run by then.
-    value.set_no_cacheable(1);
     let (data, length) = found.unwrap_or((std::ptr::null(), 0));
-    value.set_not_found(found.is_none().into());
-    value.set_len(u32::try_from(length).unwrap_or(0));
-    value.data = data.cast_mut();
+    let length = u32::try_from(length).unwrap_or(0);
+    // The next reader must ask again: the exchange may have run by then.
+    flags::set_variable(value, data.cast_mut(), length, found.is_some());
     NGX_OK as ngx_int_t
 }
 
