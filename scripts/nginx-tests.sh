@@ -65,6 +65,11 @@ for file in "${files[@]}"; do
     alone=$(run alone "$file")
     with=$(run module "$file")
     new=$(comm -13 <(sort <<<"$alone") <(sort <<<"$with"))
+    if [[ -n $new && $(run module "$file") == "$alone" ]]; then
+        # Many of them measure time, and one that needs a second takes longer on a machine that does other work.
+        say "$name fails once in two runs with the module"
+        with=$alone new=
+    fi
     if [[ -n $new && $(run server "$file") == "$with" ]]; then
         # A server more is what it does not bear, as with one that inherits a key without its password.
         say "$name fails with a server more, whose module is not loaded: tried with the module and without that server"
