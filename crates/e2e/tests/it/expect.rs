@@ -75,7 +75,7 @@ fn a_refresh_or_id_token_that_was_not_asked_for_goes_no_further_and_is_not_kept(
             assert_eq!(get(&nginx, path).0, 502, "{kind} {path}");
             assert_eq!(scene.sts.call_count(), calls + 1, "{kind} {path}: it is not kept");
         }
-        let line = nginx.wait_for_log("bad_answer");
+        let line = nginx.wait_for_log("failed: bad_answer");
         assert!(line.contains("requested_token_type") && line.contains("STSExpect"), "{line}");
         assert!(scene.backend.requests().is_empty());
         // Where it is let through it is kept, and of no use to a strict neighbour all the same.

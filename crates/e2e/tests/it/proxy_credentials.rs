@@ -118,7 +118,7 @@ fn a_password_that_changes_is_used_without_a_reload() {
 
     let response = nginx.get("/").bearer("alice").send().expect_status(502);
     assert_eq!(response.header("X-STS-Error"), Some("unreachable"));
-    let line = nginx.wait_for_log("407");
+    let line = nginx.wait_for_log("it answered 407");
     assert!(line.contains("refuses the credentials of \"STSOutgoingProxy\""), "{line}");
 
     let new = nginx.prefix().join("password.new");
@@ -137,7 +137,7 @@ fn a_proxy_that_wants_some_and_gets_none_is_named_with_the_remedy() {
 
     assert_eq!(status(&nginx), 502);
 
-    let line = nginx.wait_for_log("407");
+    let line = nginx.wait_for_log("it answered 407");
     assert!(line.contains("username=name&password_file=file"), "{line}");
     assert_eq!(world.scene.sts.call_count(), 0);
 }
