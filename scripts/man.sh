@@ -14,6 +14,7 @@ page=build/man/ngx_http_sts_module.5
 
 mkdir -p build/man
 python3 scripts/man.py "$version" "${date:-$(date --utc +%F)}" docs/directives >"$page"
-said=$(groff -ww -z -man -Tutf8 -K utf8 "$page" 2>&1)
+# How well a line of a table fits is not for a build to judge, and each groff sees it in its own way.
+said=$(groff -ww -Wbreak -z -man -Tutf8 -K utf8 "$page" 2>&1)
 [[ -z $said ]] || die "$page: $said"
 say "$page: man -l $page"

@@ -23,8 +23,14 @@ quietly build/rpm.log env -u NGINX_BUILD_DIR -u NGINX_SOURCE_DIR -u CARGO_TARGET
 rm -rf build/rpm
 mkdir -p build/rpm
 cp "$place"/RPMS/*/*.rpm build/rpm/
-rpm -qp --requires build/rpm/nginx-mod-http-sts-*.rpm | grep --quiet '^nginx = '
-rpm -qlp build/rpm/nginx-mod-http-sts-*.rpm | grep --quiet '/ngx_http_sts_module.so$'
-rpm -qlp build/rpm/nginx-mod-http-sts-*.rpm | grep --quiet '/ngx_http_sts_module.5'
-rpm -qlp build/rpm/sts-exchange-*.rpm | grep --quiet '/bin/sts-exchange$'
+# usage: holds <query> <package> <pattern>   (all of the answer is read: rpm fails where a reader leaves)
+holds() {
+    local answer
+    answer=$(rpm -qp "$1" build/rpm/"$2"-[0-9]*.rpm)
+    grep --quiet "$3" <<<"$answer" || die "$2: no $3 among its $1"
+}
+holds --requires nginx-mod-http-sts '^nginx = '
+holds --list nginx-mod-http-sts '/ngx_http_sts_module.so$'
+holds --list nginx-mod-http-sts '/ngx_http_sts_module.5'
+holds --list sts-exchange '/bin/sts-exchange$'
 say "build/rpm: $(cd build/rpm && ls ./*.rpm)"
