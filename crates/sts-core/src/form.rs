@@ -2,6 +2,7 @@
 
 use form_urlencoded::byte_serialize;
 
+use crate::hex;
 use crate::secret::Secret;
 
 /// The pairs of a form, collected before any is written: the body then fits its buffer at once.
@@ -109,20 +110,11 @@ pub(crate) fn decode(encoded: &[u8]) -> Option<Secret> {
     while let Some(&byte) = bytes.next() {
         decoded.append(&[match byte {
             b'+' => b' ',
-            b'%' => hex_digit(*bytes.next()?)? << 4 | hex_digit(*bytes.next()?)?,
+            b'%' => hex::byte(*bytes.next()?, *bytes.next()?)?,
             byte => byte,
         }]);
     }
     Some(decoded)
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        b'A'..=b'F' => Some(byte - b'A' + 10),
-        _ => None,
-    }
 }
 
 /// How many bytes do not stand for themselves. A token has thousands of bytes, and as a rule every

@@ -56,6 +56,7 @@ pub mod expiry;
 pub mod fields;
 mod form;
 mod gateway;
+mod hex;
 pub mod issued;
 pub mod jose;
 mod json;

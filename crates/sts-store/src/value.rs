@@ -8,8 +8,9 @@ use sts_core::secret::Secret;
 use crate::Millis;
 use crate::epoch::{Epoch, Epochs, LENGTH as EPOCH};
 
-/// The first byte. What another version has written is a miss.
-const VERSION: u8 = 2;
+/// The first byte. What another version has written is a miss; it is another one also when less is known of a
+/// token than an earlier version took for known.
+const VERSION: u8 = 3;
 
 /// Flags: the type of the token, and what is known of it.
 const NOT_APPLICABLE: u8 = 1;
@@ -276,6 +277,25 @@ mod tests {
                 }
             },
         )
+    }
+
+    #[test]
+    fn a_value_of_another_version_is_a_miss() {
+        let mut bytes = value().write().expose().to_vec();
+        assert!(Value::read(&bytes).is_some());
+        bytes[0] = VERSION - 1;
+        assert!(Value::read(&bytes).is_none());
+    }
+
+    #[test]
+    fn the_seeds_of_the_fuzz_target_are_values() {
+        let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/stored_value");
+        let seeds: Vec<_> = std::fs::read_dir(seeds).unwrap().collect();
+        assert!(seeds.len() > 1);
+        for seed in seeds {
+            let path = seed.unwrap().path();
+            assert!(Value::read(&std::fs::read(&path).unwrap()).is_some(), "{path:?}");
+        }
     }
 
     proptest! {

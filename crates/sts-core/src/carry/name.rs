@@ -1,5 +1,7 @@
 //! When the name of a parameter or a cookie is the one that is meant.
 
+use crate::hex;
+
 /// How strictly names are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Likeness {
@@ -109,10 +111,10 @@ impl Iterator for Decoded<'_> {
 
     fn next(&mut self) -> Option<Byte> {
         if let [b'%', high, low, rest @ ..] = self.rest
-            && let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low))
+            && let Some(byte) = hex::byte(*high, *low)
         {
             self.rest = rest;
-            return Some(Byte::Is(high << 4 | low));
+            return Some(Byte::Is(byte));
         }
         let (first, rest) = self.rest.split_first()?;
         if *first == b'=' && self.ends_at_equals {
@@ -125,10 +127,6 @@ impl Iterator for Decoded<'_> {
             byte => Byte::Is(*byte),
         })
     }
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]

@@ -72,6 +72,22 @@ fn the_gateways_own_token_is_refused_for_others() {
         "/C=NL/O=Example/CN=gateway",
         "CN=\"gateway\"",
         "CN=\\67ate\\way",
+        // RFC 4514, section 2.4: the value of a dotted type is the DER of a string.
+        "2.5.4.3=#0C0767617465776179,C=NL",
+        "UID = #130767617465776179",
+        "CN=#0c810767617465776179",
+        "commonName=gateway,O=Example",
+        "userid=gateway,O=Example",
+        // A store of users before the whole name.
+        "PRIMARY/CN=gateway,O=Example",
+        "user:realm/uid=gateway,o=Example",
+        "REALM\\CN=gateway,O=Example",
+        // OpenSSL does not escape a slash.
+        "/O=Grid/CN=host/gateway",
+        "/CN=gateway/OU=Services",
+        // In doubt it is the gateway.
+        "CN=alice\\,CN=gateway",
+        "CN=\"alice,CN=gateway\"",
     ] {
         for words in ["subject", "subject=sub", "subject=upn"] {
             // Not even for a source that names the gateway: an STS that does not look for which subject is
@@ -99,8 +115,10 @@ fn the_gateways_own_token_is_refused_for_others() {
         "",
         "CN=alice,OU=gateway",
         "CN=gateway2",
-        "CN=alice\\,CN=gateway",
-        "CN=\"alice,CN=gateway\"",
+        "CN=gateway\\,x",
+        "CN=gateway,x",
+        "CN=#0C0767617465",
+        "OU=Services/gateway,CN=alice",
         "CN=gate\\",
         "CN",
     ] {
@@ -112,6 +130,30 @@ fn the_gateways_own_token_is_refused_for_others() {
             );
         }
     }
+}
+
+#[test]
+fn a_name_with_signs_of_its_own_is_found() {
+    for (name, subject) in [
+        ("https://gw.example.org/", "CN=https://gw.example.org/,O=Example"),
+        ("host/gw.example.org", "/O=Grid/CN=host/gw.example.org"),
+        ("Gate, Way", "CN=Gate, Way"),
+        ("Gate, Way", "CN=Gate\\, Way,O=Example"),
+        ("DOM\\gateway", "CN=DOM\\gateway"),
+        ("a/a", "a/a/a"),
+        ("cn=gateway", "CN=gateway,O=Example"),
+    ] {
+        assert!(is_name_of(subject, name), "{subject}");
+    }
+    assert!(!is_name_of("CN=Gate, Way, too", "Gate, Way"));
+    assert!(!is_name_of("anything", " "));
+}
+
+#[test]
+fn a_long_subject_is_read_once() {
+    let long = "OU=gateway2/gateway,".repeat(20_000);
+    assert!(!is_name_of(&long, "gateway"));
+    assert!(is_name_of(&format!("{long}CN=gateway"), "gateway"));
 }
 
 #[test]

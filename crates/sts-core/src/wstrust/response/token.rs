@@ -8,6 +8,7 @@ use super::lifetime::Life;
 use super::{confirmation, is_trust_namespace, signature, text, trust_child};
 use crate::encoding;
 use crate::excerpt::excerpt;
+use crate::hex;
 use crate::issued::{Issued, TokenType, Told};
 use crate::jwt;
 use crate::now::UnixTime;
@@ -222,7 +223,7 @@ fn cut(token: Node<'_, '_>) -> Result<Secret, String> {
 fn decode(token: Node<'_, '_>) -> Result<Secret, String> {
     let decode = match token.attribute("EncodingType") {
         None | Some(BASE64_BINARY | "wsse:Base64Binary") => base64,
-        Some(HEX_BINARY | "wsse:HexBinary") => hex,
+        Some(HEX_BINARY | "wsse:HexBinary") => hex_binary,
         Some(other) => {
             let other = excerpt(other);
             return Err(format!(
@@ -253,15 +254,12 @@ fn base64(text: &[u8]) -> Result<Secret, String> {
 }
 
 /// `xsd:hexBinary` (XML Schema part 2, section 3.2.15).
-fn hex(text: &[u8]) -> Result<Secret, String> {
+fn hex_binary(text: &[u8]) -> Result<Secret, String> {
     let mut bytes = Secret::with_capacity(text.len() / 2);
     let (pairs, rest) = text.as_chunks::<2>();
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     for [high, low] in pairs {
-        let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
-            return Err(NO_HEX.into());
-        };
-        bytes.append(&[high << 4 | low]);
+        let byte = hex::byte(*high, *low).ok_or(NO_HEX)?;
+        bytes.append(&[byte]);
     }
     if rest.is_empty() { Ok(bytes) } else { Err(NO_HEX.into()) }
 }
