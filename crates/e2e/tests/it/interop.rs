@@ -15,11 +15,12 @@ mod metro_sts;
 mod mock_oauth2_server;
 mod oidc_provider;
 mod report;
+mod saml;
 mod spring_authorization_server;
 mod steps;
 mod zitadel_oidc;
 
-use e2e::interop::Server;
+use e2e::interop::{Server, post_form};
 use e2e::scene::Seen;
 
 use report::Report;
@@ -105,4 +106,32 @@ impl Trial {
 fn bearer(seen: &Seen) -> String {
     let header = seen.header("Authorization").expect("a token");
     header.strip_prefix("Bearer ").expect("a token").to_owned()
+}
+
+/// What each server calls the user of this number.
+fn name(user: usize) -> String {
+    format!("user{user}")
+}
+
+/// Where the pages of a server send a user back to. Nothing is there.
+const CALLBACK: &str = "http://127.0.0.1/callback";
+
+/// The access token that a user's client gets for a code.
+#[track_caller]
+fn redeemed(server: &Server, client: &str, code: &str) -> String {
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("code", code),
+        ("redirect_uri", CALLBACK),
+        ("client_id", client),
+        ("client_secret", &format!("{client}-secret")),
+    ];
+    access_token(server, &fields)
+}
+
+/// The access token that comes of a form.
+#[track_caller]
+fn access_token(server: &Server, fields: &[(&str, &str)]) -> String {
+    let answer = post_form(server.value("ENDPOINT"), fields).expect_status(200).json();
+    answer["access_token"].as_str().expect("a token").to_owned()
 }

@@ -12,7 +12,7 @@ use openssl::rsa::Rsa;
 use serde_json::{Value, json};
 
 use super::jwt::{now, signed_with, verified_by};
-use super::{Failure, Source, Trial, Way};
+use super::{Failure, Source, Trial, Way, name};
 
 /// The issuer of the users' tokens, which Hydra trusts.
 const SHOP: &str = "https://shop.example.com";
@@ -164,7 +164,7 @@ fn exchanges_and_failures() {
 }
 
 fn source(server: &Server, user: usize) -> Source {
-    let user = format!("user{user}");
+    let user = name(user);
     Source { token: assertion(server, &[("sub", json!(user))]), user }
 }
 

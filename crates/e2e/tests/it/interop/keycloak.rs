@@ -6,13 +6,13 @@ mod quickstart;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use e2e::interop::{Server, post_form, request};
+use e2e::interop::{Server, request};
 use e2e::scene::Seen;
 use e2e::xmlsec::Verifier;
 use serde_json::{Value, json};
 
 use super::jwt::{self, verified};
-use super::{Source, Trial, Way, bearer};
+use super::{Source, Trial, Way, access_token, bearer, name};
 
 const TRIAL: Trial = Trial {
     server: "keycloak",
@@ -190,10 +190,6 @@ fn exchanges_and_failures() {
     TRIAL.run();
 }
 
-fn name(user: usize) -> String {
-    format!("user{user}")
-}
-
 /// The `sub` of a user.
 fn id(user: usize) -> String {
     format!("00000000-0000-4000-8000-{user:012}")
@@ -208,8 +204,7 @@ fn token(server: &Server, client: &str, user: usize) -> String {
         ("username", &name),
         ("password", &name),
     ];
-    let answer = post_form(server.value("ENDPOINT"), &fields).expect_status(200).json();
-    answer["access_token"].as_str().expect("a token").to_owned()
+    access_token(server, &fields)
 }
 
 fn source(server: &Server, user: usize) -> Source {

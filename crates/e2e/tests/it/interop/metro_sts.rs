@@ -1,19 +1,14 @@
 //! The STS of Metro (WSIT).
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use e2e::interop::Server;
-use e2e::scene::Seen;
-use e2e::wait::wait_for;
-use e2e::xmlsec::Verifier;
-use jiff::{Timestamp, ToSpan};
 use openssl::ssl::{SslConnector, SslMethod};
 
-use super::{Failure, Source, Trial, Way};
+use super::{Failure, Source, Trial, Way, name, saml};
 
 const TRIAL: Trial = Trial {
     server: "metro-sts",
@@ -32,7 +27,7 @@ const TRIAL: Trial = Trial {
             STSAcceptSourceTokenIn header encoding=base64;
             STSPassTargetTokenIn header name=X-Assertion&type=&encoding=base64;",
         source: assertion,
-        user,
+        user: saml::user,
     },
     others: &[
         Way {
@@ -45,7 +40,7 @@ const TRIAL: Trial = Trial {
                 STSWSTrustAppliesTo https://app.example.com/;
                 STSPassTargetTokenIn header name=X-Assertion&type=&encoding=base64;",
             source: password,
-            user,
+            user: saml::user,
         },
         Way {
             what: "the same over WS-Trust 1.2 and SOAP 1.1, with `STSWSTrustKeyType NoProofKey`",
@@ -60,7 +55,7 @@ const TRIAL: Trial = Trial {
                 STSWSTrustAppliesTo https://app.example.com/;
                 STSPassTargetTokenIn header name=X-Assertion&type=&encoding=base64;",
             source: password,
-            user,
+            user: saml::user,
         },
         Way {
             what: "`ActAs`: the token names the user, and the gateway as the actor",
@@ -75,7 +70,7 @@ const TRIAL: Trial = Trial {
                 STSAcceptSourceTokenIn header encoding=base64;
                 STSPassTargetTokenIn header name=X-Assertion&type=&encoding=base64;",
             source: assertion,
-            user,
+            user: saml::user,
         },
     ],
     failures: FAILURES,
@@ -98,8 +93,7 @@ const FAILURES: &[Failure] = &[
         instead: &[],
         source: |server| {
             let source = issued(server, "late", "user3");
-            let end = Timestamp::now() + 2.seconds();
-            wait_for("the end of the assertion", || Timestamp::now() > end);
+            saml::outlive();
             STANDARD.encode(source)
         },
         status: 401,
@@ -162,14 +156,14 @@ const FAILURES: &[Failure] = &[
     Failure {
         what: "the relying party is unknown, for which the server blames itself",
         instead: &[("https://app.example.com/", "https://other.example.com/")],
-        source: |server| STANDARD.encode(issued(server, "sts", "user6")),
+        source: of_user6,
         status: 502,
         error: "unreachable",
     },
     Failure {
         what: "`OnBehalfOf`, which the server does not look at: its token is the gateway's",
         instead: &[TO_PASSWORDS, ("STSExpect subject=sub;", ON_BEHALF_OF)],
-        source: |server| STANDARD.encode(issued(server, "sts", "user6")),
+        source: of_user6,
         status: 502,
         error: "bad_answer",
     },
@@ -191,7 +185,7 @@ const FAILURES: &[Failure] = &[
             ("STSExpect subject=sub;", ON_BEHALF_OF),
             ("username=gateway", "username=unknown"),
         ],
-        source: |server| STANDARD.encode(issued(server, "sts", "user6")),
+        source: of_user6,
         status: 502,
         error: "gateway_refused",
     },
@@ -202,28 +196,28 @@ const FAILURES: &[Failure] = &[
             ("STSExpect subject=sub;", ON_BEHALF_OF),
             ("secrets/sts", "secrets/wrong"),
         ],
-        source: |server| STANDARD.encode(issued(server, "sts", "user6")),
+        source: of_user6,
         status: 502,
         error: "gateway_refused",
     },
     Failure {
         what: "the endpoint speaks SOAP 1.1, and fails over the message",
         instead: &[("%%BASE%%/saml", "%%BASE%%/sts12")],
-        source: |server| STANDARD.encode(issued(server, "sts", "user6")),
+        source: of_user6,
         status: 502,
         error: "unreachable",
     },
     Failure {
         what: "the endpoint is not there",
         instead: &[("%%BASE%%/saml", "%%BASE%%/nothing")],
-        source: |server| STANDARD.encode(issued(server, "sts", "user6")),
+        source: of_user6,
         status: 502,
         error: "gateway_refused",
     },
     Failure {
         what: "the certificate of the server is not trusted",
         instead: &[("STSSSLTrustedCertificate %%CERTIFICATE%%;", "")],
-        source: |server| STANDARD.encode(issued(server, "sts", "user6")),
+        source: of_user6,
         status: 502,
         error: "unreachable",
     },
@@ -239,10 +233,6 @@ fn exchanges_and_failures() {
     TRIAL.run();
 }
 
-fn name(user: usize) -> String {
-    format!("user{user}")
-}
-
 /// What Metro makes of the name of a user.
 fn subject_of(user: usize) -> String {
     format!("CN={}", name(user))
@@ -254,46 +244,25 @@ fn assertion(server: &Server, user: usize) -> Source {
     Source { token, user: subject_of(user) }
 }
 
-/// The credentials of a user, whose password is its name.
-fn password(_: &Server, user: usize) -> Source {
-    let name = name(user);
-    Source { token: STANDARD.encode(format!("{name}:{name}")), user: subject_of(user) }
+/// That of the user that many failures are tried with.
+fn of_user6(server: &Server) -> String {
+    assertion(server, 6).token
 }
 
-/// An assertion in which stands another user than the one that it was issued for.
+/// The credentials of a user, whose password is its name.
+fn password(_: &Server, user: usize) -> Source {
+    Source { token: saml::credentials(&name(user)), user: subject_of(user) }
+}
+
 fn changed(server: &Server) -> String {
     let source = issued(server, "sts", "user4");
-    assert!(source.contains(">CN=user4<"), "{source}");
-    STANDARD.encode(source.replace(">CN=user4<", ">CN=user5<"))
+    STANDARD.encode(saml::with_another_user(&source, "CN=user4", "CN=user5"))
 }
 
 /// An assertion that a user has got for its password.
 fn issued(server: &Server, endpoint: &str, user: &str) -> String {
-    const WSS: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity";
-    const TRUST: &str = "http://docs.oasis-open.org/ws-sx/ws-trust/200512";
-    const WSA: &str = "http://www.w3.org/2005/08/addressing";
-    let text = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let (from, to) = (text(Timestamp::now()), text(Timestamp::now() + 60.seconds()));
     let url = format!("{}/{endpoint}", server.value("BASE"));
-    let envelope = format!(
-        r#"<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Header>
-        <a:Action xmlns:a="{WSA}" s:mustUnderstand="1">{TRUST}/RST/Issue</a:Action>
-        <a:MessageID xmlns:a="{WSA}">urn:of-the-trial:{user}</a:MessageID>
-        <a:To xmlns:a="{WSA}" s:mustUnderstand="1">{url}</a:To>
-        <o:Security xmlns:o="{WSS}-secext-1.0.xsd" xmlns:u="{WSS}-utility-1.0.xsd" s:mustUnderstand="1">
-        <u:Timestamp><u:Created>{from}</u:Created><u:Expires>{to}</u:Expires></u:Timestamp>
-        <o:UsernameToken><o:Username>{user}</o:Username><o:Password>{user}</o:Password></o:UsernameToken>
-        </o:Security></s:Header>
-        <s:Body><t:RequestSecurityToken xmlns:t="{TRUST}"><t:RequestType>{TRUST}/Issue</t:RequestType>
-        <t:KeyType>{TRUST}/Bearer</t:KeyType>
-        <p:AppliesTo xmlns:p="http://schemas.xmlsoap.org/ws/2004/09/policy">
-        <a:EndpointReference xmlns:a="{WSA}"><a:Address>https://app.example.com/</a:Address>
-        </a:EndpointReference></p:AppliesTo></t:RequestSecurityToken></s:Body></s:Envelope>"#
-    );
-    let answer = posted(server, endpoint, &envelope);
-    let begin = answer.find("<saml2:Assertion").unwrap_or_else(|| panic!("no assertion: {answer}"));
-    let end = answer.find("</saml2:Assertion>").expect("its end") + "</saml2:Assertion>".len();
-    answer.get(begin..end).expect("an assertion").to_owned()
+    saml::assertion_in(&posted(server, endpoint, &saml::asking(user, &url)))
 }
 
 /// The answer to an envelope.
@@ -312,17 +281,4 @@ fn posted(server: &Server, endpoint: &str, envelope: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     answer
-}
-
-/// The subject of an assertion that the server has signed.
-fn user(server: &Server, seen: &Seen) -> String {
-    let passed = seen.header("X-Assertion").expect("a token");
-    let assertion = String::from_utf8(STANDARD.decode(passed).expect("base64")).expect("text");
-    let certificate = fs::read_to_string(server.value("CERTIFICATE")).expect("a certificate");
-    let der: String = certificate.lines().filter(|line| !line.starts_with("-----")).collect();
-    assert!(Verifier::of_certificate(&der).verifies(&assertion), "{assertion}");
-    assert!(assertion.contains(">https://app.example.com/</saml2:Audience>"), "{assertion}");
-    let (_, rest) = assertion.split_once("<saml2:NameID ").expect("a subject");
-    let (_, rest) = rest.split_once('>').expect("the end of a tag");
-    rest.split('<').next().expect("a name").to_owned()
 }

@@ -1,11 +1,11 @@
 //! navikt mock-oauth2-server, which trusts everything: it is for tests alone.
 
-use e2e::interop::{Server, post_form};
+use e2e::interop::Server;
 use e2e::scene::Seen;
 use serde_json::json;
 
 use super::jwt::{now, signed, verified};
-use super::{Failure, Source, Trial, Way};
+use super::{Failure, Source, Trial, Way, access_token, bearer, name};
 
 const TRIAL: Trial = Trial {
     server: "mock-oauth2-server",
@@ -164,10 +164,6 @@ fn exchanges_and_failures() {
     TRIAL.run();
 }
 
-fn name(user: usize) -> String {
-    format!("user{user}")
-}
-
 fn source(server: &Server, user: usize) -> Source {
     let user = name(user);
     let fields = [
@@ -177,15 +173,11 @@ fn source(server: &Server, user: usize) -> Source {
         ("username", &user),
         ("password", &user),
     ];
-    let answer = post_form(server.value("ENDPOINT"), &fields).expect_status(200).json();
-    let token = answer["access_token"].as_str().expect("a token").to_owned();
-    Source { token, user }
+    Source { token: access_token(server, &fields), user }
 }
 
 fn user(server: &Server, seen: &Seen) -> String {
-    let header = seen.header("Authorization").expect("a token");
-    let token = header.strip_prefix("Bearer ").expect("a token");
-    let claims = verified(server.value("JWKS"), token);
+    let claims = verified(server.value("JWKS"), &bearer(seen));
     assert_eq!(claims["iss"], server.value("ISSUER"));
     assert_eq!(claims["aud"], "orders");
     claims["sub"].as_str().expect("a subject").to_owned()

@@ -6,7 +6,7 @@ use e2e::wait::holds_within;
 use std::time::Duration;
 
 use super::jwt::verified;
-use super::{Failure, Source, Trial, Way, bearer};
+use super::{Failure, Source, Trial, Way, bearer, name};
 
 const TRIAL: Trial = Trial {
     server: "oidc-provider",
@@ -248,7 +248,7 @@ fn trial(server: &Server, what: &str) -> String {
 }
 
 fn source(server: &Server, user: usize) -> Source {
-    let user = format!("user{user}");
+    let user = name(user);
     Source { token: trial(server, &format!("token?user={user}")), user }
 }
 

@@ -2,11 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use e2e::interop::{Server, percent, post_form, request};
+use e2e::interop::{Server, percent, request};
 use e2e::scene::Seen;
 
 use super::jwt::verified;
-use super::{Failure, Source, Trial, Way};
+use super::{CALLBACK, Failure, Source, Trial, Way, access_token, name, redeemed};
 
 const TRIAL: Trial = Trial {
     server: "spring-authorization-server",
@@ -161,8 +161,7 @@ fn exchanges_and_failures() {
 
 /// The access token of a user that has signed in with this client.
 fn signed_in(server: &Server, client: &str, user: usize) -> Source {
-    const CALLBACK: &str = "http://127.0.0.1/callback";
-    let user = format!("user{user}");
+    let user = name(user);
     let asked = format!(
         "{}/oauth2/authorize?client_id={client}&response_type=code&scope=orders.read&redirect_uri={}",
         server.value("BASE"),
@@ -172,14 +171,7 @@ fn signed_in(server: &Server, client: &str, user: usize) -> Source {
     let answer = request("GET", &asked).header("Authorization", proof).send().expect_status(302);
     let callback = answer.header("Location").expect("a redirect");
     let code = callback.split_once("code=").unwrap_or_else(|| panic!("no code in {callback}")).1;
-    let fields = [
-        ("grant_type", "authorization_code"),
-        ("code", code),
-        ("redirect_uri", CALLBACK),
-        ("client_id", client),
-        ("client_secret", &format!("{client}-secret")),
-    ];
-    Source { token: access_token(server, &fields), user }
+    Source { token: redeemed(server, client, code), user }
 }
 
 /// The client's own token.
@@ -191,11 +183,6 @@ fn own(server: &Server) -> String {
         ("client_secret", "shop-secret"),
     ];
     access_token(server, &fields)
-}
-
-fn access_token(server: &Server, fields: &[(&str, &str)]) -> String {
-    let answer = post_form(server.value("ENDPOINT"), fields).expect_status(200).json();
-    answer["access_token"].as_str().expect("a token").to_owned()
 }
 
 fn subject(server: &Server, seen: &Seen, audience: &str) -> String {

@@ -8,7 +8,7 @@ use e2e::scene::Seen;
 use serde_json::json;
 
 use super::jwt::{now, signed_with, verified};
-use super::{Failure, Source, Trial, Way};
+use super::{CALLBACK, Failure, Source, Trial, Way, name, redeemed};
 
 const TRIAL: Trial = Trial {
     server: "zitadel-oidc",
@@ -169,13 +169,8 @@ fn exchanges_and_failures() {
     TRIAL.run();
 }
 
-fn name(user: usize) -> String {
-    format!("user{user}")
-}
-
 /// The access token of a user that has signed in with this client, by the pages of the server.
 fn signed_in(server: &Server, client: &str, user: &str) -> Source {
-    const CALLBACK: &str = "http://127.0.0.1/callback";
     let base = server.value("BASE");
     let asked = format!(
         "{base}/auth?client_id={client}&response_type=code&scope=openid&redirect_uri={}",
@@ -188,16 +183,7 @@ fn signed_in(server: &Server, client: &str, user: &str) -> Source {
     let callback = location(&request("GET", &back).send());
     let code = callback.split_once("code=").expect("a code").1;
     let code = code.split('&').next().unwrap_or_default();
-    let fields = [
-        ("grant_type", "authorization_code"),
-        ("code", code),
-        ("redirect_uri", CALLBACK),
-        ("client_id", client),
-        ("client_secret", &format!("{client}-secret")),
-    ];
-    let answer = post_form(server.value("ENDPOINT"), &fields).expect_status(200).json();
-    let token = answer["access_token"].as_str().expect("a token").to_owned();
-    Source { token, user: user.to_owned() }
+    Source { token: redeemed(server, client, code), user: user.to_owned() }
 }
 
 #[track_caller]

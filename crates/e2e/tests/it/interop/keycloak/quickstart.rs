@@ -56,6 +56,7 @@ fn first_exchange(server: &Server) -> String {
         .text
         .replace("http://127.0.0.1:8180", server.value("BASE"))
         .replace("http://127.0.0.1:8081", &backend.url(""))
+        .replace("/var/log/nginx/", "logs/")
         .replace("127.0.0.1:8080", "127.0.0.1:%%PORT%%");
     let nginx = Nginx::builder()
         .whole(&format!("%%MAIN%% http {{ %%HTTP%% {configuration} }}"))
