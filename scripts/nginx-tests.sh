@@ -59,15 +59,25 @@ files=("$@")
 ((${#files[@]})) || mapfile -t files < <(find "$tests" -maxdepth 1 -name '*.t' | sort)
 ((${#files[@]})) || die "no *.t in $tests"
 say "${#files[@]} files of NGINX's tests, with and without the module, on $("$out/nginx" -v 2>&1 | sed 's/^nginx version: //')"
-passed=0 skipped=0 alone_failed=0 failed=0
+passed=0 skipped=0 alone_failed=0 failed=0 slips=0
+
+# Many of them measure time, and one that needs a second takes longer on a machine that does other work: it has
+# to do three times with the module what it does without it.
+repeats() {
+    local _
+    for _ in 1 2 3; do
+        [[ $(run module "$file") == "$alone" ]] || return
+    done
+}
+
 for file in "${files[@]}"; do
     name=$(basename "$file")
     alone=$(run alone "$file")
     with=$(run module "$file")
     new=$(comm -13 <(sort <<<"$alone") <(sort <<<"$with"))
-    if [[ -n $new && $(run module "$file") == "$alone" ]]; then
-        # Many of them measure time, and one that needs a second takes longer on a machine that does other work.
-        say "$name fails once in two runs with the module"
+    if [[ -n $new ]] && repeats; then
+        say "$name fails once in four runs with the module"
+        slips=$((slips + 1))
         with=$alone new=
     fi
     if [[ -n $new && $(run server "$file") == "$with" ]]; then
@@ -93,5 +103,5 @@ for file in "${files[@]}"; do
         passed=$((passed + 1))
     fi
 done
-say "$passed files passed, $skipped skipped, $alone_failed fail without the module too, $failed fail with it only (logs are in ${results#"$root"/})"
+say "$passed files passed, $skipped skipped, $alone_failed fail without the module too, $failed fail with it only, $slips once in four times (logs are in ${results#"$root"/})"
 ((failed == 0 && passed + alone_failed > 0)) || exit 1

@@ -18,16 +18,18 @@ trap 'rm -rf "$place"' EXIT
 # A root as debootstrap makes it, kept for the next time. Its services do not start.
 # usage: fresh <suite> <directory>
 fresh() {
-    local suite=$1 directory=$2 base=build/roots/$1.tar keys=/usr/share/keyrings/debian-archive-keyring.gpg
+    local options suite=$1 directory=$2 base=build/roots/$1.tar keys=/usr/share/keyrings/debian-archive-keyring.gpg
     if [[ ! -f $base ]]; then
         say "making a root of Debian's $suite"
         mkdir -p build/roots
         quietly "build/roots/$suite.log" debootstrap --variant=minbase --include=ca-certificates \
             "$suite" "$place/$suite" "$(mirror debian)"
         {
-            # Of a mirror that is not the newest sid would be out of date; the signature is looked at all the same.
-            echo "deb [signed-by=$keys check-valid-until=no] $(mirror debian) $suite main"
-            [[ $suite == sid ]] || echo "deb [signed-by=$keys] $(mirror debian-security) $suite-security main"
+            options=signed-by=$keys
+            # A mirror that lags has a sid that is out of date; its signature is looked at all the same.
+            [[ $suite != sid ]] || options+=" check-valid-until=no"
+            echo "deb [$options] $(mirror debian) $suite main"
+            [[ $suite == sid ]] || echo "deb [$options] $(mirror debian-security) $suite-security main"
         } >"$place/$suite/etc/apt/sources.list"
         printf '#!/bin/sh\nexit 101\n' >"$place/$suite/usr/sbin/policy-rc.d"
         chmod 755 "$place/$suite/usr/sbin/policy-rc.d"

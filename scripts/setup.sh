@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
 # Installs what is missing, and nothing else; says nothing when all is there.
 # usage: setup.sh <group>...          (the groups are the cases of packages())
-#        setup.sh --list <group>...   (prints the packages, and installs nothing)
+#        setup.sh --list <group>...   (prints those for a machine that has none, and installs nothing)
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 tools=build/tools
+
+# What may be there without Debian's package for it. A list is for another machine, which has none of it.
+has() { [[ -z ${elsewhere:-} ]] && command -v "$1" >/dev/null; }
+has_venv() { [[ -z ${elsewhere:-} ]] && python3 -c 'import ensurepip, venv' 2>/dev/null; }
 
 packages() {
     case $1 in
@@ -20,42 +24,42 @@ packages() {
     test) echo php-fpm xmlsec1 && packages man ;;
     man)
         echo groff-base
-        command -v python3 >/dev/null || echo python3
+        has python3 || echo python3
         ;;
     # Backends that tell what they read (scripts/readers.sh). Node, Java and Python may also be there
     # without Debian's packages.
     readers)
         echo libjakarta-annotation-api-java libtomcat10-embed-java puma ruby-rack
-        command -v npm >/dev/null || echo nodejs npm
-        command -v javac >/dev/null || echo default-jdk-headless
-        python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv
+        has npm || echo nodejs npm
+        has javac || echo default-jdk-headless
+        has_venv || echo python3 python3-venv
         ;;
     # Redis' server is in the package of its tools, which starts no service; memcached's is not installed
     # (scripts/stores.sh).
     stores)
         echo libevent-2.1-7 redis-tools
-        [[ ${WITH_REDIS:-redis} == redis ]] || command -v pip3 >/dev/null || echo python3-pip
+        [[ ${WITH_REDIS:-redis} == redis ]] || has pip3 || echo python3-pip
         ;;
     # Libraries that verify minted tokens (scripts/verifiers.sh).
     verifiers)
-        command -v npm >/dev/null || echo nodejs npm
-        command -v javac >/dev/null || echo default-jdk-headless
-        command -v mvn >/dev/null || echo maven
-        python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv
+        has npm || echo nodejs npm
+        has javac || echo default-jdk-headless
+        has mvn || echo maven
+        has_venv || echo python3 python3-venv
         ;;
     # Clients of gRPC and HTTP/3 (scripts/clients.sh).
-    clients) python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv ;;
+    clients) has_venv || echo python3 python3-venv ;;
     # Real servers (scripts/interop.sh); each asks for what it is written in.
     interop)
         echo curl
-        command -v python3 >/dev/null || echo python3
+        has python3 || echo python3
         ;;
     interop-java)
-        command -v javac >/dev/null || echo default-jdk-headless
-        command -v mvn >/dev/null || echo maven
+        has javac || echo default-jdk-headless
+        has mvn || echo maven
         ;;
-    interop-node) command -v npm >/dev/null || echo nodejs npm ;;
-    interop-go) command -v go >/dev/null || echo golang-go ;;
+    interop-node) has npm || echo nodejs npm ;;
+    interop-go) has go || echo golang-go ;;
     interop-postgres) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql ;;
     # All that Debian has for its NGINX.
     debian-modules)
@@ -66,14 +70,14 @@ packages() {
         ;;
     # A browser without a window, and what drives it (scripts/page.sh).
     page)
-        command -v chromium >/dev/null || echo chromium-headless-shell
-        command -v npm >/dev/null || echo nodejs npm
+        has chromium || echo chromium-headless-shell
+        has npm || echo nodejs npm
         ;;
     pictures) echo pngquant ;; # makes them small
     # Prometheus with promtool, and what scrapes and asks (scripts/monitoring.sh).
     monitoring)
         echo prometheus
-        command -v python3 >/dev/null || echo python3
+        has python3 || echo python3
         ;;
     modules) echo libnginx-mod-http-set-misc ;;
     promtool) echo prometheus ;; # its service is of no use here, and may be stopped
@@ -92,7 +96,7 @@ packages() {
             libscgi-perl openssl perl
         ;;
     mutants) ;; # a crate: cargo_mutants
-    tools) tools_are_current || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3 python3-venv ;;
+    tools) tools_are_current || has_venv || echo python3 python3-venv ;;
     *) die "setup.sh: no group '$1'" ;;
     esac
 }
@@ -152,6 +156,7 @@ install_mutants() {
 
 if [[ ${1:-} == --list ]]; then
     shift
+    elsewhere=yes
     for group in "$@"; do packages "$group"; done
     exit
 fi

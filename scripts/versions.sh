@@ -39,8 +39,7 @@ in_root() {
     cp "build/deb-$suite"/libnginx-mod-http-sts_*.deb "$directory/srv/"
     cp "$archive" "$directory/srv/tests.tar.zst"
     cp build/tools/bin/cargo-nextest "$directory/usr/local/bin/"
-    # Python is listed only where this machine has none.
-    packages="$(scripts/setup.sh --list test modules) python3"
+    packages=$(scripts/setup.sh --list test modules)
     say "$suite: installing NGINX, the package and what the tests run"
     quietly "build/versions-$suite.log" inside "$directory" bash -ec "
         ${apt[*]} update
