@@ -192,8 +192,8 @@ fn refusal(line: &str) -> Option<&str> {
     Some(behind_id.unwrap_or(text).trim())
 }
 
-/// Whether a refusal comes from the rights of this process, and not from the configuration: as `EACCES` or `EPERM` of
-/// NGINX, of OpenSSL, or of the module.
+/// Whether a refusal comes from the rights of this process, and not from the configuration: as `EACCES` or
+/// `EPERM` of NGINX, of OpenSSL, or of the module.
 fn is_of_user(refusal: &str) -> bool {
     ["Permission denied", "permission denied", "(1: Operation not permitted)"]
         .iter()

@@ -1,7 +1,7 @@
 /*
- * The flags of a request, and those of a variable's value, as the compiler of NGINX has laid them out. bindgen counts the bits of such
- * fields from where a run of them begins, which is wrong where that is within a word: from NGINX 1.29.3 on
- * "port" stands before them, and bindgen takes most flags for others.
+ * The flags of a request, and those of a variable's value, as the compiler of NGINX has laid them out.
+ * bindgen counts the bits of such fields from where a run of them begins, which is wrong where that is
+ * within a word: from NGINX 1.29.3 on "port" stands before them, and bindgen takes most flags for others.
  */
 
 #include <ngx_config.h>

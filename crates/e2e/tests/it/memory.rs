@@ -56,14 +56,15 @@ const WAITING: &str = r#"
 
 #[test]
 fn a_request_that_waits_for_an_sts_takes_little_more_than_one_that_waits_for_a_backend() {
-    let scene = Scene::new();
     let gate = Gate::new();
-    scene.sts.script(When::any(), Script::new().hold(&gate).usual());
-    scene.backend.script(When::any(), Script::new().hold(&gate).usual());
     // Each on an NGINX of its own: what the others had in it would be free for these.
     let crowd = |target: &str| {
+        let scene = Scene::new();
         let nginx = scene.nginx().server(WAITING).worker_connections(4096).start();
         // What is needed once for all is there then.
+        nginx.get(target).bearer(source("first")).send().expect_status(200);
+        scene.sts.script(When::any(), Script::new().hold(&gate).usual());
+        scene.backend.script(When::any(), Script::new().hold(&gate).usual());
         nginx.wait_until_waiting("/status", 0);
         let before = anonymous_memory(nginx.worker());
         let clients: Vec<_> = (0..CALLING)
@@ -75,13 +76,13 @@ fn a_request_that_waits_for_an_sts_takes_little_more_than_one_that_waits_for_a_b
             })
             .collect();
         nginx.wait_until_waiting("/status", CALLING);
-        (nginx, clients, before)
+        (nginx, clients, before, scene)
     };
-    let (nginx, clients, before) = crowd("/backend");
+    let (nginx, clients, before, scene) = crowd("/backend");
     let for_backend = anonymous_memory(nginx.worker()) - before;
-    drop((clients, nginx));
+    drop((clients, nginx, scene));
 
-    let (nginx, clients, before) = crowd("/sts");
+    let (nginx, clients, before, _scene) = crowd("/sts");
     let for_sts = || anonymous_memory(nginx.worker()) - before;
     // A message is there until the connection has taken it. What looks at memory keeps what is freed.
     let is_little = || memory_is_watched() || for_sts() * 10 <= for_backend * 13;

@@ -182,7 +182,7 @@ fn no_other_answer_of_a_wstrust_server_has_a_token() {
 
 #[test]
 fn a_token_for_the_gateway_that_asked_for_another_is_found() {
-    // Metro was asked by `gateway` for the user of an assertion, and does not look for whom.
+    // The gateway has asked for the user of an assertion, which Metro does not look at.
     let protocol = wstrust(|settings| settings.token_as = TokenAs::OnBehalfOf);
     let expect = Expect::default_of(&protocol);
     let issued = Vector::load("wstrust/metro/on-behalf-of").read(protocol.clone()).unwrap();
