@@ -97,7 +97,7 @@ fn without_escapes(subject: &str) -> String {
                 left = behind;
             }
             b'#' if begins_value => {
-                let (content, behind) = string(rest).unwrap_or((vec![first], rest));
+                let (content, behind) = string(rest).unwrap_or_else(|| (vec![first], rest));
                 plain.extend(content);
                 left = behind;
             }
